@@ -1,0 +1,125 @@
+"""The verbs and events between control process and data plane, in the kernel's own words (XFRM).
+
+The userspace engine is the first implementation; one over netlink can be the second, and IKE would not notice.
+All commands are idempotent. Events arrive in the order in which things happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ikevpn.model.address import Endpoint
+from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, Policy, Sa, SaUse
+from ikevpn.model.selector import Selector
+
+
+@dataclass(frozen=True, slots=True)
+class Acquire:
+    """A packet wants out and its policy has no SA (XFRM_MSG_ACQUIRE). The packet is held."""
+
+    tunnel: str
+    reqid: int
+    selector: Selector
+
+
+@dataclass(frozen=True, slots=True)
+class Expire:
+    """An SA reached a limit (XFRM_MSG_EXPIRE). At `HARD` the data plane has already stopped using it."""
+
+    spi: int
+    direction: Direction
+    reqid: int
+    tunnel: str
+    kind: ExpireKind
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """An authenticated packet came from another outside address or port (XFRM_MSG_MAPPING). Outbound SAs of the reqid already follow."""
+
+    spi: int
+    reqid: int
+    tunnel: str
+    old: Endpoint
+    new: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownSpi:
+    """ESP arrived for an SPI that nobody installed; rate-limited."""
+
+    spi: int
+    local: Endpoint
+    remote: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class IkeDatagram:
+    """A datagram behind the non-ESP marker, marker removed."""
+
+    data: bytes
+    local: Endpoint
+    remote: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Crashed:
+    """The worker ended without being asked; all SAs are gone and traffic is dropped."""
+
+    detail: str
+
+
+DataPlaneEvent = Acquire | Expire | Mapping | UnknownSpi | IkeDatagram | Crashed
+
+
+class DataPlane(Protocol):
+    """What `service` may ask of a data plane."""
+
+    async def start(self) -> None:
+        """Start the worker. Raises HostError."""
+
+    async def stop(self) -> None:
+        """End the worker; its devices disappear."""
+
+    async def add_device(self, name: str, mtu: int) -> str:
+        """Create a TUN device; returns the name the kernel gave. Raises HostError (not root, no /dev/net/tun, name taken)."""
+
+    async def delete_device(self, name: str) -> None: ...
+
+    async def listen_natt(self, address: Endpoint) -> None:
+        """Bind the socket of RFC 3948 (wildcard address allowed). Raises HostError where the port is taken."""
+
+    async def listen_raw(self, version: int) -> None:
+        """Open raw sockets for protocol 50 over IPv4 or IPv6. Raises HostError."""
+
+    def add_sa(self, sa: Sa) -> None: ...
+
+    def delete_sa(self, spi: int, direction: Direction) -> None: ...
+
+    def move_sas(self, spis: Sequence[int], local: Endpoint, remote: Endpoint) -> None: ...
+
+    def add_policy(self, policy: Policy) -> None: ...
+
+    def delete_policy(self, policy: Policy) -> None: ...
+
+    def send_ike(self, data: bytes, local: Endpoint, remote: Endpoint) -> None:
+        """Send an ISAKMP datagram through the NAT-T socket; the data plane puts the non-ESP marker in front."""
+
+    def keepalive(self, local: Endpoint, remote: Endpoint, interval_s: float) -> None:
+        """Send one octet 0xff whenever nothing else went to `remote` for `interval_s`; 0 stops (RFC 3948 §4)."""
+
+    def esp_datagram(self, data: bytes, local: Endpoint, remote: Endpoint) -> None:
+        """ESP that arrived on the IKE port behind a non-IKE marker (drafts 00 and 01), marker removed."""
+
+    async def query(self) -> Sequence[SaUse]:
+        """Counters of every SA."""
+
+    async def counters(self) -> dict[str, int]:
+        """Drops by reason that belong to no SA, and totals."""
+
+    def events(self) -> AsyncIterator[DataPlaneEvent]: ...
+
+
+ENCAPSULATED = (Encapsulation.UDP, Encapsulation.UDP_NON_IKE)

@@ -1,0 +1,1 @@
+"""The frozen values that all rooms share. They know the numbers of `wire.registry` and nothing else."""

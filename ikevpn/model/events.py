@@ -1,0 +1,96 @@
+"""What happened, to which tunnel and why. Every event is one code and some facts; the sentence for people is in `reasons`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+Fact = str | int | float | bool | tuple[str, ...]
+
+
+class Code(StrEnum):
+    """Stable codes; they appear in `--json`, in the log and in `ikevpn explain`."""
+
+    # steps of a negotiation, in the order in which a user sees them
+    PHASE1_STARTED = "phase1-started"
+    PHASE1_RESPONDING = "phase1-responding"
+    PROPOSAL_CHOSEN = "proposal-chosen"
+    NAT_DETECTED = "nat-detected"
+    NO_NAT = "no-nat"
+    KEYS_DERIVED = "keys-derived"
+    PEER_AUTHENTICATED = "peer-authenticated"
+    IKE_UP = "ike-up"
+    PHASE2_STARTED = "phase2-started"
+    PHASE2_RESPONDING = "phase2-responding"
+    CHILD_UP = "child-up"
+    CHILD_REKEYED = "child-rekeyed"
+    IKE_REKEYED = "ike-rekeyed"
+    # steps that a user sees when things are slow or odd
+    RETRANSMITTED = "retransmitted"
+    PEER_NOTIFY = "peer-notify"
+    LIFETIME_SHORTENED = "lifetime-shortened"
+    PEER_MOVED = "peer-moved"
+    DPD_SENT = "dpd-sent"
+    DPD_ANSWERED = "dpd-answered"
+    INITIAL_CONTACT = "initial-contact"
+    DEVIATION = "deviation"
+    # ends
+    CHILD_DOWN = "child-down"
+    IKE_DOWN = "ike-down"
+    PHASE1_FAILED = "phase1-failed"
+    PHASE2_FAILED = "phase2-failed"
+    DATAGRAM_DROPPED = "datagram-dropped"
+
+
+class Reason(StrEnum):
+    """Why something ended or failed; the second half of an event that is not good news."""
+
+    NONE = "none"
+    REQUESTED = "requested"
+    PEER_DELETED = "peer-deleted"
+    REPLACED = "replaced"
+    EXPIRED = "expired"
+    NO_ANSWER = "no-answer"
+    DEAD_PEER = "dead-peer"
+    WRONG_SECRET = "wrong-secret"
+    NO_SECRET = "no-secret"
+    NO_PROPOSAL_PHASE1 = "no-proposal-phase1"
+    NO_PROPOSAL_PHASE2 = "no-proposal-phase2"
+    PEER_REFUSED_PHASE1 = "peer-refused-phase1"
+    PEER_REFUSED_PHASE2 = "peer-refused-phase2"
+    PROXY_ID_MISMATCH = "proxy-id-mismatch"
+    WRONG_PEER_IDENTITY = "wrong-peer-identity"
+    NO_MATCHING_TUNNEL = "no-matching-tunnel"
+    MALFORMED = "malformed"
+    BAD_HASH = "bad-hash"
+    BAD_KEY_EXCHANGE = "bad-key-exchange"
+    UNEXPECTED_MESSAGE = "unexpected-message"
+    UNKNOWN_COOKIE = "unknown-cookie"
+    UNKNOWN_EXCHANGE = "unknown-exchange"
+    UNSUPPORTED = "unsupported"
+    DUPLICATE = "duplicate"
+    TOO_MANY_HALF_OPEN = "too-many-half-open"
+    LIMIT = "limit"
+    PEER_RESTARTED = "peer-restarted"
+    WRONG_VERSION = "wrong-version"
+    CONFIGURATION_CHANGED = "configuration-changed"
+    ANOTHER_WON = "another-won"
+
+
+_NOTHING: Mapping[str, Fact] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened. `tunnel` is empty where it cannot be told; `facts` are plain values, never secrets.
+
+    Common facts: `local`, `remote` (endpoints), `child`, `peer_id`, `offered`, `accepted`, `chosen`, `notify`, `spi_in`, `spi_out`,
+    `message` (what was sent or missing), `tries`, `seconds`.
+    """
+
+    code: Code
+    tunnel: str = ""
+    reason: Reason = Reason.NONE
+    facts: Mapping[str, Fact] = field(default=_NOTHING)

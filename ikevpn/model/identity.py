@@ -1,0 +1,62 @@
+"""Phase 1 identities: who a peer says it is (RFC 2407 §4.6.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Self
+
+from ikevpn.model.address import Address
+from ikevpn.wire.registry import IdType
+
+_ADDRESSES = (IdType.IPV4_ADDRESS, IdType.IPV6_ADDRESS)
+_TEXTS = (IdType.FQDN, IdType.USER_FQDN)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A type and the octets that stand on the wire."""
+
+    type: IdType
+    data: bytes
+
+    @classmethod
+    def of_address(cls, address: Address) -> Self:
+        return cls(IdType.IPV4_ADDRESS if address.version == 4 else IdType.IPV6_ADDRESS, address.packed)
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """Reads what people write: an address, `name@domain`, a domain name, or `keyid:anything` (`keyid:0x…` for octets).
+
+        Raises ValueError where the text is empty.
+        """
+        if not text:
+            raise ValueError("an identity cannot be empty")
+        if text.startswith("keyid:"):
+            value = text.removeprefix("keyid:")
+            return cls(IdType.KEY_ID, bytes.fromhex(value[2:]) if value.startswith("0x") else value.encode())
+        try:
+            return cls.of_address(ip_address(text))
+        except ValueError:
+            return cls(IdType.USER_FQDN if "@" in text.strip("@") else IdType.FQDN, text.removeprefix("@").encode())
+
+    def matches(self, other: Identity) -> bool:
+        """Equality as the field understands it: names without regard to case."""
+        if self.type != other.type:
+            return False
+        return self.data.lower() == other.data.lower() if self.type in _TEXTS else self.data == other.data
+
+    def __str__(self) -> str:
+        if self.type in _ADDRESSES and len(self.data) in (4, 16):
+            return str(ip_address(self.data))
+        if self.type in _TEXTS:
+            return _printable(self.data)
+        if self.type == IdType.KEY_ID:
+            text = _printable(self.data)
+            return f"keyid:{text}" if text.encode() == self.data else f"keyid:0x{self.data.hex()}"
+        return f"{self.type.label}:{self.data.hex()}"
+
+
+def _printable(data: bytes) -> str:
+    """Text from a peer, safe to print on a terminal."""
+    return "".join(c if c.isprintable() else "?" for c in data.decode("utf-8", "replace"))

@@ -1,0 +1,92 @@
+"""A tunnel as the IKE engine sees it: who the peer is, what we offer, what we protect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from ikevpn.model.address import Address, AddressRange
+from ikevpn.model.identity import Identity
+from ikevpn.model.proposal import IkeProposal, IpsecProposal, Lifetime
+from ikevpn.model.sa import SaMode
+from ikevpn.model.secret import Secret
+from ikevpn.model.selector import Selector
+
+
+class Phase1Mode(StrEnum):
+    MAIN = "main"
+    AGGRESSIVE = "aggressive"
+
+
+class NatTraversal(StrEnum):
+    OFF = "off"
+    AUTO = "auto"
+    FORCE = "force"
+
+
+class NattDraft(StrEnum):
+    """Which text of NAT traversal, best first."""
+
+    RFC = "rfc3947"
+    DRAFT_03 = "draft-03"
+    DRAFT_02N = "draft-02n"
+    DRAFT_02 = "draft-02"
+    DRAFT_00 = "draft-00"
+
+
+class ProposalOrder(StrEnum):
+    """Whose order decides when we respond."""
+
+    OURS = "ours"
+    THEIRS = "theirs"
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """One pair of networks, each its own quick mode and its own `reqid`."""
+
+    name: str
+    reqid: int
+    selector: Selector
+
+
+@dataclass(frozen=True, slots=True)
+class Tunnel:
+    """Everything that IKE needs to know of one tunnel. Times in seconds.
+
+    `remotes` empty means any address. `rekey_margin` is the share of a lifetime left when renewal starts, to which up
+    to half as much again is added at random, so that two ends do not collide.
+    """
+
+    name: str
+    ike_proposals: tuple[IkeProposal, ...]
+    ipsec_proposals: tuple[IpsecProposal, ...]
+    children: tuple[Child, ...]
+    remotes: tuple[AddressRange, ...] = ()
+    local: Address | None = None
+    mode: Phase1Mode = Phase1Mode.MAIN
+    psk: Secret | None = None
+    local_id: Identity | None = None  # None: our address
+    remote_id: Identity | None = None  # None: the peer's address, or anything where `remotes` is empty
+    ike_lifetime: Lifetime = Lifetime(seconds=28800)
+    ipsec_lifetime: Lifetime = Lifetime(seconds=3600)
+    rekey_margin: float = 0.1
+    sa_mode: SaMode = SaMode.TUNNEL
+    proposal_order: ProposalOrder = ProposalOrder.OURS
+    nat_traversal: NatTraversal = NatTraversal.AUTO
+    natt_drafts: tuple[NattDraft, ...] = tuple(NattDraft)
+    keepalive_s: float = 20
+    fragment_size: int = 1280  # largest IP packet of an IKE fragment; 0: never fragment
+    dpd_interval_s: float = 30  # 0: answer only
+    retransmit_s: float = 2
+    retransmit_factor: float = 1.8
+    retransmit_tries: int = 5
+    initial_contact: bool = True
+    replay_window: int = 1024
+    sha256_96: bool = False
+    send_ids: bool = True  # quick mode identities even where they are the endpoints themselves
+    vendor_ids: tuple[bytes, ...] = field(default=())
+
+    @property
+    def any_remote(self) -> bool:
+        return not self.remotes
