@@ -1,0 +1,33 @@
+"""How much of anything one message may hold; every bound of the parser stands here and nowhere else.
+
+A UDP datagram bounds the octets, these bound the work and the number of objects made from them. They are far above
+what products send (the largest offers seen carry a few dozen transforms) and far below what would hurt.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+MESSAGE: Final = 65535
+"""Octets of an ISAKMP message, fragmented or not: what a UDP length field can say."""
+
+PAYLOADS: Final = 64
+"""Payloads in one chain: vendor ids, NAT-D and certificate requests come in numbers, but not in hundreds."""
+
+PROPOSALS: Final = 32
+"""Proposals in one SA payload."""
+
+TRANSFORMS: Final = 128
+"""Transforms in one proposal; clients that offer every combination (Shrew Soft, ike-scan) reach several dozen."""
+
+ATTRIBUTES: Final = 64
+"""Attributes in one transform, or in one configuration payload."""
+
+SPIS: Final = 256
+"""SPIs in one Delete payload."""
+
+FRAGMENTS: Final = 255
+"""Fragments of one message: the fragment number is one octet and starts at 1."""
+
+REASSEMBLIES: Final = 2
+"""Fragment ids collected at the same time for one IKE SA; nearly all peers use one id for everything."""
