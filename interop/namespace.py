@@ -1,0 +1,92 @@
+"""One network namespace: links, addresses, packet filter rules and commands inside it.
+
+Links are born inside the namespaces that they join, so the machine's own namespace never sees one of them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from interop import process
+from interop.outcome import Missing, Unmet
+from interop.process import Process, Result
+
+if TYPE_CHECKING:
+    from interop.site import Site
+
+SECONDS = 20.0
+
+
+class Namespace:
+    """A network namespace called `name`. It also is a host for peers: it runs commands and keeps files."""
+
+    def __init__(self, name: str, site: Site) -> None:
+        self.name = name
+        self.site = site
+        self.folder = site.folder / name
+
+    def create(self) -> None:
+        """Make the namespace and bring its loopback up."""
+        self._outside("ip", "netns", "add", self.name)
+        self.folder.mkdir()
+        self.ip("link set lo up")
+
+    def delete(self) -> None:
+        """Remove the namespace with all that is in it."""
+        if Path("/run/netns", self.name).exists():
+            self._outside("ip", "netns", "del", self.name)
+
+    def run(self, *argv: str, timeout_s: float = SECONDS, check: bool = True, text: str | None = None) -> Result:
+        """Run a command to its end inside; with `check` a status other than 0 is `Unmet` with what it printed."""
+        result = process.run(self._inside(argv), environment=self.site.environment, timeout_s=timeout_s, text=text)
+        if check and result.status != 0:
+            raise Unmet(f"`{' '.join(argv)}` in {self.name} ended with {result.status}: {result.output.strip()}")
+        return result
+
+    def spawn(self, *argv: str, name: str, environment: dict[str, str] | None = None) -> Process:
+        """Start a command inside that runs until it is ended."""
+        return self.site.spawn(self._inside(argv), f"{self.name}/{name}", environment)
+
+    def ip(self, *lines: str) -> None:
+        """Apply `ip` commands, one a line, in one go."""
+        command = ("ip", "-n", self.name, "-batch", "-")
+        result = process.run(
+            command, environment=self.site.environment, timeout_s=SECONDS, text="\n".join(lines) + "\n"
+        )
+        if result.status != 0:
+            raise Unmet(f"ip {'; '.join(lines)} in {self.name}: {result.output.strip()}")
+
+    def nft(self, ruleset: str) -> None:
+        """Load an nftables ruleset on top of what is there."""
+        self.run("nft", "-f", "-", text=ruleset)
+
+    def write_file(self, name: str, text: str, mode: int = 0o600) -> str:
+        """Write a file into the namespace's folder and return its path."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode)
+        path.chmod(mode)
+        path.write_text(text)
+        return str(path)
+
+    def read_file(self, path: str) -> str:
+        """The text of a file that a command of this host wrote; empty while it does not exist."""
+        file = Path(path)
+        return file.read_text(errors="replace") if file.exists() else ""
+
+    def link(self, own: str, other: Namespace, theirs: str, mtu: int = 1500) -> None:
+        """Join two namespaces by a pair of virtual interfaces, both up."""
+        self.ip(
+            f"link add {own} mtu {mtu} type veth peer name {theirs} netns {other.name} mtu {mtu}",
+            f"link set {own} up",
+        )
+        other.ip(f"link set {theirs} up")
+
+    def _inside(self, argv: tuple[str, ...]) -> list[str]:
+        return ["ip", "netns", "exec", self.name, *argv]
+
+    def _outside(self, *argv: str) -> None:
+        result = process.run(argv, environment=self.site.environment, timeout_s=SECONDS)
+        if result.status != 0:
+            raise Missing(f"`{' '.join(argv)}` failed: {result.output.strip()}")

@@ -1,0 +1,72 @@
+"""The shape that all peers share, and the host that they run on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from interop.process import Process, Result
+from interop.tunnel import TunnelParameters
+
+
+@dataclass(frozen=True)
+class EspSa:
+    """One established pair of ESP SAs as its owner reports it. `udp` tells ESP in UDP from protocol 50."""
+
+    tunnel: str
+    spi_in: int
+    spi_out: int
+    udp: bool
+
+
+class Host(Protocol):
+    """A place where commands run: a namespace of this machine or a guest with a kernel of its own."""
+
+    name: str
+
+    def run(self, *argv: str, timeout_s: float = ..., check: bool = ..., text: str | None = ...) -> Result:
+        """Run a command to its end."""
+
+    def spawn(self, *argv: str, name: str, environment: dict[str, str] | None = ...) -> Process:
+        """Start a command that runs until it is ended."""
+
+    def write_file(self, name: str, text: str, mode: int = ...) -> str:
+        """Write a file and return its path on the host."""
+
+    def read_file(self, path: str) -> str:
+        """The text of a file on the host, empty while it does not exist."""
+
+
+class Peer(Protocol):
+    """An IKE daemon on a host. Tunnels are known by the name in their parameters."""
+
+    label: str
+
+    def start(self) -> None:
+        """Start the daemon and wait until it can be spoken to."""
+
+    def stop(self) -> None:
+        """Stop it in the manner in which its operator would."""
+
+    def configure(self, *tunnels: TunnelParameters) -> None:
+        """Make these the tunnels that it knows."""
+
+    def initiate(self, name: str = "t", timeout_s: float = ...) -> None:
+        """Bring a tunnel up; `Unmet` with what the daemon said where it cannot."""
+
+    def terminate(self, name: str = "t") -> None:
+        """Take a tunnel down, telling the other side."""
+
+    def rekey(self, name: str = "t") -> None:
+        """Replace the tunnel's ESP SAs by new ones from a new quick mode."""
+
+    def sas(self, name: str = "t") -> tuple[EspSa, ...]:
+        """The established pairs of a tunnel."""
+
+    def log(self) -> str:
+        """What the daemon has written down."""
+
+
+def established(peer: Peer, name: str = "t") -> bool:
+    """Whether the tunnel has at least one usable pair of SAs."""
+    return bool(peer.sas(name))

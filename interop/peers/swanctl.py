@@ -1,0 +1,108 @@
+"""swanctl's two languages: the configuration that strongSwan reads and the raw form in which it lists SAs."""
+
+from __future__ import annotations
+
+import re
+
+from interop import suites
+from interop.peers.shape import EspSa
+from interop.tunnel import TunnelParameters
+
+_START = {"listen": "none", "on-demand": "trap", "up": "start"}
+
+
+def configuration(tunnels: tuple[TunnelParameters, ...]) -> str:
+    """The text of swanctl.conf for IKEv1 tunnels with pre-shared keys; every tunnel's child has the tunnel's name."""
+    connections = "\n".join(_connection(tunnel) for tunnel in tunnels)
+    secrets = "\n".join(_secret(tunnel) for tunnel in tunnels)
+    return f"connections {{\n{connections}\n}}\nsecrets {{\n{secrets}\n}}\n"
+
+
+def _connection(tunnel: TunnelParameters) -> str:
+    ike = suites.IKE[tunnel.ike_suite]
+    esp = suites.ESP[tunnel.esp_suite].strongswan
+    if tunnel.pfs:
+        esp += "-" + suites.STRONGSWAN_GROUPS[ike.group]
+    remote = "%any" if tunnel.remote == "any" else tunnel.remote
+    return f"""
+{tunnel.name} {{
+  version = 1
+  aggressive = {"yes" if tunnel.mode == "aggressive" else "no"}
+  local_addrs = {tunnel.local}
+  remote_addrs = {remote}
+  proposals = {ike.strongswan}
+  encap = {"yes" if tunnel.nat_traversal == "force" else "no"}
+  unique = never
+  rekey_time = {tunnel.ike_lifetime_s * 9 // 10}s
+  over_time = {tunnel.ike_lifetime_s // 10}s
+  rand_time = 0s
+  local {{
+    auth = psk
+    {f"id = {tunnel.local_id}" if tunnel.local_id else ""}
+  }}
+  remote {{
+    auth = psk
+    {f"id = {tunnel.remote_id}" if tunnel.remote_id else ""}
+  }}
+  children {{
+    {tunnel.name} {{
+      local_ts = {",".join(tunnel.local_networks)}
+      remote_ts = {",".join(tunnel.remote_networks)}
+      esp_proposals = {esp}
+      rekey_time = {tunnel.esp_lifetime_s * 9 // 10}s
+      life_time = {tunnel.esp_lifetime_s}s
+      rand_time = 0s
+      start_action = {_START[tunnel.start]}
+    }}
+  }}
+}}"""
+
+
+def _secret(tunnel: TunnelParameters) -> str:
+    identity = f"id = {tunnel.remote_id}" if tunnel.remote_id else ""
+    return f'ike-{tunnel.name} {{\n  secret = "{tunnel.secret}"\n  {identity}\n}}'
+
+
+Node = dict[str, "Node | str | list[str]"]
+_TOKEN = re.compile(r"\s*(?:(?P<close>\})|(?P<open>[^\s={}]+) \{|(?P<key>[^\s={}]+)=(?:\[(?P<list>[^\]]*)\]|(?P<value>[^\s{}]*)))")
+
+
+def read_raw(text: str) -> Node:
+    """The nested sections of one `swanctl --raw` event, from its first brace on."""
+    root: Node = {}
+    stack = [root]
+    position = text.index("{") + 1
+    while stack:
+        token = _TOKEN.match(text, position)
+        if token is None:
+            break
+        position = token.end()
+        if token["close"]:
+            stack.pop()
+        elif token["open"]:
+            child: Node = {}
+            stack[-1][token["open"]] = child
+            stack.append(child)
+        elif token["list"] is not None:
+            stack[-1][token["key"]] = token["list"].split()
+        else:
+            stack[-1][token["key"]] = token["value"]
+    return root
+
+
+def installed(raw: str, name: str) -> tuple[EspSa, ...]:
+    """The installed SA pairs of the connection `name` in the output of `swanctl --list-sas --raw`, oldest first."""
+    found = []
+    for line in raw.splitlines():
+        if not line.startswith("list-sa event"):
+            continue
+        for connection, ike in read_raw(line).items():
+            children = ike.get("child-sas", {}) if isinstance(ike, dict) else {}
+            if connection != name or not isinstance(children, dict):
+                continue
+            for child in children.values():
+                if isinstance(child, dict) and child.get("state") == "INSTALLED":
+                    number = int(str(child["uniqueid"]))
+                    spi_in, spi_out = int(str(child["spi-in"]), 16), int(str(child["spi-out"]), 16)
+                    found.append((number, EspSa(name, spi_in, spi_out, child.get("encap") == "yes")))
+    return tuple(sa for _, sa in sorted(found, key=lambda pair: pair[0]))

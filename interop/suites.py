@@ -1,0 +1,56 @@
+"""Cipher suites by the names of issue and scenario, and how each implementation spells them. One row a suite."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class IkeSuite:
+    """A phase 1 proposal; `group` is the Diffie-Hellman group number, which PFS uses too."""
+
+    name: str
+    ikevpn: str
+    strongswan: str
+    libreswan: str
+    group: int
+
+
+@dataclass(frozen=True)
+class EspSuite:
+    """A phase 2 proposal without its PFS group."""
+
+    name: str
+    ikevpn: str
+    strongswan: str
+    libreswan: str
+
+
+STRONGSWAN_GROUPS = {2: "modp1024", 5: "modp1536", 14: "modp2048", 19: "ecp256"}
+LIBRESWAN_GROUPS = {2: "modp1024", 5: "modp1536", 14: "modp2048", 19: "dh19"}
+
+_IKE_ROWS = (
+    # name               ikevpn                    strongSwan                  libreswan                    group
+    ("3des-md5-g2", "pre-g2-3des-md5", "3des-md5-modp1024", "3des-md5;modp1024", 2),
+    ("3des-sha-g2", "pre-g2-3des-sha", "3des-sha1-modp1024", "3des-sha1;modp1024", 2),
+    ("aes128-sha-g2", "pre-g2-aes128-sha", "aes128-sha1-modp1024", "aes128-sha1;modp1024", 2),
+    ("aes128-sha-g14", "pre-g14-aes128-sha", "aes128-sha1-modp2048", "aes128-sha1;modp2048", 14),
+    ("3des-sha-g14", "pre-g14-3des-sha", "3des-sha1-modp2048", "3des-sha1;modp2048", 14),
+    ("aes256-sha256-g14", "pre-g14-aes256-sha256", "aes256-sha256-modp2048", "aes256-sha2_256;modp2048", 14),
+    ("aes256-sha512-g19", "pre-g19-aes256-sha512", "aes256-sha512-ecp256", "aes256-sha2_512;dh19", 19),
+)
+_ESP_ROWS = (
+    # name          ikevpn              strongSwan       libreswan
+    ("3des-md5", "esp-3des-md5", "3des-md5", "3des-md5"),
+    ("3des-sha", "esp-3des-sha", "3des-sha1", "3des-sha1"),
+    ("aes128-sha", "esp-aes128-sha", "aes128-sha1", "aes128-sha1"),
+    ("aes256-sha256", "esp-aes256-sha256", "aes256-sha256", "aes256-sha2_256"),
+    ("aes128gcm16", "esp-aes128gcm16", "aes128gcm16", "aes_gcm128-null"),
+    ("null-sha", "esp-null-sha", "null-sha1", "null-sha1"),
+)
+
+IKE = {row[0]: IkeSuite(*row) for row in _IKE_ROWS}
+ESP = {row[0]: EspSuite(*row) for row in _ESP_ROWS}
+
+MATRIX_IKE = ("3des-md5-g2", "3des-sha-g2", "aes128-sha-g2", "aes256-sha256-g14", "aes256-sha512-g19")
+MATRIX_ESP = tuple(ESP)

@@ -1,0 +1,104 @@
+"""Traffic through a tunnel: pings that are counted and TCP transfers whose checksums are compared."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from interop import stream
+from interop.outcome import Unmet, expect, wait_until
+from interop.peers.shape import Host
+from interop.process import Process
+
+TRANSFER_OCTETS = 20_000_000
+_PORT = 5001
+_COUNTS = re.compile(r"(\d+) packets transmitted, (\d+) received")
+
+
+@dataclass(frozen=True)
+class End:
+    """Where traffic starts or ends: a host, one of its addresses, and the Python that runs there."""
+
+    host: Host
+    address: str
+    python: str = "/usr/bin/python3"
+
+
+def ping(start: End, target: End, count: int = 3, *, warm_up: bool = True) -> None:
+    """Ping from one end to the other and expect every answer; with `warm_up` the first answer may take a few tries."""
+    if warm_up:
+        wait_until(
+            lambda: _ping(start, target, 1, 0.02).received == 1, f"the first ping {start.address} -> {target.address}", 5.0
+        )
+    seen = _ping(start, target, count, 0.02)
+    expect(seen.received == count, f"ping {start.address} -> {target.address}: {seen.received} of {count} came back")
+
+
+@dataclass(frozen=True)
+class Count:
+    """Pings sent and answered."""
+
+    sent: int
+    received: int
+
+
+def _ping(start: End, target: End, count: int, interval_s: float) -> Count:
+    words = ("ping", "-q", "-n", "-c", str(count), "-i", str(interval_s), "-W", "1", "-I", start.address, target.address)
+    return read_counts(start.host.run(*words, check=False, timeout_s=count * interval_s + 10).output)
+
+
+def read_counts(report: str) -> Count:
+    """The two figures in ping's closing report."""
+    found = _COUNTS.search(report)
+    if found is None:
+        raise Unmet(f"ping said: {report.strip()}")
+    return Count(int(found[1]), int(found[2]))
+
+
+class Pings:
+    """A stream of pings that goes on while something else happens."""
+
+    def __init__(self, start: End, target: End, count: int = 100, interval_s: float = 0.02) -> None:
+        words = ("-n", "-O", "-c", str(count), "-i", str(interval_s), "-W", "1", "-I", start.address, target.address)
+        self._process: Process = start.host.spawn("ping", *words, name="pings")
+        self._deadline_s = count * interval_s + 10
+        wait_until(lambda: self.answers() > 0, "the first answer to the stream of pings", 5.0)
+
+    def answers(self) -> int:
+        """How many were answered so far."""
+        return self._process.output().count("bytes from")
+
+    def running(self) -> bool:
+        """Whether more are to be sent."""
+        return self._process.running()
+
+    def finish(self) -> Count:
+        """Wait for the last one and return what became of all."""
+        return read_counts(self._process.wait(self._deadline_s).output)
+
+    def lost_numbers(self) -> list[int]:
+        """Sequence numbers that were not answered."""
+        output = self._process.output()
+        answered = {int(number) for number in re.findall(r"bytes from .*icmp_seq=(\d+)", output)}
+        last = max(answered, default=0)
+        return [number for number in range(1, last + 1) if number not in answered]
+
+
+def transfer(start: End, target: End, octets: int = TRANSFER_OCTETS) -> None:
+    """Send `octets` from `start` to `target` over TCP and as many back; expect equal checksums both ways."""
+    source = Path(stream.__file__).read_text()
+    serve_script, dial_script = (end.host.write_file("stream.py", source) for end in (target, start))
+    server = target.host.spawn(
+        target.python, serve_script, "serve", target.address, str(_PORT), str(octets), name="stream"
+    )
+    try:
+        wait_until(lambda: "ready" in server.output(), f"the TCP server on {target.address}")
+        words = (start.python, dial_script, "dial", target.address, str(_PORT), str(octets), start.address)
+        dialled = start.host.run(*words, timeout_s=90).output.split()
+        served = server.wait(20).output.split()
+    finally:
+        server.end()
+    expect(len(dialled) == 4 and len(served) == 5, f"TCP {start.address} -> {target.address}: {dialled} {served}")
+    expect(dialled[1] == served[4], f"TCP {start.address} -> {target.address}: checksums differ")
+    expect(dialled[3] == served[2], f"TCP {target.address} -> {start.address}: checksums differ")

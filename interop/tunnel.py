@@ -1,0 +1,64 @@
+"""What a scenario asks of a tunnel, in words that every peer can translate into its own configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from interop.topology import Gateway
+
+Mode = Literal["main", "aggressive"]
+
+
+@dataclass(frozen=True)
+class TunnelParameters:
+    """One end's view of a tunnel. Suites are names from `interop.suites`; networks are CIDR strings.
+
+    `remote` is the address to dial, or "any". Identities default to the addresses that the other side sees.
+    """
+
+    local: str
+    remote: str
+    local_networks: tuple[str, ...]
+    remote_networks: tuple[str, ...]
+    name: str = "t"
+    mode: Mode = "main"
+    ike_suite: str = "aes128-sha-g2"
+    esp_suite: str = "aes128-sha"
+    pfs: bool = False
+    secret: str = "a secret of forty-two octets, no more or so"
+    local_id: str | None = None
+    remote_id: str | None = None
+    nat_traversal: bool | Literal["force"] = True
+    ike_lifetime_s: int = 28800
+    esp_lifetime_s: int = 3600
+    start: Literal["up", "on-demand", "listen"] = "listen"
+    binding: Literal["policy", "route"] = "policy"
+
+    def mirrored(self, local: str, remote: str) -> TunnelParameters:
+        """The same tunnel as the other end sees it."""
+        return replace(
+            self,
+            local=local,
+            remote=remote,
+            local_networks=self.remote_networks,
+            remote_networks=self.local_networks,
+            local_id=self.remote_id,
+            remote_id=self.local_id,
+        )
+
+
+def between(left: Gateway, right: Gateway, base: TunnelParameters | None = None) -> tuple[TunnelParameters, TunnelParameters]:
+    """Both ends' parameters of a tunnel from `left` to `right`, other choices taken from `base`.
+
+    Behind NAT, each end dials the other's public address and both name themselves by domain names.
+    """
+    behind_nat = left.outer != left.public or right.outer != right.public
+    one = TunnelParameters(left.outer, right.public, (left.network,), (right.network,))
+    if base is not None:
+        one = replace(
+            base, local=one.local, remote=one.remote, local_networks=one.local_networks, remote_networks=one.remote_networks
+        )
+    if behind_nat and one.local_id is None:
+        one = replace(one, local_id=f"g{left.number}.example", remote_id=f"g{right.number}.example")
+    return one, one.mirrored(right.outer, "any" if left.outer != left.public else left.public)
