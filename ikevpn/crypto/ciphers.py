@@ -37,7 +37,7 @@ def encrypt(cipher: IkeCipher, key: bytes, iv: bytes, data: bytes) -> bytes:
 
 
 def decrypt(cipher: IkeCipher, key: bytes, iv: bytes, data: bytes) -> bytes:
-    """The reverse of `encrypt`. Check the peer's length against `block_size` first: a wrong one is a UsageError here."""
+    """The reverse of `encrypt`. A peer's message of broken blocks is the caller's to refuse: UsageError here."""
     decryptor = _cbc(cipher, key, iv, data).decryptor()
     return decryptor.update(data) + decryptor.finalize()
 

@@ -1,15 +1,18 @@
 """Diffie-Hellman key exchange in every group we know, as octets on the wire.
 
-The one place where a peer's public value is judged. Values and secrets have the group's full width, with zeros in front.
-Randomness is passed in; nothing here remembers anything.
+The one place where a peer's public value is judged. Values and secrets have the group's full width, with zeros in
+front. Randomness is passed in, and nothing here remembers a private value: whoever holds the pair does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Protocol
 
-from ikevpn.crypto import ecp, modp
+from ikevpn.crypto.ecp import ECP
+from ikevpn.crypto.modp import MODP
 from ikevpn.crypto.tables import group_row
 from ikevpn.errors import Refused, UsageError
 from ikevpn.model.secret import Secret
@@ -17,62 +20,57 @@ from ikevpn.wire.registry import Group, NotifyType
 
 
 class BadPublicValue(Refused):
-    """The peer's public value is none of the group, or would give away the shared secret (RFC 2412 §5, RFC 6989)."""
+    """The peer's public value is none of the group, or would give the shared secret away (RFC 2412 §5, RFC 6989)."""
+
+    reason = "bad-public-value"
 
     def __init__(self, sentence: str) -> None:
-        super().__init__(sentence, notify=NotifyType.INVALID_KEY_INFORMATION, reason="bad-public-value")
+        super().__init__(sentence, notify=NotifyType.INVALID_KEY_INFORMATION)
 
 
 @dataclass(frozen=True, slots=True)
 class KeyPair:
-    """Our half of an exchange: the private exponent, and the public value as it stands in the KE payload."""
+    """Our half of an exchange: the private value, and the public one as it stands in the KE payload."""
 
     group: Group
     private: Secret
     public: bytes
 
 
+class _Arithmetic(Protocol):
+    """What a kind of group can do. `shared` raises ValueError for a peer's value of the right length that is none."""
+
+    @property
+    def private_end(self) -> int: ...
+    def private(self, entropy: Callable[[int], bytes]) -> bytes: ...
+    def public(self, private: bytes) -> bytes: ...
+    def shared(self, private: bytes, peer_public: bytes) -> bytes: ...
+
+
+_ARITHMETIC: Mapping[Group, _Arithmetic] = MappingProxyType({**MODP, **ECP})
+
+
 def generate(group: Group, entropy: Callable[[int], bytes]) -> KeyPair:
     """A fresh pair; `entropy(n)` gives n random octets. Raises UsageError for a group that we do not know."""
     group_row(group)
-    if group in modp.MODP:
-        size = modp.MODP[group].exponent_bits // 8
-        exponent = int.from_bytes(entropy(size), "big") | 1 << (size * 8 - 1)
-        return from_private(group, exponent.to_bytes(size, "big"))
-    order = ecp.ECP[group].order
-    size = (order.bit_length() + 7) // 8
-    # 64 bits more than the order has make the remainder's bias negligible (FIPS 186-5 appendix A.2.1)
-    scalar = int.from_bytes(entropy(size + 8), "big") % (order - 1) + 1
-    return from_private(group, scalar.to_bytes(size, "big"))
+    return from_private(group, _ARITHMETIC[group].private(entropy))
 
 
 def from_private(group: Group, private: bytes) -> KeyPair:
-    """The pair of a given private value, to replay a transcript. Raises UsageError for a group or value out of range."""
+    """The pair of a private value, big-endian, to replay a transcript. Raises UsageError where there is none."""
     row = group_row(group)
-    number = int.from_bytes(private, "big")
-    if group in modp.MODP:
-        if not 1 < number < modp.prime(group) - 1:
-            raise UsageError(f"the private value is out of range for {row.name}")
-        public = modp.power(group, modp.GENERATOR, number).to_bytes(row.public, "big")
-    else:
-        if not 0 < number < ecp.ECP[group].order:
-            raise UsageError(f"the private value is out of range for {row.name}")
-        public = ecp.public(group, number)
-    return KeyPair(group, Secret(private), public)
+    arithmetic = _ARITHMETIC[group]
+    if not 0 < int.from_bytes(private, "big") < arithmetic.private_end:
+        raise UsageError(f"the private value is out of range for {row.name}")
+    return KeyPair(group, Secret(private), arithmetic.public(private))
 
 
 def shared(pair: KeyPair, peer_public: bytes) -> bytes:
     """g^xy, `GroupRow.shared` octets. Raises BadPublicValue for a wrong length, 0, 1, p-1, p and above, no point."""
     row = group_row(pair.group)
     if len(peer_public) != row.public:
-        raise BadPublicValue(f"a public value of {len(peer_public)} octets, where {row.name} has {row.public}")
-    private = int.from_bytes(pair.private.reveal(), "big")
-    if pair.group in modp.MODP:
-        number = int.from_bytes(peer_public, "big")
-        if not 1 < number < modp.prime(pair.group) - 1:
-            raise BadPublicValue(f"a public value outside of 2 to p - 2 in {row.name}")
-        return modp.power(pair.group, number, private).to_bytes(row.shared, "big")
+        raise BadPublicValue(f"the peer's public value has {len(peer_public)} octets, {row.name} needs {row.public}")
     try:
-        return ecp.shared(pair.group, private, peer_public)
+        return _ARITHMETIC[pair.group].shared(pair.private.reveal(), peer_public)
     except ValueError:
-        raise BadPublicValue(f"a public value that is not a point of {row.name}") from None
+        raise BadPublicValue(f"the peer's public value is none of {row.name}") from None

@@ -1,7 +1,7 @@
 """Initialization vectors of IKE messages, RFC 2409 appendix B.
 
-An `IvChain` is a value: `staged = chain.after(ciphertext)` is the chain that would follow, and whoever owns the exchange
-keeps it only once that message has authenticated. A forged message therefore leaves no trace.
+An `IvChain` is a value: `staged = chain.after(ciphertext)` is the chain that would follow, and whoever owns the
+exchange keeps it only once that message has authenticated. A forged message therefore leaves no trace.
 """
 
 from __future__ import annotations
