@@ -93,4 +93,4 @@ class Event:
     code: Code
     tunnel: str = ""
     reason: Reason = Reason.NONE
-    facts: Mapping[str, Fact] = field(default=_NOTHING)
+    facts: Mapping[str, Fact] = field(default_factory=lambda: _NOTHING)
