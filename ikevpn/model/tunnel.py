@@ -8,6 +8,7 @@ from enum import StrEnum
 from ikevpn.model.address import Address, AddressRange
 from ikevpn.model.identity import Identity
 from ikevpn.model.proposal import IkeProposal, IpsecProposal, Lifetime
+from ikevpn.model.psk import PskEntry, select_psk
 from ikevpn.model.sa import SaMode
 from ikevpn.model.secret import Secret
 from ikevpn.model.selector import Selector
@@ -86,7 +87,22 @@ class Tunnel:
     sha256_96: bool = False
     send_ids: bool = True  # quick mode identities even where they are the endpoints themselves
     vendor_ids: tuple[bytes, ...] = field(default=())
+    any_remote_id: bool = False  # whoever knows the secret may call itself what it likes
+    psks: tuple[PskEntry, ...] = ()  # where `psk` is None: which secret belongs to which peer
+
+    def secret_for(self, peer: Address, identity: Identity | None = None) -> Secret | None:
+        """The pre-shared key for the peer at `peer`; `identity` is what it called itself, if that is known already."""
+        return self.psk or select_psk(self.psks, peer, identity or self.remote_id)
 
     @property
     def any_remote(self) -> bool:
         return not self.remotes
+
+
+@dataclass(frozen=True, slots=True)
+class SharedSecret:
+    """A pre-shared key for whoever fits: by identity, by address, or for any peer where both are None."""
+
+    secret: Secret
+    remote: AddressRange | None = None
+    identity: Identity | None = None
