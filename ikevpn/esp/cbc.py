@@ -1,0 +1,110 @@
+"""The confidentiality half of ESP with a separate integrity algorithm: CBC ciphers and NULL, a batch in one call.
+
+Two properties of CBC save a cipher context for every packet:
+
+- Encryption keeps one running context and puts a block of random octets in front of every packet. The ciphertext of
+  that block depends on the random octets, so nobody can predict it: it serves as the packet's IV (RFC 3602 §3,
+  RFC 2405 §3), and it is the block that the context chains from anyway.
+- Decryption of a block needs only the block of ciphertext before it. Packets laid end to end, each with its IV in
+  front, decrypt in one go; what comes out in the place of an IV is thrown away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
+from types import MappingProxyType
+from typing import Protocol
+
+from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CBC
+
+from ikevpn.wire.registry import EspCipher
+
+Entropy = Callable[[int], bytes]
+Octets = bytes | memoryview
+
+
+class Encryption(Protocol):
+    """Turns plaintexts into what stands between sequence number and ICV: IV and ciphertext."""
+
+    def encrypt(self, packets: Sequence[Octets], trailers: Sequence[bytes]) -> list[Octets]:
+        """One result for each packet with its trailer, which together are whole blocks."""
+
+
+class Decryption(Protocol):
+    """The reverse."""
+
+    def decrypt(self, bodies: Sequence[Octets]) -> list[bytes]:
+        """The plaintext, trailer included, of each IV with its ciphertext of whole blocks."""
+
+
+def _single_des(key: bytes) -> TripleDES:
+    """DES is 3DES with the same key three times: encrypt, decrypt, encrypt."""
+    return TripleDES(key * 3)
+
+
+_ALGORITHMS: Mapping[EspCipher, Callable[[bytes], AES | TripleDES]] = MappingProxyType({
+    EspCipher.DES: _single_des,
+    EspCipher.TRIPLE_DES: TripleDES,
+    EspCipher.AES_CBC: AES,
+})
+
+
+class CbcEncryption:
+    """One running context and `entropy` for the block in front of every packet."""
+
+    __slots__ = ("_block", "_entropy", "_update")
+
+    def __init__(self, cipher: EspCipher, key: bytes, block: int, entropy: Entropy) -> None:
+        self._block = block
+        self._entropy = entropy
+        self._update = Cipher(_ALGORITHMS[cipher](key), CBC(entropy(block))).encryptor().update
+
+    def encrypt(self, packets: Sequence[Octets], trailers: Sequence[bytes]) -> list[Octets]:
+        block, random = self._block, self._entropy(self._block * len(packets))
+        fronts = [random[at : at + block] for at in range(0, len(random), block)]
+        whole = memoryview(self._update(b"".join(chain.from_iterable(zip(fronts, packets, trailers, strict=True)))))
+        return _split(whole, [block + len(p) + len(t) for p, t in zip(packets, trailers, strict=True)])
+
+
+class CbcDecryption:
+    """One context whose chaining value never matters."""
+
+    __slots__ = ("_block", "_update")
+
+    def __init__(self, cipher: EspCipher, key: bytes, block: int) -> None:
+        self._block = block
+        self._update = Cipher(_ALGORITHMS[cipher](key), CBC(bytes(block))).decryptor().update
+
+    def decrypt(self, bodies: Sequence[Octets]) -> list[bytes]:
+        block, plaintext = self._block, self._update(b"".join(bodies))
+        plaintexts, at = [], 0
+        for body in bodies:
+            end = at + len(body)
+            plaintexts.append(plaintext[at + block : end])
+            at = end
+        return plaintexts
+
+
+class NoEncryption:
+    """NULL (RFC 2410): the plaintext as it is, without IV."""
+
+    __slots__ = ()
+
+    def encrypt(self, packets: Sequence[Octets], trailers: Sequence[bytes]) -> list[Octets]:
+        return [b"".join(pieces) for pieces in zip(packets, trailers, strict=True)]
+
+    def decrypt(self, bodies: Sequence[Octets]) -> list[bytes]:
+        return [bytes(body) for body in bodies]
+
+
+def _split(whole: memoryview, sizes: Iterable[int]) -> list[Octets]:
+    pieces: list[Octets] = []
+    at = 0
+    for size in sizes:
+        pieces.append(whole[at : at + size])
+        at += size
+    return pieces

@@ -1,0 +1,50 @@
+"""The way into an inbound SA: length, sequence number, ICV, in this order (RFC 4303 §3.4.2 to §3.4.4).
+
+Moves no window: whoever lets the packet in does that.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ikevpn.esp.cbc import Octets
+from ikevpn.esp.drops import Drop
+from ikevpn.esp.layout import HEADER
+from ikevpn.esp.replay import ReplayWindow
+from ikevpn.esp.transform import opening, shape
+from ikevpn.model.sa import Sa
+
+
+class Authentic(NamedTuple):
+    """A packet whose ICV verifies. `body` is for the gate's `decrypt`."""
+
+    sequence: int
+    body: Octets
+
+
+class Gate:
+    """Judges packets by one set of algorithms."""
+
+    __slots__ = ("_authenticate", "_block", "_front", "_shortest", "decrypt", "shape")
+
+    def __init__(self, sa: Sa) -> None:
+        """Raises UsageError for algorithms or keys that do not fit."""
+        self.shape = shape(sa.algorithms)
+        opens = opening(sa)
+        self._authenticate = opens.authenticate
+        self.decrypt = opens.decrypt
+        self._block = self.shape.block
+        self._front = HEADER + self.shape.iv + self.shape.icv
+        self._shortest = self.shape.shortest
+
+    def examine(self, packet: Octets, window: ReplayWindow) -> Authentic | Drop:
+        """`packet` starts at the SPI. Asks the window before the ICV is computed: replays are to cost little."""
+        if len(packet) < self._shortest:
+            return Drop.SHORT
+        if (len(packet) - self._front) % self._block:
+            return Drop.LENGTH
+        sequence = window.infer(int.from_bytes(packet[4:8], "big"))
+        if not window.check(sequence):
+            return Drop.REPLAY
+        body = self._authenticate(packet, sequence)
+        return Drop.BAD_ICV if body is None else Authentic(sequence, body)

@@ -1,0 +1,116 @@
+"""Reads of an IP packet what selectors are compared with: addresses, protocol, ports (RFC 4301 §4.4.1.1).
+
+Never raises: a packet that cannot be read is None. Reads headers only; checksums and payloads are not its business.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
+from typing import NamedTuple
+
+IPV4 = 4  # next header of IPv4 in tunnel mode
+IPV6 = 41
+NO_NEXT = 59
+
+_TCP, _UDP, _DCCP, _SCTP, _UDP_LITE = 6, 17, 33, 132, 136
+WITH_PORTS = frozenset({_TCP, _UDP, _DCCP, _SCTP, _UDP_LITE})
+
+_HOP_BY_HOP, _ROUTING, _FRAGMENT, _OPTIONS = 0, 43, 44, 60
+_SKIPPED = frozenset({_HOP_BY_HOP, _ROUTING, _OPTIONS})
+_MOST_EXTENSIONS = 16
+
+_IPV4_HEADER = 20
+_IPV6_HEADER = 40
+
+
+class Flow(NamedTuple):
+    """What selectors see of one packet. A tuple, because one is made for every packet and it is a key in tables.
+
+    Addresses are octets in network order, which compare like the numbers they are. Ports are 0 where the protocol
+    has none or the packet is a later fragment (`fragment`), which carries none.
+    """
+
+    version: int
+    source: bytes
+    target: bytes
+    protocol: int
+    source_port: int = 0
+    target_port: int = 0
+    fragment: bool = False
+
+    @property
+    def source_address(self) -> IPv4Address | IPv6Address:
+        return _address(self.source)
+
+    @property
+    def target_address(self) -> IPv4Address | IPv6Address:
+        return _address(self.target)
+
+
+def packet_size(packet: bytes | memoryview) -> int | None:
+    """How long the packet says it is, in octets; None where that is more than there is, or no IP packet at all."""
+    if len(packet) < _IPV4_HEADER:
+        return None
+    version = packet[0] >> 4
+    if version == 4:
+        size = packet[2] << 8 | packet[3]
+        shortest = max((packet[0] & 15) * 4, _IPV4_HEADER)
+    elif version == 6:
+        size = _IPV6_HEADER + (packet[4] << 8 | packet[5])
+        shortest = _IPV6_HEADER
+    else:
+        return None
+    return size if shortest <= size <= len(packet) else None
+
+
+def read_flow(packet: bytes | memoryview) -> Flow | None:
+    """The flow of an IPv4 or IPv6 packet that starts at its IP header; None where the headers are broken.
+
+    Skips IPv4 options and the IPv6 extension headers that RFC 8200 lets stand before the payload. A first fragment
+    that is cut before its ports is broken too: nothing could be said about what follows it.
+    """
+    size = packet_size(packet)
+    if size is None:
+        return None
+    return _read_ipv4(packet, size) if packet[0] >> 4 == 4 else _read_ipv6(packet, size)
+
+
+def _read_ipv4(packet: bytes | memoryview, size: int) -> Flow | None:
+    header = (packet[0] & 15) * 4
+    if header < _IPV4_HEADER:
+        return None
+    source, target = bytes(packet[12:16]), bytes(packet[16:20])
+    fragment = bool(packet[6] & 0x1F or packet[7])
+    return _with_ports(Flow(4, source, target, packet[9], fragment=fragment), packet, header, size)
+
+
+def _read_ipv6(packet: bytes | memoryview, size: int) -> Flow | None:
+    source, target = bytes(packet[8:24]), bytes(packet[24:40])
+    protocol, at = packet[6], _IPV6_HEADER
+    for _ in range(_MOST_EXTENSIONS):
+        if protocol not in _SKIPPED and protocol != _FRAGMENT:
+            return _with_ports(Flow(6, source, target, protocol), packet, at, size)
+        if at + 8 > size:
+            return None
+        following = packet[at]
+        if protocol == _FRAGMENT:
+            if packet[at + 2] or packet[at + 3] & 0xF8:
+                return Flow(6, source, target, following, fragment=True)
+            at += 8
+        else:
+            at += (packet[at + 1] + 1) * 8
+        protocol = following
+    return None
+
+
+def _with_ports(flow: Flow, packet: bytes | memoryview, at: int, size: int) -> Flow | None:
+    if flow.fragment or flow.protocol not in WITH_PORTS:
+        return flow if at <= size else None
+    if at + 4 > size:
+        return None
+    ports = packet[at : at + 4]
+    return flow._replace(source_port=ports[0] << 8 | ports[1], target_port=ports[2] << 8 | ports[3])
+
+
+def _address(octets: bytes) -> IPv4Address | IPv6Address:
+    return IPv4Address(octets) if len(octets) == 4 else IPv6Address(octets)

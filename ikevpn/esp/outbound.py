@@ -1,0 +1,101 @@
+"""The sending half of an SA: a batch of inner packets becomes a batch of ESP packets (RFC 4303 §3.3).
+
+Writes no outer IP or UDP header, looks up no policy and checks no lifetime. One key must have one `Outbound` in its
+whole life: a second one would start again at sequence number 1, and with GCM repeat its nonces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ikevpn.errors import IkevpnError, UsageError
+from ikevpn.esp.cbc import Entropy, Octets
+from ikevpn.esp.layout import PADDINGS, TRAILER
+from ikevpn.esp.limits import LAST_EXTENDED_SEQUENCE, LAST_SEQUENCE
+from ikevpn.esp.transform import Sealing, Shape, sealing, shape
+from ikevpn.model.sa import Direction, Sa
+
+
+class SequenceExhausted(IkevpnError):
+    """The batch needs more sequence numbers than the SA has left; they never wrap (RFC 4303 §3.3.3)."""
+
+    reason = "sequence-exhausted"
+
+
+class Outbound:
+    """Seals for one SA. `bytes` and `packets` count inner octets and packets sealed so far."""
+
+    __slots__ = ("_entropy", "_last", "_sealing", "_sequence", "_shape", "_trailers", "bytes", "packets", "sa")
+
+    def __init__(self, sa: Sa, entropy: Entropy, *, sequence: int = 0) -> None:
+        """`entropy(n)` gives n random octets; `sequence` is the last number used before, for keys that outlive us.
+
+        Raises UsageError for algorithms or keys that do not fit.
+        """
+        if sa.direction is not Direction.OUT:
+            raise UsageError("an inbound SA cannot seal")
+        self.sa = sa
+        self.bytes = 0
+        self.packets = 0
+        self._entropy = entropy
+        self._sequence = sequence
+        self._last = LAST_EXTENDED_SEQUENCE if sa.extended_sequence_numbers else LAST_SEQUENCE
+        self._trailers: dict[int, tuple[bytes, ...]] = {}
+        self._sealing: Sealing = sealing(sa, entropy)
+        self._shape: Shape = shape(sa.algorithms)
+
+    @property
+    def sequence(self) -> int:
+        """The last sequence number used."""
+        return self._sequence
+
+    @property
+    def remaining(self) -> int:
+        """How many packets can still be sealed."""
+        return self._last - self._sequence
+
+    def seal(self, packets: Sequence[Octets], next_header: Sequence[int] | int) -> list[bytes]:
+        """ESP packets, from SPI to ICV, for whole inner packets (tunnel mode) or payloads (transport mode), in order.
+
+        `next_header` says what the packets are: 4 IPv4, 41 IPv6, in transport mode a protocol; one for all or one for
+        each. Raises SequenceExhausted, and then has sealed and counted nothing.
+        """
+        sequences = self._reserve(len(packets))
+        trailers = self._trail(packets, next_header)
+        self.packets += len(packets)
+        self.bytes += sum(map(len, packets))
+        return self._sealing.seal(sequences, packets, trailers)
+
+    def follow_truncation(self, integrity_96: bool) -> None:
+        """Cut HMAC-SHA2-256 as the peer does (`Inbound.truncation_hint`); sequence numbers go on."""
+        self.sa = replace(self.sa, algorithms=replace(self.sa.algorithms, integrity_96=integrity_96))
+        self._sealing = sealing(self.sa, self._entropy)
+        self._shape = shape(self.sa.algorithms)
+
+    def _reserve(self, count: int) -> range:
+        if count > self.remaining:
+            raise SequenceExhausted(f"the SA has {self.remaining} sequence numbers left, {count} are needed")
+        first = self._sequence + 1
+        self._sequence += count
+        return range(first, first + count)
+
+    def _trail(self, packets: Sequence[Octets], next_header: Sequence[int] | int) -> list[bytes]:
+        alignment = self._shape.alignment
+        if isinstance(next_header, int):
+            table = self._trailers_of(next_header)
+            return [table[len(packet) % alignment] for packet in packets]
+        return [
+            self._trailers_of(header)[len(packet) % alignment]
+            for packet, header in zip(packets, next_header, strict=True)
+        ]
+
+    def _trailers_of(self, next_header: int) -> tuple[bytes, ...]:
+        """Padding, pad length and next header by the payload's length modulo alignment."""
+        table = self._trailers.get(next_header)
+        if table is None:
+            alignment = self._shape.alignment
+            last = bytes([next_header])
+            table = tuple(PADDINGS[-(size + TRAILER) % alignment] + last for size in range(alignment))
+            self._trailers[next_header] = table
+        return table
