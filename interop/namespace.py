@@ -5,6 +5,10 @@ Links are born inside the namespaces that they join, so the machine's own namesp
 
 from __future__ import annotations
 
+import ctypes
+import os
+import socket
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,10 +20,14 @@ if TYPE_CHECKING:
     from interop.site import Site
 
 SECONDS = 20.0
+_CLONE_NEWNET = 0x40000000
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Namespace:
     """A network namespace called `name`. It also is a host for peers: it runs commands and keeps files."""
+
+    python = sys.executable
 
     def __init__(self, name: str, site: Site) -> None:
         self.name = name
@@ -61,6 +69,15 @@ class Namespace:
         """Load an nftables ruleset on top of what is there."""
         self.run("nft", "-f", "-", text=ruleset)
 
+    def connect(self, address: str, port: int, timeout_s: float) -> socket.socket:
+        """A TCP connection that starts inside; raises OSError like any connection."""
+        with open("/proc/thread-self/ns/net") as home, open(f"/run/netns/{self.name}") as there:
+            _enter(there.fileno())
+            try:
+                return socket.create_connection((address, port), timeout_s)
+            finally:
+                _enter(home.fileno())
+
     def write_file(self, name: str, text: str, mode: int = 0o600) -> str:
         """Write a file into the namespace's folder and return its path."""
         path = self.folder / name
@@ -90,3 +107,9 @@ class Namespace:
         result = process.run(argv, environment=self.site.environment, timeout_s=SECONDS)
         if result.status != 0:
             raise Missing(f"`{' '.join(argv)}` failed: {result.output.strip()}")
+
+
+def _enter(descriptor: int) -> None:
+    """Move the calling thread, and no other, into a network namespace."""
+    if _libc.setns(descriptor, _CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from interop import stream
 from interop.outcome import Unmet, expect, wait_until
-from interop.peers.shape import Host
-from interop.process import Process
+from interop.peers.shape import Host, Job
 
 TRANSFER_OCTETS = 20_000_000
 _PORT = 5001
@@ -18,11 +17,10 @@ _COUNTS = re.compile(r"(\d+) packets transmitted, (\d+) received")
 
 @dataclass(frozen=True)
 class End:
-    """Where traffic starts or ends: a host, one of its addresses, and the Python that runs there."""
+    """Where traffic starts or ends: a host and one of its addresses."""
 
     host: Host
     address: str
-    python: str = "/usr/bin/python3"
 
 
 def ping(start: End, target: End, count: int = 3, *, warm_up: bool = True) -> None:
@@ -61,7 +59,7 @@ class Pings:
 
     def __init__(self, start: End, target: End, count: int = 100, interval_s: float = 0.02) -> None:
         words = ("-n", "-O", "-c", str(count), "-i", str(interval_s), "-W", "1", "-I", start.address, target.address)
-        self._process: Process = start.host.spawn("ping", *words, name="pings")
+        self._process: Job = start.host.spawn("ping", *words, name="pings")
         self._deadline_s = count * interval_s + 10
         wait_until(lambda: self.answers() > 0, "the first answer to the stream of pings", 5.0)
 
@@ -90,11 +88,11 @@ def transfer(start: End, target: End, octets: int = TRANSFER_OCTETS) -> None:
     source = Path(stream.__file__).read_text()
     serve_script, dial_script = (end.host.write_file("stream.py", source) for end in (target, start))
     server = target.host.spawn(
-        target.python, serve_script, "serve", target.address, str(_PORT), str(octets), name="stream"
+        target.host.python, serve_script, "serve", target.address, str(_PORT), str(octets), name="stream"
     )
     try:
         wait_until(lambda: "ready" in server.output(), f"the TCP server on {target.address}")
-        words = (start.python, dial_script, "dial", target.address, str(_PORT), str(octets), start.address)
+        words = (start.host.python, dial_script, "dial", target.address, str(_PORT), str(octets), start.address)
         dialled = start.host.run(*words, timeout_s=90).output.split()
         served = server.wait(20).output.split()
     finally:

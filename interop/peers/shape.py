@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from interop.process import Process, Result
+from interop.process import Result
 from interop.tunnel import TunnelParameters
 
 
@@ -19,15 +19,35 @@ class EspSa:
     udp: bool
 
 
+class Job(Protocol):
+    """A command that runs on a host until it is ended."""
+
+    def running(self) -> bool:
+        """Whether it is still there."""
+
+    def output(self) -> str:
+        """All that it has printed so far."""
+
+    def wait(self, timeout_s: float) -> Result:
+        """Wait for it to end by itself; `Unmet` if it does not."""
+
+    def end(self) -> None:
+        """Ask it to end, then insist."""
+
+
 class Host(Protocol):
-    """A place where commands run: a namespace of this machine or a guest with a kernel of its own."""
+    """A place where commands run: a namespace of this machine or a guest with a kernel of its own.
+
+    `python` is the path of a Python there, good enough for the standard library's basics.
+    """
 
     name: str
+    python: str
 
     def run(self, *argv: str, timeout_s: float = ..., check: bool = ..., text: str | None = ...) -> Result:
         """Run a command to its end."""
 
-    def spawn(self, *argv: str, name: str, environment: dict[str, str] | None = ...) -> Process:
+    def spawn(self, *argv: str, name: str, environment: dict[str, str] | None = ...) -> Job:
         """Start a command that runs until it is ended."""
 
     def write_file(self, name: str, text: str, mode: int = ...) -> str:

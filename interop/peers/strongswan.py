@@ -38,6 +38,7 @@ charon {{
   }}
 }}
 swanctl {{
+  load = random openssl
   socket = unix://{socket}
 }}
 """
