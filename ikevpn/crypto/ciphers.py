@@ -23,11 +23,13 @@ def _single_des(key: bytes) -> TripleDES:
     return TripleDES(key * 3)
 
 
-_ALGORITHMS: Mapping[IkeCipher, Callable[[bytes], AES | TripleDES]] = MappingProxyType({
-    IkeCipher.DES_CBC: _single_des,
-    IkeCipher.TRIPLE_DES_CBC: TripleDES,
-    IkeCipher.AES_CBC: AES,
-})
+_ALGORITHMS: Mapping[IkeCipher, Callable[[bytes], AES | TripleDES]] = MappingProxyType(
+    {
+        IkeCipher.DES_CBC: _single_des,
+        IkeCipher.TRIPLE_DES_CBC: TripleDES,
+        IkeCipher.AES_CBC: AES,
+    }
+)
 
 
 def encrypt(cipher: IkeCipher, key: bytes, iv: bytes, data: bytes) -> bytes:

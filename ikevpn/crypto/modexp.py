@@ -20,17 +20,19 @@ _SONAMES = ("libcrypto.so.3", "libcrypto.so.4", "libcrypto.so.1.1")
 _HANDLE, _INT, _OCTETS = ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p
 
 # name of the function: what it returns and takes, from openssl/bn.h
-_PROTOTYPES: Mapping[str, tuple[Any, tuple[Any, ...]]] = MappingProxyType({
-    "BN_new": (_HANDLE, ()),
-    "BN_clear_free": (None, (_HANDLE,)),
-    "BN_bin2bn": (_HANDLE, (_OCTETS, _INT, _HANDLE)),
-    "BN_bn2binpad": (_INT, (_HANDLE, _OCTETS, _INT)),
-    "BN_CTX_new": (_HANDLE, ()),
-    "BN_CTX_free": (None, (_HANDLE,)),
-    "BN_MONT_CTX_new": (_HANDLE, ()),
-    "BN_MONT_CTX_set": (_INT, (_HANDLE, _HANDLE, _HANDLE)),
-    "BN_mod_exp_mont_consttime": (_INT, (_HANDLE, _HANDLE, _HANDLE, _HANDLE, _HANDLE, _HANDLE)),
-})
+_PROTOTYPES: Mapping[str, tuple[Any, tuple[Any, ...]]] = MappingProxyType(
+    {
+        "BN_new": (_HANDLE, ()),
+        "BN_clear_free": (None, (_HANDLE,)),
+        "BN_bin2bn": (_HANDLE, (_OCTETS, _INT, _HANDLE)),
+        "BN_bn2binpad": (_INT, (_HANDLE, _OCTETS, _INT)),
+        "BN_CTX_new": (_HANDLE, ()),
+        "BN_CTX_free": (None, (_HANDLE,)),
+        "BN_MONT_CTX_new": (_HANDLE, ()),
+        "BN_MONT_CTX_set": (_INT, (_HANDLE, _HANDLE, _HANDLE)),
+        "BN_mod_exp_mont_consttime": (_INT, (_HANDLE, _HANDLE, _HANDLE, _HANDLE, _HANDLE, _HANDLE)),
+    }
+)
 
 
 class Modulus(Protocol):

@@ -40,7 +40,7 @@ class ModpGroup:
         return self.prime - 1
 
     def private(self, entropy: Callable[[int], bytes]) -> bytes:
-        """A fresh exponent. Its highest bit is always set, so that all have the same number of words and take as long."""
+        """A fresh exponent. Its highest bit is always set, so that all have as many words and take as long."""
         octets = bytearray(entropy(self.exponent_bits // 8))
         octets[0] |= 0x80
         return bytes(octets)
@@ -59,16 +59,18 @@ class ModpGroup:
         return self._modulus.power(peer_public, private)
 
 
-MODP: Mapping[Group, ModpGroup] = MappingProxyType({
-    Group.MODP_768: ModpGroup(768, 149686, 256),  # RFC 2409 §6.1
-    Group.MODP_1024: ModpGroup(1024, 129093, 256),  # RFC 2409 §6.2
-    Group.MODP_1536: ModpGroup(1536, 741804, 256),  # RFC 3526 §2
-    Group.MODP_2048: ModpGroup(2048, 124476, 256),  # RFC 3526 §3
-    Group.MODP_3072: ModpGroup(3072, 1690314, 320),  # RFC 3526 §4
-    Group.MODP_4096: ModpGroup(4096, 240904, 384),  # RFC 3526 §5
-    Group.MODP_6144: ModpGroup(6144, 929484, 448),  # RFC 3526 §6
-    Group.MODP_8192: ModpGroup(8192, 4743158, 512),  # RFC 3526 §7
-})
+MODP: Mapping[Group, ModpGroup] = MappingProxyType(
+    {
+        Group.MODP_768: ModpGroup(768, 149686, 256),  # RFC 2409 §6.1
+        Group.MODP_1024: ModpGroup(1024, 129093, 256),  # RFC 2409 §6.2
+        Group.MODP_1536: ModpGroup(1536, 741804, 256),  # RFC 3526 §2
+        Group.MODP_2048: ModpGroup(2048, 124476, 256),  # RFC 3526 §3
+        Group.MODP_3072: ModpGroup(3072, 1690314, 320),  # RFC 3526 §4
+        Group.MODP_4096: ModpGroup(4096, 240904, 384),  # RFC 3526 §5
+        Group.MODP_6144: ModpGroup(6144, 929484, 448),  # RFC 3526 §6
+        Group.MODP_8192: ModpGroup(8192, 4743158, 512),  # RFC 3526 §7
+    }
+)
 
 
 def _scaled_pi(bits: int) -> int:

@@ -97,67 +97,77 @@ class GroupRow:
 _AES = (128, 192, 256)
 _MD5, _SHA1, _SHA256, _SHA384, _SHA512 = Hash.MD5, Hash.SHA1, Hash.SHA2_256, Hash.SHA2_384, Hash.SHA2_512
 
-HASHES: Mapping[Hash, HashRow] = MappingProxyType({
-    row.id: row
-    for row in (
-        HashRow(_MD5, "md5", 16, 64),  # RFC 1321, RFC 2104
-        HashRow(_SHA1, "sha1", 20, 64),  # FIPS 180, RFC 2104
-        HashRow(_SHA256, "sha256", 32, 64),  # FIPS 180, RFC 4868
-        HashRow(_SHA384, "sha384", 48, 128),
-        HashRow(_SHA512, "sha512", 64, 128),
-    )
-})
+HASHES: Mapping[Hash, HashRow] = MappingProxyType(
+    {
+        row.id: row
+        for row in (
+            HashRow(_MD5, "md5", 16, 64),  # RFC 1321, RFC 2104
+            HashRow(_SHA1, "sha1", 20, 64),  # FIPS 180, RFC 2104
+            HashRow(_SHA256, "sha256", 32, 64),  # FIPS 180, RFC 4868
+            HashRow(_SHA384, "sha384", 48, 128),
+            HashRow(_SHA512, "sha512", 64, 128),
+        )
+    }
+)
 
-IKE_CIPHERS: Mapping[IkeCipher, IkeCipherRow] = MappingProxyType({
-    row.id: row
-    for row in (
-        IkeCipherRow(IkeCipher.DES_CBC, "des", 8, (64,), 64),  # RFC 2405; 8 of the 64 bits are parity
-        IkeCipherRow(IkeCipher.TRIPLE_DES_CBC, "3des", 8, (192,), 192),  # RFC 2451
-        IkeCipherRow(IkeCipher.AES_CBC, "aes", 16, _AES, 128),  # RFC 3602
-    )
-})
+IKE_CIPHERS: Mapping[IkeCipher, IkeCipherRow] = MappingProxyType(
+    {
+        row.id: row
+        for row in (
+            IkeCipherRow(IkeCipher.DES_CBC, "des", 8, (64,), 64),  # RFC 2405; 8 of the 64 bits are parity
+            IkeCipherRow(IkeCipher.TRIPLE_DES_CBC, "3des", 8, (192,), 192),  # RFC 2451
+            IkeCipherRow(IkeCipher.AES_CBC, "aes", 16, _AES, 128),  # RFC 3602
+        )
+    }
+)
 
-ESP_CIPHERS: Mapping[EspCipher, EspCipherRow] = MappingProxyType({
-    row.id: row
-    for row in (
-        EspCipherRow(EspCipher.DES, "des", (64,), 64, iv=8, block=8),  # RFC 2405
-        EspCipherRow(EspCipher.TRIPLE_DES, "3des", (192,), 192, iv=8, block=8),  # RFC 2451
-        EspCipherRow(EspCipher.NULL, "null", (0,), 0, iv=0, block=1),  # RFC 2410
-        EspCipherRow(EspCipher.AES_CBC, "aes", _AES, 128, iv=16, block=16),  # RFC 3602
-        EspCipherRow(EspCipher.AES_GCM_8, "aesgcm8", _AES, 128, iv=8, block=1, salt=4, icv=8),  # RFC 4106
-        EspCipherRow(EspCipher.AES_GCM_12, "aesgcm12", _AES, 128, iv=8, block=1, salt=4, icv=12),
-        EspCipherRow(EspCipher.AES_GCM_16, "aesgcm16", _AES, 128, iv=8, block=1, salt=4, icv=16),
-    )
-})
+ESP_CIPHERS: Mapping[EspCipher, EspCipherRow] = MappingProxyType(
+    {
+        row.id: row
+        for row in (
+            EspCipherRow(EspCipher.DES, "des", (64,), 64, iv=8, block=8),  # RFC 2405
+            EspCipherRow(EspCipher.TRIPLE_DES, "3des", (192,), 192, iv=8, block=8),  # RFC 2451
+            EspCipherRow(EspCipher.NULL, "null", (0,), 0, iv=0, block=1),  # RFC 2410
+            EspCipherRow(EspCipher.AES_CBC, "aes", _AES, 128, iv=16, block=16),  # RFC 3602
+            EspCipherRow(EspCipher.AES_GCM_8, "aesgcm8", _AES, 128, iv=8, block=1, salt=4, icv=8),  # RFC 4106
+            EspCipherRow(EspCipher.AES_GCM_12, "aesgcm12", _AES, 128, iv=8, block=1, salt=4, icv=12),
+            EspCipherRow(EspCipher.AES_GCM_16, "aesgcm16", _AES, 128, iv=8, block=1, salt=4, icv=16),
+        )
+    }
+)
 
-INTEGRITIES: Mapping[Integrity, IntegrityRow] = MappingProxyType({
-    row.id: row
-    for row in (
-        IntegrityRow(Integrity.HMAC_MD5, "md5", _MD5, 16, 12),  # RFC 2403
-        IntegrityRow(Integrity.HMAC_SHA1, "sha1", _SHA1, 20, 12),  # RFC 2404
-        # draft-ietf-ipsec-ciph-sha-256-00 cut to 96 bits: Linux up to 2.6.32, Android 6 and 7
-        IntegrityRow(Integrity.HMAC_SHA2_256, "sha256", _SHA256, 32, 16, icv_before_rfc=12),  # RFC 4868
-        IntegrityRow(Integrity.HMAC_SHA2_384, "sha384", _SHA384, 48, 24),
-        IntegrityRow(Integrity.HMAC_SHA2_512, "sha512", _SHA512, 64, 32),
-    )
-})
+INTEGRITIES: Mapping[Integrity, IntegrityRow] = MappingProxyType(
+    {
+        row.id: row
+        for row in (
+            IntegrityRow(Integrity.HMAC_MD5, "md5", _MD5, 16, 12),  # RFC 2403
+            IntegrityRow(Integrity.HMAC_SHA1, "sha1", _SHA1, 20, 12),  # RFC 2404
+            # draft-ietf-ipsec-ciph-sha-256-00 cut to 96 bits: Linux up to 2.6.32, Android 6 and 7
+            IntegrityRow(Integrity.HMAC_SHA2_256, "sha256", _SHA256, 32, 16, icv_before_rfc=12),  # RFC 4868
+            IntegrityRow(Integrity.HMAC_SHA2_384, "sha384", _SHA384, 48, 24),
+            IntegrityRow(Integrity.HMAC_SHA2_512, "sha512", _SHA512, 64, 32),
+        )
+    }
+)
 
-GROUPS: Mapping[Group, GroupRow] = MappingProxyType({
-    row.id: row
-    for row in (
-        GroupRow(Group.MODP_768, "modp768", 96, 96),  # RFC 2409 §6.1
-        GroupRow(Group.MODP_1024, "modp1024", 128, 128),  # RFC 2409 §6.2
-        GroupRow(Group.MODP_1536, "modp1536", 192, 192),  # RFC 3526 §2 to §7 from here
-        GroupRow(Group.MODP_2048, "modp2048", 256, 256),
-        GroupRow(Group.MODP_3072, "modp3072", 384, 384),
-        GroupRow(Group.MODP_4096, "modp4096", 512, 512),
-        GroupRow(Group.MODP_6144, "modp6144", 768, 768),
-        GroupRow(Group.MODP_8192, "modp8192", 1024, 1024),
-        GroupRow(Group.ECP_256, "ecp256", 64, 32),  # RFC 5903 §3
-        GroupRow(Group.ECP_384, "ecp384", 96, 48),
-        GroupRow(Group.ECP_521, "ecp521", 132, 66),
-    )
-})
+GROUPS: Mapping[Group, GroupRow] = MappingProxyType(
+    {
+        row.id: row
+        for row in (
+            GroupRow(Group.MODP_768, "modp768", 96, 96),  # RFC 2409 §6.1
+            GroupRow(Group.MODP_1024, "modp1024", 128, 128),  # RFC 2409 §6.2
+            GroupRow(Group.MODP_1536, "modp1536", 192, 192),  # RFC 3526 §2 to §7 from here
+            GroupRow(Group.MODP_2048, "modp2048", 256, 256),
+            GroupRow(Group.MODP_3072, "modp3072", 384, 384),
+            GroupRow(Group.MODP_4096, "modp4096", 512, 512),
+            GroupRow(Group.MODP_6144, "modp6144", 768, 768),
+            GroupRow(Group.MODP_8192, "modp8192", 1024, 1024),
+            GroupRow(Group.ECP_256, "ecp256", 64, 32),  # RFC 5903 §3
+            GroupRow(Group.ECP_384, "ecp384", 96, 48),
+            GroupRow(Group.ECP_521, "ecp521", 132, 66),
+        )
+    }
+)
 
 _Number = TypeVar("_Number", bound=OpenEnum)
 _Row = TypeVar("_Row")
