@@ -27,6 +27,14 @@ class Code(StrEnum):
     CHILD_UP = "child-up"
     CHILD_REKEYED = "child-rekeyed"
     IKE_REKEYED = "ike-rekeyed"
+    # what the service does around negotiations
+    NAME_RESOLVED = "name-resolved"
+    RETRY_LATER = "retry-later"
+    BOUND = "bound"
+    UNBOUND = "unbound"
+    HOST_REFUSED = "host-refused"
+    DATA_PLANE_CRASHED = "data-plane-crashed"
+    RELOADED = "reloaded"
     # steps that a user sees when things are slow or odd
     RETRANSMITTED = "retransmitted"
     PEER_NOTIFY = "peer-notify"
@@ -77,6 +85,9 @@ class Reason(StrEnum):
     WRONG_VERSION = "wrong-version"
     CONFIGURATION_CHANGED = "configuration-changed"
     ANOTHER_WON = "another-won"
+    NAME_NOT_FOUND = "name-not-found"
+    NO_ROUTE = "no-route"
+    TIMEOUT = "timeout"
 
 
 _NOTHING: Mapping[str, Fact] = MappingProxyType({})

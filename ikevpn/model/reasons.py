@@ -1,0 +1,312 @@
+"""The one table of sentences: for every code and reason, what happened in plain words and what to try.
+
+The command line, the log and `ikevpn explain` all read it; nothing else words an event. Holes are filled by `model.sentence`:
+a part in square brackets goes when its fact is missing, an advice goes when a fact outside of brackets is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ikevpn.model.events import Code, Event, Fact, Reason
+from ikevpn.model.sentence import closest, fill, needs
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`what` is the sentence with facts, `meaning` explains it without any, `advice` says what to try."""
+
+    what: str
+    meaning: str = ""
+    advice: tuple[str, ...] = ()
+
+
+CODES: Mapping[Code, Entry] = {
+    Code.PHASE1_STARTED: Entry(
+        "phase 1 with {remote}: we start[, {mode} mode][, offering {offered}]",
+        "We sent the first message of phase 1, in which two peers agree on algorithms and prove who they are.",
+    ),
+    Code.PHASE1_RESPONDING: Entry(
+        "phase 1 with {remote}: it starts[, {mode} mode]",
+        "A peer sent the first message of phase 1, and a tunnel of ours is for it.",
+    ),
+    Code.PROPOSAL_CHOSEN: Entry(
+        "agreed on {chosen}[ for {child}]",
+        "Both ends accept the same combination of algorithms.",
+    ),
+    Code.NAT_DETECTED: Entry(
+        "address translation on the way[: {where}], so ESP travels inside UDP 4500",
+        "The hashes of addresses and ports in phase 1 differ from what arrived, so a NAT rewrites them (RFC 3947).",
+    ),
+    Code.NO_NAT: Entry(
+        "no address translation on the way",
+        "The hashes of addresses and ports in phase 1 match: nothing rewrites our packets, ESP travels as IP protocol 50.",
+    ),
+    Code.KEYS_DERIVED: Entry(
+        "keys derived[ by Diffie-Hellman {group}]",
+        "Both public values were exchanged; from here on messages are encrypted.",
+    ),
+    Code.PEER_AUTHENTICATED: Entry(
+        "the peer proved to be {peer_id}",
+        "The peer's hash verifies: it knows the same secret as we do.",
+    ),
+    Code.IKE_UP: Entry(
+        "phase 1 is up with {remote}[ ({peer_id})][, {chosen}][, for {lifetime_s} s]",
+        "The IKE SA stands; phase 2 can be negotiated under its protection.",
+    ),
+    Code.PHASE2_STARTED: Entry(
+        "phase 2 for {child}: we start[, {selector}][, offering {offered}]",
+        "We asked for a pair of ESP SAs for one pair of networks (quick mode).",
+    ),
+    Code.PHASE2_RESPONDING: Entry(
+        "phase 2 for {child}: the peer starts[, {selector}]",
+        "The peer asks for a pair of ESP SAs for one pair of networks (quick mode).",
+    ),
+    Code.CHILD_UP: Entry(
+        "{child} is up[: {selector}][, {chosen}][, SPI in {spi_in}][ out {spi_out}]",
+        "ESP SAs for this pair of networks are installed in both directions; traffic can flow.",
+    ),
+    Code.CHILD_REKEYED: Entry(
+        "{child} has new keys[, {chosen}][, SPI in {spi_in}][ out {spi_out}]",
+        "New ESP SAs replace older ones before these expire; traffic goes on.",
+    ),
+    Code.IKE_REKEYED: Entry(
+        "phase 1 with {remote} renewed",
+        "A new IKE SA replaces the older one before that expires; ESP SAs are untouched.",
+    ),
+    Code.NAME_RESOLVED: Entry("{name} is {addresses}", "The peer's name was looked up; every address is tried in turn."),
+    Code.RETRY_LATER: Entry(
+        "next attempt in {seconds} s",
+        "A tunnel that is wanted up is tried again for ever; the pauses grow to a minute and vary at random.",
+    ),
+    Code.BOUND: Entry("[device {device}][, routes to {routes}]", "Device, addresses, routes and policies of the tunnel are in place."),
+    Code.UNBOUND: Entry("[device {device} and ]routes are withdrawn", "What the tunnel had set up on this host is undone."),
+    Code.HOST_REFUSED: Entry("{detail}", "This host does not let us do what the tunnel needs.", ("{fix}",)),
+    Code.DATA_PLANE_CRASHED: Entry(
+        "the data plane ended unexpectedly and is started again[: {detail}]",
+        "The process that carries the traffic is gone. Nothing leaves in clear; tunnels that are wanted come up again.",
+    ),
+    Code.RELOADED: Entry(
+        "configuration read again[, added {added}][, changed {changed}][, removed {removed}]",
+        "Tunnels whose settings did not change were not touched.",
+    ),
+    Code.RETRANSMITTED: Entry(
+        "no answer from {remote} yet, sent {message} again[ (try {tries})]",
+        "An expected answer did not come in time. IKE runs over UDP, so a lost packet is sent again.",
+        ("[{seconds} s have passed] one repetition is nothing; many mean that {remote} does not hear us or we do not hear it",),
+    ),
+    Code.PEER_NOTIFY: Entry(
+        "{remote} says: {notify}[ ({detail})]",
+        "The peer sent a notification. Where it is not authenticated, it is shown and not believed.",
+    ),
+    Code.LIFETIME_SHORTENED: Entry(
+        "{remote} wants a shorter lifetime: {lifetime_s} s[ instead of {ours_s} s]",
+        "Ends may have different lifetimes; both use the smaller one.",
+    ),
+    Code.PEER_MOVED: Entry(
+        "{peer_id} moved[ from {old}] to {remote}",
+        "An authenticated packet came from another address or port, as happens when a NAT forgets; we follow it.",
+    ),
+    Code.DPD_SENT: Entry("asked {remote} whether it is alive", "Dead peer detection, R-U-THERE (RFC 3706)."),
+    Code.DPD_ANSWERED: Entry("{remote} is alive", "The peer answered our R-U-THERE (RFC 3706)."),
+    Code.INITIAL_CONTACT: Entry(
+        "{remote} starts afresh, so what we had with it is dropped",
+        "The peer sent INITIAL-CONTACT: it remembers no SA with us.",
+    ),
+    Code.DEVIATION: Entry(
+        "{remote} deviates from the standard and we cope[: {detail}]",
+        "The peer does something that the RFCs do not allow, but which is harmless and known.",
+    ),
+    Code.CHILD_DOWN: Entry("{child} is down", "The ESP SAs of one pair of networks are gone."),
+    Code.IKE_DOWN: Entry("phase 1 with {remote} is down", "The IKE SA is gone, and with it the tunnels that hang on it."),
+    Code.PHASE1_FAILED: Entry("phase 1 with {remote} failed", "No IKE SA came about."),
+    Code.PHASE2_FAILED: Entry("phase 2 for {child} failed", "No ESP SAs came about for this pair of networks."),
+    Code.DATAGRAM_DROPPED: Entry(
+        "dropped a message from {remote}[: {detail}]",
+        "A datagram was not used; it changed nothing.",
+    ),
+}
+
+_PEER_LOG = "look into the peer's log: it knows why, the message on the wire does not say"
+
+REASONS: Mapping[Reason, Entry] = {
+    Reason.NONE: Entry("", "There is nothing to explain."),
+    Reason.REQUESTED: Entry("it was taken down on request", "Somebody asked for it, by `ikevpn down` or by ending the daemon."),
+    Reason.PEER_DELETED: Entry(
+        "{remote} deleted it",
+        "The peer sent a Delete: it was told to, its lifetime ended or it restarts.",
+        ("if this was not expected, " + _PEER_LOG,),
+    ),
+    Reason.REPLACED: Entry("a newer one took its place", "Renewal before expiry; traffic goes on over the newer SA."),
+    Reason.EXPIRED: Entry(
+        "its lifetime ended before a new one was agreed on",
+        "SAs live for a limited time or amount of data and should be renewed before.",
+        ("see in the log why the renewal failed", "a peer whose lifetime is much shorter may refuse ours: make them equal"),
+    ),
+    Reason.NO_ANSWER: Entry(
+        "no answer from {remote}[ to {message}][ after {tries} tries][ in {seconds} s]",
+        "We sent a message several times and nothing came back.",
+        (
+            "is {remote} the right address, and is it running? `ping` shows whether the host can be reached at all",
+            "is UDP 500 (and 4500) open on both sides and on the way?",
+            "some gateways stay silent when they dislike a proposal, an identity or a secret: look into the peer's log",
+        ),
+    ),
+    Reason.DEAD_PEER: Entry(
+        "{remote} stopped answering[ ({tries} times in {seconds} s)]",
+        "Dead peer detection got no answer: the peer restarted, lost its line, or a NAT on the way forgot us.",
+        ("the tunnel is tried again for as long as it is wanted; `ikevpn log -f` shows the attempts",),
+    ),
+    Reason.WRONG_SECRET: Entry(
+        "the pre-shared keys differ[: what {remote} sent as {message} does not decrypt]",
+        "Keys are derived from the pre-shared key. With different ones neither end can read the other's first encrypted message, "
+        "or the proof in it does not verify.",
+        (
+            "compare the secret with the peer's, letter by letter; a blank or a line end at the end counts on some gateways",
+            "the secret used here is the one of tunnel {tunnel}[, from {secret_from}]",
+            "a gateway with several peers picks its secret by our address [{local} ]or identity[ {local_id}]: does it have ours under that?",
+        ),
+    ),
+    Reason.NO_SECRET: Entry(
+        "there is no pre-shared key for {peer_id}",
+        "A tunnel matches the peer, but none of the configured secrets is for its identity or address.",
+        ('add a secret for {peer_id}, for example `secret = { file = "…" }` in the tunnel',),
+    ),
+    Reason.NO_PROPOSAL_PHASE1: Entry(
+        "no common proposal in phase 1[: the peer offered {offered}; we accept {accepted}]",
+        "Both ends must accept at least one identical combination of cipher, hash, group and authentication for phase 1.",
+        ("[closest: {closest}]", "add one that both have to `ike_proposals` of the tunnel, or to the peer", "[{peer_hint}]"),
+    ),
+    Reason.NO_PROPOSAL_PHASE2: Entry(
+        "no common proposal in phase 2[ for {child}][: the peer offered {offered}; we accept {accepted}]",
+        "Both ends must accept at least one identical combination of ESP cipher, integrity and PFS group.",
+        (
+            "[closest: {closest}]",
+            "add one that both have to `esp_proposals` of the tunnel, or to the peer; the group (PFS) must be the same too",
+        ),
+    ),
+    Reason.PEER_REFUSED_PHASE1: Entry(
+        "{remote} refused phase 1[ and said {notify}][; we offered {offered}]",
+        "The peer answered our first messages with an error.",
+        (
+            "NO-PROPOSAL-CHOSEN means that cipher, hash, group or authentication differ: compare with the peer's phase 1 settings",
+            "INVALID-ID-INFORMATION or AUTHENTICATION-FAILED mean that it knows us by another identity or secret",
+            _PEER_LOG,
+        ),
+    ),
+    Reason.PEER_REFUSED_PHASE2: Entry(
+        "{remote} refused phase 2[ for {child}][ and said {notify}][; we offered {offered}][ for {selector}]",
+        "Phase 1 is up, but the peer does not want this pair of networks with these algorithms.",
+        (
+            "NO-PROPOSAL-CHOSEN means that ESP algorithms or PFS differ, on some gateways also the networks",
+            "INVALID-ID-INFORMATION means that the networks (proxy-ids) differ: they must mirror each other exactly",
+            _PEER_LOG,
+        ),
+    ),
+    Reason.PROXY_ID_MISMATCH: Entry(
+        "the networks differ[: the peer asks for {proposed}][, we have {configured}]",
+        "In IKEv1 the pair of networks (proxy-id) must be the same on both ends, mirrored.",
+        (
+            "[to accept what the peer wants, write: local_networks = [[\"{peer_local}\"]]]",
+            "or change the peer's networks to mirror {configured}",
+        ),
+    ),
+    Reason.WRONG_PEER_IDENTITY: Entry(
+        "the peer calls itself {received}[ where {expected} is expected]",
+        "The peer proved that it knows the secret, but under another name than the configuration says.",
+        ('set `remote_id = "{received}"` if that is the right peer', "or let the peer send {expected} as its identity"),
+    ),
+    Reason.NO_MATCHING_TUNNEL: Entry(
+        "no tunnel is for {remote}[ ({peer_id})][; candidates: {candidates}]",
+        "A message came from an address or identity that no configured tunnel accepts.",
+        ("set `remote` (or `remote_id`) of the tunnel that should take it",),
+    ),
+    Reason.MALFORMED: Entry(
+        "a message does not parse[: {detail}]",
+        "The octets are not a valid ISAKMP message. After decryption, this most often means different keys, thus different secrets.",
+        ("if {remote} is a gateway of yours, record it with `ikevpn up --capture FILE` and report it",),
+    ),
+    Reason.BAD_HASH: Entry(
+        "a hash does not verify[ in {message}]",
+        "The message was altered, or the peer does not have the same keys as we.",
+        ("compare the secrets on both ends",),
+    ),
+    Reason.BAD_KEY_EXCHANGE: Entry(
+        "the Diffie-Hellman value of {remote} cannot be used[: {detail}]",
+        "A public value is out of range or of the wrong length for the agreed group.",
+        ("try another group; if it stays, the peer is broken or somebody is in between",),
+    ),
+    Reason.UNEXPECTED_MESSAGE: Entry(
+        "a message came that does not belong here[: {detail}]", "The peer is at another point of the exchange than we.",
+    ),
+    Reason.UNKNOWN_COOKIE: Entry(
+        "the message is for an IKE SA that does not exist",
+        "After a restart of one end the other goes on with the old SA for a while; dead peer detection ends that.",
+    ),
+    Reason.UNKNOWN_EXCHANGE: Entry("the exchange type is unknown[: {detail}]", "We speak main, aggressive, quick and informational."),
+    Reason.UNSUPPORTED: Entry("it asks for something we do not support[: {detail}]", "The peer wants a feature we lack."),
+    Reason.DUPLICATE: Entry("it came before", "A repetition of a message that was already taken; harmless."),
+    Reason.TOO_MANY_HALF_OPEN: Entry(
+        "too many unfinished negotiations at once",
+        "Half-open negotiations are limited, so that a flood of first messages cannot fill the memory.",
+    ),
+    Reason.LIMIT: Entry("a limit was reached[: {detail}]", "Everything that a peer can make grow has a limit."),
+    Reason.PEER_RESTARTED: Entry("{remote} restarted", "The peer set up a new phase 1 and remembers nothing of the old one."),
+    Reason.WRONG_VERSION: Entry(
+        "{remote} speaks another version of IKE[: {detail}]",
+        "ikevpn speaks IKEv1 only.",
+        ("set the peer to IKEv1, or use an IKEv2 implementation for it",),
+    ),
+    Reason.CONFIGURATION_CHANGED: Entry("its configuration changed", "A reload found other settings; the tunnel starts afresh."),
+    Reason.ANOTHER_WON: Entry("both ends started at once and the other negotiation won", "Harmless: one of two is kept."),
+    Reason.NAME_NOT_FOUND: Entry(
+        'the name "{name}" cannot be looked up[: {detail}]',
+        "The peer is configured by a DNS name, and DNS gives no address for it.",
+        ('is the name right? `getent ahosts {name}` asks the same question', "does this host reach its DNS server?"),
+    ),
+    Reason.NO_ROUTE: Entry(
+        "this host has no route to {remote}",
+        "The kernel does not know where to send packets for the peer.",
+        ("`ip route get {address}` shows what the kernel thinks; is the line up?",),
+    ),
+    Reason.TIMEOUT: Entry(
+        "it was not up within {seconds} s",
+        "The time given on the command line passed while the negotiation went on.",
+        ("give it longer: `--timeout SECONDS`; a peer that does not answer at all is given up after about {patience_s} s",),
+    ),
+}
+
+
+def sentence(event: Event) -> str:
+    """What happened, in one line without a full stop: the code's sentence and, where there is one, the reason's."""
+    facts = _facts(event)
+    what = fill(CODES[event.code].what, facts)
+    why = fill(REASONS[event.reason].what, facts)
+    return f"{what}: {why}" if why else what
+
+
+def advice(event: Event) -> tuple[str, ...]:
+    """What to try, most promising first; empty after good news."""
+    facts = _facts(event)
+    entry = REASONS[event.reason] if event.reason is not Reason.NONE else CODES[event.code]
+    lines = (fill(line, facts) for line in entry.advice if needs(line) <= facts.keys() | {"remote"})
+    return tuple(line for line in lines if line)
+
+
+def _facts(event: Event) -> dict[str, Fact]:
+    """The event's facts, and what follows from them: the tunnel's name and the nearest pair of proposals."""
+    facts = {"tunnel": event.tunnel, **event.facts}
+    offered, accepted = facts.get("offered"), facts.get("accepted")
+    if isinstance(offered, tuple) and isinstance(accepted, tuple):
+        facts.setdefault("closest", closest(offered, accepted))
+    return facts
+
+
+def explain(code: str) -> Entry | None:
+    """The entry of a code or reason by its stable name, or None where there is no such name."""
+    for table in (CODES, REASONS):
+        for key, entry in table.items():
+            if key.value == code:
+                return entry
+    return None
