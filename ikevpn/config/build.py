@@ -1,0 +1,244 @@
+"""From the table of one tunnel to its `TunnelConfig`: secrets read, defaults that depend on other keys, keys that exclude
+each other. Never touches the network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from itertools import product
+
+from ikevpn.config.configuration import TunnelConfig
+from ikevpn.config.document import Document, Keys
+from ikevpn.config.finding import Unfit
+from ikevpn.config.network_kinds import ANY
+from ikevpn.config.proposals import MODERN
+from ikevpn.config.schema import PskTable, SecretTable, SelectorTable, TunnelTable
+from ikevpn.config.secrets import check_private, decode, read_environment, read_file
+from ikevpn.config.walk import Walk
+from ikevpn.config.words import Binding, Start
+from ikevpn.model.address import AddressRange, Network
+from ikevpn.model.identity import Identity
+from ikevpn.model.proposal import Lifetime
+from ikevpn.model.proposal_name import GROUPS
+from ikevpn.model.psk import PskEntry
+from ikevpn.model.secret import Secret
+from ikevpn.model.selector import Selector
+from ikevpn.model.tunnel import Child, Phase1Mode, Tunnel
+from ikevpn.wire.registry import Auth
+
+POLICY_DEVICE = "ikevpn0"
+_DEVICE_PREFIX = "vpn-"
+_LONGEST_DEVICE = 15  # IFNAMSIZ of Linux, without the zero at its end
+
+
+def build_secret(walk: Walk, table: SecretTable, keys: Keys) -> Secret | None:
+    """The secret that a table names; None, and a finding, where it cannot be had."""
+    written = [name for name in ("file", "env", "text") if getattr(table, name) is not None]
+    try:
+        if len(written) != 1:
+            what = f"{' and '.join(written)} stand side by side" if written else "it names no place"
+            raise Unfit(f"{what}.", 'Write one of them, best { file = "paris.psk" }.', "secret-place")
+        return _read_secret(walk.document, table)
+    except Unfit as unfit:
+        walk.error(keys, unfit)
+        return None
+
+
+def _read_secret(document: Document, table: SecretTable) -> Secret:
+    if table.file is not None:
+        return read_file(document.path.parent / table.file, table.encoding)
+    if table.env is not None:
+        return read_environment(table.env, table.encoding, os.environ)
+    check_private(document.path, document.path.stat())
+    return decode((table.text or "").encode(), table.encoding, "the text")
+
+
+def secret_source(document: Document, table: SecretTable) -> str:
+    """Where a secret is kept, in words."""
+    if table.file is not None:
+        return str(document.path.parent / table.file)
+    return f"environment variable {table.env}" if table.env is not None else str(document.path)
+
+
+def build_psk(walk: Walk, table: PskTable, keys: Keys) -> PskEntry | None:
+    """An entry of the `[[psk]]` tables."""
+    secret = build_secret(walk, table.secret, (*keys, "secret"))
+    return PskEntry(secret, table.remote, table.id) if secret else None
+
+
+def build_tunnel(walk: Walk, name: str, table: TunnelTable, psks: Sequence[PskEntry]) -> TunnelConfig | None:
+    """The tunnel that a table describes; None, and findings, where it cannot work."""
+    keys: Keys = ("tunnel", name)
+    before = len(walk.findings)
+    secret = build_secret(walk, table.secret, (*keys, "secret")) if table.secret else None
+    fitting = () if table.secret else _fitting(psks, table)
+    children = _children(walk, table, keys)
+    _check_tunnel(walk, table, fitting, keys)
+    if len(walk.findings) > before:
+        return None
+    return TunnelConfig(
+        name=name,
+        template=_template(name, table, secret, fitting, children),
+        remotes=table.remote,
+        start=table.start or (Start.UP if _can_call(table) else Start.LISTEN),
+        binding=table.binding,
+        device=table.device or (POLICY_DEVICE if table.binding is Binding.POLICY else device_name(name)),
+        addresses=table.address,
+        routes=_routes(table, children),
+        metric=table.metric,
+        when_down=table.when_down,
+        mtu=table.mtu,
+        secret_from=secret_source(walk.document, table.secret) if table.secret else "the [[psk]] tables",
+        where=walk.document.where(*keys),
+    )
+
+
+def device_name(tunnel: str) -> str:
+    """`vpn-paris`; a long name is cut and made unmistakable again by a hash."""
+    name = _DEVICE_PREFIX + tunnel
+    if len(name) <= _LONGEST_DEVICE:
+        return name
+    return f"{name[: _LONGEST_DEVICE - 5]}-{hashlib.sha256(tunnel.encode()).hexdigest()[:4]}"
+
+
+def _template(
+    name: str, table: TunnelTable, secret: Secret | None, psks: tuple[PskEntry, ...], children: tuple[Child, ...]
+) -> Tunnel:
+    return Tunnel(
+        name=name,
+        ike_proposals=table.ike_proposals,
+        ipsec_proposals=table.esp_proposals,
+        children=children,
+        local=table.local,
+        mode=table.mode,
+        psk=secret,
+        psks=psks,
+        local_id=table.local_id,
+        remote_id=table.remote_id if isinstance(table.remote_id, Identity) else None,
+        any_remote_id=table.remote_id == ANY,
+        ike_lifetime=Lifetime(table.ike_lifetime_s, table.ike_lifetime_kb),
+        ipsec_lifetime=Lifetime(table.esp_lifetime_s, table.esp_lifetime_kb),
+        rekey_margin=table.rekey_margin,
+        sa_mode=table.sa_mode,
+        proposal_order=table.proposal_order,
+        nat_traversal=table.nat_traversal,
+        natt_drafts=table.natt_drafts,
+        keepalive_s=table.keepalive_s,
+        fragment_size=table.fragmentation,
+        dpd_interval_s=table.dpd_interval_s,
+        retransmit_s=table.retransmit_s,
+        retransmit_tries=table.retransmit_tries,
+        initial_contact=table.initial_contact,
+        replay_window=table.replay_window,
+        sha256_96=table.sha256_96,
+    )
+
+
+def _check_tunnel(walk: Walk, table: TunnelTable, psks: tuple[PskEntry, ...], keys: Keys) -> None:
+    """Keys that exclude or need each other."""
+    if table.start in (Start.UP, Start.ON_DEMAND) and not _can_call(table):
+        fix = 'Write start = "listen", or give remote an address or a name.'
+        walk.error((*keys, "start"), Unfit(f'with start = "{table.start}" we call, but remote cannot be called.', fix))
+    if not table.secret and not psks:
+        fix = f'Write secret = {{ file = "{keys[-1]}.psk" }}, or a [[psk]] table for the peer.'
+        walk.error(keys, Unfit("the tunnel names no secret, and no [[psk]] table fits.", fix, "no-secret"))
+    if any(proposal.auth != Auth.PSK for proposal in table.ike_proposals):
+        fix = "Names of such proposals begin with pre-."
+        walk.error((*keys, "ike_proposals"), Unfit('with auth = "psk" all proposals are for pre-shared keys.', fix))
+    groups = dict.fromkeys(proposal.group for proposal in table.ike_proposals)
+    if table.mode is Phase1Mode.AGGRESSIVE and len(groups) > 1 and _calls(table):
+        names = " and ".join(name for group in groups for name, value in GROUPS.items() if value == group)
+        sentence = f"aggressive mode sends the key exchange at once, so all proposals need one group; these have {names}."
+        walk.error((*keys, "ike_proposals"), Unfit(sentence, f'Keep one group, or write mode = "main" or "{MODERN}".'))
+    if table.local and any(isinstance(r, AddressRange) and r.version != table.local.version for r in table.remote):
+        sentence = "our address and the peer's are of different families, IPv4 and IPv6."
+        walk.error((*keys, "local"), Unfit(sentence, "Give both of one family."))
+
+
+def _can_call(table: TunnelTable) -> bool:
+    return any(isinstance(remote, str) or remote.first == remote.last for remote in table.remote)
+
+
+def _calls(table: TunnelTable) -> bool:
+    return _can_call(table) and table.start is not Start.LISTEN
+
+
+def _fitting(psks: Sequence[PskEntry], table: TunnelTable) -> tuple[PskEntry, ...]:
+    """The entries that a peer of this tunnel may turn out to need."""
+    return tuple(psk for psk in psks if _same_place(psk, table) and _same_identity(psk, table))
+
+
+def _same_place(psk: PskEntry, table: TunnelTable) -> bool:
+    if not psk.remotes or not table.remote:
+        return True
+    return any(isinstance(r, str) or r.contains(p) or p.contains(r) for r in table.remote for p in psk.remotes)
+
+
+def _same_identity(psk: PskEntry, table: TunnelTable) -> bool:
+    return psk.identity is None or not isinstance(table.remote_id, Identity) or psk.identity.matches(table.remote_id)
+
+
+def _children(walk: Walk, table: TunnelTable, keys: Keys) -> tuple[Child, ...]:
+    """One child a selector, reqids still 0."""
+    networks = bool(table.local_networks or table.remote_networks)
+    if table.selector and networks:
+        fix = "Keep one of the two ways."
+        walk.error(keys, Unfit("it has selector tables and local_networks or remote_networks.", fix))
+    elif table.selector:
+        return _from_tables(walk, table.selector, keys)
+    elif table.local_networks and table.remote_networks:
+        return _from_networks(walk, table, keys)
+    elif networks:
+        missing = "local_networks" if table.remote_networks else "remote_networks"
+        fix = f'Write {missing} = ["10.1.1.0/24"]; ["0.0.0.0/0"] stands for everything.'
+        walk.error(keys, Unfit(f'the key "{missing}" is missing beside the other.', fix, "missing-key"))
+    elif table.binding is Binding.POLICY:
+        fix = 'Write local_networks and remote_networks, or binding = "route".'
+        walk.error(keys, Unfit("it does not say which networks it connects.", fix, "missing-key"))
+    versions = sorted({route.version for route in table.routes or ()}) or [4]
+    return tuple(_child(Selector(AddressRange.everything(v), AddressRange.everything(v))) for v in versions)
+
+
+def _from_networks(walk: Walk, table: TunnelTable, keys: Keys) -> tuple[Child, ...]:
+    pairs = product(table.local_networks, table.remote_networks)
+    children = [_child(Selector(local, remote)) for local, remote in pairs if local.version == remote.version]
+    if not children:
+        sentence = "local_networks and remote_networks have no family in common, IPv4 or IPv6."
+        walk.error((*keys, "remote_networks"), Unfit(sentence, "Give both networks of one family."))
+    return tuple(dict.fromkeys(children))
+
+
+def _from_tables(walk: Walk, tables: tuple[SelectorTable, ...], keys: Keys) -> tuple[Child, ...]:
+    children: dict[str, Child] = {}
+    for index, table in enumerate(tables):
+        place = (*keys, "selector", index)
+        if table.local.version != table.remote.version:
+            walk.error(place, Unfit("local and remote are of different families, IPv4 and IPv6."))
+            continue
+        ports = (table.local_port, table.remote_port)
+        child = _child(Selector(table.local, table.remote, table.protocol, *ports), table.name)
+        if any(ports) and table.protocol not in (6, 17, 132):
+            walk.error(place, Unfit("ports need a protocol that has ports.", 'Write protocol = "tcp" or "udp".'))
+        elif child.name in children:
+            walk.error(place, Unfit(f'a selector called "{child.name}" stands above.', "Give one another name."))
+        children.setdefault(child.name, child)
+    return tuple(children.values())
+
+
+def _child(selector: Selector, name: str | None = None) -> Child:
+    """A child with a name that stays the same when others come and go."""
+    text = "any" if selector.is_any else str(selector).replace(" === ", "-").replace(" ", "-")
+    return Child(name or text, 0, selector)
+
+
+def _routes(table: TunnelTable, children: tuple[Child, ...]) -> tuple[Network, ...]:
+    """What the device is given to carry: what the user says, else the peer's networks."""
+    if table.routes is not None:
+        ranges: Sequence[AddressRange] = table.routes
+    else:
+        everything = [AddressRange.everything(version) for version in (4, 6)]
+        remotes = [child.selector.remote for child in children]
+        ranges = [r for r in remotes if table.binding is Binding.POLICY or r not in everything]
+    return tuple(dict.fromkeys(network for each in ranges for network in each.networks()))

@@ -1,0 +1,97 @@
+"""What a configuration says, checked and complete: the values that the service works with.
+
+Two readings of the same files are equal, so that a reload sees what changed. DNS names are not looked up here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ikevpn.config.finding import Finding
+from ikevpn.config.network_kinds import Interface
+from ikevpn.config.schema import DaemonTable
+from ikevpn.config.secrets import fingerprint
+from ikevpn.config.words import Binding, Start, WhenDown
+from ikevpn.errors import UsageError
+from ikevpn.model.address import Address, AddressRange, Network
+from ikevpn.model.selector import Selector
+from ikevpn.model.tunnel import Tunnel
+
+DaemonSettings = DaemonTable
+
+
+@dataclass(frozen=True, slots=True)
+class TunnelConfig:
+    """One tunnel. `template` is what the engine needs, without the peer's addresses and without reqids."""
+
+    name: str
+    template: Tunnel
+    remotes: tuple[AddressRange | str, ...]  # ranges and DNS names in the order of the file; empty: any
+    start: Start
+    binding: Binding
+    device: str
+    addresses: tuple[Interface, ...] = ()
+    routes: tuple[Network, ...] = ()
+    metric: int = 100
+    when_down: WhenDown = WhenDown.BLOCK
+    mtu: int = 0  # 0: computed from the path
+    secret_from: str = ""  # where the secret is kept, in words; never the secret
+    where: str = field(default="", compare=False)
+
+    @property
+    def any_remote(self) -> bool:
+        """Whether the peer may be anywhere."""
+        return not self.remotes
+
+    @property
+    def remote_names(self) -> tuple[str, ...]:
+        """The DNS names to look up before every attempt."""
+        return tuple(remote for remote in self.remotes if isinstance(remote, str))
+
+    @property
+    def remote_addresses(self) -> tuple[Address, ...]:
+        """The addresses that can be called without looking anything up."""
+        return tuple(r.first for r in self.remotes if isinstance(r, AddressRange) and r.first == r.last)
+
+    @property
+    def can_call(self) -> bool:
+        """Whether there is an address or a name to call; networks and `any` can only be waited for."""
+        return bool(self.remote_names or self.remote_addresses)
+
+    @property
+    def local(self) -> Address | None:
+        """Our outer address, where it is fixed."""
+        return self.template.local
+
+    @property
+    def selectors(self) -> tuple[Selector, ...]:
+        """What is protected, one child each."""
+        return tuple(child.selector for child in self.template.children)
+
+    @property
+    def secret_fingerprint(self) -> str:
+        """Four hex digits to compare secrets by, or nothing where the `[[psk]]` tables choose. Takes some 10 ms."""
+        return fingerprint(self.template.psk) if self.template.psk else ""
+
+    def tunnel(self, remotes: Sequence[AddressRange], reqids: Sequence[int]) -> Tunnel:
+        """The tunnel for the engine: `remotes` are ours with all names looked up, `reqids` one for each child.
+
+        Raises UsageError where names are left over that nobody looked up, because an empty `remotes` means any peer.
+        """
+        if bool(self.remotes) != bool(remotes) or len(reqids) != len(self.template.children):
+            raise UsageError(f"tunnel {self.name}: {len(remotes)} remotes and {len(reqids)} reqids do not fit")
+        children = tuple(
+            dataclasses.replace(child, reqid=reqid) for child, reqid in zip(self.template.children, reqids, strict=True)
+        )
+        return dataclasses.replace(self.template, remotes=tuple(remotes), children=children)
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Everything that the files say. `warnings` is what works and is unwise, each once."""
+
+    daemon: DaemonSettings
+    tunnels: Mapping[str, TunnelConfig]
+    warnings: tuple[Finding, ...] = field(default=(), compare=False)

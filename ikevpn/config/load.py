@@ -1,0 +1,110 @@
+"""Loading a configuration: one file, or all `*.toml` of a folder as if they were one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from ikevpn.config.advice import advise
+from ikevpn.config.build import build_psk, build_tunnel
+from ikevpn.config.configuration import Configuration, DaemonSettings, TunnelConfig
+from ikevpn.config.document import Document, Keys, read
+from ikevpn.config.finding import ConfigErrors, Finding, Severity, Unfit
+from ikevpn.config.schema import DaemonTable, PskTable, TunnelTable
+from ikevpn.config.walk import Walk
+from ikevpn.model.psk import PskEntry
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+_TABLES = ["daemon", "tunnel", "psk"]
+
+
+def load(path: Path) -> Configuration:
+    """Read everything that `path` says. Raises ConfigErrors with all that is wrong, in the order of the files."""
+    configuration, findings = examine(path)
+    if configuration is None:
+        raise ConfigErrors(finding for finding in findings if finding.severity is Severity.ERROR)
+    return configuration
+
+
+def examine(path: Path) -> tuple[Configuration | None, list[Finding]]:
+    """The configuration, or None where it cannot work, and all errors and warnings about it."""
+    findings: list[Finding] = []
+    documents = list(_documents(path, findings))
+    reader = _Reader(documents)
+    tunnels = reader.read()
+    findings += reader.findings()
+    if not findings:
+        findings += advise(list(tunnels.values()))
+    if any(finding.severity is Severity.ERROR for finding in findings):
+        return None, findings
+    return Configuration(reader.daemon, tunnels, tuple(findings)), findings
+
+
+def _documents(path: Path, findings: list[Finding]) -> Iterator[Document]:
+    paths = sorted(path.glob("*.toml")) if path.is_dir() else [path]
+    if not paths:
+        sentence = "there is no file here whose name ends in .toml."
+        findings.append(Finding(Severity.ERROR, "no-file", f"{path}", sentence, "Write one, or name another folder."))
+    for each in paths:
+        try:
+            yield read(each)
+        except ConfigErrors as errors:
+            findings += errors.findings
+
+
+class _Reader:
+    """All documents together: the tables of each kind, and where each name was seen first."""
+
+    def __init__(self, documents: list[Document]) -> None:
+        self.walks = [Walk(document) for document in documents]
+        self.daemon: DaemonSettings = DaemonTable()
+        self._seen: dict[Keys, str] = {}
+
+    def findings(self) -> list[Finding]:
+        return [finding for walk in self.walks for finding in walk.findings]
+
+    def read(self) -> dict[str, TunnelConfig]:
+        tunnels: list[tuple[Walk, str, TunnelTable]] = []
+        psks: list[PskEntry | None] = []
+        for walk in self.walks:
+            tables = walk.names(walk.document.tables, _TABLES)
+            if "daemon" in tables and self._first(walk, ("daemon",)):
+                hint = "a table: [daemon]"
+                self.daemon = walk.table(DaemonTable, tables["daemon"], ("daemon",), hint) or self.daemon
+            psks += self._psks(walk, tables.get("psk", []))
+            tunnels += self._tunnels(walk, tables.get("tunnel", {}))
+        known = [psk for psk in psks if psk]
+        built = [(name, build_tunnel(walk, name, table, known)) for walk, name, table in tunnels]
+        return {name: tunnel for name, tunnel in built if tunnel}
+
+    def _psks(self, walk: Walk, value: object) -> Iterator[PskEntry | None]:
+        if not isinstance(value, list):
+            walk.error(("psk",), Unfit("this is not a list of tables.", "Write [[psk]] with two brackets."))
+            return
+        for index, item in enumerate(value):
+            table = walk.table(PskTable, item, ("psk", index), "[[psk]]")
+            yield build_psk(walk, table, ("psk", index)) if table else None
+
+    def _tunnels(self, walk: Walk, value: object) -> Iterator[tuple[Walk, str, TunnelTable]]:
+        if not isinstance(value, dict):
+            walk.error(("tunnel",), Unfit("this is not a table of tunnels.", "Write [tunnel.NAME]"))
+            return
+        for name, item in value.items():
+            keys = ("tunnel", name)
+            if not _NAME.fullmatch(name):
+                fix = "Use up to 63 letters, digits and . _ -, a letter or digit first."
+                walk.error(keys, Unfit("this cannot be the name of a tunnel.", fix, "bad-name"))
+            elif self._first(walk, keys):
+                table = walk.table(TunnelTable, item, keys, f"[tunnel.{name}]")
+                if table:
+                    yield walk, name, table
+
+    def _first(self, walk: Walk, keys: Keys) -> bool:
+        """Whether nothing of this name was seen before; a finding that names both places otherwise."""
+        where = self._seen.setdefault(keys, walk.document.where(*keys))
+        if where == walk.document.where(*keys):
+            return True
+        what = f"tunnel {keys[1]}" if len(keys) > 1 else "a daemon table"
+        walk.error(keys, Unfit(f"{what} stands in {where.split(': ')[0]} already.", "Keep one of them.", "duplicate"))
+        return False

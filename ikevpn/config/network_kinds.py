@@ -1,0 +1,180 @@
+"""Kinds of values that name things on a network: addresses, ranges, peers, identities, protocols, devices."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface, ip_network
+
+from ikevpn.config.finding import Unfit, did_you_mean, show
+from ikevpn.model.address import Address, AddressRange
+from ikevpn.model.identity import Identity
+
+Interface = IPv4Interface | IPv6Interface
+
+_LABEL = r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"
+_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
+_PROTOCOLS = {"any": 0, "icmp": 1, "tcp": 6, "udp": 17, "gre": 47, "icmpv6": 58, "sctp": 132}
+ANY = "any"
+
+
+@dataclass(frozen=True)
+class OneAddress:
+    """An IPv4 or IPv6 address."""
+
+    expects: str = "an IPv4 or IPv6 address"
+
+    def read(self, value: object) -> Address:
+        if not isinstance(value, str):
+            raise Unfit(f"{show(value)} is not {self.expects}.", "Addresses stand in quotes.")
+        try:
+            return ip_address(value)
+        except ValueError:
+            raise Unfit(f"{show(value)} is not {self.expects}{_why_not(value)}.") from None
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network, a single address or a range of addresses."""
+
+    expects: str = 'a network like "10.1.1.0/24", an address, or a range like "10.1.1.5-10.1.1.9"'
+
+    def read(self, value: object) -> AddressRange:
+        if not isinstance(value, str):
+            raise Unfit(f"{show(value)} is not {self.expects}.")
+        try:
+            return AddressRange.of(value)
+        except ValueError:
+            raise _no_network(value, self.expects) from None
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """A network that a route can name."""
+
+    expects: str = 'a network like "10.2.2.0/24" or an address'
+
+    def read(self, value: object) -> AddressRange:
+        found = Network(self.expects).read(value)
+        if len(found.networks()) != 1:
+            fix = "Write it as networks: " + ", ".join(f'"{network}"' for network in found.networks()[:4])
+            raise Unfit(f"{show(value)} is a range that no single route covers.", f"{fix}.")
+        return found
+
+
+@dataclass(frozen=True)
+class InterfaceAddress:
+    """An address of our own with the length of its network."""
+
+    expects: str = 'an address with its prefix length, like "10.9.9.1/30"'
+
+    def read(self, value: object) -> Interface:
+        if isinstance(value, str) and "/" in value:
+            try:
+                return ip_interface(value)
+            except ValueError:
+                raise Unfit(f"{show(value)} is not {self.expects}{_why_not(value.split('/')[0])}.") from None
+        raise Unfit(f"{show(value)} is not {self.expects}.")
+
+
+@dataclass(frozen=True)
+class Remote:
+    """Where a peer is: an address, a network that it is in, a DNS name, or `any`."""
+
+    expects: str = 'an address, a DNS name, a network like "198.51.100.0/24", or "any"'
+
+    def read(self, value: object) -> AddressRange | str:
+        """A range, a DNS name, or `ANY`."""
+        if not isinstance(value, str) or not value:
+            raise Unfit(f"{show(value)} is not {self.expects}.")
+        if value.lower() == ANY:
+            return ANY
+        try:
+            return AddressRange.of(value)
+        except ValueError:
+            pass
+        if "/" in value or re.fullmatch(r"[\d.]+|[\da-fA-F:.]*:[\da-fA-F:.]*", value):
+            raise _no_network(value, self.expects)
+        if not _NAME.fullmatch(value) or len(value) > 253:
+            raise Unfit(f"{show(value)} is not {self.expects}.", "A port or a scheme does not belong here.")
+        return value
+
+
+def join_remotes(items: list[object]) -> tuple[object, ...]:
+    """Several peers' places; empty for any. Raises Unfit where `any` stands beside others."""
+    if ANY not in items:
+        return tuple(items)
+    if len(items) > 1:
+        raise Unfit('"any" stands beside other addresses.', "It already means all of them: write it alone.")
+    return ()
+
+
+@dataclass(frozen=True)
+class PeerIdentity:
+    """What a peer calls itself. `Any` is read as None where `any_allowed`."""
+
+    any_allowed: bool = False
+
+    @property
+    def expects(self) -> str:
+        forms = 'an address, a domain name, "user@domain" or "keyid:…"'
+        return f'{forms}, or "any"' if self.any_allowed else forms
+
+    def read(self, value: object) -> Identity | str:
+        if not isinstance(value, str) or not value.strip():
+            raise Unfit(f"{show(value)} is not {self.expects}.")
+        if value == ANY and self.any_allowed:
+            return ANY
+        try:
+            return Identity.of(value)
+        except ValueError:
+            raise Unfit(f"{show(value)} is not {self.expects}.", "After keyid:0x stand pairs of hex digits.") from None
+
+
+@dataclass(frozen=True)
+class IpProtocol:
+    """A protocol of IP, by name or number."""
+
+    expects: str = 'a protocol by name ("tcp", "udp", "icmp", "any", …) or by number from 0 to 255'
+
+    def read(self, value: object) -> int:
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 255:
+            return value
+        if isinstance(value, str) and value.lower() in _PROTOCOLS:
+            return _PROTOCOLS[value.lower()]
+        fix = did_you_mean(value.lower(), list(_PROTOCOLS)) if isinstance(value, str) else ""
+        raise Unfit(f"{show(value)} is not {self.expects}.", fix)
+
+
+def _no_network(value: str, expects: str) -> Unfit:
+    """Says which of the usual slips it is: bits of the host set, a range from back to front, an octet too large."""
+    try:
+        network = ip_network(value, strict=False)
+    except ValueError:
+        pass
+    else:
+        host = value.split("/")[0]
+        return Unfit(
+            f"{show(value)} has bits of the host set.",
+            f'Write "{network}" for the network or "{host}/{network.max_prefixlen}" for the one host.',
+            "host-bits",
+        )
+    if re.fullmatch(r"[\d.]+-[\d.]+", value):
+        return Unfit(f"{show(value)} is not a range: its end lies before its start, or an address is wrong.")
+    return Unfit(f"{show(value)} is not {expects}{_why_not(*value.split('/'))}.")
+
+
+def _why_not(address: str, length: str = "", *_: str) -> str:
+    """The likely reason as the end of a sentence, or nothing."""
+    parts = address.split(".")
+    if len(parts) > 1 and all(part.isdigit() for part in parts):
+        if len(parts) != 4:
+            return f": {len(parts)} numbers instead of 4"
+        large = next((part for part in parts if int(part) > 255), "")
+        if large:
+            return f": {large} is larger than 255"
+        if any(len(part) > 1 and part.startswith("0") for part in parts):
+            return ": a number begins with 0"
+    if length.isdigit() and int(length) > (128 if ":" in address else 32):
+        return f": a prefix length ends at {128 if ':' in address else 32}"
+    return ""

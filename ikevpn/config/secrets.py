@@ -1,0 +1,98 @@
+"""Secrets: where they are kept, and the checks that they are kept well. Never shows one, nor a part of one.
+
+A file with a secret is a regular file, owned by root or by us, which group and others may not read. What stands in it is
+the secret, without the line end at its end; with `encoding` it may be written as hex digits or base64.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import os
+import stat
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+
+from ikevpn.config.finding import Unfit
+from ikevpn.model.secret import Secret
+
+LONGEST = 4096
+
+
+class Encoding(StrEnum):
+    TEXT = "text"
+    HEX = "hex"
+    BASE64 = "base64"
+
+
+def read_file(path: Path, encoding: Encoding) -> Secret:
+    """The secret of a file. Raises Unfit: no file, not readable, not regular, not private, empty, wrong encoding."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe must not make us wait
+    except FileNotFoundError:
+        raise Unfit(f"there is no file {path}.", f"Make it: (umask 077; cat > {path})", "no-secret-file") from None
+    except OSError as error:
+        reason = (error.strerror or "unknown reason").lower()
+        raise Unfit(f"the file {path} cannot be read: {reason}.", _readable(path), "unreadable-secret") from None
+    with os.fdopen(descriptor, "rb") as file:
+        check_private(path, os.fstat(descriptor))
+        octets = file.read(LONGEST + 1)
+    return decode(octets, encoding, f"the file {path}")
+
+
+def check_private(path: Path, status: os.stat_result) -> None:
+    """Raises Unfit unless `status` is of a regular file that is private to root or to us."""
+    if not stat.S_ISREG(status.st_mode):
+        raise Unfit(f"{path} is not a regular file.", "Name a file.", "secret-not-a-file")
+    if status.st_uid not in (0, os.geteuid()):
+        raise Unfit(
+            f"the file {path} belongs to user {status.st_uid}, who could change it.",
+            f"Run: chown root {path}",
+            "secret-owner",
+        )
+    if status.st_mode & 0o077:
+        who = "everybody on this machine" if status.st_mode & 0o007 else "its group"
+        raise Unfit(
+            f"the file {path} is open to {who} (mode {stat.S_IMODE(status.st_mode):04o}).",
+            f"Run: chmod 600 {path}",
+            "secret-not-private",
+        )
+
+
+def read_environment(name: str, encoding: Encoding, environment: Mapping[str, str]) -> Secret:
+    """The secret of an environment variable. Raises Unfit."""
+    if name not in environment:
+        raise Unfit(f"the environment variable {name} is not set.", code="no-secret-variable")
+    return decode(os.fsencode(environment[name]), encoding, f"the environment variable {name}")
+
+
+def decode(octets: bytes, encoding: Encoding, source: str) -> Secret:
+    """The secret that is meant by what stands in `source`. Raises Unfit: empty, too long, wrong encoding."""
+    octets = octets.removesuffix(b"\n").removesuffix(b"\r")
+    if len(octets) > LONGEST:
+        raise Unfit(f"{source} holds more than {LONGEST} octets, which is no secret.", code="bad-secret")
+    try:
+        if encoding == Encoding.HEX:
+            octets = bytes.fromhex(octets.decode("ascii").removeprefix("0x"))
+        elif encoding == Encoding.BASE64:
+            octets = base64.b64decode(octets.removeprefix(b"0s"), validate=True)
+    except (ValueError, binascii.Error):
+        raise Unfit(f"{source} does not hold {encoding.value}.", 'Mend it, or write encoding = "text".') from None
+    if not octets:
+        raise Unfit(f"{source} is empty.", "A secret needs at least one octet; 20 random ones are good.", "empty-secret")
+    return Secret(octets)
+
+
+def fingerprint(secret: Secret) -> str:
+    """Four hex digits by which two people can tell whether they have the same secret.
+
+    So short and so slow to compute that it helps nobody who guesses: 65536 secrets share each value.
+    """
+    digest = hashlib.scrypt(secret.reveal(), salt=b"ikevpn pre-shared key fingerprint", n=4096, r=8, p=1, dklen=2)
+    return digest.hex()
+
+
+def _readable(path: Path) -> str:
+    return f"Run as the user who may read it, or: chown {os.geteuid()} {path}" if os.geteuid() else ""

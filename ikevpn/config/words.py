@@ -1,0 +1,43 @@
+"""The words that a configuration may choose between."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class AuthMethod(StrEnum):
+    PSK = "psk"
+
+
+class Start(StrEnum):
+    """When a tunnel is set up: at once and kept up, at the first packet, or only when the peer starts."""
+
+    UP = "up"
+    ON_DEMAND = "on-demand"
+    LISTEN = "listen"
+
+
+class Binding(StrEnum):
+    """What sends traffic into a tunnel: its selectors, or routes to its own device."""
+
+    POLICY = "policy"
+    ROUTE = "route"
+
+
+class WhenDown(StrEnum):
+    """What happens to the traffic of a tunnel that is down."""
+
+    BLOCK = "block"
+    REJECT = "reject"
+    PASS = "pass"
+
+
+class Force(StrEnum):
+    FORCE = "force"
+
+
+class LogLevel(StrEnum):
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+    DEBUG = "debug"
