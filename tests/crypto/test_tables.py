@@ -54,6 +54,13 @@ def test_only_aes_negotiates_its_key_length() -> None:
     assert {row.name for row in CIPHERS if row.negotiates_key_length} == {"aes", "aesgcm8", "aesgcm12", "aesgcm16"}
 
 
+def test_blocks_and_ivs_of_esp_ciphers_are_those_of_cbc() -> None:
+    sizes = {row.name: (row.block, row.iv) for row in tables.ESP_CIPHERS.values() if not row.is_aead}
+    assert sizes == {"des": (8, 8), "3des": (8, 8), "null": (1, 0), "aes": (16, 16)}
+    for row in tables.IKE_CIPHERS.values():
+        assert sizes[row.name] == (row.block, row.block)
+
+
 def test_only_gcm_brings_its_own_check_value() -> None:
     aead = {row.id: (row.salt, row.iv, row.icv) for row in tables.ESP_CIPHERS.values() if row.is_aead}
     assert aead == {
