@@ -86,7 +86,7 @@ def with_other_ipsec(rng: random.Random, common: IpsecProposal) -> tuple[IpsecPr
 
 
 def _mixed(rng: random.Random, common: _P, others: list[_P]) -> tuple[_P, ...]:
-    everything = [common, *(other for other in dict.fromkeys(others) if other != common)]
+    everything: list[_P] = [common, *(other for other in dict.fromkeys(others) if other != common)]
     rng.shuffle(everything)
     return tuple(everything)
 

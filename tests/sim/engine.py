@@ -1,4 +1,4 @@
-"""The face of an IKE engine as the simulator uses it; a scripted stand-in with this face proves that invariants bite."""
+"""The face of an IKE engine as the simulator uses it; a scripted stand-in with this face proves that tests bite."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A tiny engine that is no IKE at all, and ways to spoil it: proof that the simulator notices what it should notice.
 
-A message is a kind, the sender's SPI, the other's SPI and a key. Nothing is repeated, so it needs a network without loss.
+A message is a kind, the sender's SPI, the other's SPI and a key. Nothing is repeated, so no loss is allowed.
 """
 
 from __future__ import annotations
