@@ -7,7 +7,7 @@ finished message, once it verifies, means anything. There is no clock here: the 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 from ikevpn.errors import Malformed, UsageError
@@ -69,85 +69,73 @@ def split(message: bytes, fragment_id: int, size: int) -> list[bytes]:
     return [header.write(outer, with_generic(PayloadType.NONE, piece.write())) for piece in pieces]
 
 
-@dataclass(slots=True)
-class _Collection:
-    """The pieces of one message. Once `done`, they are kept to tell its late copies from the next message."""
-
-    pieces: dict[int, Fragment] = field(default_factory=dict)
-    repeated: set[int] = field(default_factory=set)
-    done: bool = False
-
-    @property
-    def octets(self) -> int:
-        return sum(len(piece.data) for piece in self.pieces.values())
-
-    def message(self) -> bytes | None:
-        """All data in order, or nothing while pieces are missing."""
-        last = next((number for number, piece in self.pieces.items() if piece.last), None)
-        if last is None or len(self.pieces) != last:
-            return None
-        return b"".join(self.pieces[number].data for number in range(1, last + 1))
-
-
 class Reassembly:
     """Collects the fragments of one IKE SA. `drops` counts, by reason, what was thrown away.
 
-    A piece that is sent again is harmless. A piece that contradicts an older one replaces it: peers use the same id for
-    every message, so the older one is a late copy left over from a message that is long complete. What is put together
-    wrongly that way does not have the length its header says, and is dropped.
+    Fragments may come in any order and more than once. Most peers use one id for all their messages, so the pieces of
+    the message finished last are remembered (by hash): late copies of them are collected apart and cannot spoil the
+    next message; all of them together are the peer sending that message again. A piece that contradicts those of an
+    unfinished message is taken for the beginning of another one: the unfinished message is dropped.
     """
 
     def __init__(self) -> None:
-        self._collections: dict[int, _Collection] = {}
+        self._collecting: dict[tuple[int, bool], dict[int, Fragment]] = {}
+        self._finished: dict[int, frozenset[int]] = {}
         self.drops: Counter[str] = Counter()
 
     def take(self, fragment: Fragment) -> bytes | None:
         """The whole message if `fragment` completes it (again, if the peer sent it again), else nothing."""
-        collection = self._collection(fragment)
-        if collection.done:
-            return self._again(collection, fragment)
-        self._insert(collection, fragment)
-        if collection.octets > limits.MESSAGE:
-            self._drop(fragment.id, "fragments-too-long")
-            return None
-        message = collection.message()
+        again = hash(fragment) in self._finished.get(fragment.id, ())
+        key = fragment.id, again
+        pieces = self._collecting.setdefault(key, {})
+        if _contradicts(pieces, fragment):
+            pieces.clear()
+            self.drops["fragments-contradicted"] += 1
+        pieces[fragment.number] = fragment
+        self._bound(key)
+        message = _whole(pieces)
         if message is None:
             return None
+        self._collecting.pop(key, None)
+        return message if self._finish(fragment.id, pieces, message) else None
+
+    def _finish(self, fragment_id: int, pieces: dict[int, Fragment], message: bytes) -> bool:
+        """Remember a complete message, if it is one by its header."""
         try:
             header.read(message)
         except Malformed:
-            self._drop(fragment.id, "fragments-inconsistent")
-            return None
-        collection.done = True
-        return message
+            self.drops["fragments-inconsistent"] += 1
+            return False
+        self._collecting.pop((fragment_id, True), None)
+        self._finished.pop(fragment_id, None)
+        self._finished[fragment_id] = frozenset(map(hash, pieces.values()))
+        if len(self._finished) > limits.REASSEMBLIES:
+            del self._finished[next(iter(self._finished))]
+        return True
 
-    def _collection(self, fragment: Fragment) -> _Collection:
-        """Where `fragment` belongs; one that is no copy of a finished message's piece begins the next message."""
-        found = self._collections.get(fragment.id)
-        if found is None or (found.done and found.pieces.get(fragment.number) != fragment):
-            self._collections.pop(fragment.id, None)
-            found = self._collections[fragment.id] = _Collection()
-        if len(self._collections) > limits.REASSEMBLIES:
-            self._drop(next(iter(self._collections)), "fragments-crowded-out")
-        return found
+    def _bound(self, key: tuple[int, bool]) -> None:
+        """Drop what is too much: the message just added to if it is too long, the oldest if there are too many."""
+        if len(self._collecting) > limits.REASSEMBLIES:
+            del self._collecting[next(iter(self._collecting))]
+            self.drops["fragments-crowded-out"] += 1
+        pieces = self._collecting[key]
+        if sum(len(piece.data) for piece in pieces.values()) > limits.REASSEMBLED:
+            pieces.clear()
+            del self._collecting[key]
+            self.drops["fragments-too-long"] += 1
 
-    def _insert(self, collection: _Collection, fragment: Fragment) -> None:
-        pieces = collection.pieces
-        for number, piece in list(pieces.items()):
-            beyond = (fragment.last and number > fragment.number) or (piece.last and fragment.number > number)
-            if beyond or (number == fragment.number and piece != fragment):
-                del pieces[number]
-                self.drops["fragment-contradicted"] += 1
-        pieces[fragment.number] = fragment
 
-    @staticmethod
-    def _again(collection: _Collection, fragment: Fragment) -> bytes | None:
-        collection.repeated.add(fragment.number)
-        if len(collection.repeated) < len(collection.pieces):
-            return None
-        collection.repeated.clear()
-        return collection.message()
+def _contradicts(pieces: dict[int, Fragment], fragment: Fragment) -> bool:
+    """Whether `fragment` and `pieces` cannot be of one message: other octets, or something behind the last one."""
+    if fragment.number in pieces:
+        return pieces[fragment.number] != fragment
+    behind = any(piece.last and piece.number < fragment.number for piece in pieces.values())
+    return behind or (fragment.last and any(number > fragment.number for number in pieces))
 
-    def _drop(self, fragment_id: int, reason: str) -> None:
-        del self._collections[fragment_id]
-        self.drops[reason] += 1
+
+def _whole(pieces: dict[int, Fragment]) -> bytes | None:
+    """All data in order, or nothing while pieces are missing."""
+    count = len(pieces)
+    if count not in pieces or not pieces[count].last:
+        return None
+    return b"".join(pieces[number].data for number in range(1, count + 1))

@@ -66,7 +66,7 @@ def read(data: bytes) -> Header:
     if header.length > len(data):
         raise Malformed(f"the length field says {header.length}, but only {len(data)} octets came", _LENGTH_OFFSET)
     if header.length < len(data):
-        raise Malformed(f"{len(data) - header.length} octets follow the end of the message", header.length)
+        raise Malformed(f"the length field says {header.length}, but {len(data)} octets came", header.length)
     return header
 
 

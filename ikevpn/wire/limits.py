@@ -29,5 +29,8 @@ SPIS: Final = 256
 FRAGMENTS: Final = 255
 """Fragments of one message: the fragment number is one octet and starts at 1."""
 
-REASSEMBLIES: Final = 2
-"""Fragment ids collected at the same time for one IKE SA; nearly all peers use one id for everything."""
+REASSEMBLED: Final = 32768
+"""Octets of a message put together from fragments: room for long certificate chains, and all of it unauthenticated."""
+
+REASSEMBLIES: Final = 4
+"""Messages collected from fragments at the same time for one IKE SA; nearly all peers send one at a time."""

@@ -43,7 +43,7 @@ class Reader:
         start = self._position
         stop = start + count
         if not start <= stop <= self._end:
-            raise self.error(f"{count} octets are needed, {self._end - start} are left")
+            raise self.error(f"{_octets(count)} needed, {self._end - start} left")
         self._position = stop
         return self._data[start:stop]
 
@@ -51,7 +51,7 @@ class Reader:
         """The next octet as a number."""
         position = self._position
         if position >= self._end:
-            raise self.error("1 octet is needed, 0 are left")
+            raise self.error(f"{_octets(1)} needed, 0 left")
         self._position = position + 1
         return self._data[position]
 
@@ -76,4 +76,8 @@ class Reader:
     def finish(self, what: str) -> None:
         """Insist that nothing is left of `what`."""
         if self._position != self._end:
-            raise self.error(f"{self._end - self._position} octets follow the end of the {what}")
+            raise self.error(f"{_octets(self._end - self._position)} too many after the {what}")
+
+
+def _octets(count: int) -> str:
+    return "1 octet" if count == 1 else f"{count} octets"

@@ -16,9 +16,7 @@ def test_numbers_are_big_endian() -> None:
     assert reader.remaining == 0
 
 
-@pytest.mark.parametrize(
-    ("size", "read"), [(0, Reader.u8), (1, Reader.u16), (3, Reader.u32), (4, lambda r: r.take(5))]
-)
+@pytest.mark.parametrize(("size", "read"), [(0, Reader.u8), (1, Reader.u16), (3, Reader.u32), (4, lambda r: r.take(5))])
 def test_too_few_octets_are_malformed_at_their_place(size: int, read: object) -> None:
     reader = Reader(bytes(10 + size), 10, origin=100)
     with pytest.raises(Malformed) as caught:
@@ -51,7 +49,7 @@ def test_a_part_cannot_read_what_follows_it() -> None:
 def test_finish_insists_on_the_end() -> None:
     reader = Reader(b"ab")
     reader.u8()
-    with pytest.raises(Malformed, match="1 octets follow the end of the thing"):
+    with pytest.raises(Malformed, match="1 octet too many after the thing"):
         reader.finish("thing")
     reader.u8()
     reader.finish("thing")
