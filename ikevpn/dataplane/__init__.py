@@ -1,1 +1,1 @@
-"""The data plane: a process of its own that moves packets between TUN devices and ESP. Knows XFRM's verbs, nothing of IKE."""
+"""The data plane: a process of its own that moves packets between TUN devices and ESP, in XFRM's words."""

@@ -37,7 +37,10 @@ class Expire:
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """An authenticated packet came from another outside address or port (XFRM_MSG_MAPPING). Outbound SAs of the reqid already follow."""
+    """An authenticated packet came from another outside address or port (XFRM_MSG_MAPPING).
+
+    Outbound SAs of the reqid already follow.
+    """
 
     spi: int
     reqid: int
@@ -84,7 +87,10 @@ class DataPlane(Protocol):
         """End the worker; its devices disappear."""
 
     async def add_device(self, name: str, mtu: int) -> str:
-        """Create a TUN device; returns the name the kernel gave. Raises HostError (not root, no /dev/net/tun, name taken)."""
+        """Create a TUN device, still down; returns the name that the kernel gave.
+
+        Raises HostError (reasons `not-root`, `no-tun`, `name-taken`).
+        """
 
     async def delete_device(self, name: str) -> None: ...
 
@@ -94,9 +100,14 @@ class DataPlane(Protocol):
     async def listen_raw(self, version: int) -> None:
         """Open raw sockets for protocol 50 over IPv4 or IPv6. Raises HostError."""
 
-    def add_sa(self, sa: Sa) -> None: ...
+    def lend_ike_socket(self, local: Endpoint, descriptor: int) -> None:
+        """Let ESP behind the non-IKE marker leave from the IKE port (drafts 00 and 01). Duplicates the descriptor."""
 
-    def delete_sa(self, spi: int, direction: Direction) -> None: ...
+    def add_sa(self, sa: Sa) -> None:
+        """Install one direction. What the data plane cannot do expires at once (`Expire`, hard)."""
+
+    def delete_sa(self, spi: int, direction: Direction, reqid: int | None = None) -> None:
+        """Remove one direction. `reqid` tells apart outbound SAs whose SPI two peers happened to choose alike."""
 
     def move_sas(self, spis: Sequence[int], local: Endpoint, remote: Endpoint) -> None: ...
 

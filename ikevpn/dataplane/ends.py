@@ -1,0 +1,66 @@
+"""The two ends between which packets are forwarded, as whole batches: TUN devices inside, sockets outside.
+
+Real ends are in `tun` and `outer`, fakes in the tests. An end that cannot take a packet counts it and never raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from ikevpn.model.address import Endpoint
+from ikevpn.model.sa import Encapsulation
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """One way through the outside. The ports count only where ESP is encapsulated."""
+
+    local: Endpoint
+    remote: Endpoint
+    encapsulation: Encapsulation
+
+
+class Arrival(NamedTuple):
+    """Datagrams that came the same way one after the other: UDP payloads, or ESP where nothing encapsulates it."""
+
+    path: Path
+    datagrams: Sequence[bytes]
+
+
+def gather(datagrams: Iterable[tuple[Path, bytes]]) -> list[Arrival]:
+    """Put together what came the same way in a row. Receivers give the identical `Path` for the same way."""
+    arrivals: list[Arrival] = []
+    run: list[bytes] = []
+    previous: Path | None = None
+    for path, datagram in datagrams:
+        if path is not previous:
+            run = []
+            arrivals.append(Arrival(path, run))
+            previous = path
+        run.append(datagram)
+    return arrivals
+
+
+class Receiver(Protocol):
+    """A socket that the worker reads."""
+
+    def fileno(self) -> int: ...
+
+    def read_batch(self, limit: int) -> list[Arrival]:
+        """Up to `limit` datagrams; empty where there are none."""
+
+
+class DeviceEnd(Protocol):
+    """The inside."""
+
+    def write(self, device: str, packets: Sequence[bytes]) -> None:
+        """Give whole IP packets to the kernel through `device`, in order."""
+
+
+class OuterEnd(Protocol):
+    """The outside."""
+
+    def send(self, path: Path, datagrams: Sequence[bytes]) -> None:
+        """Send each datagram along `path`, in order. Markers of RFC 3948 are the caller's business."""

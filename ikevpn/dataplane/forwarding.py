@@ -1,0 +1,137 @@
+"""The core of the worker: SAs, policies and the packets between them. Knows no socket, no device and no clock.
+
+`Outward` and `Inward` describe a packet's way; here are the commands that change what they work on, and the timers.
+Every command is idempotent: an SA whose key is in use is never set up a second time, which would repeat its nonces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from ikevpn.dataplane import message
+from ikevpn.dataplane.association import Association, InboundSa, OutboundSa, path
+from ikevpn.dataplane.ends import Arrival, DeviceEnd, OuterEnd, Path
+from ikevpn.dataplane.interface import DataPlaneEvent, Expire
+from ikevpn.dataplane.inward import Inward
+from ikevpn.dataplane.keepalive import Keepalives
+from ikevpn.dataplane.lifetime import Lifetimes
+from ikevpn.dataplane.lookup import Routes, Sad, Spd
+from ikevpn.dataplane.outward import Outward
+from ikevpn.dataplane.stats import Stats
+from ikevpn.errors import UsageError
+from ikevpn.esp.cbc import Entropy
+from ikevpn.esp.encap import KEEPALIVE, NON_ESP_MARKER
+from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, SaUse
+
+
+class Forwarding:
+    """Packets and commands in; packets to the two ends and events to `report` out. Times are monotonic seconds."""
+
+    def __init__(
+        self,
+        *,
+        devices: DeviceEnd,
+        outer: OuterEnd,
+        stats: Stats,
+        report: Callable[[DataPlaneEvent], None],
+        entropy: Entropy,
+    ) -> None:
+        self._outer = outer
+        self._report = report
+        self._entropy = entropy
+        self._spd = Spd()
+        self._sad = Sad()
+        self._routes = Routes(self._spd, self._sad)
+        self._keepalives = Keepalives()
+        self._lifetimes = Lifetimes(report, self._routes.forget)
+        self._outward = Outward(
+            routes=self._routes, sad=self._sad, outer=outer, keepalives=self._keepalives,
+            lifetimes=self._lifetimes, stats=stats, report=report,
+        )  # fmt: skip
+        self._inward = Inward(
+            spd=self._spd, sad=self._sad, devices=devices, lifetimes=self._lifetimes, stats=stats, report=report,
+        )  # fmt: skip
+
+    def from_device(self, device: str, packets: Sequence[bytes], now: float) -> None:
+        """IP packets that the host sent through `device`."""
+        self._outward.packets(device, packets, now)
+
+    def from_outside(self, arrivals: Sequence[Arrival], now: float) -> None:
+        """Datagrams of all sockets. Never raises, whatever they hold."""
+        self._inward.arrivals(arrivals, now)
+
+    def timer(self, now: float) -> None:
+        """What is due: expiry by time, packets held in vain, keepalives."""
+        self._lifetimes.timer(now)
+        self._outward.timer(now)
+        for local, remote in self._keepalives.due(now):
+            self._outer.send(Path(local, remote, Encapsulation.UDP), [KEEPALIVE])
+
+    def next_timer(self) -> float | None:
+        """When `timer` wants to be called next."""
+        sources = (self._lifetimes, self._outward, self._keepalives)
+        return min((due for source in sources if (due := source.next_timer()) is not None), default=None)
+
+    def uses(self, now: float) -> Iterator[SaUse]:
+        """Counters of every SA."""
+        return (association.use(now) for association in self._sad)
+
+    def add_sa(self, command: message.AddSa, now: float) -> None:
+        """Install; an SA that cannot work here expires at once."""
+        sa = command.sa
+        if any(other.sa.algorithms == sa.algorithms for other in self._same(sa.spi, sa.direction, sa.reqid)):
+            return
+        try:
+            association = InboundSa(sa, now) if sa.direction is Direction.IN else OutboundSa(sa, self._entropy, now)
+        except UsageError:
+            self._report(Expire(sa.spi, sa.direction, sa.reqid, sa.tunnel, ExpireKind.HARD))
+            return
+        self.delete_sa(message.DeleteSa(sa.spi, sa.direction, sa.reqid), now)
+        self._sad.add(association)
+        self._lifetimes.add(association, now)
+        if sa.direction is Direction.OUT:
+            self._routes.forget()
+            self._outward.release(sa.reqid, now)
+
+    def delete_sa(self, command: message.DeleteSa, now: float) -> None:
+        """Remove one direction."""
+        for association in self._same(command.spi, command.direction, command.reqid):
+            self._sad.delete(association)
+            self._lifetimes.delete(association)
+            self._routes.forget()
+
+    def move_sas(self, command: message.MoveSas, now: float) -> None:
+        """Lead outbound SAs elsewhere. An SPI that two peers chose alike moves neither: it must not be stolen."""
+        for spi in command.spis:
+            found = self._sad.outbound_of_spi(spi)
+            if len(found) == 1:
+                sa = found[0].sa
+                self._sad.move(sa.reqid, found[0].path.remote, command.remote)
+                found[0].path = path(command.local, command.remote, sa.encapsulation)
+
+    def add_policy(self, command: message.AddPolicy, now: float) -> None:
+        self._spd.add(command.policy)
+        self._routes.forget()
+
+    def delete_policy(self, command: message.DeletePolicy, now: float) -> None:
+        self._spd.delete(command.policy)
+        self._routes.forget()
+
+    def send_ike(self, command: message.SendIke, now: float) -> None:
+        """An ISAKMP datagram leaves behind its marker."""
+        self._keepalives.sent(command.local, command.remote, now)
+        self._outer.send(Path(command.local, command.remote, Encapsulation.UDP), [NON_ESP_MARKER + command.data])
+
+    def keepalive(self, command: message.Keepalive, now: float) -> None:
+        self._keepalives.want(command.local, command.remote, command.interval_s, now)
+
+    def esp_datagram(self, command: message.EspDatagram, now: float) -> None:
+        """ESP that came to the IKE port."""
+        arrival = Arrival(Path(command.local, command.remote, Encapsulation.UDP_NON_IKE), [command.data])
+        self._inward.arrivals([arrival], now)
+
+    def _same(self, spi: int, direction: Direction, reqid: int | None) -> Sequence[Association]:
+        if direction is Direction.OUT:
+            return self._sad.outbound_of_spi(spi, reqid)
+        inbound = self._sad.inbound(spi)
+        return [] if inbound is None else [inbound]

@@ -1,0 +1,125 @@
+"""From the outside to a TUN device. What no SA has authenticated never enters.
+
+A batch's way:
+
+1. `arrivals`: IKE goes up to the control process, keepalives are forgotten, ESP is put together by SPI and path
+2. `_open`: the SA of the SPI opens what belongs to it at once; unknown SPIs are reported, some of them
+3. `_follow`: an authentic packet from a new source moves the SAs that lead to the old one (RFC 3947 §7)
+4. what came through goes to the device that the policy of the reqid names, one batch a device
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ikevpn.dataplane.association import InboundSa
+from ikevpn.dataplane.ends import Arrival, DeviceEnd, Path
+from ikevpn.dataplane.interface import IkeDatagram, Mapping, UnknownSpi
+from ikevpn.dataplane.lifetime import Lifetimes
+from ikevpn.dataplane.lookup import Sad, Spd
+from ikevpn.dataplane.stats import Loss, Stats
+from ikevpn.dataplane.strangers import Strangers
+from ikevpn.esp.drops import Drop
+from ikevpn.esp.encap import NON_ESP_MARKER, Datagram, classify
+from ikevpn.esp.inbound import Opened
+from ikevpn.esp.layout import HEADER
+from ikevpn.model.sa import Encapsulation
+
+
+class Inward:
+    """Holds no SA and no policy of its own; it works on those of `Forwarding`."""
+
+    def __init__(
+        self,
+        *,
+        spd: Spd,
+        sad: Sad,
+        devices: DeviceEnd,
+        lifetimes: Lifetimes,
+        stats: Stats,
+        report: Callable[[IkeDatagram | Mapping | UnknownSpi], None],
+    ) -> None:
+        self._spd = spd
+        self._sad = sad
+        self._devices = devices
+        self._lifetimes = lifetimes
+        self._stats = stats
+        self._report = report
+        self._strangers = Strangers()
+
+    def arrivals(self, arrivals: Sequence[Arrival], now: float) -> None:
+        """Datagrams in the order in which they came."""
+        batches: dict[tuple[bytes, Path], list[bytes]] = {}
+        for path, datagrams in arrivals:
+            by_spi: dict[bytes, list[bytes]] = {}
+            for datagram in self._esp_only(path, datagrams):
+                by_spi.setdefault(datagram[:4], []).append(datagram)
+            for spi, packets in by_spi.items():
+                batches.setdefault((spi, path), []).extend(packets)
+        inner: dict[str, list[bytes]] = {}
+        for (spi, path), packets in batches.items():
+            self._open(int.from_bytes(spi, "big"), path, packets, inner, now)
+        for device, packets in inner.items():
+            self._devices.write(device, packets)
+
+    def _esp_only(self, path: Path, datagrams: Sequence[bytes]) -> list[bytes]:
+        if path.encapsulation is not Encapsulation.UDP:
+            esp = [datagram for datagram in datagrams if len(datagram) >= HEADER]
+            self._lose(Loss.BAD_DATAGRAM, len(datagrams) - len(esp))
+            return esp
+        esp = []
+        for datagram in datagrams:
+            kind = classify(datagram)
+            if kind is Datagram.ESP:
+                esp.append(datagram)
+            elif kind is Datagram.IKE:
+                self._report(IkeDatagram(datagram[len(NON_ESP_MARKER) :], path.local, path.remote))
+            elif kind is Datagram.KEEPALIVE:
+                self._stats.add("keepalives-in", 1)
+            else:
+                self._stats.lose(Loss.BAD_DATAGRAM)
+        return esp
+
+    def _open(self, spi: int, path: Path, packets: list[bytes], inner: dict[str, list[bytes]], now: float) -> None:
+        association = self._sad.inbound(spi)
+        if association is None:
+            self._stats.lose(Loss.UNKNOWN_SPI, len(packets))
+            if self._strangers.report(spi, path.remote, now):
+                self._report(UnknownSpi(spi, path.local, path.remote))
+            return
+        sa = association.sa
+        if association.expired:
+            self._stats.lose(Drop.EXPIRED, len(packets))
+            return
+        if path.encapsulation is not sa.encapsulation:
+            self._stats.lose(Loss.WRONG_ENCAPSULATION, len(packets))
+            return
+        results = association.state.open(packets, now)
+        self._follow(association, path, packets, results)
+        through = [result.data for result in results if isinstance(result, Opened)]
+        device = self._spd.device(sa.reqid)
+        if device is None:
+            self._lose(Loss.NO_DEVICE, len(through))
+        elif through:
+            inner.setdefault(device, []).extend(through)
+            self._stats.add("packets-in", len(through))
+            self._stats.add("bytes-in", sum(map(len, through)))
+        self._lifetimes.check(association, now)
+
+    def _follow(
+        self, association: InboundSa, path: Path, packets: Sequence[bytes], results: Sequence[Opened | Drop]
+    ) -> None:
+        latest = False
+        for packet, result in zip(packets, results, strict=True):
+            if isinstance(result, Opened) and association.advance(int.from_bytes(packet[4:8], "big")):
+                latest = True
+        old, new = association.remote, path.remote
+        if not latest or new == old or path.encapsulation is Encapsulation.NONE or not association.authenticated:
+            return
+        sa = association.sa
+        self._sad.move(sa.reqid, old, new)
+        self._report(Mapping(sa.spi, sa.reqid, sa.tunnel, old, new))
+
+    def _lose(self, reason: Drop | Loss, packets: int) -> None:
+        if packets:
+            self._stats.lose(reason, packets)

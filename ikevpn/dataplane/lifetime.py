@@ -1,0 +1,66 @@
+"""Expiry of SAs by octets, packets and seconds; told once soft and once hard, and after hard the SA is not used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ikevpn.dataplane.association import Association
+from ikevpn.dataplane.interface import Expire
+from ikevpn.model.sa import ExpireKind
+
+
+class Lifetimes:
+    """Watches the SAs that it is told of. `expired` is called after an SA has become unusable."""
+
+    def __init__(self, report: Callable[[Expire], None], expired: Callable[[], None]) -> None:
+        self._report = report
+        self._expired = expired
+        self._deadlines: dict[Association, float] = {}
+
+    def add(self, association: Association, now: float) -> None:
+        """Watch an SA from now on."""
+        self._plan(association, now)
+
+    def delete(self, association: Association) -> None:
+        """Watch it no longer."""
+        self._deadlines.pop(association, None)
+
+    def check(self, association: Association, now: float) -> None:
+        """Call this after the SA has been used."""
+        kind = association.check_limits(now)
+        if kind is ExpireKind.HARD:
+            self.end(association)
+        elif kind is ExpireKind.SOFT:
+            self._tell(association, kind)
+
+    def end(self, association: Association) -> None:
+        """Stop using an SA that can go on no longer."""
+        if association.expired:
+            return
+        association.expired = True
+        self.delete(association)
+        self._expired()
+        self._tell(association, ExpireKind.HARD)
+
+    def timer(self, now: float) -> None:
+        """Check those whose seconds are over."""
+        for association in [each for each, deadline in self._deadlines.items() if deadline <= now]:
+            self._plan(association, now)
+            self.check(association, now)
+
+    def next_timer(self) -> float | None:
+        """When `timer` has work to do."""
+        return min(self._deadlines.values(), default=None)
+
+    def _plan(self, association: Association, now: float) -> None:
+        limits = association.sa.limits
+        age_s = now - association.installed_at
+        ahead = [limit_s for limit_s in (limits.soft_seconds, limits.hard_seconds) if limit_s > age_s]
+        if ahead:
+            self._deadlines[association] = association.installed_at + min(ahead)
+        else:
+            self._deadlines.pop(association, None)
+
+    def _tell(self, association: Association, kind: ExpireKind) -> None:
+        sa = association.sa
+        self._report(Expire(sa.spi, sa.direction, sa.reqid, sa.tunnel, kind))

@@ -1,0 +1,157 @@
+"""Which policy and which SA a packet belongs to (RFC 4301 §4.4): the SPD by device and flow, the SAD by SPI and reqid.
+
+Looking through policies is slow, so what was found for a flow is remembered until a policy or an SA changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+from ikevpn.dataplane.association import Association, InboundSa, OutboundSa
+from ikevpn.esp.inner import Flow
+from ikevpn.esp.selection import Selection
+from ikevpn.model.address import Endpoint
+from ikevpn.model.sa import Direction, Policy, PolicyAction
+from ikevpn.model.selector import ANY, Selector
+
+MOST_FLOWS = 8192
+
+
+class Spd:
+    """Policies of all devices, for each in the order in which they are consulted."""
+
+    def __init__(self) -> None:
+        self._policies: dict[tuple[str, Selector, int], Policy] = {}
+        self._ordered: dict[str, list[tuple[Policy, Selection]]] = {}
+        self._devices: dict[int, str] = {}
+
+    def add(self, policy: Policy) -> None:
+        """Add a policy, or change the one of the same device, selector and reqid."""
+        self._policies[policy.device, policy.selector, policy.reqid] = policy
+        self._order()
+
+    def delete(self, policy: Policy) -> None:
+        """Remove the policy of that device, selector and reqid, if there is one."""
+        self._policies.pop((policy.device, policy.selector, policy.reqid), None)
+        self._order()
+
+    def find(self, device: str, flow: Flow) -> Policy | None:
+        """The first policy that covers the flow."""
+        return next((policy for policy, selection in self._ordered.get(device, ()) if selection.admits(flow)), None)
+
+    def device(self, reqid: int) -> str | None:
+        """Where packets of the reqid's inbound SAs belong: a policy names it."""
+        return self._devices.get(reqid)
+
+    def _order(self) -> None:
+        policies = sorted(self._policies.values(), key=_rank)
+        self._ordered = {}
+        for policy in policies:
+            selection = Selection((policy.selector,), Direction.OUT)
+            self._ordered.setdefault(policy.device, []).append((policy, selection))
+        self._devices = {policy.reqid: policy.device for policy in policies if policy.action is PolicyAction.PROTECT}
+
+
+class Sad:
+    """Inbound SAs by SPI, outbound ones by reqid, the newest last. During a rekey several share a reqid."""
+
+    def __init__(self) -> None:
+        self._inbound: dict[int, InboundSa] = {}
+        self._outbound: dict[int, list[OutboundSa]] = {}
+
+    def __iter__(self) -> Iterator[Association]:
+        yield from self._inbound.values()
+        for associations in self._outbound.values():
+            yield from associations
+
+    def add(self, association: Association) -> None:
+        """Install; an outbound one is the newest of its reqid from now on."""
+        if isinstance(association, InboundSa):
+            self._inbound[association.sa.spi] = association
+        else:
+            self._outbound.setdefault(association.sa.reqid, []).append(association)
+
+    def delete(self, association: Association) -> None:
+        """Remove it; nothing happens where it is gone already."""
+        sa = association.sa
+        if isinstance(association, InboundSa):
+            if self._inbound.get(sa.spi) is association:
+                del self._inbound[sa.spi]
+            return
+        rest = [other for other in self._outbound.get(sa.reqid, ()) if other is not association]
+        if rest:
+            self._outbound[sa.reqid] = rest
+        else:
+            self._outbound.pop(sa.reqid, None)
+
+    def inbound(self, spi: int) -> InboundSa | None:
+        return self._inbound.get(spi)
+
+    def outbound(self, reqid: int) -> list[OutboundSa]:
+        """All that are installed for the reqid, oldest first."""
+        return self._outbound.get(reqid, [])
+
+    def outbound_of_spi(self, spi: int, reqid: int | None = None) -> list[OutboundSa]:
+        """Usually one; more where several peers chose the same SPI."""
+        groups = self._outbound.values() if reqid is None else [self.outbound(reqid)]
+        return [association for group in groups for association in group if association.sa.spi == spi]
+
+    def move(self, reqid: int, old: Endpoint, new: Endpoint) -> None:
+        """The peer at `old` is at `new` now: the reqid's SAs follow. Others may share the reqid and stay."""
+        for outbound in self.outbound(reqid):
+            if outbound.path.remote == old:
+                outbound.path = replace(outbound.path, remote=new)
+        for inbound in self._inbound.values():
+            if inbound.sa.reqid == reqid and inbound.remote == old:
+                inbound.remote = new
+
+    def newest(self, reqid: int, flow: Flow) -> OutboundSa | None:
+        """The newest outbound SA of the reqid that may carry the flow and has not expired."""
+        usable = (each for each in reversed(self.outbound(reqid)) if not each.expired and each.selection.admits(flow))
+        return next(usable, None)
+
+
+class Route(NamedTuple):
+    """Where the packets of a flow go: `policy` None means nowhere, `association` None that there is no SA for it."""
+
+    policy: Policy | None
+    association: OutboundSa | None
+
+
+class Routes:
+    """The two databases behind a memory of flows."""
+
+    def __init__(self, spd: Spd, sad: Sad) -> None:
+        self._spd = spd
+        self._sad = sad
+        self._known: dict[tuple[str, Flow], Route] = {}
+
+    def forget(self) -> None:
+        """Call this after any change of a policy or an outbound SA."""
+        self._known.clear()
+
+    def find(self, device: str, flow: Flow) -> Route:
+        """The route of a flow that comes out of `device`."""
+        key = (device, flow)
+        route = self._known.get(key)
+        if route is None:
+            if len(self._known) >= MOST_FLOWS:
+                self._known.clear()
+            route = self._known[key] = self._find(device, flow)
+        return route
+
+    def _find(self, device: str, flow: Flow) -> Route:
+        policy = self._spd.find(device, flow)
+        if policy is None or policy.action is not PolicyAction.PROTECT:
+            return Route(policy, None)
+        return Route(policy, self._sad.newest(policy.reqid, flow))
+
+
+def _rank(policy: Policy) -> tuple[int, ...]:
+    """Higher priority first, then the more specific selector; only the order counts."""
+    selector = policy.selector
+    addresses = [int(side.last) - int(side.first) for side in (selector.remote, selector.local)]
+    wildcards = sum(value == ANY for value in (selector.protocol, selector.local_port, selector.remote_port))
+    return (-policy.priority, *addresses, wildcards)

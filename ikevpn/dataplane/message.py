@@ -1,0 +1,134 @@
+"""What the control process says to the worker and what the worker says back, beside the events of `interface`.
+
+Commands are carried out in the order in which they were sent. `Ask`ed ones are answered, in the same order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ikevpn.model.address import Endpoint
+from ikevpn.model.sa import Direction, Policy, Sa, SaUse
+
+
+@dataclass(frozen=True, slots=True)
+class UseDevice:
+    """One descriptor comes with it: an open TUN device."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class DropDevice:
+    """Close it; answered by `Done`, after which only the control process holds the device."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class UseUdp:
+    """One descriptor comes with it: a bound UDP socket. `receive`: the worker reads it too, else it only sends."""
+
+    local: Endpoint
+    receive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UseRaw:
+    """One descriptor comes with it: a raw socket for protocol 50 over IP of `version`."""
+
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class AddSa:
+    sa: Sa
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteSa:
+    """`reqid` tells apart outbound SAs whose SPI two peers happened to choose alike; None takes them all."""
+
+    spi: int
+    direction: Direction
+    reqid: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class MoveSas:
+    spis: tuple[int, ...]
+    local: Endpoint
+    remote: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class AddPolicy:
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class DeletePolicy:
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class SendIke:
+    """An ISAKMP datagram for the NAT-T socket, still without its marker."""
+
+    data: bytes
+    local: Endpoint
+    remote: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Keepalive:
+    local: Endpoint
+    remote: Endpoint
+    interval_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class EspDatagram:
+    """ESP from the IKE port, non-IKE marker removed."""
+
+    data: bytes
+    local: Endpoint
+    remote: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Answered by `Uses`, as many as it takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Answered by `Counts`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End in peace; answered by `Done`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The worker is ready, or has done what it was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Uses:
+    uses: tuple[SaUse, ...]
+    last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    counts: tuple[tuple[str, int], ...]
+
+
+Command = (
+    UseDevice | DropDevice | UseUdp | UseRaw | AddSa | DeleteSa | MoveSas | AddPolicy | DeletePolicy
+    | SendIke | Keepalive | EspDatagram | Query | Count | Stop
+)  # fmt: skip
+Answer = Done | Uses | Counts

@@ -1,0 +1,70 @@
+"""Raw sockets for IP protocol 50: ESP that nothing encapsulates. The kernel writes the IP header and fragments."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import socket
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address
+
+from ikevpn.dataplane import udp
+from ikevpn.dataplane.ends import Arrival, Path, Receiver, gather
+from ikevpn.errors import HostError
+from ikevpn.model.address import Endpoint
+from ikevpn.model.sa import Encapsulation
+
+ESP = 50
+
+
+def open_socket(version: int) -> socket.socket:
+    """A non-blocking raw socket for ESP over IP of `version`. Raises HostError."""
+    family = socket.AF_INET if version == 4 else socket.AF_INET6
+    try:
+        end = socket.socket(family, socket.SOCK_RAW | socket.SOCK_NONBLOCK, ESP)
+    except OSError as error:
+        if error.errno in (errno.EPERM, errno.EACCES):
+            raise HostError("a raw socket for ESP may not be opened", reason="not-root", fix="run as root") from None
+        raise HostError(f"a raw socket for ESP over IPv{version} cannot be opened: {error.strerror}") from None
+    try:
+        udp.prepare(end)
+    except OSError as error:
+        end.close()
+        raise HostError(f"a raw socket for ESP over IPv{version} cannot be used: {error.strerror}") from None
+    return end
+
+
+def receiver(end: socket.socket, version: int) -> Receiver:
+    """The worker's end of a raw socket."""
+    if version == 4:
+        return _HeaderReceiver(end)
+    return udp.PktinfoReceiver(end, Endpoint(IPv6Address(0), 0), Encapsulation.NONE)
+
+
+class _HeaderReceiver:
+    """Reads a raw IPv4 socket; unlike one for IPv6 it yields the IP header too, which tells both addresses."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self._end = end
+        self._paths: dict[bytes, Path] = {}
+
+    def fileno(self) -> int:
+        return self._end.fileno()
+
+    def read_batch(self, limit: int) -> list[Arrival]:
+        return gather(self._read(limit))
+
+    def _read(self, limit: int) -> Iterator[tuple[Path, bytes]]:
+        with contextlib.suppress(OSError):  # nothing more to read
+            for _ in range(limit):
+                packet = self._end.recv(udp.LARGEST_DATAGRAM)
+                yield self._path(packet[12:20]), packet[(packet[0] & 0x0F) * 4 :]
+
+    def _path(self, addresses: bytes) -> Path:
+        path = self._paths.get(addresses)
+        if path is None:
+            if len(self._paths) >= udp.MOST_PATHS:
+                self._paths.clear()
+            remote, local = Endpoint(IPv4Address(addresses[:4]), 0), Endpoint(IPv4Address(addresses[4:]), 0)
+            path = self._paths[addresses] = Path(local, remote, Encapsulation.NONE)
+        return path

@@ -1,0 +1,148 @@
+"""TUN devices: opened where the privilege is, read and written in batches by the worker.
+
+A device lives as long as a descriptor of it is open anywhere. To bring it up, its address and routes belong to `net`.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import socket
+import struct
+from collections.abc import Sequence
+
+from ikevpn.dataplane.stats import Loss, Stats
+from ikevpn.errors import HostError
+from ikevpn.esp.drops import Drop
+
+CLONE_DEVICE = "/dev/net/tun"
+LONGEST_NAME = 15  # IFNAMSIZ less its final zero
+LARGEST_PACKET = 65_535
+
+_TUNSETIFF = 0x400454CA
+_IFF_TUN = 0x0001
+_IFF_NO_PI = 0x1000
+_IFF_TUN_EXCL = 0x8000
+_SIOCSIFMTU = 0x8922
+_IFREQ_FLAGS = struct.Struct("16sH22x")
+_IFREQ_MTU = struct.Struct("16si20x")
+
+_FLAGS = _IFF_TUN | _IFF_NO_PI | _IFF_TUN_EXCL
+
+
+def open_device(name: str, mtu: int) -> tuple[str, int]:
+    """Create a TUN device that must not exist yet; `%d` in `name` lets the kernel number it.
+
+    Returns the name that the kernel gave and a non-blocking descriptor. Raises HostError.
+    """
+    if not 0 < len(name.encode()) <= LONGEST_NAME:
+        raise HostError(f'"{name}" cannot be the name of a device', fix=f"choose one of 1 to {LONGEST_NAME} characters")
+    descriptor = _open_clone_device()
+    try:
+        request = fcntl.ioctl(descriptor, _TUNSETIFF, _IFREQ_FLAGS.pack(name.encode(), _FLAGS))
+        given = _IFREQ_FLAGS.unpack(request)[0].rstrip(b"\0").decode()
+        _set_mtu(given, mtu)
+    except OSError as error:
+        os.close(descriptor)
+        raise _refusal(name, error) from None
+    return given, descriptor
+
+
+def _open_clone_device() -> int:
+    try:
+        return os.open(CLONE_DEVICE, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise HostError(
+            f"{CLONE_DEVICE} does not exist", reason="no-tun", fix="load the kernel module: modprobe tun"
+        ) from None
+    except PermissionError:
+        raise HostError(f"{CLONE_DEVICE} may not be opened", reason="not-root", fix="run as root") from None
+    except OSError as error:
+        raise HostError(
+            f"{CLONE_DEVICE} does not work: {error.strerror}",
+            reason="no-tun",
+            fix="load the kernel module: modprobe tun",
+        ) from None
+
+
+def _set_mtu(name: str, mtu: int) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        fcntl.ioctl(control, _SIOCSIFMTU, _IFREQ_MTU.pack(name.encode(), mtu))
+
+
+def _refusal(name: str, error: OSError) -> HostError:
+    if error.errno in (errno.EPERM, errno.EACCES):
+        return HostError(f"creating the device {name} is not permitted", reason="not-root", fix="run as root")
+    if error.errno in (errno.EBUSY, errno.EEXIST):
+        return HostError(
+            f"a device named {name} exists already",
+            reason="name-taken",
+            fix="choose another name or delete that device",
+        )
+    return HostError(f"the device {name} cannot be created: {error.strerror}")
+
+
+class Tun:
+    """The worker's end of one device. `gone` once somebody has deleted the device."""
+
+    def __init__(self, descriptor: int, stats: Stats) -> None:
+        self._descriptor = descriptor
+        self._stats = stats
+        self.gone = False
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def close(self) -> None:
+        """Nothing is read or written afterwards."""
+        os.close(self._descriptor)
+        self._descriptor = -1
+        self.gone = True
+
+    def read_batch(self, limit: int) -> list[bytes]:
+        """Up to `limit` IP packets that the host sends through the device; empty where there are none."""
+        packets: list[bytes] = []
+        try:
+            while len(packets) < limit:
+                packets.append(os.read(self._descriptor, LARGEST_PACKET))
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.gone = True
+        return packets
+
+    def write_batch(self, packets: Sequence[bytes]) -> None:
+        """Give IP packets to the host; what the kernel does not take is counted."""
+        for packet in packets:
+            try:
+                os.write(self._descriptor, packet)
+            except BlockingIOError:
+                self._stats.lose(Drop.QUEUE_FULL)
+            except OSError as error:
+                self._stats.lose(Drop.MALFORMED_INNER if error.errno == errno.EINVAL else Loss.DEVICE_DOWN)
+
+
+class Devices:
+    """The real inner end: all devices of the worker by name."""
+
+    def __init__(self, stats: Stats) -> None:
+        self._stats = stats
+        self._devices: dict[str, Tun] = {}
+
+    def use(self, name: str, descriptor: int) -> Tun:
+        """Take an open device over."""
+        device = self._devices[name] = Tun(descriptor, self._stats)
+        return device
+
+    def drop(self, name: str) -> Tun | None:
+        """Give the device back to the caller, who closes it."""
+        return self._devices.pop(name, None)
+
+    def write(self, device: str, packets: Sequence[bytes]) -> None:
+        """Give IP packets to the host through `device`; what the kernel does not take is counted."""
+        tun = self._devices.get(device)
+        if tun is None:
+            self._stats.lose(Loss.NO_DEVICE, len(packets))
+        else:
+            tun.write_batch(packets)

@@ -1,0 +1,103 @@
+"""The UDP socket of RFC 3948, opened where the privilege is and read by the worker in batches.
+
+The kernel fragments what is too large for the path: DF stays clear on the outside.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import socket
+from collections.abc import Iterator
+from ipaddress import ip_address
+from typing import Any
+
+from ikevpn.dataplane import pktinfo
+from ikevpn.dataplane.ends import Arrival, Path, gather
+from ikevpn.errors import HostError
+from ikevpn.model.address import Endpoint
+from ikevpn.model.sa import Encapsulation
+
+BUFFER_SIZE = 4 * 1024 * 1024
+LARGEST_DATAGRAM = 65_535
+MOST_PATHS = 4096
+
+_SO_SNDBUFFORCE, _SO_RCVBUFFORCE = 32, 33
+_IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER, _PMTUDISC_DONT = 10, 23, 0
+
+
+def open_socket(local: Endpoint) -> socket.socket:
+    """A bound, non-blocking socket; the wildcard address of either version is allowed. Raises HostError."""
+    family = socket.AF_INET if local.address.version == 4 else socket.AF_INET6
+    end = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    try:
+        prepare(end)
+        end.bind((str(local.address), local.port))
+    except OSError as error:
+        end.close()
+        raise _refusal(local, error) from None
+    return end
+
+
+def prepare(end: socket.socket) -> None:
+    """What UDP and raw sockets of the data plane have in common. Raises OSError."""
+    if end.family == socket.AF_INET6:
+        if end.type == socket.SOCK_DGRAM:
+            end.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        end.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _PMTUDISC_DONT)
+    else:
+        end.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PMTUDISC_DONT)
+    pktinfo.enable(end)
+    for forced, polite in ((_SO_SNDBUFFORCE, socket.SO_SNDBUF), (_SO_RCVBUFFORCE, socket.SO_RCVBUF)):
+        try:
+            end.setsockopt(socket.SOL_SOCKET, forced, BUFFER_SIZE)
+        except PermissionError:
+            end.setsockopt(socket.SOL_SOCKET, polite, BUFFER_SIZE)
+
+
+def _refusal(local: Endpoint, error: OSError) -> HostError:
+    if error.errno == errno.EADDRINUSE:
+        return HostError(
+            f"UDP port {local.port} of {local.address} is in use",
+            reason="port-in-use",
+            fix="stop the other IKE daemon (strongSwan, libreswan, racoon) or choose another port",
+        )
+    if error.errno == errno.EADDRNOTAVAIL:
+        return HostError(f"{local.address} is not an address of this host", reason="no-such-address")
+    if error.errno in (errno.EPERM, errno.EACCES):
+        return HostError(f"UDP port {local.port} may not be bound", reason="not-root", fix="run as root")
+    return HostError(f"UDP port {local.port} of {local.address} cannot be bound: {error.strerror}")
+
+
+class PktinfoReceiver:
+    """Reads a socket that tells our address beside each datagram: UDP, and raw ESP over IPv6."""
+
+    def __init__(self, end: socket.socket, local: Endpoint, encapsulation: Encapsulation) -> None:
+        self._end = end
+        self._local = local
+        self._encapsulation = encapsulation
+        self._paths: dict[tuple[Any, ...], Path] = {}
+
+    def fileno(self) -> int:
+        return self._end.fileno()
+
+    def read_batch(self, limit: int) -> list[Arrival]:
+        """Up to `limit` datagrams; empty where there are none."""
+        return gather(self._read(limit))
+
+    def _read(self, limit: int) -> Iterator[tuple[Path, bytes]]:
+        with contextlib.suppress(OSError):  # nothing more to read, or an ICMP error of an earlier datagram
+            for _ in range(limit):
+                data, ancillary, _, source = self._end.recvmsg(LARGEST_DATAGRAM, pktinfo.ANCILLARY_SIZE)
+                yield self._path(source, ancillary), data
+
+    def _path(self, source: tuple[Any, ...], ancillary: list[pktinfo.Ancillary]) -> Path:
+        key = (source, ancillary[0][2] if ancillary else b"")
+        path = self._paths.get(key)
+        if path is None:
+            if len(self._paths) >= MOST_PATHS:
+                self._paths.clear()
+            local = Endpoint(pktinfo.read(ancillary) or self._local.address, self._local.port)
+            port = 0 if self._encapsulation is Encapsulation.NONE else source[1]
+            path = self._paths[key] = Path(local, Endpoint(ip_address(source[0]), port), self._encapsulation)
+        return path

@@ -1,0 +1,162 @@
+"""The control process's side of the userspace data plane: starts the worker, speaks to it, notices its end.
+
+Everything that needs privilege is opened here and handed over, and kept open here as well: while no worker runs, the
+devices still exist, nobody reads them, and their traffic goes nowhere. `start` after a crash hands all over again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import AsyncIterator, Sequence
+
+from ikevpn.dataplane import message, rawesp, tun, udp
+from ikevpn.dataplane.backlog import Backlog
+from ikevpn.dataplane.interface import Crashed, DataPlaneEvent
+from ikevpn.dataplane.process import WorkerProcess
+from ikevpn.errors import HostError
+from ikevpn.model.address import Endpoint
+from ikevpn.model.sa import Direction, Policy, Sa, SaUse
+
+
+class UserspaceDataPlane:
+    """`interface.DataPlane` on top of a worker process. All methods belong to one event loop."""
+
+    def __init__(self) -> None:
+        self._devices: dict[str, int] = {}
+        self._sockets: dict[message.UseUdp | message.UseRaw, socket.socket] = {}
+        self._backlog = Backlog()
+        self._something = asyncio.Event()
+        self._worker: WorkerProcess | None = None
+        self._ended = False
+
+    async def start(self) -> None:
+        """Start the worker, and again after `Crashed`. Raises HostError."""
+        if self._worker is not None:
+            return
+        self._ended = False
+        worker = await WorkerProcess.start(self._event, self._crashed)
+        self._worker = worker
+        for name, descriptor in self._devices.items():
+            worker.send(message.UseDevice(name), descriptor)
+        for use, end in self._sockets.items():
+            worker.send(use, end.fileno())
+
+    async def stop(self) -> None:
+        """End the worker and close everything; the devices disappear and `events` ends."""
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            await worker.stop()
+        for descriptor in self._devices.values():
+            os.close(descriptor)
+        for end in self._sockets.values():
+            end.close()
+        self._devices.clear()
+        self._sockets.clear()
+        self._ended = True
+        self._something.set()
+
+    async def add_device(self, name: str, mtu: int) -> str:
+        """Create a TUN device, down; returns the name the kernel gave. Raises HostError."""
+        given, descriptor = tun.open_device(name, mtu)
+        self._devices[given] = descriptor
+        self._send(message.UseDevice(given), descriptor)
+        return given
+
+    async def delete_device(self, name: str) -> None:
+        """The device is gone when this returns. Nothing happens where it is not ours."""
+        descriptor = self._devices.pop(name, None)
+        if descriptor is None:
+            return
+        try:
+            if self._worker is not None:
+                with contextlib.suppress(HostError):  # a worker that crashed holds it no longer
+                    await self._worker.ask(message.DropDevice(name))
+        finally:
+            os.close(descriptor)
+
+    async def listen_natt(self, address: Endpoint) -> None:
+        """Bind the socket of RFC 3948 (wildcard address allowed). Raises HostError where the port is taken."""
+        use = message.UseUdp(address, receive=True)
+        if use not in self._sockets:
+            self._use(use, udp.open_socket(address))
+
+    async def listen_raw(self, version: int) -> None:
+        """Open a raw socket for protocol 50 over IPv4 or IPv6. Raises HostError."""
+        use = message.UseRaw(version)
+        if use not in self._sockets:
+            self._use(use, rawesp.open_socket(version))
+
+    def lend_ike_socket(self, local: Endpoint, descriptor: int) -> None:
+        """Let ESP behind the non-IKE marker leave from the IKE port (drafts 00 and 01). Duplicates the descriptor."""
+        use = message.UseUdp(local, receive=False)
+        previous = self._sockets.pop(use, None)
+        if previous is not None:
+            previous.close()
+        self._use(use, socket.socket(fileno=os.dup(descriptor)))
+
+    def add_sa(self, sa: Sa) -> None:
+        self._send(message.AddSa(sa))
+
+    def delete_sa(self, spi: int, direction: Direction, reqid: int | None = None) -> None:
+        self._send(message.DeleteSa(spi, direction, reqid))
+
+    def move_sas(self, spis: Sequence[int], local: Endpoint, remote: Endpoint) -> None:
+        self._send(message.MoveSas(tuple(spis), local, remote))
+
+    def add_policy(self, policy: Policy) -> None:
+        self._send(message.AddPolicy(policy))
+
+    def delete_policy(self, policy: Policy) -> None:
+        self._send(message.DeletePolicy(policy))
+
+    def send_ike(self, data: bytes, local: Endpoint, remote: Endpoint) -> None:
+        """Send an ISAKMP datagram through the NAT-T socket; the worker puts the non-ESP marker in front."""
+        self._send(message.SendIke(data, local, remote))
+
+    def keepalive(self, local: Endpoint, remote: Endpoint, interval_s: float) -> None:
+        """Send one octet 0xff whenever nothing else went to `remote` for `interval_s`; 0 stops (RFC 3948 §4)."""
+        self._send(message.Keepalive(local, remote, interval_s))
+
+    def esp_datagram(self, data: bytes, local: Endpoint, remote: Endpoint) -> None:
+        """ESP that arrived on the IKE port behind a non-IKE marker (drafts 00 and 01), marker removed."""
+        self._send(message.EspDatagram(data, local, remote))
+
+    async def query(self) -> Sequence[SaUse]:
+        """Counters of every SA; none while no worker runs. Raises HostError where the worker ends meanwhile."""
+        return () if self._worker is None else await self._worker.ask(message.Query())
+
+    async def counters(self) -> dict[str, int]:
+        """Drops by reason that belong to no SA, and totals. Raises HostError where the worker ends meanwhile."""
+        if self._worker is None:
+            return {}
+        answer = await self._worker.ask(message.Count())
+        return dict(answer.counts)
+
+    async def events(self) -> AsyncIterator[DataPlaneEvent]:
+        """Events in the order in which they happened, until `stop`. For one consumer."""
+        while True:
+            while self._backlog:
+                yield self._backlog.pop()
+            if self._ended:
+                return
+            self._something.clear()
+            await self._something.wait()
+
+    def _use(self, use: message.UseUdp | message.UseRaw, end: socket.socket) -> None:
+        self._sockets[use] = end
+        self._send(use, end.fileno())
+
+    def _send(self, command: message.Command, *descriptors: int) -> None:
+        if self._worker is not None:
+            self._worker.send(command, *descriptors)
+
+    def _event(self, event: DataPlaneEvent) -> None:
+        self._backlog.push(event)
+        self._something.set()
+
+    def _crashed(self, detail: str) -> None:
+        self._worker = None
+        self._event(Crashed(detail))

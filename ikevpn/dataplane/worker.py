@@ -1,0 +1,204 @@
+"""The data plane's own process: a loop over the control channel, the TUN devices and the sockets.
+
+Started as `python -m ikevpn.dataplane.worker FD`, where FD is its end of the channel; ends when the other end is gone.
+Each turn it takes commands first, then one bounded batch of every descriptor that has something, so that neither a
+flood on one of them nor a saturated tunnel keeps the others waiting. It opens nothing itself and needs no privilege.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from itertools import islice
+from typing import Any
+
+from ikevpn.dataplane import channel, message, rawesp, udp
+from ikevpn.dataplane.backlog import Backlog
+from ikevpn.dataplane.ends import Receiver
+from ikevpn.dataplane.forwarding import Forwarding
+from ikevpn.dataplane.outer import Outer
+from ikevpn.dataplane.stats import Stats
+from ikevpn.dataplane.tun import Devices, Tun
+from ikevpn.model.sa import Encapsulation
+
+BATCH = 64  # packets of one descriptor a turn
+COMMANDS_PER_TURN = 64
+USES_PER_MESSAGE = 500
+
+
+class Worker:
+    """One loop. `clock` gives monotonic seconds."""
+
+    def __init__(self, control: socket.socket, clock: Callable[[], float] = time.monotonic) -> None:
+        control.setblocking(False)
+        self._control = control
+        self._clock = clock
+        self._stats = Stats()
+        self._devices = Devices(self._stats)
+        self._outer = Outer(self._stats)
+        self._events = Backlog()
+        self._answers: deque[message.Answer] = deque()
+        self._selector = selectors.DefaultSelector()
+        self._interest = selectors.EVENT_READ
+        self._running = True
+        self._forwarding = Forwarding(
+            devices=self._devices,
+            outer=self._outer,
+            stats=self._stats,
+            report=self._events.push,
+            entropy=os.urandom,
+        )
+        forwarding = self._forwarding
+        self._commands: dict[type, Callable[[Any, float], None]] = {
+            message.AddSa: forwarding.add_sa,
+            message.DeleteSa: forwarding.delete_sa,
+            message.MoveSas: forwarding.move_sas,
+            message.AddPolicy: forwarding.add_policy,
+            message.DeletePolicy: forwarding.delete_policy,
+            message.SendIke: forwarding.send_ike,
+            message.Keepalive: forwarding.keepalive,
+            message.EspDatagram: forwarding.esp_datagram,
+            message.DropDevice: self._drop_device,
+            message.Query: self._query,
+            message.Count: self._count,
+            message.Stop: self._stop,
+        }
+        self._descriptor_commands: dict[type, Callable[[Any, int], None]] = {
+            message.UseDevice: self._use_device,
+            message.UseUdp: self._use_udp,
+            message.UseRaw: self._use_raw,
+        }
+
+    def run(self) -> None:
+        """Work until told to stop or until the control process is gone."""
+        self._selector.register(self._control, self._interest)
+        self._answers.append(message.Done())
+        self._speak()
+        while self._running:
+            self._turn()
+
+    def _turn(self) -> None:
+        due = self._forwarding.next_timer()
+        now = self._clock()
+        ready = self._selector.select(None if due is None else max(0.0, due - now))
+        now = self._clock()
+        if any(key.data is None for key, _ in ready):
+            self._listen(now)
+        if due is not None and due <= now:
+            self._forwarding.timer(now)
+        for key, _ in ready:
+            if key.data is not None:
+                key.data(now)
+        self._speak()
+
+    def _listen(self, now: float) -> None:
+        """Carry out what the control process wants."""
+        try:
+            for _ in range(COMMANDS_PER_TURN):
+                received = channel.receive(self._control)
+                if received is None:
+                    self._running = False
+                    return
+                self._obey(received, now)
+        except BlockingIOError:
+            return
+        except ConnectionError:
+            self._running = False
+
+    def _obey(self, received: channel.Received, now: float) -> None:
+        command, descriptors = received
+        use = self._descriptor_commands.get(type(command))
+        if use is not None:
+            (descriptor,) = descriptors
+            use(command, descriptor)
+        else:
+            self._commands[type(command)](command, now)
+
+    def _speak(self) -> None:
+        """Answers first, then events, as far as the control process takes them."""
+        try:
+            while self._answers:
+                channel.send(self._control, self._answers[0])
+                self._answers.popleft()
+            while self._events:
+                channel.send(self._control, self._events.first())
+                self._events.pop()
+            interest = selectors.EVENT_READ
+        except BlockingIOError:
+            interest = selectors.EVENT_READ | selectors.EVENT_WRITE
+        except OSError:
+            self._running = False
+            return
+        if interest != self._interest:
+            self._selector.modify(self._control, interest)
+            self._interest = interest
+
+    def _use_device(self, command: message.UseDevice, descriptor: int) -> None:
+        device = self._devices.use(command.name, descriptor)
+        self._selector.register(device, selectors.EVENT_READ, partial(self._read_device, command.name, device))
+
+    def _read_device(self, name: str, device: Tun, now: float) -> None:
+        packets = device.read_batch(BATCH)
+        if packets:
+            self._forwarding.from_device(name, packets, now)
+        elif device.gone and device in self._selector.get_map():
+            self._selector.unregister(device)  # deleted under our hands; it would be ready forever
+
+    def _drop_device(self, command: message.DropDevice, now: float) -> None:
+        device = self._devices.drop(command.name)
+        if device is not None:
+            if device in self._selector.get_map():
+                self._selector.unregister(device)
+            device.close()
+        self._answers.append(message.Done())
+
+    def _use_udp(self, command: message.UseUdp, descriptor: int) -> None:
+        end = socket.socket(fileno=descriptor)
+        self._outer.use_udp(command.local, end)
+        if command.receive:
+            self._receive(udp.PktinfoReceiver(end, command.local, Encapsulation.UDP))
+
+    def _use_raw(self, command: message.UseRaw, descriptor: int) -> None:
+        end = socket.socket(fileno=descriptor)
+        self._outer.use_raw(command.version, end)
+        self._receive(rawesp.receiver(end, command.version))
+
+    def _receive(self, receiver: Receiver) -> None:
+        self._selector.register(receiver, selectors.EVENT_READ, partial(self._read_socket, receiver))
+
+    def _read_socket(self, receiver: Receiver, now: float) -> None:
+        self._forwarding.from_outside(receiver.read_batch(BATCH), now)
+
+    def _query(self, command: message.Query, now: float) -> None:
+        uses = self._forwarding.uses(now)
+        while part := tuple(islice(uses, USES_PER_MESSAGE)):
+            self._answers.append(message.Uses(part, last=False))
+        self._answers.append(message.Uses((), last=True))
+
+    def _count(self, command: message.Count, now: float) -> None:
+        counts = self._stats.report()
+        counts["events-lost"] = self._events.lost
+        self._answers.append(message.Counts(tuple(sorted(counts.items()))))
+
+    def _stop(self, command: message.Stop, now: float) -> None:
+        self._answers.append(message.Done())
+        self._speak()
+        self._running = False
+
+
+def main(arguments: list[str]) -> None:
+    """Run until the control process ends us; signals from a terminal are its business."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    Worker(socket.socket(fileno=int(arguments[1]))).run()
+
+
+if __name__ == "__main__":
+    main(sys.argv)
