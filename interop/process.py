@@ -47,6 +47,11 @@ class Process:
         """Whether the process is still there."""
         return self._popen.poll() is None
 
+    @property
+    def status(self) -> int | None:
+        """Its exit status, negative for a signal; None while it runs."""
+        return self._popen.poll()
+
     def output(self) -> str:
         """All that it has printed so far."""
         return self.log_path.read_text(errors="replace")

@@ -15,6 +15,7 @@ class TunnelParameters:
     """One end's view of a tunnel. Suites are names from `interop.suites`; networks are CIDR strings.
 
     `remote` is the address to dial, or "any". Identities default to the addresses that the other side sees.
+    `extra` are keys for ikevpn alone, as its TOML has them.
     """
 
     local: str
@@ -34,6 +35,7 @@ class TunnelParameters:
     esp_lifetime_s: int = 3600
     start: Literal["up", "on-demand", "listen"] = "listen"
     binding: Literal["policy", "route"] = "policy"
+    extra: tuple[tuple[str, object], ...] = ()
 
     def mirrored(self, local: str, remote: str) -> TunnelParameters:
         """The same tunnel as the other end sees it."""
@@ -45,6 +47,7 @@ class TunnelParameters:
             remote_networks=self.local_networks,
             local_id=self.remote_id,
             remote_id=self.local_id,
+            extra=(),
         )
 
 

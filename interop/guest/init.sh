@@ -12,6 +12,7 @@ mkdir -p /run/lock /run/netns
 modprobe -qa af_packet xfrm_user esp4 esp6 ah4 ah6 xfrm4_tunnel authenc echainiv seqiv gcm ghash-generic cbc ctr ecb hmac \
     sha1 sha256 sha512 md5 des_generic crypto_null tun veth
 hostname guest
+echo "127.0.0.1 localhost guest" >/etc/hosts
 set -- $(ls /sys/class/net | grep -E '^(vec|eth)')
 ip link set lo up
 ip link set "$1" name outer

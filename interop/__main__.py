@@ -1,0 +1,54 @@
+"""`python -m interop`: the command line of this room."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from interop import runner, scenario
+from interop.outcome import InteropError
+from interop.site import end_on_signal
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run one verb; returns the exit status: 0 all passed, 1 something failed, 2 it could not even be tried."""
+    options = _parser().parse_args(words)
+    end_on_signal()
+    try:
+        if options.verb == "list":
+            return _list(options.json)
+        chosen = scenario.select(options.name)
+        if options.verb == "shell":
+            return runner.visit(chosen[0])
+        return runner.run(chosen, jobs=options.jobs, as_json=options.json)
+    except InteropError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m interop", description="Scenarios against real peers. Needs root.")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    show = verbs.add_parser("list", help="print all scenarios")
+    run = verbs.add_parser("run", help="run scenarios by name or pattern, or `all`")
+    run.add_argument("name", nargs="+")
+    run.add_argument("--jobs", type=int, default=1, metavar="N", help="how many at a time")
+    shell = verbs.add_parser("shell", help="leave a scenario standing and open a shell")
+    shell.add_argument("name", nargs=1)
+    for verb in (show, run):
+        verb.add_argument("--json", action="store_true", help="one JSON value a line")
+    return parser
+
+
+def _list(as_json: bool) -> int:
+    for found in scenario.load().values():
+        if as_json:
+            print(json.dumps({"name": found.name, "sentence": found.sentence, "needs": sorted(found.needs)}))
+        else:
+            print(f"{found.name:<64} {found.sentence}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

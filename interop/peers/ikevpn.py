@@ -1,0 +1,149 @@
+"""ikevpn itself, driven as its user drives it: TOML, a daemon in the foreground, and the command line with `--json`."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import interop
+from interop import suites
+from interop.namespace import Namespace
+from interop.outcome import Unmet, wait_until
+from interop.peers.shape import EspSa, Host
+from interop.process import Result
+from interop.tunnel import TunnelParameters
+
+REPOSITORY = Path(interop.__file__).parent.parent
+
+
+def configuration(tunnels: tuple[TunnelParameters, ...], *, daemon: dict[str, Any]) -> str:
+    """The TOML of these tunnels; every tunnel's secret is in `NAME.psk` beside it. `daemon` is the table `[daemon]`."""
+    return _table("daemon", daemon) + "".join(_table(f"tunnel.{tunnel.name}", _keys(tunnel)) for tunnel in tunnels)
+
+
+def _keys(tunnel: TunnelParameters) -> dict[str, Any]:
+    ike = suites.IKE[tunnel.ike_suite]
+    group = f"g{ike.group}" if tunnel.pfs else "nopfs"
+    keys: dict[str, Any] = {
+        "remote": tunnel.remote,
+        "local": tunnel.local,
+        "auth": "psk",
+        "secret": {"file": f"{tunnel.name}.psk"},
+        "mode": tunnel.mode,
+        "local_id": tunnel.local_id,
+        "remote_id": tunnel.remote_id,
+        "ike_proposals": [ike.ikevpn],
+        "esp_proposals": [f"{group}-{suites.ESP[tunnel.esp_suite].ikevpn}"],
+        "ike_lifetime_s": tunnel.ike_lifetime_s,
+        "esp_lifetime_s": tunnel.esp_lifetime_s,
+        "local_networks": list(tunnel.local_networks),
+        "remote_networks": list(tunnel.remote_networks),
+        "start": tunnel.start,
+        "binding": tunnel.binding,
+        "nat_traversal": tunnel.nat_traversal,
+        **dict(tunnel.extra),
+    }
+    return {key: value for key, value in keys.items() if value is not None}
+
+
+def _table(name: str, keys: dict[str, Any]) -> str:
+    return f"[{name}]\n" + "".join(f"{key} = {_toml(value)}\n" for key, value in keys.items()) + "\n"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_toml(inner)}" for key, inner in value.items()) + " }"
+    return json.dumps(list(value) if isinstance(value, tuple) else value)
+
+
+class Ikevpn:
+    """One daemon in a namespace; `start` before `configure` runs it without tunnels."""
+
+    def __init__(self, host: Host, **daemon: Any) -> None:
+        if not isinstance(host, Namespace):
+            raise Unmet("ikevpn runs in a namespace of this machine, not in a guest")
+        self.label = f"ikevpn@{host.name}"
+        self._host = host
+        self.folder = str(host.folder / "ikevpn")
+        self.socket = f"{self.folder}/socket"
+        self.config = f"{self.folder}/ikevpn.toml"
+        self._daemon = {"socket": self.socket, "state": f"{self.folder}/state", **daemon}
+        self._environment = {"PYTHONPATH": str(REPOSITORY), "NO_COLOR": "1"}
+        self.write()
+
+    def write(self, *tunnels: TunnelParameters) -> None:
+        """Write the configuration and its secrets without telling the daemon."""
+        for tunnel in tunnels:
+            self._host.write_file(f"ikevpn/{tunnel.name}.psk", tunnel.secret)
+        self._host.write_file("ikevpn/ikevpn.toml", configuration(tunnels, daemon=self._daemon))
+
+    def start(self, *words: str) -> None:
+        """Start the daemon and wait until it answers."""
+        command = (*self._command(), "daemon", "--config", self.config, "--socket", self.socket, *words)
+        self._process = self._host.spawn(*command, name="ikevpn", environment=self._environment)
+        wait_until(self._answers, f"the start of {self.label}", 15.0)
+
+    def stop(self) -> None:
+        """End the daemon by SIGTERM, as systemd does; `Unmet` if it has to be killed or ends with an error."""
+        self._process.end(10.0)
+        if self._process.status != 0:
+            raise Unmet(f"{self.label} ended with {self._process.status}: {self.log()[-1000:]}")
+
+    def kill(self) -> None:
+        """End the daemon as a crash would, without a word to its peers."""
+        self._process.end(first=signal.SIGKILL)
+
+    def configure(self, *tunnels: TunnelParameters) -> None:
+        """Write the configuration and have the daemon read it."""
+        self.write(*tunnels)
+        self.command("reload")
+
+    def initiate(self, name: str = "t", timeout_s: float = 15.0) -> None:
+        """`ikevpn up NAME`."""
+        self.command("up", name, "--timeout", f"{timeout_s:g}", timeout_s=timeout_s + 10)
+
+    def terminate(self, name: str = "t") -> None:
+        """`ikevpn down NAME`."""
+        self.command("down", name)
+
+    def rekey(self, name: str = "t") -> None:
+        """`ikevpn rekey NAME`: a new quick mode for every pair of networks."""
+        self.command("rekey", name)
+
+    def sas(self, name: str = "t") -> tuple[EspSa, ...]:
+        """The SA pairs that `ikevpn status --json` shows as up."""
+        found = []
+        for tunnel in self.status():
+            for child in tunnel["children"] if tunnel["name"] == name else ():
+                if child["state"] == "up" and child["spi_in"]:
+                    udp = "udp" in child["encapsulation"].lower()
+                    found.append(EspSa(name, int(child["spi_in"], 16), int(child["spi_out"], 16), udp))
+        return tuple(found)
+
+    def status(self) -> list[dict[str, Any]]:
+        """The tunnels of `ikevpn status --json`."""
+        answer = json.loads(self.command("status", "--json").output)
+        tunnels: list[dict[str, Any]] = answer["tunnels"]
+        return tunnels
+
+    def log(self) -> str:
+        """What the daemon printed."""
+        return self._process.output()
+
+    def command(self, *words: str, check: bool = True, timeout_s: float = 30.0) -> Result:
+        """`ikevpn --socket … WORDS`."""
+        command = ("env", *(f"{key}={value}" for key, value in self._environment.items()), *self._command())
+        result = self._host.run(*command, "--socket", self.socket, *words, check=False, timeout_s=timeout_s)
+        if check and result.status != 0:
+            raise Unmet(f"{self.label}: `ikevpn {' '.join(words)}` ended with {result.status}: {result.output.strip()}")
+        return result
+
+    def _command(self) -> tuple[str, ...]:
+        return (self._host.python, "-m", "ikevpn")
+
+    def _answers(self) -> bool:
+        if not self._process.running():
+            raise Unmet(f"{self.label} ended with {self._process.status}: {self.log().strip()[-1500:]}")
+        return Path(self.socket).exists() and self.command("version", check=False).status == 0

@@ -1,0 +1,90 @@
+"""What most scenarios prove of a tunnel, step by step. Every function raises `Unmet` with what did not hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from interop import traffic
+from interop.outcome import expect, wait_until
+from interop.peers.shape import EspSa
+from interop.stage import Side
+from interop.topology import Topology
+from interop.tunnel import TunnelParameters
+
+PINGS = 100
+
+
+def comes_up(initiator: Side, responder: Side, name: str = "t") -> None:
+    """The tunnel is brought up by `initiator`, and both sides hold the same pair of SAs."""
+    initiator.peer.initiate(name)
+    both_hold(initiator, responder, name)
+
+
+def both_hold(one: Side, other: Side, name: str = "t", but: Iterable[EspSa] = (), timeout_s: float = 10.0) -> EspSa:
+    """Wait for a pair of SAs that both sides hold and that is not among `but`; returns it as `one` sees it."""
+    seen = {(sa.spi_in, sa.spi_out) for sa in but}
+
+    def common() -> EspSa | None:
+        theirs = {(sa.spi_out, sa.spi_in) for sa in other.peer.sas(name)}
+        for sa in reversed(one.peer.sas(name)):
+            if (sa.spi_in, sa.spi_out) in theirs - seen:
+                return sa
+        return None
+
+    found = wait_until(common, f"a{' new' if seen else ''} pair of SAs on both sides of tunnel {name}", timeout_s)
+    assert found is not None
+    return found
+
+
+def carries(one: Side, other: Side, octets: int = traffic.TRANSFER_OCTETS) -> None:
+    """Pings are answered both ways, and a TCP transfer each way arrives as it was sent."""
+    traffic.ping(one.end, other.end)
+    traffic.ping(other.end, one.end)
+    traffic.transfer(one.end, other.end, octets)
+
+
+def rekeys_without_loss(one: Side, other: Side, by: Iterable[Side], name: str = "t") -> None:
+    """While pings go through, each of `by` in turn has the ESP SAs replaced; not one ping is lost."""
+    pings = traffic.Pings(one.end, other.end, PINGS)
+    for side in by:
+        before = one.peer.sas(name)
+        side.peer.rekey(name)
+        both_hold(one, other, name, but=before)
+        expect(pings.running(), f"the rekey by {side.peer.label} took longer than the stream of pings")
+    count = pings.finish()
+    lost = pings.lost_numbers()
+    expect(count.received == count.sent, f"rekey lost {count.sent - count.received} of {count.sent} pings: {lost}")
+
+
+def goes_down(by: Side, other: Side, name: str = "t") -> None:
+    """One side ends the tunnel, and the other side has noticed."""
+    by.peer.terminate(name)
+    wait_until(lambda: not by.peer.sas(name), f"the end of tunnel {name} on {by.peer.label}")
+    wait_until(lambda: not other.peer.sas(name), f"the end of tunnel {name} on {other.peer.label}")
+
+
+def nothing_in_clear(topology: Topology) -> None:
+    """No packet of an inner network went over a wire unprotected."""
+    seen = topology.clear_packets()
+    expect(seen == 0, f"{seen} packets of the inner networks went over the wire in clear")
+
+
+def encapsulation_is(side: Side, *, udp: bool, name: str = "t") -> None:
+    """ESP goes in UDP, or as protocol 50."""
+    sas = side.peer.sas(name)
+    words = {True: "in UDP", False: "as protocol 50"}
+    expect(all(sa.udp is udp for sa in sas), f"{side.peer.label} does not send ESP {words[udp]}: {sas}")
+
+
+def whole_life(topology: Topology, initiator: Side, responder: Side, rekey_by: Iterable[Side]) -> None:
+    """Up, traffic, rekeys under traffic, down by the initiator, nothing in clear."""
+    comes_up(initiator, responder)
+    carries(initiator, responder)
+    rekeys_without_loss(initiator, responder, rekey_by)
+    goes_down(initiator, responder)
+    nothing_in_clear(topology)
+
+
+def in_words(tunnel: TunnelParameters) -> str:
+    """A tunnel's choices in a few words."""
+    return f"{tunnel.mode} mode, {tunnel.ike_suite}, ESP {tunnel.esp_suite}, {'PFS' if tunnel.pfs else 'no PFS'}"
