@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import cast
 
 import pytest
 
@@ -23,7 +24,7 @@ def test_an_error_that_carries_it_does_not_tell_it() -> None:
 
 def test_reveals_a_copy_that_nobody_else_can_change() -> None:
     octets = bytearray(b"garibaldi")
-    secret = Secret(octets)
+    secret = Secret(cast(bytes, octets))
     octets[:] = bytes(9)
     assert secret.reveal() == b"garibaldi"
     assert len(secret) == 9
