@@ -1,9 +1,25 @@
-"""What two peers agree on: one combination of algorithms for phase 1 and one for phase 2."""
+"""What two peers agree on: one combination of algorithms for phase 1 and one for phase 2.
+
+They print themselves in the grammar of ScreenOS, `pre-g2-3des-sha` and `g2-esp-aes128-sha`, carried on to newer
+algorithms.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ikevpn.model.algorithm_names import (
+    AEAD_CIPHERS,
+    AUTHENTICATIONS,
+    ESP_CIPHERS,
+    GROUPS,
+    HASHES,
+    IKE_CIPHERS,
+    INTEGRITIES,
+    PFS_GROUPS,
+    cipher_name,
+    name_of,
+)
 from ikevpn.wire.registry import Auth, EspCipher, Group, Hash, IkeCipher, Integrity, Protocol
 
 
@@ -16,6 +32,15 @@ class IkeProposal:
     hash: Hash
     group: Group
     auth: Auth = Auth.PSK
+
+    def __str__(self) -> str:
+        parts = (
+            name_of(AUTHENTICATIONS, self.auth, "auth"),
+            name_of(GROUPS, self.group, "g"),
+            cipher_name(IKE_CIPHERS, self.cipher, self.key_bits),
+            name_of(HASHES, self.hash, "hash"),
+        )
+        return "-".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +56,14 @@ class IpsecProposal:
     integrity: Integrity
     group: Group = Group.NONE
     extended_sequence_numbers: bool = False
+
+    def __str__(self) -> str:
+        parts = [name_of(PFS_GROUPS, self.group, "g"), self.protocol.label]
+        if self.protocol != Protocol.AH:
+            parts.append(cipher_name(ESP_CIPHERS, self.cipher, self.key_bits))
+        if parts[-1] not in AEAD_CIPHERS or self.integrity:
+            parts.append(name_of(INTEGRITIES, self.integrity, "auth"))
+        return "-".join(parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
-"""Names of proposals in the grammar of ScreenOS, both ways: `pre-g2-aes128-sha`, `g14-esp-aes128gcm16`.
+"""Reading names of proposals in the grammar of ScreenOS: `pre-g2-aes128-sha`, `g14-esp-aes128gcm16`.
 
-One table a part. Writing is total: what has no name prints its number, so that anything a peer offers can be shown.
-Reading takes what people write and raises `UnknownPart`, which knows the part that is wrong and what would do.
+`str(proposal)` writes them; the words are in `algorithm_names`. A wrong name raises `UnknownPart`, which knows the part
+that is wrong and what would do.
 """
 
 from __future__ import annotations
@@ -9,61 +9,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeVar
 
+from ikevpn.model.algorithm_names import (
+    AEAD_CIPHERS,
+    AUTHENTICATIONS,
+    ESP_CIPHERS,
+    GROUPS,
+    HASHES,
+    IKE_CIPHERS,
+    INTEGRITIES,
+    PFS_GROUPS,
+    PROTOCOLS,
+)
 from ikevpn.model.proposal import IkeProposal, IpsecProposal
-from ikevpn.wire.registry import Auth, EspCipher, Group, Hash, IkeCipher, Integrity, OpenEnum, Protocol
-
-AUTHENTICATIONS: Mapping[str, Auth] = {
-    "pre": Auth.PSK,
-    "rsa": Auth.RSA_SIGNATURE,
-    "dsa": Auth.DSS_SIGNATURE,
-    "ecdsa256": Auth.ECDSA_P256,
-    "ecdsa384": Auth.ECDSA_P384,
-    "ecdsa521": Auth.ECDSA_P521,
-}
-GROUPS: Mapping[str, Group] = {f"g{number}": Group(number) for number in (1, 2, 5, 14, 15, 16, 17, 18, 19, 20, 21)}
-PFS_GROUPS: Mapping[str, Group] = {"nopfs": Group.NONE, **GROUPS}
-IKE_CIPHERS: Mapping[str, tuple[IkeCipher, int]] = {
-    "des": (IkeCipher.DES_CBC, 0),
-    "3des": (IkeCipher.TRIPLE_DES_CBC, 0),
-    "aes128": (IkeCipher.AES_CBC, 128),
-    "aes192": (IkeCipher.AES_CBC, 192),
-    "aes256": (IkeCipher.AES_CBC, 256),
-}
-HASHES: Mapping[str, Hash] = {
-    "md5": Hash.MD5,
-    "sha": Hash.SHA1,
-    "sha256": Hash.SHA2_256,
-    "sha384": Hash.SHA2_384,
-    "sha512": Hash.SHA2_512,
-}
-PROTOCOLS: Mapping[str, Protocol] = {"esp": Protocol.ESP}
-AEAD_CIPHERS: Mapping[str, tuple[EspCipher, int]] = {
-    f"aes{bits}gcm{octets}": (cipher, bits)
-    for bits in (128, 192, 256)
-    for octets, cipher in ((8, EspCipher.AES_GCM_8), (12, EspCipher.AES_GCM_12), (16, EspCipher.AES_GCM_16))
-}
-ESP_CIPHERS: Mapping[str, tuple[EspCipher, int]] = {
-    "des": (EspCipher.DES, 0),
-    "3des": (EspCipher.TRIPLE_DES, 0),
-    "aes128": (EspCipher.AES_CBC, 128),
-    "aes192": (EspCipher.AES_CBC, 192),
-    "aes256": (EspCipher.AES_CBC, 256),
-    "null": (EspCipher.NULL, 0),
-    **AEAD_CIPHERS,
-}
-INTEGRITIES: Mapping[str, Integrity] = {
-    "md5": Integrity.HMAC_MD5,
-    "sha": Integrity.HMAC_SHA1,
-    "sha256": Integrity.HMAC_SHA2_256,
-    "sha384": Integrity.HMAC_SHA2_384,
-    "sha512": Integrity.HMAC_SHA2_512,
-    "null": Integrity.NONE,
-}
-ALIASES: Mapping[str, str] = {"sha1": "sha", "psk": "pre", "none": "null"}
-"""Other words that people use for a part; never written."""
+from ikevpn.wire.registry import EspCipher, Integrity
 
 T = TypeVar("T")
-N = TypeVar("N", bound=OpenEnum)
+
+ALIASES: Mapping[str, str] = {"sha1": "sha", "psk": "pre", "none": "null"}
+"""Other words that people use for a part; never written."""
 
 
 class UnknownPart(ValueError):
@@ -107,28 +70,6 @@ def read_ipsec(text: str) -> IpsecProposal:
     )
 
 
-def write_ike(proposal: IkeProposal) -> str:
-    """The name of a phase 1 proposal, whatever a peer put into it."""
-    return "-".join((
-        _name(AUTHENTICATIONS, proposal.auth, "auth"),
-        _name(GROUPS, proposal.group, "g"),
-        _cipher_name(IKE_CIPHERS, proposal.cipher, proposal.key_bits),
-        _name(HASHES, proposal.hash, "hash"),
-    ))
-
-
-def write_ipsec(proposal: IpsecProposal) -> str:
-    """The name of a phase 2 proposal, whatever a peer put into it."""
-    parts = [
-        _name(PFS_GROUPS, proposal.group, "g"),
-        proposal.protocol.label if proposal.protocol.known else f"protocol{proposal.protocol.value}",
-        _cipher_name(ESP_CIPHERS, proposal.cipher, proposal.key_bits),
-    ]
-    if parts[2] not in AEAD_CIPHERS or proposal.integrity != Integrity.NONE:
-        parts.append(_name(INTEGRITIES, proposal.integrity, "auth"))
-    return "-".join(parts)
-
-
 def _parts(text: str, count: int) -> list[str]:
     parts = [ALIASES.get(part, part) for part in text.lower().split("-")]
     if len(parts) > count:
@@ -144,16 +85,3 @@ def _look_up(part: str, table: Mapping[str, T], what: str) -> T:
 
 def _without_null(table: Mapping[str, T]) -> tuple[str, ...]:
     return tuple(name for name in table if name != "null")
-
-
-def _name(table: Mapping[str, N], number: N, otherwise: str) -> str:
-    return next((name for name, value in table.items() if value == number), f"{otherwise}{number.value}")
-
-
-def _cipher_name(table: Mapping[str, tuple[N, int]], cipher: N, key_bits: int) -> str:
-    """AES without a key length shows as `aes`, so that the missing length can be seen."""
-    named = next((name for name, value in table.items() if value == (cipher, key_bits)), None)
-    if named is not None:
-        return named
-    base = cipher.label if cipher.known else f"cipher{cipher.value}"
-    return base.replace("-", "").removesuffix("cbc") + (str(key_bits) if key_bits else "")

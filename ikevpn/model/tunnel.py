@@ -8,7 +8,6 @@ from enum import StrEnum
 from ikevpn.model.address import Address, AddressRange
 from ikevpn.model.identity import Identity
 from ikevpn.model.proposal import IkeProposal, IpsecProposal, Lifetime
-from ikevpn.model.psk import PskEntry, select_psk
 from ikevpn.model.sa import SaMode
 from ikevpn.model.secret import Secret
 from ikevpn.model.selector import Selector
@@ -88,11 +87,6 @@ class Tunnel:
     send_ids: bool = True  # quick mode identities even where they are the endpoints themselves
     vendor_ids: tuple[bytes, ...] = field(default=())
     any_remote_id: bool = False  # whoever knows the secret may call itself what it likes
-    psks: tuple[PskEntry, ...] = ()  # where `psk` is None: which secret belongs to which peer
-
-    def secret_for(self, peer: Address, identity: Identity | None = None) -> Secret | None:
-        """The pre-shared key for the peer at `peer`; `identity` is what it called itself, if that is known already."""
-        return self.psk or select_psk(self.psks, peer, identity or self.remote_id)
 
     @property
     def any_remote(self) -> bool:
