@@ -1,1 +1,1 @@
-"""Configuration: TOML to values, with errors that name file, table, key, what is allowed and what was probably meant."""
+"""Configuration: TOML to values, with errors that name place, value, what is allowed and what was meant."""

@@ -12,7 +12,7 @@ from ikevpn.config.words import Start
 from ikevpn.model.address import AddressRange
 from ikevpn.model.selector import Selector
 from ikevpn.model.tunnel import Phase1Mode
-from ikevpn.wire.registry import EspCipher, Group
+from ikevpn.wire.registry import EspCipher
 
 _SHORT_SECRET = 12
 _3DES_KILOBYTES = 8_000_000
@@ -27,18 +27,28 @@ def advise(tunnels: Sequence[TunnelConfig]) -> list[Finding]:
 def _alone(tunnel: TunnelConfig) -> Iterator[Finding]:
     yield from _weak(tunnel)
     template = tunnel.template
-    groups = dict.fromkeys(proposal.group for proposal in template.ipsec_proposals)
-    if len(groups) > 1 and tunnel.start is not Start.LISTEN:
-        first = template.ipsec_proposals[0].group
-        named = "without PFS" if first == Group.NONE else f"with group {first.value}"
-        sentence = f"a quick mode has one group for all proposals: when we start, only those {named} are offered."
-        yield _warning("several-groups", tunnel, "esp_proposals", sentence)
+    if tunnel.start is not Start.LISTEN:
+        yield from _several_groups(tunnel)
     if template.psk and len(template.psk) < _SHORT_SECRET:
         sentence = f"the secret has fewer than {_SHORT_SECRET} octets and can be guessed."
         yield _warning("short-secret", tunnel, "secret", sentence, "Agree on 20 random characters with the peer.")
-    if template.psk is None and template.mode is Phase1Mode.MAIN and all(psk.identity for psk in template.psks):
-        sentence = "in main mode a peer that calls has no identity yet when its secret is needed."
-        yield _warning("psk-by-identity", tunnel, "", sentence, 'Give a [[psk]] table a remote, or write mode = "aggressive".')
+
+
+def _several_groups(tunnel: TunnelConfig) -> Iterator[Finding]:
+    """A message with a key exchange in it has one group for all that it offers (RFC 2409 §5.4, §5.5)."""
+    template = tunnel.template
+    in_quick = [proposal.group for proposal in template.ipsec_proposals]
+    in_first = [proposal.group for proposal in template.ike_proposals] if _aggressive(tunnel) else []
+    cases = (("ike_proposals", in_first, "aggressive mode"), ("esp_proposals", in_quick, "quick mode"))
+    for key, groups, what in cases:
+        if len(set(groups)) > 1:
+            named = f"with group {groups[0].value}" if groups[0] else "without PFS"
+            sentence = f"{what} has one group for all proposals: when we start, only those {named} are offered."
+            yield _warning("several-groups", tunnel, key, sentence, "Put first what the peer takes.")
+
+
+def _aggressive(tunnel: TunnelConfig) -> bool:
+    return tunnel.template.mode is Phase1Mode.AGGRESSIVE
 
 
 def _weak(tunnel: TunnelConfig) -> Iterator[Finding]:
@@ -48,12 +58,13 @@ def _weak(tunnel: TunnelConfig) -> Iterator[Finding]:
         ("esp_proposals", weaknesses_esp(template.ipsec_proposals)),
     ):
         if reasons:
-            yield _warning("weak", tunnel, key, f"{'; '.join(reasons)}.", "Use it only where the peer knows nothing better.")
+            fix = "Use it only where the peer knows nothing better."
+            yield _warning("weak", tunnel, key, f"{'; '.join(reasons)}.", fix)
     triple_des = any(proposal.cipher == EspCipher.TRIPLE_DES for proposal in template.ipsec_proposals)
     if triple_des and not 0 < template.ipsec_lifetime.kilobytes <= _3DES_KILOBYTES:
-        sentence = "3DES has blocks of 64 bits, which repeat after some 32 GB under one key and then show parts of the text."
+        sentence = "3DES has blocks of 64 bits: after some 32 GB under one key they repeat and show parts of the text."
         yield _warning("weak", tunnel, "esp_proposals", sentence, f"Write esp_lifetime_kb = {_3DES_KILOBYTES // 2}")
-    if template.mode is Phase1Mode.AGGRESSIVE:
+    if _aggressive(tunnel):
         sentence = "aggressive mode shows everybody a hash from which a pre-shared key can be guessed at leisure."
         yield _warning("weak", tunnel, "mode", sentence, "Use main mode where you can, else a long random secret.")
 
@@ -71,7 +82,7 @@ def _together(one: TunnelConfig, two: TunnelConfig) -> Iterator[Finding]:
             fix = f"Say which goes first: write metric = {two.metric + 1} for the second."
             yield Finding(Severity.ERROR, "same-metric", two.where, sentence, fix)
     if _same_peer(one, two):
-        sentence = f"a peer that calls could mean tunnel {one.name} or this one; the first that knows its networks is used."
+        sentence = f"a peer that calls could mean tunnel {one.name} or this one."
         yield _warning("ambiguous-peer", two, "", sentence, "Give them different values of remote, local or remote_id.")
 
 

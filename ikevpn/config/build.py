@@ -1,5 +1,6 @@
-"""From the table of one tunnel to its `TunnelConfig`: secrets read, defaults that depend on other keys, keys that exclude
-each other. Never touches the network.
+"""From the table of one tunnel to its `TunnelConfig`: secrets, defaults that depend on other keys, keys that clash.
+
+Never touches the network.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from ikevpn.config.configuration import TunnelConfig
 from ikevpn.config.document import Document, Keys
 from ikevpn.config.finding import Unfit
 from ikevpn.config.network_kinds import ANY
-from ikevpn.config.proposals import MODERN
 from ikevpn.config.schema import PskTable, SecretTable, SelectorTable, TunnelTable
 from ikevpn.config.secrets import check_private, decode, read_environment, read_file
 from ikevpn.config.walk import Walk
@@ -21,11 +21,9 @@ from ikevpn.config.words import Binding, Start
 from ikevpn.model.address import AddressRange, Network
 from ikevpn.model.identity import Identity
 from ikevpn.model.proposal import Lifetime
-from ikevpn.model.proposal_name import GROUPS
-from ikevpn.model.psk import PskEntry
 from ikevpn.model.secret import Secret
 from ikevpn.model.selector import Selector
-from ikevpn.model.tunnel import Child, Phase1Mode, Tunnel
+from ikevpn.model.tunnel import Child, SharedSecret, Tunnel
 from ikevpn.wire.registry import Auth
 
 POLICY_DEVICE = "ikevpn0"
@@ -62,25 +60,26 @@ def secret_source(document: Document, table: SecretTable) -> str:
     return f"environment variable {table.env}" if table.env is not None else str(document.path)
 
 
-def build_psk(walk: Walk, table: PskTable, keys: Keys) -> PskEntry | None:
-    """An entry of the `[[psk]]` tables."""
+def build_psk(walk: Walk, table: PskTable, keys: Keys) -> tuple[SharedSecret, ...]:
+    """An entry of the `[[psk]]` tables, once for each of its ranges of addresses."""
     secret = build_secret(walk, table.secret, (*keys, "secret"))
-    return PskEntry(secret, table.remote, table.id) if secret else None
+    if secret is None:
+        return ()
+    return tuple(SharedSecret(secret, remote, table.id) for remote in table.remote or (None,))
 
 
-def build_tunnel(walk: Walk, name: str, table: TunnelTable, psks: Sequence[PskEntry]) -> TunnelConfig | None:
+def build_tunnel(walk: Walk, name: str, table: TunnelTable, shared: Sequence[SharedSecret]) -> TunnelConfig | None:
     """The tunnel that a table describes; None, and findings, where it cannot work."""
     keys: Keys = ("tunnel", name)
     before = len(walk.findings)
     secret = build_secret(walk, table.secret, (*keys, "secret")) if table.secret else None
-    fitting = () if table.secret else _fitting(psks, table)
     children = _children(walk, table, keys)
-    _check_tunnel(walk, table, fitting, keys)
+    _check_tunnel(walk, table, shared, keys)
     if len(walk.findings) > before:
         return None
     return TunnelConfig(
         name=name,
-        template=_template(name, table, secret, fitting, children),
+        template=_template(name, table, secret, children),
         remotes=table.remote,
         start=table.start or (Start.UP if _can_call(table) else Start.LISTEN),
         binding=table.binding,
@@ -103,9 +102,7 @@ def device_name(tunnel: str) -> str:
     return f"{name[: _LONGEST_DEVICE - 5]}-{hashlib.sha256(tunnel.encode()).hexdigest()[:4]}"
 
 
-def _template(
-    name: str, table: TunnelTable, secret: Secret | None, psks: tuple[PskEntry, ...], children: tuple[Child, ...]
-) -> Tunnel:
+def _template(name: str, table: TunnelTable, secret: Secret | None, children: tuple[Child, ...]) -> Tunnel:
     return Tunnel(
         name=name,
         ike_proposals=table.ike_proposals,
@@ -114,7 +111,6 @@ def _template(
         local=table.local,
         mode=table.mode,
         psk=secret,
-        psks=psks,
         local_id=table.local_id,
         remote_id=table.remote_id if isinstance(table.remote_id, Identity) else None,
         any_remote_id=table.remote_id == ANY,
@@ -136,22 +132,17 @@ def _template(
     )
 
 
-def _check_tunnel(walk: Walk, table: TunnelTable, psks: tuple[PskEntry, ...], keys: Keys) -> None:
+def _check_tunnel(walk: Walk, table: TunnelTable, shared: Sequence[SharedSecret], keys: Keys) -> None:
     """Keys that exclude or need each other."""
     if table.start in (Start.UP, Start.ON_DEMAND) and not _can_call(table):
         fix = 'Write start = "listen", or give remote an address or a name.'
         walk.error((*keys, "start"), Unfit(f'with start = "{table.start}" we call, but remote cannot be called.', fix))
-    if not table.secret and not psks:
+    if not table.secret and not any(_may_fit(each, table) for each in shared):
         fix = f'Write secret = {{ file = "{keys[-1]}.psk" }}, or a [[psk]] table for the peer.'
         walk.error(keys, Unfit("the tunnel names no secret, and no [[psk]] table fits.", fix, "no-secret"))
     if any(proposal.auth != Auth.PSK for proposal in table.ike_proposals):
         fix = "Names of such proposals begin with pre-."
         walk.error((*keys, "ike_proposals"), Unfit('with auth = "psk" all proposals are for pre-shared keys.', fix))
-    groups = dict.fromkeys(proposal.group for proposal in table.ike_proposals)
-    if table.mode is Phase1Mode.AGGRESSIVE and len(groups) > 1 and _calls(table):
-        names = " and ".join(name for group in groups for name, value in GROUPS.items() if value == group)
-        sentence = f"aggressive mode sends the key exchange at once, so all proposals need one group; these have {names}."
-        walk.error((*keys, "ike_proposals"), Unfit(sentence, f'Keep one group, or write mode = "main" or "{MODERN}".'))
     if table.local and any(isinstance(r, AddressRange) and r.version != table.local.version for r in table.remote):
         sentence = "our address and the peer's are of different families, IPv4 and IPv6."
         walk.error((*keys, "local"), Unfit(sentence, "Give both of one family."))
@@ -161,23 +152,14 @@ def _can_call(table: TunnelTable) -> bool:
     return any(isinstance(remote, str) or remote.first == remote.last for remote in table.remote)
 
 
-def _calls(table: TunnelTable) -> bool:
-    return _can_call(table) and table.start is not Start.LISTEN
-
-
-def _fitting(psks: Sequence[PskEntry], table: TunnelTable) -> tuple[PskEntry, ...]:
-    """The entries that a peer of this tunnel may turn out to need."""
-    return tuple(psk for psk in psks if _same_place(psk, table) and _same_identity(psk, table))
-
-
-def _same_place(psk: PskEntry, table: TunnelTable) -> bool:
-    if not psk.remotes or not table.remote:
+def _may_fit(shared: SharedSecret, table: TunnelTable) -> bool:
+    """Whether a peer of this tunnel may turn out to have this secret."""
+    if shared.identity and isinstance(table.remote_id, Identity) and not shared.identity.matches(table.remote_id):
+        return False
+    place = shared.remote
+    if place is None or not table.remote:
         return True
-    return any(isinstance(r, str) or r.contains(p) or p.contains(r) for r in table.remote for p in psk.remotes)
-
-
-def _same_identity(psk: PskEntry, table: TunnelTable) -> bool:
-    return psk.identity is None or not isinstance(table.remote_id, Identity) or psk.identity.matches(table.remote_id)
+    return any(isinstance(each, str) or each.contains(place) or place.contains(each) for each in table.remote)
 
 
 def _children(walk: Walk, table: TunnelTable, keys: Keys) -> tuple[Child, ...]:

@@ -11,7 +11,7 @@ from ikevpn.config.load import examine
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a check found, in the order of the files. `tunnels` counts those that can be used; 0 where there are errors."""
+    """What a check found, in the order of the files. `tunnels` counts those that can be used."""
 
     errors: tuple[Finding, ...]
     warnings: tuple[Finding, ...]

@@ -17,7 +17,7 @@ from ikevpn.config.words import Binding, Start, WhenDown
 from ikevpn.errors import UsageError
 from ikevpn.model.address import Address, AddressRange, Network
 from ikevpn.model.selector import Selector
-from ikevpn.model.tunnel import Tunnel
+from ikevpn.model.tunnel import SharedSecret, Tunnel
 
 DaemonSettings = DaemonTable
 
@@ -94,4 +94,5 @@ class Configuration:
 
     daemon: DaemonSettings
     tunnels: Mapping[str, TunnelConfig]
+    secrets: tuple[SharedSecret, ...] = ()  # the [[psk]] tables, for tunnels that name no secret
     warnings: tuple[Finding, ...] = field(default=(), compare=False)

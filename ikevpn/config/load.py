@@ -13,7 +13,7 @@ from ikevpn.config.document import Document, Keys, read
 from ikevpn.config.finding import ConfigErrors, Finding, Severity, Unfit
 from ikevpn.config.schema import DaemonTable, PskTable, TunnelTable
 from ikevpn.config.walk import Walk
-from ikevpn.model.psk import PskEntry
+from ikevpn.model.tunnel import SharedSecret
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _TABLES = ["daemon", "tunnel", "psk"]
@@ -38,7 +38,7 @@ def examine(path: Path) -> tuple[Configuration | None, list[Finding]]:
         findings += advise(list(tunnels.values()))
     if any(finding.severity is Severity.ERROR for finding in findings):
         return None, findings
-    return Configuration(reader.daemon, tunnels, tuple(findings)), findings
+    return Configuration(reader.daemon, tunnels, reader.secrets, tuple(findings)), findings
 
 
 def _documents(path: Path, findings: list[Finding]) -> Iterator[Document]:
@@ -59,6 +59,7 @@ class _Reader:
     def __init__(self, documents: list[Document]) -> None:
         self.walks = [Walk(document) for document in documents]
         self.daemon: DaemonSettings = DaemonTable()
+        self.secrets: tuple[SharedSecret, ...] = ()
         self._seen: dict[Keys, str] = {}
 
     def findings(self) -> list[Finding]:
@@ -66,25 +67,24 @@ class _Reader:
 
     def read(self) -> dict[str, TunnelConfig]:
         tunnels: list[tuple[Walk, str, TunnelTable]] = []
-        psks: list[PskEntry | None] = []
         for walk in self.walks:
             tables = walk.names(walk.document.tables, _TABLES)
             if "daemon" in tables and self._first(walk, ("daemon",)):
                 hint = "a table: [daemon]"
                 self.daemon = walk.table(DaemonTable, tables["daemon"], ("daemon",), hint) or self.daemon
-            psks += self._psks(walk, tables.get("psk", []))
+            self.secrets += tuple(self._psks(walk, tables.get("psk", [])))
             tunnels += self._tunnels(walk, tables.get("tunnel", {}))
-        known = [psk for psk in psks if psk]
-        built = [(name, build_tunnel(walk, name, table, known)) for walk, name, table in tunnels]
+        built = [(name, build_tunnel(walk, name, table, self.secrets)) for walk, name, table in tunnels]
         return {name: tunnel for name, tunnel in built if tunnel}
 
-    def _psks(self, walk: Walk, value: object) -> Iterator[PskEntry | None]:
+    def _psks(self, walk: Walk, value: object) -> Iterator[SharedSecret]:
         if not isinstance(value, list):
             walk.error(("psk",), Unfit("this is not a list of tables.", "Write [[psk]] with two brackets."))
             return
         for index, item in enumerate(value):
             table = walk.table(PskTable, item, ("psk", index), "[[psk]]")
-            yield build_psk(walk, table, ("psk", index)) if table else None
+            if table:
+                yield from build_psk(walk, table, ("psk", index))
 
     def _tunnels(self, walk: Walk, value: object) -> Iterator[tuple[Walk, str, TunnelTable]]:
         if not isinstance(value, dict):

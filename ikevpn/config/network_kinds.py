@@ -73,7 +73,7 @@ class InterfaceAddress:
             try:
                 return ip_interface(value)
             except ValueError:
-                raise Unfit(f"{show(value)} is not {self.expects}{_why_not(value.split('/')[0])}.") from None
+                raise Unfit(f"{show(value)} is not {self.expects}{_why_not(value.partition('/')[0])}.") from None
         raise Unfit(f"{show(value)} is not {self.expects}.")
 
 
@@ -153,7 +153,7 @@ def _no_network(value: str, expects: str) -> Unfit:
     except ValueError:
         pass
     else:
-        host = value.split("/")[0]
+        host = value.partition("/")[0]
         return Unfit(
             f"{show(value)} has bits of the host set.",
             f'Write "{network}" for the network or "{host}/{network.max_prefixlen}" for the one host.',

@@ -1,7 +1,7 @@
 """Every key of the configuration, described once: type, default, what it takes, a sentence and an example.
 
-Loading, error texts, the reference page and the samples are all made from these classes. A field's metadata is its `Key`;
-a field without a default in the class must be written by the user.
+Loading, error texts, the reference page and the samples are all made from these classes. A field's metadata is its
+`Key`; a field without a default in the class must be written by the user.
 """
 
 from __future__ import annotations
@@ -120,8 +120,8 @@ _SECRET = Table(SecretTable, '{ file = "paris.psk" }')
 class PskTable:
     """A pre-shared key for peers that are known by address or identity, used by tunnels that name no secret.
 
-    The entry that says most about a peer wins: identity before address, smaller networks before larger ones, `any` last.
-    In main mode the identity of a peer that calls is not known yet when its secret is needed: there only `remote` counts.
+    The entry that says most about a peer wins: identity before address, smaller networks before larger ones, `any`
+    last. A peer that calls in main mode tells its identity only after the secret was used: there several are tried.
     """
 
     remote: tuple[AddressRange, ...] = key(
@@ -202,8 +202,8 @@ class TunnelTable:
 
     remote: tuple[AddressRange | str, ...] = key(
         Many(Remote(), join_remotes, least=1),
-        "Where the peer is. Of several places the first that answers is used; a DNS name is looked up at every attempt, "
-        "and all of its addresses are tried. Networks and `any` can only be waited for.",
+        "Where the peer is. Of several places the first that answers is used; a DNS name is looked up at every "
+        "attempt, and all of its addresses are tried. Networks and `any` can only be waited for.",
         '"203.0.113.2"',
     )
     local: Address | None = key(
@@ -231,7 +231,7 @@ class TunnelTable:
     )
     remote_id: Identity | str | None = key(
         PeerIdentity(any_allowed=True),
-        'What the peer must call itself; "any" accepts whatever it says. A peer behind NAT often says its inner address.',
+        'What the peer must call itself; "any" accepts whatever it says. Behind NAT it often says its inner address.',
         '"branch@example.net"',
         None,
         "the address of the peer; with `remote` a network or any, anything",
@@ -254,7 +254,10 @@ class TunnelTable:
         Choice(ProposalOrder), "Whose order decides when the peer starts.", '"theirs"', ProposalOrder.OURS
     )
     ike_lifetime_s: int = key(
-        Whole(60, _YEAR_S, "seconds"), "How long phase 1 lives. Of both ends' values the smaller one counts.", "28800", 28800
+        Whole(60, _YEAR_S, "seconds"),
+        "How long phase 1 lives. Of both ends' values the smaller one counts.",
+        "28800",
+        28800,
     )
     ike_lifetime_kb: int = key(
         Whole(0, 2**32 - 1, "kilobytes"), "How much phase 1 may carry; 0 means no such limit.", "0", 0
@@ -314,7 +317,11 @@ class TunnelTable:
         "`ikevpn0` for all policies; `vpn-NAME` for routes",
     )
     address: tuple[Interface, ...] = key(
-        Many(InterfaceAddress()), "Addresses of the device; without any it is unnumbered.", '["10.9.9.1/30"]', (), "none"
+        Many(InterfaceAddress()),
+        "Addresses of the device; without any it is unnumbered.",
+        '["10.9.9.1/30"]',
+        (),
+        "none",
     )
     routes: tuple[AddressRange, ...] | None = key(
         Many(Prefix()),
@@ -331,13 +338,16 @@ class TunnelTable:
     )
     when_down: WhenDown = key(
         Choice(WhenDown),
-        "What happens to traffic while the tunnel is down: dropped, refused with an ICMP error, or sent as if there were "
-        "no tunnel, in clear.",
+        "What happens to traffic while the tunnel is down: dropped, refused with an ICMP error, or sent as if there "
+        "were no tunnel, in clear.",
         '"reject"',
         WhenDown.BLOCK,
     )
     mtu: int = key(
-        Auto(Whole(576, 65535, "octets"), 0), "The largest packet inside; 0 or auto: computed from the path.", "1400", 0,
+        Auto(Whole(576, 65535, "octets"), 0),
+        "The largest packet inside the tunnel; by itself computed from the path and the cipher.",
+        "1400",
+        0,
         '`"auto"`',
     )
     nat_traversal: NatTraversal = key(
@@ -368,7 +378,10 @@ class TunnelTable:
         _TIMEOUT, "How long a peer may be silent before it is asked for a sign of life; 0: we only answer.", "30", 30.0
     )
     retransmit_s: float = key(
-        Decimal(0.1, 60, "seconds"), "How long we wait for an answer the first time; each time 1.8 times as long.", "2", 2.0
+        Decimal(0.1, 60, "seconds"),
+        "How long we wait for an answer the first time; then each time 1.8 times as long.",
+        "2",
+        2.0,
     )
     retransmit_tries: int = key(Whole(0, 20), "How often a message is sent again before we give up.", "5", 5)
     replay_window: int = key(

@@ -1,7 +1,7 @@
 """Secrets: where they are kept, and the checks that they are kept well. Never shows one, nor a part of one.
 
-A file with a secret is a regular file, owned by root or by us, which group and others may not read. What stands in it is
-the secret, without the line end at its end; with `encoding` it may be written as hex digits or base64.
+A file with a secret is a regular file, owned by root or by us, which group and others may not read. What stands in it
+is the secret, without the line end at its end; with `encoding` it may be written as hex digits or base64.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def decode(octets: bytes, encoding: Encoding, source: str) -> Secret:
     except (ValueError, binascii.Error):
         raise Unfit(f"{source} does not hold {encoding.value}.", 'Mend it, or write encoding = "text".') from None
     if not octets:
-        raise Unfit(f"{source} is empty.", "A secret needs at least one octet; 20 random ones are good.", "empty-secret")
+        raise Unfit(f"{source} is empty.", "Put the secret into it; 20 random characters are good.", "empty-secret")
     return Secret(octets)
 
 

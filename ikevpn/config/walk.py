@@ -1,4 +1,4 @@
-"""Reading a table of TOML by its description in `schema`: all that is wrong with it becomes findings, none stops the walk."""
+"""Reading a table of TOML by its description in `schema`: what is wrong becomes findings, none stops the walk."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class WhenDown(StrEnum):
 
     BLOCK = "block"
     REJECT = "reject"
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105
 
 
 class Force(StrEnum):
