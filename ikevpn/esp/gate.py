@@ -16,14 +16,14 @@ from ikevpn.model.sa import Sa
 
 
 class Authentic(NamedTuple):
-    """A packet whose ICV verifies. `body` is for the gate's `decrypt`."""
+    """A packet whose ICV verifies. `body` is for the gate's `decrypt`. A tuple, because one is made for each packet."""
 
     sequence: int
     body: Octets
 
 
 class Gate:
-    """Judges packets by one set of algorithms."""
+    """Judges packets by the algorithms of one SA. `decrypt` takes the bodies of a batch and gives plaintexts."""
 
     __slots__ = ("_authenticate", "_block", "_front", "_shortest", "decrypt", "shape")
 

@@ -7,13 +7,13 @@ whole life: a second one would start again at sequence number 1, and with GCM re
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from ikevpn.errors import IkevpnError, UsageError
 from ikevpn.esp.cbc import Entropy, Octets
 from ikevpn.esp.layout import PADDINGS, TRAILER
 from ikevpn.esp.limits import LAST_EXTENDED_SEQUENCE, LAST_SEQUENCE
 from ikevpn.esp.transform import Sealing, Shape, sealing, shape
+from ikevpn.esp.truncation import with_truncation
 from ikevpn.model.sa import Direction, Sa
 
 
@@ -68,8 +68,8 @@ class Outbound:
         return self._sealing.seal(sequences, packets, trailers)
 
     def follow_truncation(self, integrity_96: bool) -> None:
-        """Cut HMAC-SHA2-256 as the peer does (`Inbound.truncation_hint`); sequence numbers go on."""
-        self.sa = replace(self.sa, algorithms=replace(self.sa.algorithms, integrity_96=integrity_96))
+        """Cut HMAC-SHA2-256 as the peer does (`Inbound.sa`, `Inbound.truncation_hint`); sequence numbers go on."""
+        self.sa = with_truncation(self.sa, integrity_96)
         self._sealing = sealing(self.sa, self._entropy)
         self._shape = shape(self.sa.algorithms)
 
