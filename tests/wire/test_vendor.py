@@ -21,7 +21,7 @@ SENT = (
     (vendor.FRAGMENTATION, Capability.FRAGMENTATION),
     (vendor.HEARTBEAT, Capability.HEARTBEAT),
 )
-SOURCES = re.compile(r"(md5|text|list:|RFC|strongSwan) ", re.DOTALL)
+SOURCES = re.compile(r"(md5|text|list:|capture of|RFC|strongSwan) ", re.DOTALL)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
