@@ -1,11 +1,6 @@
-"""The way into an inbound SA: length, sequence number, ICV, in this order (RFC 4303 §3.4.2 to §3.4.4).
-
-Moves no window: whoever lets the packet in does that.
-"""
+"""The way into an inbound SA: length, sequence number, ICV, in this order (RFC 4303 §3.4.2 to §3.4.4)."""
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 from ikevpn.esp.cbc import Octets
 from ikevpn.esp.drops import Drop
@@ -13,13 +8,6 @@ from ikevpn.esp.layout import HEADER
 from ikevpn.esp.replay import ReplayWindow
 from ikevpn.esp.transform import opening, shape
 from ikevpn.model.sa import Sa
-
-
-class Authentic(NamedTuple):
-    """A packet whose ICV verifies. `body` is for the gate's `decrypt`. A tuple, because one is made for each packet."""
-
-    sequence: int
-    body: Octets
 
 
 class Gate:
@@ -37,8 +25,11 @@ class Gate:
         self._front = HEADER + self.shape.iv + self.shape.icv
         self._shortest = self.shape.shortest
 
-    def examine(self, packet: Octets, window: ReplayWindow) -> Authentic | Drop:
-        """`packet` starts at the SPI. Asks the window before the ICV is computed: replays are to cost little."""
+    def examine(self, packet: Octets, window: ReplayWindow) -> Octets | Drop:
+        """The body of an authentic packet, for `decrypt`; `packet` starts at the SPI.
+
+        Asks the window before the ICV is computed, for replays are to cost little, and moves it only afterwards.
+        """
         if len(packet) < self._shortest:
             return Drop.SHORT
         if (len(packet) - self._front) % self._block:
@@ -47,4 +38,7 @@ class Gate:
         if not window.check(sequence):
             return Drop.REPLAY
         body = self._authenticate(packet, sequence)
-        return Drop.BAD_ICV if body is None else Authentic(sequence, body)
+        if body is None:
+            return Drop.BAD_ICV
+        window.advance(sequence)
+        return body

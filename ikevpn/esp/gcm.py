@@ -62,7 +62,7 @@ class GcmOpening:
         """The plaintext with its trailer, or None where the ICV does not verify."""
         view = memoryview(packet)
         aad: Octets = b"".join((view[:4], sequence.to_bytes(8, "big"))) if self._extended else view[:HEADER]
-        nonce = b"".join((self._salt, view[HEADER : HEADER + IV]))
+        nonce = self._salt + view[HEADER : HEADER + IV]
         try:
             return self._decrypt(nonce, view[HEADER + IV :], aad)
         except InvalidTag:

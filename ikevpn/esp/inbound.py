@@ -2,14 +2,13 @@
 
 A packet's way:
 
-1. through the gate: length, sequence number, integrity check value
-2. the window moves, so that the next packet of the batch is already judged by it
-3. all authentic packets of the batch are decrypted at once
-4. padding, dummy packets
-5. tunnel mode: next header; the inner packet cut to the length it claims, and compared with the SA's selectors
+1. through the gate: length, sequence number, integrity check value; the window moves before the next packet comes
+2. all authentic packets of the batch are decrypted at once
+3. padding, dummy packets
+4. tunnel mode: next header; the inner packet cut to the length it claims, and compared with the SA's selectors
 
 Finds no SA: the caller has done that by SPI. In transport mode the selectors need the outer addresses, which are not
-seen here, and step 5 is the caller's.
+seen here, and step 4 is the caller's.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from typing import NamedTuple
 from ikevpn.errors import UsageError
 from ikevpn.esp.cbc import Octets
 from ikevpn.esp.drops import Drop
-from ikevpn.esp.gate import Authentic, Gate
+from ikevpn.esp.gate import Gate
 from ikevpn.esp.inner import IPV4, IPV6, NO_NEXT, packet_size
 from ikevpn.esp.layout import PADDINGS, TRAILER
 from ikevpn.esp.replay import ReplayWindow
@@ -79,12 +78,13 @@ class Inbound:
 
     def open(self, packets: Sequence[Octets], now: float) -> list[Opened | Drop]:
         """One answer for each packet, in order; packets start at the SPI. Never raises for what a peer sent."""
-        verdicts = [self._authenticate(packet) for packet in packets]
-        bodies = [verdict.body for verdict in verdicts if isinstance(verdict, Authentic)]
+        examine, window, finish = self._gate.examine, self._window, self._finish
+        verdicts = [examine(packet, window) for packet in packets]
+        bodies = [verdict for verdict in verdicts if not isinstance(verdict, Drop)]
         if bodies:
             self.used_at = now
         plaintexts = iter(self._gate.decrypt(bodies))
-        answers = [self._finish(next(plaintexts)) if isinstance(v, Authentic) else v for v in verdicts]
+        answers = [v if isinstance(v, Drop) else finish(next(plaintexts)) for v in verdicts]
         for answer in answers:
             if isinstance(answer, Opened):
                 self.packets += 1
@@ -92,12 +92,6 @@ class Inbound:
             else:
                 self.drops[answer] += 1
         return answers
-
-    def _authenticate(self, packet: Octets) -> Authentic | Drop:
-        verdict = self._gate.examine(packet, self._window)
-        if isinstance(verdict, Authentic):
-            self._window.advance(verdict.sequence)
-        return verdict
 
     def _finish(self, plaintext: bytes) -> Opened | Drop:
         """Take off padding and trailer, then look inside."""

@@ -15,7 +15,7 @@ from dataclasses import replace
 from ikevpn.crypto.tables import INTEGRITIES
 from ikevpn.esp.cbc import Octets
 from ikevpn.esp.drops import Drop
-from ikevpn.esp.gate import Authentic, Gate
+from ikevpn.esp.gate import Gate
 from ikevpn.esp.replay import ReplayWindow
 from ikevpn.model.sa import Sa
 
@@ -45,12 +45,12 @@ class TruncationGate:
         self._other: Gate | None = Gate(with_truncation(sa, not sa.algorithms.integrity_96))
         self._agreed = self._gate.shape.icv
 
-    def examine(self, packet: Octets, window: ReplayWindow) -> Authentic | Drop:
+    def examine(self, packet: Octets, window: ReplayWindow) -> Octets | Drop:
         """Like `Gate.examine`."""
         verdict = self._gate.examine(packet, window)
         if self._other is None or verdict is Drop.REPLAY:
             return verdict
-        if isinstance(verdict, Authentic):
+        if not isinstance(verdict, Drop):
             self._settle(self._gate)
             return verdict
         second = self._other.examine(packet, window)
