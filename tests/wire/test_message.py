@@ -12,7 +12,13 @@ from ikevpn.wire.payload import HashPayload, KeyExchange, Nonce, Payload, Vendor
 from ikevpn.wire.registry import ExchangeType, Flag, PayloadType
 from tests.wire import values
 
-QUICK = [HashPayload(bytes(20)), Nonce(b"nnnnnnnn"), VendorId(b"first"), VendorId(b""), VendorId(b"third")]
+QUICK: list[Payload] = [
+    HashPayload(bytes(20)),
+    Nonce(b"nnnnnnnn"),
+    VendorId(b"first"),
+    VendorId(b""),
+    VendorId(b"third"),
+]
 MAIN_1 = message.write(b"iiiiiiii", bytes(8), ExchangeType.MAIN, Flag(0), 0, [VendorId(b"first"), Nonce(bytes(8))])
 
 
