@@ -43,7 +43,10 @@ class Attribute:
 
     @property
     def number(self) -> int:
-        """The value as a number, whichever form it came in; empty is 0, more than 8 octets are `Malformed`."""
+        """The value as a number, whichever form it came in; empty is 0, more than 8 octets are `Malformed`.
+
+        The offset of that error counts from the attribute: where it stood in the datagram is no longer known.
+        """
         if len(self.value) > _NUMBER_SIZE:
             raise Malformed(f"attribute {self.type} has {len(self.value)} octets where a number was expected", 0)
         return int.from_bytes(self.value, "big")

@@ -145,6 +145,17 @@ def test_more_ids_than_are_kept_crowd_out_the_oldest() -> None:
     assert reassembly.drops == {"fragments-crowded-out": 3}
 
 
+def test_finished_messages_are_remembered_for_as_many_ids() -> None:
+    reassembly = Reassembly()
+    whole = isakmp(500)
+    for fragment_id in range(limits.REASSEMBLIES + 1):
+        assert take_all(reassembly, pieces(whole, 300, fragment_id)) == [whole]
+    # The first id is forgotten: a late copy of its pieces looks like the beginning of a message.
+    assert reassembly.take(pieces(whole, 300, 0)[0]) is None
+    assert take_all(reassembly, pieces(whole, 300, 0)) == [whole]
+    assert not reassembly.drops
+
+
 def test_the_octets_kept_are_bounded() -> None:
     assert take_all(Reassembly(), pieces(isakmp(limits.REASSEMBLED), 1000)) != []
     reassembly = Reassembly()
