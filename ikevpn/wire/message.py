@@ -115,7 +115,7 @@ def read(data: bytes) -> Message:
     return Message(header, read_chain(header.next_payload, data[HEADER_SIZE:], origin=HEADER_SIZE))
 
 
-def write(  # noqa: PLR0917 - the fields of the header, in its order
+def write(
     cky_i: bytes,
     cky_r: bytes,
     exchange: ExchangeType,
