@@ -97,7 +97,8 @@ class Inbound:
         """Take off padding and trailer, then look inside."""
         padding, next_header = plaintext[-2], plaintext[-1]
         end = len(plaintext) - padding - TRAILER
-        if end < 0 or plaintext[end:-1] != PADDINGS[padding]:
+        # A pad length that reaches back behind the start leaves a slice too short to be equal.
+        if plaintext[end:-1] != PADDINGS[padding]:
             return Drop.BAD_PADDING
         if next_header == NO_NEXT:
             return Drop.DUMMY

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ikevpn.esp import selection
-from ikevpn.esp.inner import Flow
+from ikevpn.esp.inner import Flow, read_flow
 from ikevpn.esp.selection import Selection
 from ikevpn.model.address import AddressRange
 from ikevpn.model.sa import Direction
@@ -82,6 +82,34 @@ def test_everything_is_of_one_family() -> None:
     judge = Selection([samples.ANY_IPV4], Direction.IN)
     assert judge.judge(ipv4(ports(1, 2))) is True
     assert judge.judge(ipv6(ports(1, 2))) is False
+
+
+PORT_80 = Selector(AddressRange.everything(4), AddressRange.everything(4), UDP, 0, 80)
+PORT_80_IPV6 = Selector(AddressRange.everything(6), AddressRange.everything(6), UDP, 0, 80)
+
+
+def test_a_later_fragment_does_not_speak_for_whole_packets() -> None:
+    """Its first octets may look like ports; what was said of it must not be remembered for those."""
+    judge = Selection([PORT_80], Direction.OUT)
+    assert judge.judge(ipv4(ports(1, 81), fragment=0x2010)) is True
+    assert judge.judge(ipv4(ports(1, 81))) is False
+
+
+def test_an_extension_header_does_not_speak_for_ports() -> None:
+    judge = Selection([PORT_80_IPV6], Direction.OUT)
+    options = bytes([UDP, 0]) + bytes(6)
+    assert judge.judge(ipv6(options + ports(1, 80), protocol=60)) is True
+    assert judge.judge(ipv6(options + ports(1, 81), protocol=60)) is False
+
+
+def test_ipv4_with_options_does_not_pass_for_ipv6() -> None:
+    """The octets by which an admitted IPv6 packet is remembered, made into an IPv4 header with 40 octets of options."""
+    judge = Selection([samples.ANY_IPV6], Direction.IN)
+    six = ipv6(ports(1, 2, bytes(40)))
+    assert judge.judge(six) is True
+    four = b"\x4f\0" + len(six).to_bytes(2, "big") + six[4:]
+    assert read_flow(four) is not None
+    assert judge.judge(four) is False
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
