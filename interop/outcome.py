@@ -7,7 +7,7 @@ from collections.abc import Callable
 from threading import Event
 from typing import TypeVar
 
-INTERVAL_S = 0.02
+FIRST_INTERVAL_S, LONGEST_INTERVAL_S = 0.02, 0.25
 T = TypeVar("T")
 interrupted = Event()
 """Set once the user or the system asks the run to end: every wait gives up, so that every scenario cleans up."""
@@ -38,6 +38,7 @@ def expect(holds: bool, sentence: str) -> None:
 def wait_until(probe: Callable[[], T], what: str, timeout_s: float = 10.0) -> T:
     """Call `probe` until its answer is true and return that answer; `Unmet` names `what` after `timeout_s` seconds."""
     deadline = time.monotonic() + timeout_s
+    interval_s = FIRST_INTERVAL_S
     while True:
         if interrupted.is_set():
             raise Interrupted(f"interrupted while waiting for {what}")
@@ -46,4 +47,5 @@ def wait_until(probe: Callable[[], T], what: str, timeout_s: float = 10.0) -> T:
             return answer
         if time.monotonic() > deadline:
             raise Unmet(f"{what} did not happen within {timeout_s:g} s")
-        interrupted.wait(INTERVAL_S)
+        interrupted.wait(interval_s)
+        interval_s = min(interval_s * 1.3, LONGEST_INTERVAL_S)

@@ -43,8 +43,11 @@ def carries(one: Side, other: Side, octets: int = traffic.TRANSFER_OCTETS) -> No
     traffic.transfer(one.end, other.end, octets)
 
 
-def rekeys_without_loss(one: Side, other: Side, by: Iterable[Side], name: str = "t") -> None:
-    """While pings go through, each of `by` in turn has the ESP SAs replaced; not one ping is lost."""
+def rekeys_without_loss(one: Side, other: Side, by: Iterable[Side], name: str = "t", tolerated: int = 0) -> None:
+    """While pings go through, each of `by` in turn has the ESP SAs replaced; at most `tolerated` pings are lost.
+
+    Peers that switch to a new SA before the other side can have it lose a ping between themselves; we must not.
+    """
     pings = traffic.Pings(one.end, other.end, PINGS)
     for side in by:
         before = one.peer.sas(name)
@@ -53,7 +56,7 @@ def rekeys_without_loss(one: Side, other: Side, by: Iterable[Side], name: str = 
         expect(pings.running(), f"the rekey by {side.peer.label} took longer than the stream of pings")
     count = pings.finish()
     lost = pings.lost_numbers()
-    expect(count.received == count.sent, f"rekey lost {count.sent - count.received} of {count.sent} pings: {lost}")
+    expect(count.sent - count.received <= tolerated, f"rekey lost {count.sent - count.received} of {count.sent} pings: {lost}")
 
 
 def goes_down(by: Side, other: Side, name: str = "t") -> None:

@@ -23,13 +23,16 @@ class End:
     address: str
 
 
-def ping(start: End, target: End, count: int = 3, *, warm_up: bool = True) -> None:
-    """Ping from one end to the other and expect every answer; with `warm_up` the first answer may take a few tries."""
+def ping(start: End, target: End, count: int = 3, *, warm_up: bool = True, patience_s: int = 1) -> None:
+    """Ping from one end to the other and expect every answer, the last one within `patience_s` seconds.
+
+    With `warm_up` the first answer may take a few tries.
+    """
     if warm_up:
         wait_until(
             lambda: _ping(start, target, 1, 0.02).received == 1, f"the first ping {start.address} -> {target.address}", 5.0
         )
-    seen = _ping(start, target, count, 0.02)
+    seen = _ping(start, target, count, 0.02, patience_s)
     expect(seen.received == count, f"ping {start.address} -> {target.address}: {seen.received} of {count} came back")
 
 
@@ -41,8 +44,14 @@ class Count:
     received: int
 
 
-def _ping(start: End, target: End, count: int, interval_s: float) -> Count:
-    words = ("ping", "-q", "-n", "-c", str(count), "-i", str(interval_s), "-W", "1", "-I", start.address, target.address)
+def attempt(start: End, target: End) -> Count:
+    """Send three pings and tell what became of them."""
+    return _ping(start, target, 3, 0.02)
+
+
+def _ping(start: End, target: End, count: int, interval_s: float, patience_s: int = 1) -> Count:
+    counts = ("-c", str(count), "-i", str(interval_s), "-W", str(patience_s))
+    words = ("ping", "-q", "-n", *counts, "-I", start.address, target.address)
     return read_counts(start.host.run(*words, check=False, timeout_s=count * interval_s + 10).output)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,31 +59,41 @@ def _toml(value: Any) -> str:
     return json.dumps(list(value) if isinstance(value, tuple) else value)
 
 
+def _pairs(tunnel: dict[str, Any]) -> Iterator[EspSa]:
+    for child in tunnel["children"]:
+        if child["state"] == "up" and child["spi_in"]:
+            udp = "udp" in child["encapsulation"].lower()
+            yield EspSa(tunnel["name"], int(child["spi_in"], 16), int(child["spi_out"], 16), udp)
+
+
 class Ikevpn:
-    """One daemon in a namespace; `start` before `configure` runs it without tunnels."""
+    """One daemon in a namespace; `start` before `configure` runs it without tunnels.
+
+    `before` stands before every command line, for scenarios that take something away from ikevpn.
+    """
 
     def __init__(self, host: Host, **daemon: Any) -> None:
         if not isinstance(host, Namespace):
             raise Unmet("ikevpn runs in a namespace of this machine, not in a guest")
         self.label = f"ikevpn@{host.name}"
-        self._host = host
+        self.host = host
         self.folder = str(host.folder / "ikevpn")
         self.socket = f"{self.folder}/socket"
         self.config = f"{self.folder}/ikevpn.toml"
         self._daemon = {"socket": self.socket, "state": f"{self.folder}/state", **daemon}
+        self.before: tuple[str, ...] = ()
         self._environment = {"PYTHONPATH": str(REPOSITORY), "NO_COLOR": "1"}
         self.write()
 
     def write(self, *tunnels: TunnelParameters) -> None:
         """Write the configuration and its secrets without telling the daemon."""
         for tunnel in tunnels:
-            self._host.write_file(f"ikevpn/{tunnel.name}.psk", tunnel.secret)
-        self._host.write_file("ikevpn/ikevpn.toml", configuration(tunnels, daemon=self._daemon))
+            self.host.write_file(f"ikevpn/{tunnel.name}.psk", tunnel.secret)
+        self.host.write_file("ikevpn/ikevpn.toml", configuration(tunnels, daemon=self._daemon))
 
     def start(self, *words: str) -> None:
         """Start the daemon and wait until it answers."""
-        command = (*self._command(), "daemon", "--config", self.config, "--socket", self.socket, *words)
-        self._process = self._host.spawn(*command, name="ikevpn", environment=self._environment)
+        self._process = self.host.spawn(*self._command(), "daemon", *words, name="ikevpn", environment=self._environment)
         wait_until(self._answers, f"the start of {self.label}", 15.0)
 
     def stop(self) -> None:
@@ -112,15 +123,14 @@ class Ikevpn:
         """`ikevpn rekey NAME`: a new quick mode for every pair of networks."""
         self.command("rekey", name)
 
+    def all_sas(self) -> dict[str, tuple[EspSa, ...]]:
+        """The SA pairs by tunnel that `ikevpn status --json` shows as up."""
+        found = {tunnel["name"]: tuple(_pairs(tunnel)) for tunnel in self.status()}
+        return {name: pairs for name, pairs in found.items() if pairs}
+
     def sas(self, name: str = "t") -> tuple[EspSa, ...]:
-        """The SA pairs that `ikevpn status --json` shows as up."""
-        found = []
-        for tunnel in self.status():
-            for child in tunnel["children"] if tunnel["name"] == name else ():
-                if child["state"] == "up" and child["spi_in"]:
-                    udp = "udp" in child["encapsulation"].lower()
-                    found.append(EspSa(name, int(child["spi_in"], 16), int(child["spi_out"], 16), udp))
-        return tuple(found)
+        """The SA pairs of one tunnel."""
+        return self.all_sas().get(name, ())
 
     def status(self) -> list[dict[str, Any]]:
         """The tunnels of `ikevpn status --json`."""
@@ -133,15 +143,15 @@ class Ikevpn:
         return self._process.output()
 
     def command(self, *words: str, check: bool = True, timeout_s: float = 30.0) -> Result:
-        """`ikevpn --socket … WORDS`."""
-        command = ("env", *(f"{key}={value}" for key, value in self._environment.items()), *self._command())
-        result = self._host.run(*command, "--socket", self.socket, *words, check=False, timeout_s=timeout_s)
+        """`ikevpn --config … --socket … WORDS`."""
+        settings = (f"{key}={value}" for key, value in self._environment.items())
+        result = self.host.run("env", *settings, *self._command(), *words, check=False, timeout_s=timeout_s)
         if check and result.status != 0:
             raise Unmet(f"{self.label}: `ikevpn {' '.join(words)}` ended with {result.status}: {result.output.strip()}")
         return result
 
     def _command(self) -> tuple[str, ...]:
-        return (self._host.python, "-m", "ikevpn")
+        return (*self.before, self.host.python, "-m", "ikevpn", "--config", self.config, "--socket", self.socket)
 
     def _answers(self) -> bool:
         if not self._process.running():

@@ -60,6 +60,21 @@ def _identity(identity: str | None) -> str:
     return "" if identity is None else "@" + identity
 
 
+_ESP_STATE = re.compile(r'#(\d+): "(.*?)"(?:\[\d+\])?(?: \S+)? esp\.(\w+)@\S+ esp\.(\w+)@\S+')
+_STATE = re.compile(r'#(\d+): "(.*?)"(?:\[\d+\])?(?: \S+)?:(\d+) ')
+
+
+def established(status: str) -> dict[str, tuple[EspSa, ...]]:
+    """The established SA pairs by tunnel in the output of `whack --status`, oldest first."""
+    ports = {state[1]: state[3] for state in _STATE.finditer(status)}
+    found: dict[str, list[tuple[int, EspSa]]] = {}
+    for state in _ESP_STATE.finditer(status):
+        number, name, out, own = state.groups()
+        pair = EspSa(name, int(own, 16), int(out, 16), ports.get(number) != "500")
+        found.setdefault(name, []).append((int(number), pair))
+    return {name: tuple(sa for _, sa in sorted(pairs, key=lambda pair: pair[0])) for name, pairs in found.items()}
+
+
 class Libreswan:
     """One pluto on a host, which has to be the kernel guest."""
 
@@ -116,15 +131,13 @@ class Libreswan:
         """Run a new quick mode for the tunnel."""
         self._whack("--rekey-ipsec", "--name", name)
 
+    def all_sas(self) -> dict[str, tuple[EspSa, ...]]:
+        """The established pairs by tunnel, oldest first."""
+        return established(self._whack("--status").output)
+
     def sas(self, name: str = "t") -> tuple[EspSa, ...]:
-        """The established pairs, oldest first, as `whack --status` lists them."""
-        found = {}
-        for line in self._whack("--status").output.splitlines():
-            state = re.search(rf'#(\d+): "{re.escape(name)}".* esp\.(\w+)@\S+ esp\.(\w+)@\S+', line)
-            if state:
-                out, own = int(state[2], 16), int(state[3], 16)
-                found[int(state[1])] = EspSa(name, own, out, "ESPinUDP" in line or "UDP" in line)
-        return tuple(found[number] for number in sorted(found))
+        """The established pairs of one tunnel."""
+        return self.all_sas().get(name, ())
 
     def log(self) -> str:
         """pluto's log."""

@@ -80,13 +80,12 @@ class Peer(Protocol):
     def rekey(self, name: str = "t") -> None:
         """Replace the tunnel's ESP SAs by new ones from a new quick mode."""
 
+    def all_sas(self) -> dict[str, tuple[EspSa, ...]]:
+        """The established pairs of every tunnel that has some, by name, oldest first."""
+
     def sas(self, name: str = "t") -> tuple[EspSa, ...]:
-        """The established pairs of a tunnel."""
+        """The established pairs of one tunnel."""
 
     def log(self) -> str:
         """What the daemon has written down."""
 
-
-def established(peer: Peer, name: str = "t") -> bool:
-    """Whether the tunnel has at least one usable pair of SAs."""
-    return bool(peer.sas(name))

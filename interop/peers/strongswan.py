@@ -95,13 +95,18 @@ class Strongswan:
         """Rekey the tunnel's ESP SAs."""
         self._swanctl("--rekey", "--child", name)
 
+    def all_sas(self) -> dict[str, tuple[EspSa, ...]]:
+        """The installed pairs by tunnel, oldest first."""
+        return swanctl.installed(self._swanctl("--list-sas", "--raw").output)
+
     def sas(self, name: str = "t") -> tuple[EspSa, ...]:
-        """The installed pairs, oldest first."""
-        return swanctl.installed(self._swanctl("--list-sas", "--raw").output, name)
+        """The installed pairs of one tunnel."""
+        return self.all_sas().get(name, ())
 
     def log(self) -> str:
-        """charon's log."""
-        return self._host.read_file(self._log)
+        """charon's log, without what our own questions leave in it."""
+        lines = self._host.read_file(self._log).splitlines()
+        return "\n".join(line for line in lines if "vici client" not in line)
 
     def _answers(self) -> bool:
         if not self._process.running():

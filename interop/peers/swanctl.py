@@ -90,19 +90,20 @@ def read_raw(text: str) -> Node:
     return root
 
 
-def installed(raw: str, name: str) -> tuple[EspSa, ...]:
-    """The installed SA pairs of the connection `name` in the output of `swanctl --list-sas --raw`, oldest first."""
-    found = []
+def installed(raw: str) -> dict[str, tuple[EspSa, ...]]:
+    """The installed SA pairs by connection in the output of `swanctl --list-sas --raw`, oldest first."""
+    found: dict[str, list[tuple[int, EspSa]]] = {}
     for line in raw.splitlines():
         if not line.startswith("list-sa event"):
             continue
         for connection, ike in read_raw(line).items():
             children = ike.get("child-sas", {}) if isinstance(ike, dict) else {}
-            if connection != name or not isinstance(children, dict):
-                continue
-            for child in children.values():
+            for child in children.values() if isinstance(children, dict) else ():
                 if isinstance(child, dict) and child.get("state") == "INSTALLED":
-                    number = int(str(child["uniqueid"]))
-                    spi_in, spi_out = int(str(child["spi-in"]), 16), int(str(child["spi-out"]), 16)
-                    found.append((number, EspSa(name, spi_in, spi_out, child.get("encap") == "yes")))
-    return tuple(sa for _, sa in sorted(found, key=lambda pair: pair[0]))
+                    found.setdefault(connection, []).append((int(str(child["uniqueid"])), _pair(connection, child)))
+    return {name: tuple(sa for _, sa in sorted(pairs, key=lambda pair: pair[0])) for name, pairs in found.items()}
+
+
+def _pair(connection: str, child: Node) -> EspSa:
+    spi_in, spi_out = (int(str(child[key]), 16) for key in ("spi-in", "spi-out"))
+    return EspSa(connection, spi_in, spi_out, child.get("encap") == "yes")

@@ -1,0 +1,70 @@
+"""ESP as protocol 50 against a real kernel: strongSwan and libreswan in the guest, each as either role.
+
+    left: ikevpn 192.0.2.1 ─────── 192.0.2.2 right: guest with kernel ESP, strongSwan or libreswan
+     10.1.1.0/24                                 10.2.2.0/24
+
+libreswan knows no group 2, cannot be told to rekey an IKEv1 tunnel, and starts a tunnel again that it has itself
+started and the other side ends; so its tunnels are rekeyed by us and ended by whoever started them.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from interop import proof
+from interop.scenario import Scenario, needs
+from interop.stage import Stage
+from interop.topology import pair
+from interop.tunnel import TunnelParameters, between
+
+_STRONGSWAN_SUITES = (("3des-md5-g2", "3des-md5"), ("aes128-sha-g2", "aes128-sha"), ("aes256-sha256-g14", "aes128gcm16"))
+_LIBRESWAN_SUITES = (
+    ("3des-sha-g14", "3des-sha"),
+    ("aes128-sha-g14", "aes128-sha"),
+    ("aes256-sha256-g14", "aes256-sha256"),
+)
+
+
+def play(stage: Stage, base: TunnelParameters, we_start: bool, theirs: str, ours: str = "ikevpn", family: int = 4) -> None:
+    """The whole life of a tunnel without encapsulation."""
+    topology = pair(stage.site, family=family)
+    left_view, right_view = between(topology.left, topology.right, base)
+    right = stage.side(theirs, topology.right, right_view)
+    left = stage.side(ours, topology.left, left_view)
+    stage.stands()
+    initiator, responder = (left, right) if we_start else (right, left)
+    proof.comes_up(initiator, responder)
+    proof.encapsulation_is(left, udp=False)
+    proof.encapsulation_is(right, udp=False)
+    proof.carries(initiator, responder)
+    rekeying = (left,) if theirs == "guest-libreswan" else (left, right)
+    proof.rekeys_without_loss(left, right, rekeying, tolerated=0 if ours == "ikevpn" else len(rekeying))
+    proof.goes_down(initiator, responder)
+    proof.nothing_in_clear(topology)
+
+
+def _scenario(theirs: str, ike: str, esp: str, pfs: bool, we_start: bool, **options: object) -> Scenario:
+    base = TunnelParameters("", "", (), (), ike_suite=ike, esp_suite=esp, pfs=pfs)
+    peer = theirs.removeprefix("guest-")
+    prefix = "lab-raw-esp" if options.get("ours") else "raw-esp6" if options.get("family") == 6 else "raw-esp"
+    name = f"{prefix}-{peer}-{'i' if we_start else 'r'}-{ike}-esp-{esp}-{'pfs' if pfs else 'nopfs'}"
+    sentence = f"protocol 50 with {peer} on a kernel: {proof.in_words(base)}, {'we' if we_start else peer} start"
+    own = str(options.get("ours", "ikevpn"))
+    play_it = partial(play, base=base, we_start=we_start, theirs=theirs, **options)
+    return Scenario(name, sentence, play_it, needs(own, theirs))
+
+
+SCENARIOS = (
+    *(
+        _scenario(theirs, ike, esp, pfs, we_start)
+        for theirs, suites in (("guest-strongswan", _STRONGSWAN_SUITES), ("guest-libreswan", _LIBRESWAN_SUITES))
+        for we_start in (True, False)
+        for ike, esp in suites
+        for pfs in (False, True)
+    ),
+    *(_scenario("guest-strongswan", "aes256-sha256-g14", "aes128gcm16", True, we_start, family=6) for we_start in (True, False)),
+    *(
+        _scenario(theirs, "aes128-sha-g14", "aes128-sha", True, True, ours="guest-strongswan")
+        for theirs in ("guest-strongswan", "guest-libreswan")
+    ),
+)
