@@ -46,9 +46,19 @@ class OutboundSa:
 
 
 class InboundSa:
-    """Opens and knows from where the peer sends."""
+    """Opens, and knows from where the peer sends and how it cuts HMAC-SHA2-256."""
 
-    __slots__ = ("_highest", "authenticated", "expired", "installed_at", "remote", "sa", "state", "watch")
+    __slots__ = (
+        "_highest",
+        "authenticated",
+        "expired",
+        "installed_at",
+        "integrity_96",
+        "remote",
+        "sa",
+        "state",
+        "watch",
+    )
 
     def __init__(self, sa: Sa, now: float) -> None:
         """Raises UsageError for what the data plane cannot do."""
@@ -58,6 +68,7 @@ class InboundSa:
         self.watch = LimitWatch.of(sa)
         self.authenticated = shape(sa.algorithms).authenticated
         self.remote: Endpoint = sa.remote
+        self.integrity_96 = sa.algorithms.integrity_96
         self.installed_at = now
         self.expired = False
         self._highest = 0

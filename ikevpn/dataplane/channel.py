@@ -10,7 +10,6 @@ import array
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import fields
-from enum import Enum
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, NamedTuple
 
@@ -54,6 +53,7 @@ _RECORDS: tuple[type, ...] = (
     message.Stop, message.UseDevice, message.UseRaw, message.UseUdp, message.Uses,
 )  # fmt: skip
 
+_NATIVE = (int, str, bytes, float, bool, type(None))
 _NUMBERS = {kind: number for number, kind in enumerate([row[0] for row in _PLAIN] + list(_RECORDS))}
 _FIELDS = {kind: tuple(field.name for field in fields(kind)) for kind in _RECORDS}
 _LOWER = {row[0]: row[1] for row in _PLAIN}
@@ -68,7 +68,7 @@ class Received(NamedTuple):
 
 
 def encode(value: Any) -> bytes:
-    """Any value of the tables, nested in tuples as the model nests them."""
+    """Any value of the tables, nested in tuples as the model nests them; ValueError for others."""
     return msgspec.msgpack.encode(_lower(value))
 
 
@@ -107,7 +107,7 @@ def _lower(value: Any) -> Any:
         return [_lower(item) for item in value]
     number = _NUMBERS.get(kind)
     if number is None:
-        if isinstance(value, Enum):
+        if kind not in _NATIVE:
             raise ValueError(f"{kind.__name__} does not travel between the processes")
         return value
     names = _FIELDS.get(kind)

@@ -96,6 +96,9 @@ class Inward:
             return
         results = association.state.open(packets, now)
         self._follow(association, path, packets, results)
+        if association.state.sa.algorithms.integrity_96 != association.integrity_96:
+            association.integrity_96 = association.state.sa.algorithms.integrity_96
+            self._sad.follow_truncation(sa.reqid, association.remote, association.integrity_96)
         through = [result.data for result in results if isinstance(result, Opened)]
         device = self._spd.device(sa.reqid)
         if device is None:

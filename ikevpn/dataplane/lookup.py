@@ -15,6 +15,7 @@ from ikevpn.esp.selection import Selection
 from ikevpn.model.address import Endpoint
 from ikevpn.model.sa import Direction, Policy, PolicyAction
 from ikevpn.model.selector import ANY, Selector
+from ikevpn.wire.registry import Integrity
 
 MOST_FLOWS = 8192
 
@@ -70,8 +71,12 @@ class Sad:
         """Install; an outbound one is the newest of its reqid from now on."""
         if isinstance(association, InboundSa):
             self._inbound[association.sa.spi] = association
-        else:
-            self._outbound.setdefault(association.sa.reqid, []).append(association)
+            return
+        sa = association.sa
+        self._outbound.setdefault(sa.reqid, []).append(association)
+        for inbound in self._inbound.values():
+            if inbound.sa.reqid == sa.reqid and inbound.integrity_96 != inbound.sa.algorithms.integrity_96:
+                self.follow_truncation(sa.reqid, inbound.remote, inbound.integrity_96)
 
     def delete(self, association: Association) -> None:
         """Remove it; nothing happens where it is gone already."""
@@ -107,6 +112,12 @@ class Sad:
             if inbound.sa.reqid == reqid and inbound.remote == old:
                 inbound.remote = new
 
+    def follow_truncation(self, reqid: int, remote: Endpoint, integrity_96: bool) -> None:
+        """The peer at `remote` was found to cut HMAC-SHA2-256 otherwise than agreed: so shall we."""
+        for outbound in self.outbound(reqid):
+            if outbound.path.remote == remote and outbound.sa.algorithms.integrity is Integrity.HMAC_SHA2_256:
+                outbound.state.follow_truncation(integrity_96)
+
     def newest(self, reqid: int, flow: Flow) -> OutboundSa | None:
         """The newest outbound SA of the reqid that may carry the flow and has not expired."""
         usable = (each for each in reversed(self.outbound(reqid)) if not each.expired and each.selection.admits(flow))
@@ -127,6 +138,9 @@ class Routes:
         self._spd = spd
         self._sad = sad
         self._known: dict[tuple[str, Flow], Route] = {}
+
+    def __len__(self) -> int:
+        return len(self._known)
 
     def forget(self) -> None:
         """Call this after any change of a policy or an outbound SA."""

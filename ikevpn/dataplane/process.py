@@ -45,7 +45,7 @@ class WorkerProcess:
         self._unsent: deque[tuple[message.Command, tuple[int, ...]]] = deque()
         self._asked: deque[asyncio.Future[Any]] = deque()
         self._uses: list[SaUse] = []
-        self._stopping = False
+        self._wanted = False  # its end is a crash
         self._burial: asyncio.Task[None] | None = None
 
     @classmethod
@@ -67,6 +67,10 @@ class WorkerProcess:
         except TimeoutError:
             await worker.stop()
             raise HostError("the data plane's process does not answer") from None
+        except HostError:
+            await worker.stop()
+            raise HostError("the data plane's process ended as soon as it was started") from None
+        worker._wanted = True
         return worker
 
     def send(self, command: message.Command, *descriptors: int) -> None:
@@ -82,7 +86,7 @@ class WorkerProcess:
 
     async def stop(self) -> None:
         """End the worker, by force where it does not listen."""
-        self._stopping = True
+        self._wanted = False
         with contextlib.suppress(HostError, TimeoutError):
             await asyncio.wait_for(self.ask(message.Stop()), STOP_WITHIN_S)
         self._close()
@@ -94,7 +98,10 @@ class WorkerProcess:
 
     def _expect(self) -> asyncio.Future[Any]:
         answer = self._loop.create_future()
-        self._asked.append(answer)
+        if self._end.fileno() < 0:
+            answer.set_exception(_ended())
+        else:
+            self._asked.append(answer)
         return answer
 
     def _flush(self) -> None:
@@ -138,11 +145,13 @@ class WorkerProcess:
 
     def _gone(self) -> None:
         self._close()
-        if not self._stopping:
+        if self._wanted:
             self._burial = self._loop.create_task(self._bury())
 
     async def _bury(self) -> None:
         status = await self._process.wait()
+        if not self._wanted:
+            return
         how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
         self._crashed(f"the data plane's process {how}")
 
@@ -154,7 +163,11 @@ class WorkerProcess:
         while self._asked:
             answer = self._asked.popleft()
             if not answer.done():
-                answer.set_exception(HostError("the data plane's process has ended", reason="data-plane-gone"))
+                answer.set_exception(_ended())
+
+
+def _ended() -> HostError:
+    return HostError("the data plane's process has ended", reason="data-plane-gone")
 
 
 async def _spawn(descriptor: int) -> Process:

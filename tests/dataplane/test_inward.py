@@ -1,0 +1,183 @@
+from dataclasses import replace
+
+import pytest
+
+from ikevpn.dataplane import message
+from ikevpn.dataplane.ends import Arrival, Path
+from ikevpn.dataplane.interface import Expire, IkeDatagram, Mapping, UnknownSpi
+from ikevpn.esp.outbound import Outbound
+from ikevpn.model.address import Endpoint
+from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, Limits
+from ikevpn.wire.registry import EspCipher, Integrity
+from tests.dataplane.fakes import DEVICE, OURS, THEIRS, THERE, Core, packets, selector
+from tests.esp.samples import GCM, SPI, Pair, entropy, sa
+
+ELSEWHERE = Endpoint.of("203.0.113.9", 61234)
+MOVED = replace(THERE, remote=ELSEWHERE)
+NO_INTEGRITY: Pair = (EspCipher.AES_CBC, 128, Integrity.NONE)
+
+
+class Peer:
+    """Seals as the other end would."""
+
+    def __init__(self, pair: Pair = GCM, spi: int = SPI) -> None:
+        self.outbound = Outbound(sa(Direction.OUT, pair, spi=spi), entropy())
+
+    def seal(self, *inner: bytes) -> list[bytes]:
+        return self.outbound.seal(inner, 4)
+
+
+def core_with_sa(pair: Pair = GCM, **changes: object) -> Core:
+    core = Core()
+    core.policy()
+    core.forwarding.add_sa(message.AddSa(sa(Direction.IN, pair, **changes)), 0.0)
+    return core
+
+
+def test_a_batch_goes_to_the_device_that_the_policy_names_in_one_write() -> None:
+    core = core_with_sa()
+    core.arrive(*Peer().seal(*packets(5)))
+    assert core.devices.written == [(DEVICE, packets(5))]
+    assert core.stats.report() == {"packets-in": 5, "bytes-in": 105}
+
+
+def test_two_sas_of_one_device_share_the_write() -> None:
+    core = core_with_sa()
+    core.forwarding.add_sa(message.AddSa(sa(Direction.IN, spi=2)), 0.0)
+    old, new = Peer(), Peer(spi=2)
+    core.arrive(*old.seal(packets(1)[0]), *new.seal(*packets(2)))
+    assert core.devices.written == [(DEVICE, [*packets(1), *packets(2)])]
+
+
+def test_each_device_gets_its_own() -> None:
+    core = core_with_sa()
+    core.policy(device="other", reqid=2, selector=selector(remote="10.3.0.0/16"))
+    core.forwarding.add_sa(message.AddSa(sa(Direction.IN, spi=2, reqid=2)), 0.0)
+    core.arrive(*Peer(spi=2).seal(*packets(1)), *Peer().seal(*packets(1)))
+    assert core.devices.written == [("other", packets(1)), (DEVICE, packets(1))]
+
+
+def test_an_sa_may_come_before_its_policy() -> None:
+    core = Core()
+    core.forwarding.add_sa(message.AddSa(sa(Direction.IN)), 0.0)
+    peer = Peer()
+    core.arrive(*peer.seal(*packets(1)))
+    assert (core.devices.written, core.drops()) == ([], {"no-device": 1})
+    core.policy()
+    core.arrive(*peer.seal(*packets(1)))
+    assert core.devices.written == [(DEVICE, packets(1))]
+
+
+def test_what_is_not_authentic_does_not_enter() -> None:
+    core = core_with_sa()
+    (good,) = Peer().seal(*packets(1))
+    core.arrive(good[:-1] + bytes([good[-1] ^ 1]), good, good)
+    assert core.devices.written == [(DEVICE, packets(1))]
+    (use,) = core.forwarding.uses(0.0)
+    assert dict(use.drops) == {"bad-icv": 1, "replay": 1}
+
+
+def test_ike_goes_up_without_its_marker_and_keepalives_go_nowhere() -> None:
+    core = Core()
+    core.arrive(b"\0\0\0\0ISAKMP", b"\xff", b"", b"\1\2\3")
+    assert core.events == [IkeDatagram(b"ISAKMP", OURS, THEIRS)]
+    assert core.stats.report() == {"keepalives-in": 2, "drop-bad-datagram": 1}
+
+
+def test_unknown_spis_are_reported_once() -> None:
+    core = Core()
+    core.arrive(b"\0\0\1\1" + bytes(40), b"\0\0\1\1" + bytes(40), now=0.0)
+    core.arrive(b"\0\0\1\1" + bytes(40), now=1.0)
+    assert core.events == [UnknownSpi(0x101, OURS, THEIRS)]
+    assert core.drops() == {"unknown-spi": 3}
+
+
+@pytest.mark.parametrize("encapsulation", [Encapsulation.NONE, Encapsulation.UDP_NON_IKE])
+def test_esp_comes_encapsulated_as_agreed(encapsulation: Encapsulation) -> None:
+    core = core_with_sa()
+    core.arrive(*Peer().seal(*packets(1)), path=replace(THERE, encapsulation=encapsulation))
+    assert (core.devices.written, core.drops()) == ([], {"wrong-encapsulation": 1})
+
+
+def test_raw_esp_with_an_spi_of_zero_is_not_taken_for_ike() -> None:
+    core = Core()
+    core.arrive(bytes(40), b"short", path=replace(THERE, encapsulation=Encapsulation.NONE))
+    assert [type(event) for event in core.events] == [UnknownSpi]
+    assert core.drops() == {"unknown-spi": 1, "bad-datagram": 1}
+
+
+def test_esp_from_the_ike_port() -> None:
+    core = core_with_sa(encapsulation=Encapsulation.UDP_NON_IKE)
+    command = message.EspDatagram(Peer().seal(*packets(1))[0], OURS.at(500), THEIRS.at(500))
+    core.forwarding.esp_datagram(command, 0.0)
+    assert core.devices.written == [(DEVICE, packets(1))]
+
+
+def test_a_limit_of_an_inbound_sa() -> None:
+    core = core_with_sa(limits=Limits(hard_packets=2))
+    peer = Peer()
+    core.arrive(*peer.seal(*packets(2)))
+    core.arrive(*peer.seal(*packets(1)))
+    assert core.events == [Expire(SPI, Direction.IN, 1, "paris", ExpireKind.HARD)]
+    assert core.drops() == {"expired": 1}
+
+
+def with_way_back(pair: Pair = GCM) -> Core:
+    core = core_with_sa(pair)
+    core.forwarding.add_sa(message.AddSa(sa(Direction.OUT, pair, spi=2)), 0.0)
+    return core
+
+
+def way_back(core: Core) -> Endpoint:
+    core.leave(*packets(1))
+    return core.outer.sent[-1][0].remote
+
+
+def test_an_authentic_packet_from_elsewhere_moves_the_way_back() -> None:
+    core = with_way_back()
+    peer = Peer()
+    core.arrive(*peer.seal(*packets(1)))
+    core.arrive(*peer.seal(*packets(2)), path=MOVED)
+    core.arrive(*peer.seal(*packets(1)), path=MOVED)
+    assert core.events == [Mapping(SPI, 1, "paris", THEIRS, ELSEWHERE)]
+    assert way_back(core) == ELSEWHERE
+
+
+def test_an_overtaken_packet_from_the_old_place_moves_nothing_back() -> None:
+    core = with_way_back()
+    early, late = Peer().seal(*packets(2))
+    core.arrive(late, path=MOVED)
+    core.arrive(early, path=THERE)
+    assert way_back(core) == ELSEWHERE
+    assert len(core.events) == 1
+    assert len(core.devices.written) == 2
+
+
+@pytest.mark.parametrize("harm", ["forged", "replayed"])
+def test_nothing_else_moves_it(harm: str) -> None:
+    core = with_way_back()
+    (good,) = Peer().seal(*packets(1))
+    core.arrive(good)
+    core.arrive(good if harm == "replayed" else good[:7] + b"\x09" + good[8:], path=MOVED)
+    assert core.events == []
+    assert way_back(core) == THEIRS
+
+
+def test_without_integrity_nothing_moves_it() -> None:
+    core = with_way_back(NO_INTEGRITY)
+    core.arrive(*Peer(NO_INTEGRITY).seal(*packets(1)), path=MOVED)
+    assert core.devices.written == [(DEVICE, packets(1))]
+    assert core.events == []
+    assert way_back(core) == THEIRS
+
+
+def test_datagrams_of_several_paths_in_one_batch() -> None:
+    core = core_with_sa()
+    a, b, c = Peer().seal(*packets(3))
+    core.forwarding.from_outside([Arrival(THERE, [a]), Arrival(MOVED, [b]), Arrival(THERE, [c])], 0.0)
+    ((device, written),) = core.devices.written
+    assert (device, sorted(written)) == (DEVICE, sorted(packets(3)))
+
+
+def test_a_path_says_how_it_is_encapsulated() -> None:
+    assert Path(OURS, THEIRS, Encapsulation.UDP) == THERE != replace(THERE, encapsulation=Encapsulation.NONE)

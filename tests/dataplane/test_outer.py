@@ -1,0 +1,119 @@
+import errno
+import socket
+from dataclasses import replace
+
+import pytest
+
+from ikevpn.dataplane import udp
+from ikevpn.dataplane.ends import Path
+from ikevpn.dataplane.outer import Outer
+from ikevpn.dataplane.stats import Stats
+from ikevpn.model.address import Endpoint
+from ikevpn.model.sa import Encapsulation
+
+
+class Lab:
+    """An outer end with one wildcard socket on loopback, and somebody who listens."""
+
+    def __init__(self) -> None:
+        self.stats = Stats()
+        self.outer = Outer(self.stats)
+        self.end = udp.open_socket(Endpoint.of("0.0.0.0", 0))
+        self.listener = socket.socket(type=socket.SOCK_DGRAM)
+        self.listener.bind(("127.0.0.1", 0))
+        self.listener.settimeout(10)
+        self.port = self.end.getsockname()[1]
+        self.outer.use_udp(Endpoint.of("0.0.0.0", self.port), self.end)
+        self.path = Path(
+            Endpoint.of("127.0.0.7", self.port),
+            Endpoint.of("127.0.0.1", self.listener.getsockname()[1]),
+            Encapsulation.UDP,
+        )
+
+    def __enter__(self) -> "Lab":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end.close()
+        self.listener.close()
+
+
+def test_datagrams_leave_in_order_from_the_address_of_the_path() -> None:
+    with Lab() as lab:
+        lab.outer.send(lab.path, [b"one", b"two"])
+        assert [lab.listener.recvfrom(10) for _ in range(2)] == [
+            (b"one", ("127.0.0.7", lab.port)),
+            (b"two", ("127.0.0.7", lab.port)),
+        ]
+        assert lab.stats.report() == {}
+
+
+def test_the_socket_of_the_address_comes_before_the_wildcard() -> None:
+    with Lab() as lab, socket.socket(type=socket.SOCK_DGRAM) as exact:
+        exact.bind(("127.0.0.8", 0))
+        port = exact.getsockname()[1]
+        local = Endpoint.of("127.0.0.8", port)
+        lab.outer.use_udp(Endpoint.of("0.0.0.0", port), lab.end)
+        lab.outer.use_udp(local, exact)
+        lab.outer.send(replace(lab.path, local=local), [b"x"])
+        assert lab.listener.recvfrom(10) == (b"x", ("127.0.0.8", port))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        {"local": Endpoint.of("127.0.0.1", 1)},
+        {"encapsulation": Encapsulation.NONE},
+        {"local": Endpoint.of("::1", 4500), "remote": Endpoint.of("::1", 4500)},
+    ],
+)
+def test_no_socket(path: dict[str, object]) -> None:
+    with Lab() as lab:
+        lab.outer.send(replace(lab.path, **path), [b"x", b"y"])  # type: ignore[arg-type]
+        assert lab.stats.report() == {"drop-no-socket": 2}
+
+
+def test_a_socket_that_comes_later_is_found() -> None:
+    with Lab() as lab:
+        path = replace(lab.path, local=Endpoint.of("127.0.0.1", 1))
+        lab.outer.send(path, [b"x"])
+        lab.outer.use_udp(Endpoint.of("0.0.0.0", 1), lab.end)
+        lab.outer.send(path, [b"y"])
+        assert lab.listener.recv(10) == b"y"
+
+
+class Refusing:
+    """A socket of a kernel that refuses."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def sendmsg(self, *_: object) -> int:
+        raise OSError(self.number, "no")
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [
+        (errno.ENETUNREACH, "no-route"),
+        (errno.EHOSTUNREACH, "no-route"),
+        (errno.ECONNREFUSED, "refused"),
+        (errno.ENOBUFS, "queue-full"),
+        (errno.EAGAIN, "queue-full"),
+        (errno.EMSGSIZE, "too-big"),
+        (errno.EPERM, "not-permitted"),
+        (errno.EBADF, "send-failed"),
+    ],
+)
+def test_refusals_are_counted(number: int, reason: str) -> None:
+    with Lab() as lab:
+        lab.outer.use_udp(lab.path.local, Refusing(number))  # type: ignore[arg-type]
+        lab.outer.send(lab.path, [b"x", b"y"])
+        assert lab.stats.report() == {f"drop-{reason}": 2}
+
+
+def test_a_datagram_that_no_path_carries_is_counted_and_the_rest_goes_on() -> None:
+    with Lab() as lab:
+        lab.outer.send(lab.path, [bytes(70_000), b"x"])
+        assert lab.listener.recv(10) == b"x"
+        assert lab.stats.report() == {"drop-too-big": 1}

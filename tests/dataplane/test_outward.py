@@ -1,0 +1,184 @@
+import pytest
+
+from ikevpn.dataplane import message
+from ikevpn.dataplane.ends import Path
+from ikevpn.dataplane.hold import PACKETS_PER_REQID, PATIENCE_S
+from ikevpn.dataplane.interface import Acquire, Expire
+from ikevpn.esp.inbound import Inbound, Opened
+from ikevpn.model.address import Endpoint
+from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, Limits, PolicyAction
+from tests.dataplane.fakes import DEVICE, THERE, Core, packets, selector
+from tests.esp.samples import ANY_IPV4, ANY_IPV6, ICMP, SPI, ipv4, ipv6, sa
+
+
+def core_with_sa(**changes: object) -> Core:
+    core = Core()
+    core.policy()
+    core.forwarding.add_sa(message.AddSa(sa(Direction.OUT, **changes)), 0.0)
+    return core
+
+
+def opened(datagrams: list[bytes], spi: int = SPI) -> list[bytes]:
+    """What a peer makes of it."""
+    assert {datagram[:4] for datagram in datagrams} == {spi.to_bytes(4, "big")}
+    results = Inbound(sa(Direction.IN, spi=spi)).open(datagrams, 0.0)
+    return [result.data if isinstance(result, Opened) else result for result in results]
+
+
+def test_a_batch_is_sealed_in_order_and_sent_at_once() -> None:
+    core = core_with_sa()
+    core.leave(*packets(5))
+    ((path, datagrams),) = core.outer.sent
+    assert path == THERE
+    assert opened(datagrams) == packets(5)
+    assert core.stats.report() == {"packets-out": 5, "bytes-out": 105}
+
+
+def test_both_versions_share_an_sa_in_order() -> None:
+    core = core_with_sa()
+    core.policy(selector=ANY_IPV6)
+    mixed = [*packets(1), ipv6(b"b", protocol=ICMP), *packets(1)]
+    core.leave(*mixed)
+    assert opened(core.outer.datagrams()) == mixed
+
+
+def test_each_policy_has_its_sa() -> None:
+    core = core_with_sa()
+    core.policy(selector=selector(remote="10.3.0.0/16"), reqid=2)
+    core.forwarding.add_sa(message.AddSa(sa(Direction.OUT, spi=2, reqid=2)), 0.0)
+    ours, theirs = packets(2), packets(2, "10.3.0.1")
+    core.leave(ours[0], theirs[0], ours[1], theirs[1])
+    first, second = core.outer.sent
+    assert opened(first[1]) == ours
+    assert opened(second[1], spi=2) == theirs
+
+
+def test_the_newest_sa_is_used_from_the_next_packet_on() -> None:
+    core = core_with_sa()
+    core.leave(*packets(1))
+    core.forwarding.add_sa(message.AddSa(sa(Direction.OUT, spi=2)), 0.0)
+    core.leave(*packets(1))
+    assert [int.from_bytes(datagram[:4], "big") for datagram in core.outer.datagrams()] == [SPI, 2]
+    core.forwarding.delete_sa(message.DeleteSa(2, Direction.OUT, 1), 0.0)
+    core.leave(*packets(1))
+    assert [datagram[:8] for datagram in core.outer.datagrams()] == [SPI.to_bytes(4, "big") + b"\0\0\0\2"]
+
+
+@pytest.mark.parametrize(
+    ("encapsulation", "marker", "ports"),
+    [
+        (Encapsulation.UDP, b"", (4500, 4500)),
+        (Encapsulation.UDP_NON_IKE, bytes(8), (500, 500)),
+        (Encapsulation.NONE, b"", (0, 0)),
+    ],
+)
+def test_markers_and_ports(encapsulation: Encapsulation, marker: bytes, ports: tuple[int, int]) -> None:
+    local, remote = Endpoint.of("192.0.2.1", 500), Endpoint.of("192.0.2.2", 500)
+    if encapsulation is Encapsulation.UDP:
+        local, remote = local.at(4500), remote.at(4500)
+    core = core_with_sa(encapsulation=encapsulation, local=local, remote=remote)
+    core.leave(*packets(1))
+    ((path, (datagram,)),) = core.outer.sent
+    assert path == Path(local.at(ports[0]), remote.at(ports[1]), encapsulation)
+    assert datagram.startswith(marker + SPI.to_bytes(4, "big"))
+
+
+@pytest.mark.parametrize(
+    ("policy", "reason"),
+    [
+        ({"device": "other"}, "no-policy"),
+        ({"selector": selector(remote="10.9.0.0/16")}, "no-policy"),
+        ({"action": PolicyAction.DISCARD}, "discard"),
+        ({"action": PolicyAction.BYPASS}, "discard"),
+        ({"acquire": False}, "no-sa"),
+    ],
+)
+def test_what_nothing_protects_is_dropped(policy: dict[str, object], reason: str) -> None:
+    core = Core()
+    core.policy(**policy)
+    core.leave(*packets(2))
+    assert core.drops() == {reason: 2}
+    assert (core.outer.sent, core.events) == ([], [])
+
+
+def test_broken_packets_are_dropped() -> None:
+    core = core_with_sa()
+    core.leave(b"", b"\x45", ipv4(b"x", claimed=2000), b"\x99" * 40)
+    assert core.drops() == {"malformed-inner": 4}
+    assert core.outer.sent == []
+
+
+def test_an_sa_carries_only_what_its_selectors_allow() -> None:
+    core = core_with_sa(selectors=(selector(remote="10.3.0.0/16"),))
+    core.leave(*packets(1))
+    assert core.drops() == {"selector": 1}
+    assert (core.outer.sent, core.events) == ([], [])
+
+
+def test_the_first_packet_acquires_and_leaves_when_the_sa_is_there() -> None:
+    core = Core()
+    added = core.policy()
+    core.leave(*packets(3))
+    assert core.events == [Acquire("paris", 1, added.selector)]
+    assert core.outer.sent == []
+    core.forwarding.add_sa(message.AddSa(sa(Direction.IN, spi=99)), 1.0)
+    assert core.outer.sent == []
+    core.forwarding.add_sa(message.AddSa(sa(Direction.OUT)), 1.0)
+    assert opened(core.outer.datagrams()) == packets(3)
+    assert core.drops() == {}
+
+
+def test_too_many_held_packets_are_dropped() -> None:
+    core = Core()
+    core.policy()
+    core.leave(*packets(PACKETS_PER_REQID + 3))
+    assert core.drops() == {"hold-full": 3}
+    assert len(core.events) == 1
+
+
+def test_an_acquire_in_vain_is_forgotten() -> None:
+    core = Core()
+    core.policy()
+    core.leave(*packets(2), now=10.0)
+    assert core.forwarding.next_timer() == 10.0 + PATIENCE_S
+    core.forwarding.timer(10.0 + PATIENCE_S)
+    assert core.drops() == {"no-sa": 2}
+    assert core.forwarding.next_timer() is None
+    core.leave(*packets(1), now=50.0)
+    assert len(core.events) == 2
+
+
+def test_a_hard_limit_stops_the_sa_and_the_next_packet_acquires() -> None:
+    core = core_with_sa(limits=Limits(soft_packets=1, hard_packets=2))
+    core.leave(*packets(1))
+    core.leave(*packets(1))
+    core.leave(*packets(1))
+    assert [type(event) for event in core.events] == [Expire, Expire, Acquire]
+    assert [event.kind for event in core.events if isinstance(event, Expire)] == [ExpireKind.SOFT, ExpireKind.HARD]
+    assert len(core.outer.datagrams()) == 2
+
+
+def test_sequence_numbers_never_wrap() -> None:
+    core = core_with_sa()
+    (association,) = core.forwarding._sad.outbound(1)
+    association.state._sequence = 2**32 - 2
+    core.leave(*packets(2))
+    assert core.outer.sent == []
+    assert core.drops() == {"sequence-exhausted": 2}
+    assert core.events == [Expire(SPI, Direction.OUT, 1, "paris", ExpireKind.HARD)]
+
+
+def test_route_survives_a_policy_that_comes_and_goes() -> None:
+    core = core_with_sa()
+    core.leave(*packets(1))
+    block = core.policy(selector=selector(remote="10.2.2.2"), action=PolicyAction.DISCARD, reqid=9)
+    core.leave(*packets(1))
+    core.forwarding.delete_policy(message.DeletePolicy(block), 0.0)
+    core.leave(*packets(1))
+    assert len(core.outer.datagrams()) == 2
+    assert core.drops() == {"discard": 1}
+
+
+def test_selectors_of_samples_are_those_of_the_policy() -> None:
+    assert selector() == ANY_IPV4
+    assert Core().policy().device == DEVICE

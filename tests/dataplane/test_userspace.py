@@ -1,0 +1,259 @@
+"""A real worker process over loopback; nothing here needs a privilege."""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from ikevpn.dataplane.interface import Crashed, DataPlaneEvent, Expire, IkeDatagram, UnknownSpi
+from ikevpn.dataplane.userspace import UserspaceDataPlane
+from ikevpn.dataplane.worker import USES_PER_MESSAGE
+from ikevpn.errors import HostError
+from ikevpn.esp.outbound import Outbound
+from ikevpn.model.address import Endpoint
+from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, SaMode, SaUse
+from tests.dataplane.fakes import PACKET, policy
+from tests.esp.samples import SPI, entropy, sa
+
+WITHIN_S = 30.0
+
+
+class Outside:
+    """A plane that listens on loopback, and a peer's socket."""
+
+    def __init__(self) -> None:
+        self.plane = UserspaceDataPlane()
+        self.peer = socket.socket(type=socket.SOCK_DGRAM)
+        self.peer.bind(("127.0.0.1", 0))
+        self.peer.setblocking(False)
+        self.remote = Endpoint.of(*self.peer.getsockname())
+        self.local = Endpoint.of("127.0.0.1", free_port())
+        self.events = self.plane.events()
+
+    async def event(self) -> DataPlaneEvent:
+        return await asyncio.wait_for(anext(self.events), WITHIN_S)
+
+    def to_us(self, data: bytes) -> None:
+        self.peer.sendto(data, (str(self.local.address), self.local.port))
+
+    async def from_us(self) -> bytes:
+        loop = asyncio.get_running_loop()
+        return await asyncio.wait_for(loop.sock_recv(self.peer, 65_535), WITHIN_S)
+
+    def kill(self) -> None:
+        assert self.plane._worker is not None
+        os.kill(self.plane._worker._process.pid, signal.SIGKILL)
+
+
+def free_port() -> int:
+    with socket.socket(type=socket.SOCK_DGRAM) as end:
+        end.bind(("127.0.0.1", 0))
+        port: int = end.getsockname()[1]
+        return port
+
+
+@asynccontextmanager
+async def started() -> AsyncIterator[Outside]:
+    outside = Outside()
+    try:
+        await outside.plane.start()
+        await outside.plane.listen_natt(outside.local)
+        yield outside
+    finally:
+        await outside.plane.stop()
+        outside.peer.close()
+
+
+def run(story: Callable[[Outside], Awaitable[None]]) -> None:
+    async def whole() -> None:
+        async with started() as outside:
+            await story(outside)
+
+    asyncio.run(whole())
+
+
+def test_ike_both_ways() -> None:
+    async def story(outside: Outside) -> None:
+        outside.plane.send_ike(b"ISAKMP", outside.local, outside.remote)
+        assert await outside.from_us() == b"\0\0\0\0ISAKMP"
+        outside.to_us(b"\0\0\0\0" + bytes(60_000))
+        assert await outside.event() == IkeDatagram(bytes(60_000), outside.local, outside.remote)
+
+    run(story)
+
+
+def test_sas_policies_and_counters() -> None:
+    async def story(outside: Outside) -> None:
+        ends = {"local": outside.local, "remote": outside.remote}
+        outside.plane.add_policy(policy())
+        outside.plane.add_sa(sa(Direction.IN, **ends))
+        sealed = Outbound(sa(Direction.OUT), entropy()).seal([PACKET], 4)
+        outside.to_us(sealed[0])
+        outside.to_us(b"\0\0\x7f\x7f" + bytes(40))
+        assert await outside.event() == UnknownSpi(0x7F7F, outside.local, outside.remote)
+        (use,) = await outside.plane.query()
+        assert (use.spi, use.direction, use.packets, use.bytes) == (SPI, Direction.IN, 1, len(PACKET))
+        assert use.idle_s is not None
+        counters = await outside.plane.counters()
+        # The policy names a device that was never made.
+        assert counters == {
+            "bytes-in": 21, "packets-in": 1, "drop-no-device": 1, "drop-unknown-spi": 1, "events-lost": 0,
+        }  # fmt: skip
+        outside.plane.delete_sa(SPI, Direction.IN)
+        assert await outside.plane.query() == ()
+
+    run(story)
+
+
+def test_more_sas_than_fit_a_message() -> None:
+    async def story(outside: Outside) -> None:
+        count = USES_PER_MESSAGE + 7
+        for spi in range(1000, 1000 + count):
+            outside.plane.add_sa(sa(Direction.IN, spi=spi))
+        assert await outside.plane.query() == tuple(SaUse(1000 + n, Direction.IN) for n in range(count))
+
+    run(story)
+
+
+def test_an_sa_that_the_worker_cannot_do_expires() -> None:
+    async def story(outside: Outside) -> None:
+        outside.plane.add_sa(sa(Direction.OUT, mode=SaMode.TRANSPORT))
+        assert await outside.event() == Expire(SPI, Direction.OUT, 1, "paris", ExpireKind.HARD)
+
+    run(story)
+
+
+def test_keepalives() -> None:
+    async def story(outside: Outside) -> None:
+        outside.plane.keepalive(outside.local, outside.remote, 0.05)
+        assert [await outside.from_us() for _ in range(2)] == [b"\xff", b"\xff"]
+
+    run(story)
+
+
+def test_esp_from_the_ike_port_and_out_of_a_lent_socket() -> None:
+    async def story(outside: Outside) -> None:
+        with socket.socket(type=socket.SOCK_DGRAM) as ike:
+            ike.bind(("127.0.0.1", 0))
+            local = Endpoint.of(*ike.getsockname())
+            outside.plane.lend_ike_socket(local, ike.fileno())
+        outside.plane.keepalive(local, outside.remote, 0.05)
+        data = await outside.from_us()
+        assert data == b"\xff"
+        outside.plane.add_sa(sa(Direction.IN, encapsulation=Encapsulation.UDP_NON_IKE))
+        (sealed,) = Outbound(sa(Direction.OUT), entropy()).seal([PACKET], 4)
+        outside.plane.esp_datagram(sealed, local, outside.remote)
+        (use,) = await outside.plane.query()
+        assert use.packets == 1
+
+    run(story)
+
+
+def test_a_crash_is_told_and_a_new_worker_has_the_sockets() -> None:
+    async def story(outside: Outside) -> None:
+        outside.plane.add_sa(sa(Direction.IN))
+        outside.kill()
+        assert await outside.event() == Crashed("the data plane's process was ended by signal 9")
+        outside.plane.add_sa(sa(Direction.IN))
+        assert await outside.plane.query() == ()
+        await outside.plane.start()
+        assert await outside.plane.query() == ()
+        outside.to_us(b"\0\0\0\0ISAKMP")
+        assert await outside.event() == IkeDatagram(b"ISAKMP", outside.local, outside.remote)
+
+    run(story)
+
+
+def test_who_asks_a_dying_worker_is_told() -> None:
+    async def story(outside: Outside) -> None:
+        assert outside.plane._worker is not None
+        os.kill(outside.plane._worker._process.pid, signal.SIGSTOP)
+        asked = asyncio.create_task(outside.plane.counters())
+        await asyncio.sleep(0)
+        outside.kill()
+        with pytest.raises(HostError, match="has ended"):
+            await asyncio.wait_for(asked, WITHIN_S)
+
+    run(story)
+
+
+def test_a_worker_that_is_behind_gets_everything_in_the_end() -> None:
+    async def story(outside: Outside) -> None:
+        assert outside.plane._worker is not None
+        pid = outside.plane._worker._process.pid
+        os.kill(pid, signal.SIGSTOP)
+        for spi in range(1000, 4000):
+            outside.plane.add_sa(sa(Direction.IN, spi=spi))
+        assert outside.plane._worker._unsent
+        os.kill(pid, signal.SIGCONT)
+        assert len(await outside.plane.query()) == 3000
+
+    run(story)
+
+
+def test_the_end_of_the_plane_ends_its_events_and_its_worker() -> None:
+    async def whole() -> None:
+        async with started() as outside:
+            assert outside.plane._worker is not None
+            process = outside.plane._worker._process
+            events = [event async for event in _after(outside.plane.stop(), outside.events)]
+        assert events == []
+        assert process.returncode == 0
+        await outside.plane.stop()
+
+    async def _after(act: Awaitable[None], events: AsyncIterator[DataPlaneEvent]) -> AsyncIterator[DataPlaneEvent]:
+        task = asyncio.ensure_future(act)
+        async for event in events:
+            yield event
+        await task
+
+    asyncio.run(whole())
+
+
+def test_a_worker_that_does_not_listen_is_ended_by_force(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ikevpn.dataplane.process.STOP_WITHIN_S", 0.1)
+
+    async def story(outside: Outside) -> None:
+        assert outside.plane._worker is not None
+        process = outside.plane._worker._process
+        os.kill(process.pid, signal.SIGSTOP)
+        await outside.plane.stop()
+        assert process.returncode == -signal.SIGKILL
+
+    run(story)
+
+
+def test_the_worker_ends_with_the_control_process() -> None:
+    async def story(outside: Outside) -> None:
+        assert outside.plane._worker is not None
+        outside.plane._worker._end.shutdown(socket.SHUT_RDWR)
+        assert await asyncio.wait_for(outside.plane._worker._process.wait(), WITHIN_S) == 0
+
+    run(story)
+
+
+def test_nothing_is_said_to_a_plane_that_was_not_started() -> None:
+    async def whole() -> None:
+        plane = UserspaceDataPlane()
+        plane.add_sa(sa(Direction.IN))
+        assert await plane.query() == ()
+        assert await plane.counters() == {}
+        await plane.delete_device("vpn")
+        await plane.stop()
+
+    asyncio.run(whole())
+
+
+def test_a_taken_port() -> None:
+    async def story(outside: Outside) -> None:
+        await outside.plane.listen_natt(outside.local)
+        with socket.socket(type=socket.SOCK_DGRAM) as other:
+            other.bind(("127.0.0.1", 0))
+            with pytest.raises(HostError, match="is in use"):
+                await outside.plane.listen_natt(Endpoint.of(*other.getsockname()))
+
+    run(story)
