@@ -209,7 +209,7 @@ def test_transport_mode_takes_any_next_header() -> None:
 
 def test_good_and_bad_keep_their_places() -> None:
     sealed = outbound(samples.CBC_SHA1).seal([PACKET, ipv4(ports(3, 4)), PACKET], 4)
-    batch = [b"", sealed[0], sealed[0], sealed[1][:-1], sealed[1], memoryview(sealed[2])]
+    batch: list[bytes | memoryview] = [b"", sealed[0], sealed[0], sealed[1][:-1], sealed[1], memoryview(sealed[2])]
     expected = [Drop.SHORT, OPENED, Drop.REPLAY, Drop.LENGTH, Opened(ipv4(ports(3, 4)), 4), OPENED]
     assert inbound(samples.CBC_SHA1).open(batch, 0.0) == expected
 

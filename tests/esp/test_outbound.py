@@ -80,7 +80,7 @@ def test_gcm_never_repeats_its_iv(extended: bool) -> None:
 
 
 def test_a_next_header_for_each() -> None:
-    batch = [PACKET, memoryview(ipv6(ports(3, 4))), PACKET]
+    batch: list[bytes | memoryview] = [PACKET, memoryview(ipv6(ports(3, 4))), PACKET]
     sealed = outbound().seal(batch, [4, 41, 4])
     inbound = Inbound(samples.sa(Direction.IN))
     headers = [4, 41, 4]
