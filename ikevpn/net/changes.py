@@ -1,0 +1,92 @@
+"""Hears when something changes on the host: a link, an address, a route. Says what kind of thing, not which one.
+
+Whoever wants to know more asks the kernel; so a burst of changes costs one question, and no change can be missed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import struct
+from collections.abc import AsyncIterator, Iterator
+from enum import StrEnum
+
+from ikevpn.errors import HostError
+
+_GROUPS = 0x1 | 0x10 | 0x40 | 0x100 | 0x400  # links, IPv4 addresses and routes, IPv6 addresses and routes
+_HEADER = struct.Struct("=IHHII")
+_ROOM = 65536
+
+
+class Kind(StrEnum):
+    LINK = "link"
+    ADDRESS = "address"
+    ROUTE = "route"
+
+
+_KINDS = {16: Kind.LINK, 17: Kind.LINK, 20: Kind.ADDRESS, 21: Kind.ADDRESS, 24: Kind.ROUTE, 25: Kind.ROUTE}
+_ALL = frozenset(Kind)
+
+
+class Changes:
+    """A subscription, from the moment it is made until `close`."""
+
+    def __init__(self) -> None:
+        try:
+            self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 0)
+            self._socket.bind((0, _GROUPS))
+        except OSError as error:
+            raise HostError(f"netlink cannot be opened: {os.strerror(error.errno or 0).lower()}") from None
+
+    def close(self) -> None:
+        """End the subscription."""
+        self._socket.close()
+
+    async def next(self) -> frozenset[Kind]:
+        """Wait for changes and return the kinds of all that have gathered."""
+        while True:
+            kinds = self._drain()
+            if kinds:
+                return kinds
+            await self._readable()
+
+    async def __aiter__(self) -> AsyncIterator[frozenset[Kind]]:
+        while True:
+            yield await self.next()
+
+    async def _readable(self) -> None:
+        loop = asyncio.get_running_loop()
+        ready: asyncio.Future[None] = loop.create_future()
+        loop.add_reader(self._socket, _wake, ready)
+        try:
+            await ready
+        finally:
+            loop.remove_reader(self._socket)
+
+    def _drain(self) -> frozenset[Kind]:
+        found: set[Kind] = set()
+        while True:
+            try:
+                found.update(_read_kinds(self._socket.recv(_ROOM)))
+            except BlockingIOError:
+                return frozenset(found)
+            except OSError:
+                return _ALL  # the kernel had more to tell than there was room: anything may have changed
+
+
+def _wake(ready: asyncio.Future[None]) -> None:
+    if not ready.done():
+        ready.set_result(None)
+
+
+def _read_kinds(data: bytes) -> Iterator[Kind]:
+    """The kinds of the messages in a datagram of the kernel (rtnetlink(7))."""
+    offset = 0
+    while offset + _HEADER.size <= len(data):
+        length, number, *_ = _HEADER.unpack_from(data, offset)
+        if length < _HEADER.size:
+            return
+        if number in _KINDS:
+            yield _KINDS[number]
+        offset += (length + 3) & ~3

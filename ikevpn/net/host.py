@@ -1,0 +1,88 @@
+"""The host for asyncio: plans by owner, paths and addresses. All netlink happens in one thread, one call at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path as FilePath
+from typing import TypeVar
+
+from ikevpn.errors import HostError
+from ikevpn.model.address import Address, AddressRange
+from ikevpn.net import local
+from ikevpn.net.journal import Journal
+from ikevpn.net.kernel import Interface, Kernel
+from ikevpn.net.ledger import Ledger
+from ikevpn.net.local import Path
+from ikevpn.net.plan import Plan
+
+T = TypeVar("T")
+JOURNAL = "host.journal"
+
+
+class Host:
+    """What the service may do to this host. Use: `open`, then anything, then `close`."""
+
+    def __init__(self, state: FilePath) -> None:
+        self._state = state
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="netlink")
+        self._kernel: Kernel
+        self._journal: Journal
+        self._ledger: Ledger
+
+    async def open(self) -> None:
+        """Open netlink and the journal in the folder `state`. Raises HostError."""
+        await self._call(self._open)
+
+    async def close(self, *, undo: bool = True) -> None:
+        """Put everything back (unless `undo` is False) and let go. Raises HostError after everything was tried."""
+        try:
+            if undo:
+                await self._call(self._ledger.undo_all)
+        finally:
+            await self._call(self._close)
+            self._thread.shutdown()
+
+    async def apply(self, owner: str, plan: Plan) -> None:
+        """From now on exactly `plan` is in force for `owner`. Raises HostError; then everything is as before."""
+        await self._call(lambda: self._ledger.apply(owner, plan))
+
+    async def undo(self, owner: str) -> None:
+        """Nothing is in force for `owner` any more. Raises HostError after everything was tried."""
+        await self._call(lambda: self._ledger.undo(owner))
+
+    async def settle(self) -> None:
+        """Undo what a run that crashed left behind and no plan has claimed since: call it after the plans of the start.
+
+        Until then its blocks stay in force, so that no traffic leaves in clear between two runs.
+        """
+        await self._call(self._ledger.settle)
+
+    async def path_to(self, remote: Address, source: Address | None = None) -> Path:
+        """By which address, device and router a peer is reached, our own tunnels aside. Raises HostError."""
+        return await self._call(lambda: local.path_to(self._kernel, remote, source, self._ledger.steps()))
+
+    async def source_in(self, networks: Iterable[AddressRange]) -> Address | None:
+        """An address of our own in one of `networks`."""
+        return await self._call(lambda: local.source_in(self._kernel, networks))
+
+    async def own_addresses(self) -> list[tuple[str, Interface]]:
+        """All addresses of this host with their devices."""
+        return await self._call(self._kernel.own_addresses)
+
+    def _open(self) -> None:
+        self._kernel = Kernel()
+        try:
+            self._journal = Journal(self._state / JOURNAL)
+        except HostError:
+            self._kernel.close()
+            raise
+        self._ledger = Ledger(self._kernel, self._journal)
+
+    def _close(self) -> None:
+        self._kernel.close()
+        self._journal.close()
+
+    async def _call(self, verb: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, verb)

@@ -1,0 +1,80 @@
+"""What we have changed on the host, in a file that outlives us: after a crash the next start knows what to put back.
+
+A line is added before a step is applied and another after it was undone; the file only grows while it is in use. What
+was written before the last boot of the machine, or in another network namespace, means nothing and is forgotten.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+from ikevpn.errors import HostError
+from ikevpn.net.plan import Step, read_step
+
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+_NAMESPACE = Path("/proc/thread-self/ns/net")
+
+
+class Journal:
+    """An open journal. `found` are the steps that an earlier run applied and did not undo, in their order."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.found = tuple(_replay(path))
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            fresh = path.with_suffix(".new")
+            self._file: TextIO = fresh.open("w", encoding="utf-8")
+            self._write({"place": _place()})
+            for step in self.found:
+                self.applying(step)
+            fresh.rename(path)
+        except OSError as error:
+            reason = (error.strerror or "unknown reason").lower()
+            fix = "Write another folder as state in the [daemon] table."
+            raise HostError(f"{path} cannot be written: {reason}", fix=fix, reason="state") from None
+
+    def applying(self, step: Step) -> None:
+        """Note that a step is about to be applied."""
+        self._write({"+": step.record()})
+
+    def undone(self, step: Step) -> None:
+        """Note that a step is undone, or was not ours to undo."""
+        self._write({"-": step.record()})
+
+    def close(self) -> None:
+        """Close the file; it stays, for a next run."""
+        self._file.close()
+
+    def _write(self, line: dict[str, object]) -> None:
+        self._file.write(json.dumps(line) + "\n")
+        self._file.flush()
+
+
+def _replay(path: Path) -> Iterator[Step]:
+    """The steps that are applied and not undone. A last line that a crash cut off is no step that was applied."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return
+    left: dict[Step, None] = {}
+    for number, line in enumerate(lines):
+        try:
+            entry = json.loads(line)
+            if number == 0 and entry["place"] != _place():
+                return
+            if "+" in entry:
+                left[read_step(entry["+"])] = None
+            elif "-" in entry:
+                left.pop(read_step(entry["-"]), None)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            break
+    yield from left
+
+
+def _place() -> str:
+    """This boot of this machine and this network namespace."""
+    return f"{_BOOT.read_text().strip()} {_NAMESPACE.stat().st_ino}"

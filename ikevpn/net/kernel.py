@@ -1,0 +1,268 @@
+"""The few verbs of rtnetlink that we need, with errors in words. Blocking: `host` calls them from a thread of its own.
+
+Every route that we add carries a protocol number of ours: it is known as ours, and nobody else's is ever deleted.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface, ip_network
+from socket import AF_INET, AF_INET6
+from typing import Any
+
+from pyroute2 import IPRoute
+from pyroute2.netlink.exceptions import NetlinkError
+
+from ikevpn.errors import HostError
+from ikevpn.model.address import Address, Network
+
+Interface = IPv4Interface | IPv6Interface
+
+OUR_PROTOCOL = 50
+"""`proto 50` in `ip route`; free in iproute2's table of route protocols, and ESP's number in IP."""
+
+_MAIN_TABLE = 254
+_UP = 1
+_NO_DAD = 0x02  # IFA_F_NODAD: nobody else is on a tunnel who could have the same address
+_GONE = (errno.ESRCH, errno.ENODEV, errno.ENOENT, errno.EADDRNOTAVAIL, errno.ENXIO)
+_FAMILIES = {4: AF_INET, 6: AF_INET6}
+
+
+class RouteKind(StrEnum):
+    """What happens to packets that a route fits."""
+
+    UNICAST = "unicast"
+    BLACKHOLE = "blackhole"
+    UNREACHABLE = "unreachable"
+
+
+_KIND_NUMBERS = {1: RouteKind.UNICAST, 6: RouteKind.BLACKHOLE, 7: RouteKind.UNREACHABLE}
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A route of the main table. `mtu` 0 is the device's own."""
+
+    network: Network
+    device: str = ""
+    gateway: Address | None = None
+    source: Address | None = None
+    metric: int = 0
+    mtu: int = 0
+    kind: RouteKind = RouteKind.UNICAST
+
+    @property
+    def place(self) -> tuple[Network, int]:
+        """What the kernel has only one route for. It reads no metric as 1024 in IPv6 and as 0 in IPv4."""
+        return self.network, self.metric or (1024 if self.network.version == 6 else 0)
+
+    def __str__(self) -> str:
+        kind = "" if self.kind is RouteKind.UNICAST else f"{self.kind} "
+        gateway = f" via {self.gateway}" if self.gateway else ""
+        device = f" dev {self.device}" if self.device else ""
+        return f"{kind}{self.network}{gateway}{device}" + (f" metric {self.metric}" if self.metric else "")
+
+
+class Kernel:
+    """A netlink socket in the network namespace of the thread that makes it; use it from that thread only."""
+
+    def __init__(self) -> None:
+        try:
+            self._netlink = IPRoute()
+        except OSError as error:
+            raise HostError(f"netlink cannot be opened: {_words(error.errno)}", reason="netlink") from None
+
+    def close(self) -> None:
+        """Give the socket back."""
+        self._netlink.close()
+
+    # Devices
+
+    def index_of(self, device: str) -> int:
+        """The number of a device. Raises HostError where there is none of that name."""
+        found = self._netlink.link_lookup(ifname=device)
+        if not found:
+            raise HostError(f"there is no network device {device}", reason="no-device")
+        return int(found[0])
+
+    def is_up(self, device: str) -> bool:
+        """Whether a device was set up. Raises HostError."""
+        message = self._netlink.get_links(self.index_of(device))[0]
+        return bool(message["flags"] & _UP)
+
+    def mtu_of(self, device: str) -> int:
+        """The largest packet of a device. Raises HostError."""
+        return int(self._netlink.get_links(self.index_of(device))[0].get_attr("IFLA_MTU"))
+
+    def set_link(self, device: str, *, up: bool, mtu: int = 0) -> None:
+        """Set a device up or down, and its MTU where it is not 0. Raises HostError."""
+        settings = {"mtu": mtu} if mtu else {}
+        index = self.index_of(device)
+        self._do(f"setting {device} {'up' if up else 'down'}", "link", "set", index=index, state=_state(up), **settings)
+
+    # Addresses
+
+    def addresses_of(self, device: str) -> list[Interface]:
+        """The addresses of a device. Raises HostError."""
+        return [each for _, each in self._addresses(index=self.index_of(device))]
+
+    def own_addresses(self) -> list[tuple[str, Interface]]:
+        """All addresses of this host with their devices."""
+        names = self.device_names()
+        return [(names.get(index, ""), each) for index, each in self._addresses()]
+
+    def device_names(self) -> dict[int, str]:
+        """The names of all devices by their numbers."""
+        return {int(link["index"]): link.get_attr("IFLA_IFNAME") for link in self._netlink.get_links()}
+
+    def add_address(self, device: str, address: Interface) -> bool:
+        """Give a device an address; False where it has it already. Raises HostError."""
+        arguments = {"index": self.index_of(device), "address": str(address.ip), "prefixlen": address.network.prefixlen}
+        if address.version == 6:
+            arguments["flags"] = _NO_DAD
+        return self._add(f"giving {device} the address {address}", "addr", **arguments)
+
+    def delete_address(self, device: str, address: Interface) -> None:
+        """Take an address away; nothing happens where it or the device is gone. Raises HostError."""
+        found = self._netlink.link_lookup(ifname=device)
+        if found:
+            what = f"taking the address {address} from {device}"
+            self._delete(what, "addr", index=found[0], address=str(address.ip), prefixlen=address.network.prefixlen)
+
+    def _addresses(self, **which: int) -> Iterator[tuple[int, Interface]]:
+        for message in self._netlink.get_addr(**which):
+            address = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
+            yield int(message["index"]), ip_interface(f"{address}/{message['prefixlen']}")
+
+    # Routes
+
+    def add_route(self, route: Route) -> bool:
+        """Add a route, in place of one of ours; False where somebody else has added it already.
+
+        Raises HostError, also where somebody else's route to another device is in its place.
+        """
+        arguments = self._route_arguments(route)
+        if self._add(f"adding the route {route}", "route", **arguments):
+            return True
+        there = [each for each in self.routes(route.network.version, ours=False) if each.place == route.place]
+        if not there:
+            self._do(f"replacing the route {route}", "route", "replace", **arguments)
+            return True
+        if any((each.device, each.gateway, each.kind) == (route.device, route.gateway, route.kind) for each in there):
+            return False
+        raise HostError(
+            f"the route {route} cannot be added: there is {there[0]} already",
+            fix="Remove that route, or give the tunnel another metric.",
+            reason="route-exists",
+        )
+
+    def delete_route(self, route: Route) -> None:
+        """Delete a route that is ours; nothing happens where it or its device is gone. Raises HostError."""
+        try:
+            arguments = self._route_arguments(route)
+        except HostError:
+            return  # its device is gone and took it along
+        self._delete(f"deleting the route {route}", "route", **arguments)
+
+    def routes(self, version: int, *, ours: bool = True) -> list[Route]:
+        """The routes of the main table to other hosts and to nowhere; without `ours`, only those of others."""
+        names = self.device_names()
+        found = []
+        for message in self._netlink.get_routes(family=_FAMILIES[version], table=_MAIN_TABLE):
+            kind = _KIND_NUMBERS.get(message["type"])
+            if kind and (ours or message["proto"] != OUR_PROTOCOL):
+                found.append(_read_route(message, kind, version, names))
+        return found
+
+    def route_to(self, remote: Address, source: Address | None = None) -> Route | None:
+        """The route that the kernel takes to `remote`, its own address in `source`; None where there is none."""
+        arguments = {"src": str(source)} if source else {}
+        try:
+            (message,) = self._netlink.route("get", dst=str(remote), family=_FAMILIES[remote.version], **arguments)
+        except NetlinkError:
+            return None
+        kind = _KIND_NUMBERS.get(message["type"], RouteKind.UNICAST)
+        return _read_route(message, kind, remote.version, self.device_names())
+
+    def _route_arguments(self, route: Route) -> dict[str, Any]:
+        arguments: dict[str, Any] = {
+            "dst": str(route.network),
+            "family": _FAMILIES[route.network.version],
+            "table": _MAIN_TABLE,
+            "proto": OUR_PROTOCOL,
+            "type": str(route.kind),
+        }
+        if route.metric:
+            arguments["priority"] = route.metric
+        if route.device:
+            arguments["oif"] = self.index_of(route.device)
+        if route.gateway:
+            arguments["gateway"] = str(route.gateway)
+        elif route.device and route.network.version == 4:
+            arguments["scope"] = 253  # link: the device itself is the next hop
+        if route.source:
+            arguments["prefsrc"] = str(route.source)
+        if route.mtu:
+            arguments["metrics"] = {"mtu": route.mtu}
+        return arguments
+
+    # Requests
+
+    def _do(self, what: str, verb: str, command: str, **arguments: Any) -> None:
+        try:
+            getattr(self._netlink, verb)(command, **arguments)
+        except NetlinkError as error:
+            raise _refused(what, error.code) from None
+
+    def _add(self, what: str, verb: str, **arguments: Any) -> bool:
+        try:
+            getattr(self._netlink, verb)("add", **arguments)
+        except NetlinkError as error:
+            if error.code == errno.EEXIST:
+                return False
+            raise _refused(what, error.code) from None
+        return True
+
+    def _delete(self, what: str, verb: str, **arguments: Any) -> None:
+        try:
+            getattr(self._netlink, verb)("del", **arguments)
+        except NetlinkError as error:
+            if error.code not in _GONE:
+                raise _refused(what, error.code) from None
+
+
+def _read_route(message: Any, kind: RouteKind, version: int, names: dict[int, str]) -> Route:
+    everything = "0.0.0.0/0" if version == 4 else "::/0"
+    target = message.get_attr("RTA_DST")
+    several = message.get_attr("RTA_MULTIPATH")
+    gateway = (several[0] if several else message).get_attr("RTA_GATEWAY")
+    index = several[0]["oif"] if several else message.get_attr("RTA_OIF")
+    device = names.get(index or 0, "") if kind is RouteKind.UNICAST else ""
+    source = message.get_attr("RTA_PREFSRC")
+    metrics = message.get_attr("RTA_METRICS")
+    return Route(
+        network=ip_network(f"{target}/{message['dst_len']}" if target else everything),
+        device=device,
+        gateway=ip_address(gateway) if gateway else None,
+        source=ip_address(source) if source else None,
+        metric=message.get_attr("RTA_PRIORITY") or 0,
+        mtu=(metrics.get_attr("RTAX_MTU") or 0) if metrics else 0,
+        kind=kind,
+    )
+
+
+def _state(up: bool) -> str:
+    return "up" if up else "down"
+
+
+def _refused(what: str, number: int) -> HostError:
+    fix = "Run it as root." if number in (errno.EPERM, errno.EACCES) else ""
+    return HostError(f"{what} failed: {_words(number)}", fix=fix, reason="netlink")
+
+
+def _words(number: int | None) -> str:
+    return os.strerror(number or 0).lower()

@@ -1,0 +1,140 @@
+"""What to change on the host: a plan is a tuple of steps, applied from first to last and undone from last to first.
+
+A step is a value that knows its inverse. Both are idempotent; applying tells whether the step is ours to undo, because
+what was there before us stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_interface, ip_network
+from typing import Protocol, runtime_checkable
+
+from ikevpn.net.kernel import Interface, Kernel, Route, RouteKind
+
+Record = dict[str, str | int]
+
+
+@runtime_checkable
+class Step(Protocol):
+    """One change. Steps compare by value and can be hashed."""
+
+    @property
+    def place(self) -> Hashable:
+        """What only one step can be in force for: a later one at the same place replaces an earlier one."""
+        ...
+
+    def apply(self, kernel: Kernel) -> bool:
+        """Change the host; False where somebody else has done so already. Raises HostError."""
+        ...
+
+    def undo(self, kernel: Kernel) -> None:
+        """Change it back; nothing happens where it is gone already. Raises HostError."""
+        ...
+
+    def record(self) -> Record:
+        """The step as JSON; `read_step` is the inverse."""
+        ...
+
+
+Plan = tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SetLinkUp:
+    """A device is up, with an MTU where it is not 0."""
+
+    device: str
+    mtu: int = 0
+
+    @property
+    def place(self) -> Hashable:
+        return self.device
+
+    def apply(self, kernel: Kernel) -> bool:
+        was_up = kernel.is_up(self.device)
+        if not was_up or (self.mtu and kernel.mtu_of(self.device) != self.mtu):
+            kernel.set_link(self.device, up=True, mtu=self.mtu)
+        return not was_up
+
+    def undo(self, kernel: Kernel) -> None:
+        if self.device in kernel.device_names().values():
+            kernel.set_link(self.device, up=False)
+
+    def record(self) -> Record:
+        return {"step": "link", "device": self.device, "mtu": self.mtu}
+
+
+@dataclass(frozen=True, slots=True)
+class AddAddress:
+    """A device has an address."""
+
+    device: str
+    address: Interface
+
+    @property
+    def place(self) -> Hashable:
+        return self.device, self.address
+
+    def apply(self, kernel: Kernel) -> bool:
+        return kernel.add_address(self.device, self.address)
+
+    def undo(self, kernel: Kernel) -> None:
+        kernel.delete_address(self.device, self.address)
+
+    def record(self) -> Record:
+        return {"step": "address", "device": self.device, "address": str(self.address)}
+
+
+@dataclass(frozen=True, slots=True)
+class AddRoute:
+    """A route exists; one of `RouteKind` other than unicast keeps traffic from leaving at all."""
+
+    route: Route
+
+    @property
+    def place(self) -> Hashable:
+        return self.route.place
+
+    def apply(self, kernel: Kernel) -> bool:
+        return kernel.add_route(self.route)
+
+    def undo(self, kernel: Kernel) -> None:
+        kernel.delete_route(self.route)
+
+    def record(self) -> Record:
+        route = self.route
+        return {
+            "step": "route",
+            "network": str(route.network),
+            "device": route.device,
+            "gateway": str(route.gateway or ""),
+            "source": str(route.source or ""),
+            "metric": route.metric,
+            "mtu": route.mtu,
+            "kind": str(route.kind),
+        }
+
+
+def read_step(record: Record) -> Step:
+    """The step of a record. Raises KeyError or ValueError where it is none of ours."""
+    text = {key: str(value) for key, value in record.items()}
+    match text["step"]:
+        case "link":
+            return SetLinkUp(text["device"], int(text["mtu"]))
+        case "address":
+            return AddAddress(text["device"], ip_interface(text["address"]))
+        case "route":
+            return AddRoute(
+                Route(
+                    network=ip_network(text["network"]),
+                    device=text["device"],
+                    gateway=ip_address(text["gateway"]) if text["gateway"] else None,
+                    source=ip_address(text["source"]) if text["source"] else None,
+                    metric=int(text["metric"]),
+                    mtu=int(text["mtu"]),
+                    kind=RouteKind(text["kind"]),
+                )
+            )
+    raise ValueError(f"there is no step {text['step']}")

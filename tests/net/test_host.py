@@ -1,0 +1,365 @@
+"""Plans against the real kernel, in a namespace of their own; `ip -json` is the judge.
+
+wan 192.0.2.1/24, 2001:db8::1/64 ── default via 192.0.2.254, 2001:db8::fe
+lan 10.1.1.1/24, fd01::1/64
+vpn0, vpn1: devices that stand for TUN
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from ipaddress import ip_address, ip_interface, ip_network
+from pathlib import Path
+
+import pytest
+
+from ikevpn.errors import HostError
+from ikevpn.model.address import AddressRange
+from ikevpn.net.addresses import plan_device
+from ikevpn.net.changes import Changes, Kind
+from ikevpn.net.host import Host
+from ikevpn.net.kernel import Kernel, Route, RouteKind
+from ikevpn.net.plan import AddAddress, AddRoute, Plan, SetLinkUp
+from ikevpn.net.routes import plan_blocks, plan_routes, plan_way_out
+from tests.net.places import Place, new_place
+
+pytestmark = pytest.mark.root
+
+NETWORK = ip_network("10.2.2.0/24")
+NETWORK6 = ip_network("fd02::/64")
+PEER = ip_address("203.0.113.2")
+Story = Callable[[Host], Awaitable[None]]
+
+
+@pytest.fixture
+def place() -> Iterator[Place]:
+    with new_place() as made:
+        made.ip("link set lo up")
+        for device in ("vpn0", "vpn1"):
+            made.ip(f"tuntap add dev {device} mode tun")
+        for device in ("wan", "lan"):
+            made.ip(f"link add {device} type veth peer name {device}-far")
+            made.ip(f"link set {device}-far up")
+        for device, *addresses in (("wan", "192.0.2.1/24", "2001:db8::1/64"), ("lan", "10.1.1.1/24", "fd01::1/64")):
+            made.ip(f"link set {device} up")
+            for address in addresses:
+                made.ip(f"address add {address} dev {device}" + (" nodad" if ":" in address else ""))
+        made.ip("route add default via 192.0.2.254")
+        made.ip("-6 route add default via 2001:db8::fe")
+        yield made
+
+
+def run(place: Place, tmp_path: Path, test: Story, *, undo: bool = True) -> None:
+    """Tell a story to a host that is opened before and closed after it."""
+
+    async def whole() -> None:
+        host = Host(tmp_path)
+        await host.open()
+        try:
+            await test(host)
+        finally:
+            await host.close(undo=undo)
+
+    asyncio.run(whole())
+
+
+def others(place: Place) -> list[str]:
+    """Routes that were there before us."""
+    return place.routes() + place.routes("-6")
+
+
+def tunnel_plan(device: str = "vpn0", metric: int = 100) -> Plan:
+    return (
+        *plan_device(device, [ip_interface("10.9.9.1/30"), ip_interface("fd09::1/64")], 1400),
+        *plan_routes([NETWORK, NETWORK6], device, metric, ip_address("10.1.1.1"), 1380),
+    )
+
+
+def test_a_plan_is_applied_and_undone(place: Place, tmp_path: Path) -> None:
+    before = others(place)
+
+    async def story(host: Host) -> None:
+        await host.apply("paris", (*plan_blocks([NETWORK, NETWORK6]), *tunnel_plan()))
+        assert place.addresses("vpn0") == ["10.9.9.1/30", "fd09::1/64"]
+        assert place.see("link show vpn0")[0]["mtu"] == 1400
+        assert "10.2.2.0/24 vpn0 100" in place.routes()
+        assert "blackhole 10.2.2.0/24 2000000000" in place.routes()
+        assert "fd02::/64 vpn0 100" in place.routes("-6")
+        assert any(each.startswith("blackhole fd02::/64") for each in place.routes("-6"))
+        (route,) = place.see("route get 10.2.2.7")
+        assert (route["dev"], route["prefsrc"]) == ("vpn0", "10.1.1.1")
+        (shown,) = [each for each in place.see("route show 10.2.2.0/24") if each.get("dev") == "vpn0"]
+        assert shown["metrics"] == [{"mtu": 1380}]
+        assert shown["protocol"] == "50"
+        await host.undo("paris")
+        assert others(place) == before
+        assert place.addresses("vpn0") == []
+        assert "UP" not in place.see("link show vpn0")[0]["flags"]
+
+    run(place, tmp_path, story)
+
+
+def test_a_block_stays_when_the_tunnel_goes_down(place: Place, tmp_path: Path) -> None:
+    async def story(host: Host) -> None:
+        await host.apply("paris", (*plan_blocks([NETWORK]), *tunnel_plan()))
+        await host.apply("paris", plan_blocks([NETWORK]))
+        assert place.routes() == ["default 192.0.2.254 wan", "blackhole 10.2.2.0/24 2000000000"]
+        await host.apply("paris", plan_blocks([NETWORK], reject=True))
+        assert place.routes() == ["default 192.0.2.254 wan", "unreachable 10.2.2.0/24 2000000001"]
+
+    run(place, tmp_path, story)
+    assert place.routes() == ["default 192.0.2.254 wan"]
+
+
+def test_applying_twice_changes_nothing(place: Place, tmp_path: Path) -> None:
+    async def story(host: Host) -> None:
+        await host.apply("paris", tunnel_plan())
+        once = others(place)
+        await host.apply("paris", tunnel_plan())
+        assert others(place) == once
+
+    run(place, tmp_path, story)
+
+
+def test_applying_again_brings_back_what_vanished(place: Place, tmp_path: Path) -> None:
+    """A TUN device that is made anew has no routes."""
+
+    async def story(host: Host) -> None:
+        await host.apply("paris", tunnel_plan())
+        place.ip("link del vpn0")
+        place.ip("tuntap add dev vpn0 mode tun")
+        await host.apply("paris", tunnel_plan())
+        assert "10.2.2.0/24 vpn0 100" in place.routes()
+        assert place.addresses("vpn0") == ["10.9.9.1/30", "fd09::1/64"]
+
+    run(place, tmp_path, story)
+
+
+def test_undoing_what_vanished_is_no_error(place: Place, tmp_path: Path) -> None:
+    before = others(place)
+
+    async def story(host: Host) -> None:
+        await host.apply("paris", (*plan_blocks([NETWORK]), *tunnel_plan()))
+        place.ip("link del vpn0")
+        place.ip("route del blackhole 10.2.2.0/24 metric 2000000000")
+
+    run(place, tmp_path, story)
+    assert others(place) == before
+
+
+def test_a_step_that_fails_takes_the_others_back(place: Place, tmp_path: Path) -> None:
+    before = others(place)
+
+    async def story(host: Host) -> None:
+        broken = AddRoute(Route(ip_network("10.7.0.0/16"), "vpn0", ip_address("10.66.0.1"), metric=5))
+        with pytest.raises(HostError) as caught:
+            await host.apply("paris", (*plan_blocks([NETWORK]), *tunnel_plan(), broken))
+        assert str(caught.value) == (
+            "adding the route 10.7.0.0/16 via 10.66.0.1 dev vpn0 metric 5 failed: network is unreachable"
+        )
+        assert others(place) == before
+        assert place.addresses("vpn0") == []
+
+    run(place, tmp_path, story)
+
+
+def test_a_failing_change_keeps_the_old_plan(place: Place, tmp_path: Path) -> None:
+    async def story(host: Host) -> None:
+        await host.apply("paris", tunnel_plan())
+        once = others(place)
+        missing = AddAddress("nosuch0", ip_interface("10.9.9.9/32"))
+        with pytest.raises(HostError, match="there is no network device nosuch0"):
+            await host.apply("paris", (*plan_blocks([NETWORK]), missing))
+        assert others(place) == once
+
+    run(place, tmp_path, story)
+
+
+def test_what_two_owners_want_stays_until_both_let_go(place: Place, tmp_path: Path) -> None:
+    async def story(host: Host) -> None:
+        shared = plan_device("vpn0", [ip_interface("10.9.9.1/30")])
+        await host.apply("paris", (*shared, *plan_routes([NETWORK], "vpn0", 100)))
+        await host.apply("lyon", (*shared, *plan_routes([ip_network("10.3.3.0/24")], "vpn0", 100)))
+        await host.undo("paris")
+        assert place.addresses("vpn0") == ["10.9.9.1/30"]
+        assert place.routes() == ["default 192.0.2.254 wan", "10.3.3.0/24 vpn0 100"]
+        await host.undo("lyon")
+        assert place.addresses("vpn0") == []
+
+    run(place, tmp_path, story)
+
+
+def test_two_tunnels_to_one_network_by_metric(place: Place, tmp_path: Path) -> None:
+    async def story(host: Host) -> None:
+        await host.apply("paris", (*plan_device("vpn0"), *plan_routes([NETWORK], "vpn0", 100)))
+        await host.apply("lyon", (*plan_device("vpn1"), *plan_routes([NETWORK], "vpn1", 101)))
+        assert place.see("route get 10.2.2.7")[0]["dev"] == "vpn0"
+        await host.undo("paris")
+        assert place.see("route get 10.2.2.7")[0]["dev"] == "vpn1"
+        with pytest.raises(HostError) as caught:
+            await host.apply("paris", (*plan_device("vpn0"), *plan_routes([NETWORK], "vpn0", 101)))
+        assert str(caught.value) == "lyon has another route in the place of 10.2.2.0/24 dev vpn0 metric 101"
+        assert place.see("route get 10.2.2.7")[0]["dev"] == "vpn1"
+
+    run(place, tmp_path, story)
+
+
+@pytest.mark.parametrize("network", [NETWORK, NETWORK6])
+def test_a_changed_route_replaces_the_old_one(place: Place, tmp_path: Path, network: object) -> None:
+    family = "-6" if network is NETWORK6 else "-4"
+
+    async def story(host: Host) -> None:
+        await host.apply("paris", (*plan_device("vpn0"), *plan_routes([network], "vpn0", 100, mtu=1400)))
+        await host.apply("paris", (*plan_device("vpn0"), *plan_routes([network], "vpn0", 100, mtu=1300)))
+        (shown,) = place.see(f"{family} route show {network}")
+        assert shown["metrics"] == [{"mtu": 1300}]
+        await host.undo("paris")
+        assert place.see(f"{family} route show {network}") == []
+
+    run(place, tmp_path, story)
+
+
+def test_what_others_added_stays(place: Place, tmp_path: Path) -> None:
+    place.ip("link set vpn0 up")
+    place.ip("address add 10.9.9.1/30 dev vpn0")
+    place.ip("route add 10.2.2.0/24 dev vpn0 metric 100")
+
+    async def story(host: Host) -> None:
+        steps = (*plan_device("vpn0", [ip_interface("10.9.9.1/30")]), *plan_routes([NETWORK], "vpn0", 100))
+        await host.apply("paris", steps)
+        await host.undo("paris")
+
+    run(place, tmp_path, story)
+    assert "10.2.2.0/24 vpn0 100" in place.routes()
+    assert place.addresses("vpn0") == ["10.9.9.1/30"]
+    assert "UP" in place.see("link show vpn0")[0]["flags"]
+
+
+def test_anothers_route_elsewhere_is_an_error_in_words(place: Place, tmp_path: Path) -> None:
+    place.ip("route add 10.2.2.0/24 dev lan metric 100")
+
+    async def story(host: Host) -> None:
+        with pytest.raises(HostError) as caught:
+            await host.apply("paris", tunnel_plan())
+        assert str(caught.value) == (
+            "the route 10.2.2.0/24 dev vpn0 metric 100 cannot be added: there is 10.2.2.0/24 dev lan metric 100 already"
+        )
+        assert caught.value.fix == "Remove that route, or give the tunnel another metric."
+
+    run(place, tmp_path, story)
+    assert "10.2.2.0/24 lan 100" in place.routes()
+
+
+def test_after_a_crash_blocks_hold_until_the_next_run_settles(place: Place, tmp_path: Path) -> None:
+    before = others(place)
+
+    async def crash(host: Host) -> None:
+        await host.apply("paris", (*plan_blocks([NETWORK, NETWORK6]), *tunnel_plan()))
+        await host.apply("lyon", plan_blocks([ip_network("10.3.3.0/24")]))
+
+    run(place, tmp_path, crash, undo=False)
+    place.ip("link del vpn0")  # a TUN device goes with its process
+
+    async def next_run(host: Host) -> None:
+        assert "blackhole 10.3.3.0/24 2000000000" in place.routes()
+        await host.apply("paris", plan_blocks([NETWORK]))
+        await host.settle()
+        assert place.routes() == ["default 192.0.2.254 wan", "blackhole 10.2.2.0/24 2000000000"]
+
+    run(place, tmp_path, next_run)
+    assert others(place) == before
+
+
+def test_a_journal_of_another_namespace_is_forgotten(tmp_path: Path) -> None:
+    async def crash(host: Host) -> None:
+        await host.apply("paris", plan_blocks([NETWORK]))
+
+    async def settle(host: Host) -> None:
+        await host.settle()
+
+    with new_place() as first:
+        first.ip("link set lo up")
+        run(first, tmp_path, crash, undo=False)
+        with new_place() as second:
+            second.ip("link set lo up")
+            second.ip("route add blackhole 10.2.2.0/24 metric 2000000000 proto 50")
+            run(second, tmp_path, settle)
+            assert second.routes() == ["blackhole 10.2.2.0/24 2000000000"]
+
+
+def test_everything_through_the_tunnel_leaves_the_peer_outside(place: Place, tmp_path: Path) -> None:
+    networks = [ip_network("0.0.0.0/0"), ip_network("::/0")]
+
+    async def story(host: Host) -> None:
+        path = await host.path_to(PEER)
+        assert (str(path.local), path.device, str(path.gateway), path.mtu) == ("192.0.2.1", "wan", "192.0.2.254", 1500)
+        way_out = plan_way_out(networks, PEER, path)
+        plan = (*way_out, *plan_blocks(networks), *plan_device("vpn0"), *plan_routes(networks, "vpn0", 100))
+        await host.apply("paris", plan)
+        assert place.see("route get 8.8.8.8")[0]["dev"] == "vpn0"
+        assert place.see("route get 2001:4860::8")[0]["dev"] == "vpn0"
+        assert place.see(f"route get {PEER}")[0]["gateway"] == "192.0.2.254"
+        assert await host.path_to(PEER) == path
+        assert (await host.path_to(ip_address("198.51.100.9"))).device == "wan"
+        place.ip("route replace default via 192.0.2.253")
+        assert str((await host.path_to(PEER)).gateway) == "192.0.2.253"
+        await host.apply("paris", (*plan_way_out(networks, PEER, await host.path_to(PEER)), *plan[1:]))
+        assert place.see(f"route get {PEER}")[0]["gateway"] == "192.0.2.253"
+        await host.apply("paris", plan_blocks(networks))
+        assert (await host.path_to(PEER)).device == "wan"
+
+    run(place, tmp_path, story)
+    assert place.routes() == ["default 192.0.2.253 wan"]
+    assert place.routes("-6") == ["default 2001:db8::fe wan 1024"]
+
+
+def test_paths(place: Place, tmp_path: Path) -> None:
+    async def story(host: Host) -> None:
+        direct = await host.path_to(ip_address("10.1.1.77"))
+        assert (str(direct.local), direct.device, direct.gateway) == ("10.1.1.1", "lan", None)
+        six = await host.path_to(ip_address("2001:db8:1::2"))
+        assert (str(six.local), six.device, str(six.gateway)) == ("2001:db8::1", "wan", "2001:db8::fe")
+        place.ip("route del default")
+        with pytest.raises(HostError, match=r"^there is no route to 203\.0\.113\.2$"):
+            await host.path_to(PEER)
+        assert await host.source_in([AddressRange.of("10.1.1.0/24")]) == ip_address("10.1.1.1")
+        assert await host.source_in([AddressRange.of("10.8.0.0/24")]) is None
+        assert ("lan", ip_interface("10.1.1.1/24")) in await host.own_addresses()
+
+    run(place, tmp_path, story)
+
+
+def test_changes_are_heard(place: Place) -> None:
+    async def story() -> None:
+        changes = Changes()
+        try:
+            for line, kind in (
+                ("link set vpn0 up", Kind.LINK),
+                ("address add 10.5.5.5/32 dev vpn0", Kind.ADDRESS),
+                ("route add 10.6.0.0/16 dev vpn0", Kind.ROUTE),
+                ("-6 address add fd05::5/128 dev vpn0 nodad", Kind.ADDRESS),
+            ):
+                place.ip(line)
+                heard: frozenset[Kind] = frozenset()
+                async with asyncio.timeout(5):
+                    while kind not in heard:
+                        heard = await changes.next()
+        finally:
+            changes.close()
+
+    asyncio.run(story())
+
+
+def test_a_device_that_is_not_there(place: Place) -> None:
+    kernel = Kernel()
+    try:
+        with pytest.raises(HostError, match="there is no network device nosuch0"):
+            SetLinkUp("nosuch0").apply(kernel)
+        SetLinkUp("nosuch0").undo(kernel)
+        AddRoute(Route(NETWORK, "nosuch0")).undo(kernel)
+        assert kernel.route_to(ip_address("10.1.1.9")) == Route(
+            ip_network("10.1.1.9/32"), "lan", None, ip_address("10.1.1.1"), kind=RouteKind.UNICAST
+        )
+    finally:
+        kernel.close()
