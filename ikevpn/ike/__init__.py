@@ -1,1 +1,4 @@
-"""IKEv1 without input or output: datagrams, timers and commands in, effects out. No socket, clock, sleep or randomness of its own."""
+"""IKEv1 without input or output: datagrams, timers and commands in, effects out.
+
+No socket, no clock, no sleep, no randomness of its own.
+"""

@@ -11,7 +11,7 @@ from ikevpn.model.sa import Direction, Sa
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """One ISAKMP datagram. `natt`: it goes through the NAT-T socket, behind the non-ESP marker that the performer adds."""
+    """One ISAKMP datagram. `natt`: through the NAT-T socket, behind the non-ESP marker that the performer adds."""
 
     data: bytes
     local: Endpoint
@@ -38,7 +38,7 @@ class DeleteSa:
 
 @dataclass(frozen=True, slots=True)
 class MoveSas:
-    """The peer's address or port changed, and the change was authenticated by IKE: these outbound SAs follow (XFRM's migrate)."""
+    """The peer's address or port changed, as IKE has authenticated: these outbound SAs follow (XFRM's migrate)."""
 
     spis: tuple[int, ...]
     local: Endpoint

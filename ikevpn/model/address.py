@@ -68,7 +68,7 @@ class AddressRange:
 
     def networks(self) -> list[Network]:
         """The fewest networks that cover the range exactly; what a route can say."""
-        return list(summarize_address_range(self.first, self.last))  # type: ignore[type-var]
+        return list(summarize_address_range(self.first, self.last))
 
     def contains(self, other: AddressRange | Address) -> bool:
         """Whether every address of `other` lies in this range."""

@@ -40,6 +40,10 @@ class Identity:
         except ValueError:
             return cls(IdType.USER_FQDN if "@" in text.strip("@") else IdType.FQDN, text.removeprefix("@").encode())
 
+    @property
+    def is_address(self) -> bool:
+        return self.type in _ADDRESSES
+
     def matches(self, other: Identity) -> bool:
         """Equality as the field understands it: names without regard to case."""
         if self.type != other.type:

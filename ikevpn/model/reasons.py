@@ -36,7 +36,7 @@ CODES: Mapping[Code, Entry] = {
         "Both ends accept the same combination of algorithms.",
     ),
     Code.NAT_DETECTED: Entry(
-        "address translation on the way[: {where}], so ESP travels inside UDP 4500",
+        "address translation on the way: {behind} behind it[, {draft}]",
         "The hashes of addresses and ports in phase 1 differ from what arrived, so a NAT rewrites them (RFC 3947).",
     ),
     Code.NO_NAT: Entry(
@@ -48,27 +48,27 @@ CODES: Mapping[Code, Entry] = {
         "Both public values were exchanged; from here on messages are encrypted.",
     ),
     Code.PEER_AUTHENTICATED: Entry(
-        "the peer proved to be {peer_id}",
+        "the peer proved to be {identity}[ ({product})]",
         "The peer's hash verifies: it knows the same secret as we do.",
     ),
     Code.IKE_UP: Entry(
-        "phase 1 is up with {remote}[ ({peer_id})][, {chosen}][, for {lifetime_s} s]",
+        "phase 1 is up with {remote}[ ({peer_id})][, {proposal}][, for {seconds} s]",
         "The IKE SA stands; phase 2 can be negotiated under its protection.",
     ),
     Code.PHASE2_STARTED: Entry(
-        "phase 2 for {child}: we start[, {selector}][, offering {offered}]",
+        "phase 2 for {selector}: we start[, offering {offered}]",
         "We asked for a pair of ESP SAs for one pair of networks (quick mode).",
     ),
     Code.PHASE2_RESPONDING: Entry(
-        "phase 2 for {child}: the peer starts[, {selector}]",
+        "phase 2 for {selector}: the peer starts",
         "The peer asks for a pair of ESP SAs for one pair of networks (quick mode).",
     ),
     Code.CHILD_UP: Entry(
-        "{child} is up[: {selector}][, {chosen}][, SPI in {spi_in}][ out {spi_out}]",
+        "phase 2 is up[ for {selector}][, {proposal}][, SPI in {spi_in}][ out {spi_out}]",
         "ESP SAs for this pair of networks are installed in both directions; traffic can flow.",
     ),
     Code.CHILD_REKEYED: Entry(
-        "{child} has new keys[, {chosen}][, SPI in {spi_in}][ out {spi_out}]",
+        "new keys[ for {selector}][, {proposal}][, SPI in {spi_in}][ out {spi_out}]",
         "New ESP SAs replace older ones before these expire; traffic goes on.",
     ),
     Code.IKE_REKEYED: Entry(
@@ -92,20 +92,19 @@ CODES: Mapping[Code, Entry] = {
         "Tunnels whose settings did not change were not touched.",
     ),
     Code.RETRANSMITTED: Entry(
-        "no answer from {remote} yet, sent {message} again[ (try {tries})]",
+        "no answer from {remote} yet, sent {message} again[ ({tries} of {of})]",
         "An expected answer did not come in time. IKE runs over UDP, so a lost packet is sent again.",
-        ("[{seconds} s have passed] one repetition is nothing; many mean that {remote} does not hear us or we do not hear it",),
     ),
     Code.PEER_NOTIFY: Entry(
         "{remote} says: {notify}[ ({detail})]",
         "The peer sent a notification. Where it is not authenticated, it is shown and not believed.",
     ),
     Code.LIFETIME_SHORTENED: Entry(
-        "{remote} wants a shorter lifetime: {lifetime_s} s[ instead of {ours_s} s]",
+        "{remote} has a shorter lifetime, {seconds} s[ and {kilobytes} kB], and we follow",
         "Ends may have different lifetimes; both use the smaller one.",
     ),
     Code.PEER_MOVED: Entry(
-        "{peer_id} moved[ from {old}] to {remote}",
+        "{peer_id} moved to {remote}",
         "An authenticated packet came from another address or port, as happens when a NAT forgets; we follow it.",
     ),
     Code.DPD_SENT: Entry("asked {remote} whether it is alive", "Dead peer detection, R-U-THERE (RFC 3706)."),
@@ -118,12 +117,12 @@ CODES: Mapping[Code, Entry] = {
         "{remote} deviates from the standard and we cope[: {detail}]",
         "The peer does something that the RFCs do not allow, but which is harmless and known.",
     ),
-    Code.CHILD_DOWN: Entry("{child} is down", "The ESP SAs of one pair of networks are gone."),
+    Code.CHILD_DOWN: Entry("phase 2 for {selector} is down", "The ESP SAs of one pair of networks are gone."),
     Code.IKE_DOWN: Entry("phase 1 with {remote} is down", "The IKE SA is gone, and with it the tunnels that hang on it."),
     Code.PHASE1_FAILED: Entry("phase 1 with {remote} failed", "No IKE SA came about."),
-    Code.PHASE2_FAILED: Entry("phase 2 for {child} failed", "No ESP SAs came about for this pair of networks."),
+    Code.PHASE2_FAILED: Entry("phase 2[ for {selector}] failed", "No ESP SAs came about for this pair of networks."),
     Code.DATAGRAM_DROPPED: Entry(
-        "dropped a message from {remote}[: {detail}]",
+        "ignored {message} from {remote}[ ({detail})]",
         "A datagram was not used; it changed nothing.",
     ),
 }
@@ -159,76 +158,75 @@ REASONS: Mapping[Reason, Entry] = {
         ("the tunnel is tried again for as long as it is wanted; `ikevpn log -f` shows the attempts",),
     ),
     Reason.WRONG_SECRET: Entry(
-        "the pre-shared keys differ[: what {remote} sent as {message} does not decrypt]",
+        "the pre-shared keys differ",
         "Keys are derived from the pre-shared key. With different ones neither end can read the other's first encrypted message, "
         "or the proof in it does not verify.",
         (
-            "compare the secret with the peer's, letter by letter; a blank or a line end at the end counts on some gateways",
-            "the secret used here is the one of tunnel {tunnel}[, from {secret_from}]",
-            "a gateway with several peers picks its secret by our address [{local} ]or identity[ {local_id}]: does it have ours under that?",
+            "compare the secret with the peer's, letter by letter; blanks and line ends count on some gateways",
+            "tunnel {tunnel} takes its secret from {secret_from}",
+            "a gateway with several peers picks the secret by our address or identity: does it have one for {local}?",
         ),
     ),
     Reason.NO_SECRET: Entry(
-        "there is no pre-shared key for {peer_id}",
+        "there is no pre-shared key for {remote}",
         "A tunnel matches the peer, but none of the configured secrets is for its identity or address.",
-        ('add a secret for {peer_id}, for example `secret = { file = "…" }` in the tunnel',),
+        ('give the tunnel a secret: secret = { file = "NAME.psk" }, or add a [[psk]] table for the peer',),
     ),
     Reason.NO_PROPOSAL_PHASE1: Entry(
-        "no common proposal in phase 1[: the peer offered {offered}; we accept {accepted}]",
+        "no common proposal in phase 1[: the peer offers {offered}; we accept {accepted}]",
         "Both ends must accept at least one identical combination of cipher, hash, group and authentication for phase 1.",
-        ("[closest: {closest}]", "add one that both have to `ike_proposals` of the tunnel, or to the peer", "[{peer_hint}]"),
+        ("{closest}", "add one that both have to `ike_proposals` of the tunnel, or to the peer"),
     ),
     Reason.NO_PROPOSAL_PHASE2: Entry(
-        "no common proposal in phase 2[ for {child}][: the peer offered {offered}; we accept {accepted}]",
+        "no common proposal in phase 2[: the peer offers {offered}; we accept {accepted}]",
         "Both ends must accept at least one identical combination of ESP cipher, integrity and PFS group.",
-        (
-            "[closest: {closest}]",
-            "add one that both have to `esp_proposals` of the tunnel, or to the peer; the group (PFS) must be the same too",
-        ),
+        ("{closest}", "add one that both have to `esp_proposals` of the tunnel, or to the peer; the PFS group counts too"),
     ),
     Reason.PEER_REFUSED_PHASE1: Entry(
-        "{remote} refused phase 1[ and said {notify}][; we offered {offered}]",
-        "The peer answered our first messages with an error.",
+        "{remote} refuses[ and says {notify}]",
+        "The peer answered our first messages with an error. Before phase 1 is up such an answer proves nothing, so it is "
+        "believed only when no better one comes.",
         (
-            "NO-PROPOSAL-CHOSEN means that cipher, hash, group or authentication differ: compare with the peer's phase 1 settings",
-            "INVALID-ID-INFORMATION or AUTHENTICATION-FAILED mean that it knows us by another identity or secret",
+            "no-proposal-chosen: compare cipher, hash, group and authentication with the peer's phase 1 settings[; "
+            "we offered {offered}]",
+            "invalid-id-information or authentication-failed: it knows us by another identity or secret",
             _PEER_LOG,
         ),
     ),
     Reason.PEER_REFUSED_PHASE2: Entry(
-        "{remote} refused phase 2[ for {child}][ and said {notify}][; we offered {offered}][ for {selector}]",
+        "{remote} refuses[ and says {notify}][; we offered {offered}]",
         "Phase 1 is up, but the peer does not want this pair of networks with these algorithms.",
         (
-            "NO-PROPOSAL-CHOSEN means that ESP algorithms or PFS differ, on some gateways also the networks",
-            "INVALID-ID-INFORMATION means that the networks (proxy-ids) differ: they must mirror each other exactly",
+            "compare ESP algorithms and PFS group with the peer's phase 2 settings",
+            "some gateways say this when the networks differ, too: they must mirror each other exactly[; we asked for {ours}]",
             _PEER_LOG,
         ),
     ),
     Reason.PROXY_ID_MISMATCH: Entry(
-        "the networks differ[: the peer asks for {proposed}][, we have {configured}]",
+        "the networks differ[: the peer asks for {theirs}][, we have {ours}]",
         "In IKEv1 the pair of networks (proxy-id) must be the same on both ends, mirrored.",
         (
-            "[to accept what the peer wants, write: local_networks = [[\"{peer_local}\"]]]",
-            "or change the peer's networks to mirror {configured}",
+            "compare with the peer's settings: its local networks are our remote_networks, address by address and mask by mask",
+            "to take what the peer wants, make `local_networks` and `remote_networks` say {theirs} (ours first)",
         ),
     ),
     Reason.WRONG_PEER_IDENTITY: Entry(
-        "the peer calls itself {received}[ where {expected} is expected]",
+        "the peer calls itself {received}[ ({received_type})][, and we expect {expected}]",
         "The peer proved that it knows the secret, but under another name than the configuration says.",
-        ('set `remote_id = "{received}"` if that is the right peer', "or let the peer send {expected} as its identity"),
+        ('if that is the right peer, write remote_id = "{received}"', "or let the peer send the expected identity"),
     ),
     Reason.NO_MATCHING_TUNNEL: Entry(
-        "no tunnel is for {remote}[ ({peer_id})][; candidates: {candidates}]",
+        "no tunnel is for {remote}[ ({peer_id})][; there are {candidates}]",
         "A message came from an address or identity that no configured tunnel accepts.",
         ("set `remote` (or `remote_id`) of the tunnel that should take it",),
     ),
     Reason.MALFORMED: Entry(
         "a message does not parse[: {detail}]",
         "The octets are not a valid ISAKMP message. After decryption, this most often means different keys, thus different secrets.",
-        ("if {remote} is a gateway of yours, record it with `ikevpn up --capture FILE` and report it",),
+        ("record it with `ikevpn up --capture FILE` and look at it with Wireshark",),
     ),
     Reason.BAD_HASH: Entry(
-        "a hash does not verify[ in {message}]",
+        "a hash does not verify[: {detail}]",
         "The message was altered, or the peer does not have the same keys as we.",
         ("compare the secrets on both ends",),
     ),

@@ -1,0 +1,38 @@
+"""`ikevpn check`: everything that can be found without touching the network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ikevpn.cli import render
+from ikevpn.cli.context import Context, as_json, ending, pass_context
+from ikevpn.cli.exit_codes import ExitCode
+from ikevpn.config.check import check as examine
+
+_TUN = Path("/dev/net/tun")
+
+
+@click.command()
+@as_json
+@pass_context
+@ending
+def check(context: Context, as_json: bool) -> None:
+    """Examine the configuration: errors, weak choices, secrets that others can read."""
+    verdict = examine(context.config)
+    notes = [] if _TUN.exists() else [f"{_TUN} is missing on this host: `modprobe tun`, or pass it into the container"]
+    if as_json:
+        render.write_json(
+            {"good": verdict.good, "errors": verdict.errors, "warnings": verdict.warnings, "notes": notes, "tunnels": verdict.tunnels}
+        )
+    else:
+        for finding in verdict.errors:
+            render.say(f"error: {finding}", "red")
+        for finding in verdict.warnings:
+            render.say(f"warning: {finding}", "yellow")
+        for note in notes:
+            render.say(f"note: {note}")
+        if verdict.good:
+            render.say(f"{context.config}: good, {verdict.tunnels} tunnel{'s' if verdict.tunnels != 1 else ''}", "green")
+    raise SystemExit(ExitCode.OK if verdict.good else ExitCode.USAGE)

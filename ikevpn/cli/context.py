@@ -1,0 +1,110 @@
+"""What every command needs: which configuration, which control socket, and how an error ends the process.
+
+The configuration is `--config`, else $IKEVPN_CONFIG, else the folder /etc/ikevpn. The socket is `--socket`, else $IKEVPN_SOCKET, else what
+the configuration's `[daemon]` table says. The folder in which a command happens to be called is never looked at: it may be anybody's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import update_wrapper
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from ikevpn.cli import exit_codes, render
+from ikevpn.cli.exit_codes import ExitCode
+from ikevpn.config.configuration import Configuration
+from ikevpn.config.load import load
+from ikevpn.config.schema import DaemonTable
+from ikevpn.errors import ConfigError, IkevpnError, UsageError
+from ikevpn.service import api, client
+
+DEFAULT_CONFIG = Path("/etc/ikevpn")
+T = TypeVar("T")
+
+
+@dataclass
+class Context:
+    """The options that stand before the verb."""
+
+    config: Path = DEFAULT_CONFIG
+    chosen_socket: Path | None = None
+
+    def load(self) -> Configuration:
+        """The configuration. Raises ConfigErrors."""
+        return load(self.config)
+
+    @property
+    def socket(self) -> Path:
+        """Where the daemon listens; a configuration that cannot be read does not keep us from asking at the usual place."""
+        if self.chosen_socket is not None:
+            return self.chosen_socket
+        try:
+            return self.load().daemon.socket
+        except (ConfigError, OSError):
+            return DaemonTable().socket
+
+    def ask(self, request: api.Request, timeout_s: float | None = client.GRACE_S) -> Iterator[api.AnyReply]:
+        """Replies of the daemon. Raises HostError."""
+        return client.ask(self.socket, request, timeout_s)
+
+
+pass_context = click.make_pass_decorator(Context, ensure=True)
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
+
+
+def tunnel_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """For shell completion: the tunnels of the configuration."""
+    given = context.find_root().params.get("config")
+    try:
+        names = load(Path(given) if given else DEFAULT_CONFIG).tunnels
+    except (IkevpnError, OSError):
+        return []
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def ending(command: Callable[..., None]) -> Callable[..., None]:
+    """Errors of ours end the command with a sentence and the status of the table; a keyboard interrupt with 130."""
+
+    def wrapped(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except IkevpnError as error:
+            fail(error, bool(kwargs.get("as_json")))
+        except KeyboardInterrupt:
+            raise SystemExit(ExitCode.INTERRUPTED) from None
+        except BrokenPipeError:
+            raise SystemExit(ExitCode.OK) from None
+
+    return update_wrapper(wrapped, command)
+
+
+def fail(error: IkevpnError, as_json: bool = False) -> NoReturn:
+    """Print an error of ours and end."""
+    if as_json:
+        render.write_json(api.Error(reason=error.reason, kind="", sentence=str(error)))
+    else:
+        render.error(error)
+    raise SystemExit(exit_codes.of_error(error))
+
+
+def fail_reply(reply: api.Error, as_json: bool = False) -> NoReturn:
+    """Print an error that the daemon sent and end."""
+    if as_json:
+        render.write_json(reply)
+    else:
+        render.error_reply(reply)
+    raise SystemExit(exit_codes.of_reason(reply.reason, reply.kind))
+
+
+def last(replies: Iterator[api.AnyReply], kind: type[T], as_json: bool = False) -> T:
+    """The answer among `replies`; an error in its place ends the command."""
+    for reply in replies:
+        if isinstance(reply, kind):
+            return reply
+        if isinstance(reply, api.Error):
+            fail_reply(reply, as_json)
+    raise UsageError("the daemon gave no answer")

@@ -1,0 +1,41 @@
+"""`ikevpn explain CODE`: what a code of the log or of `--json` means and what to try."""
+
+from __future__ import annotations
+
+import click
+
+from ikevpn.cli import render
+from ikevpn.cli.context import as_json, ending
+from ikevpn.errors import UsageError
+from ikevpn.model import reasons
+from ikevpn.model.sentence import fill
+
+
+def codes(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """For shell completion."""
+    return [name for name in _names() if name.startswith(incomplete)]
+
+
+def _names() -> list[str]:
+    return [key.value for table in (reasons.CODES, reasons.REASONS) for key in table if key != "none"]
+
+
+@click.command()
+@click.argument("code", default="", shell_complete=codes)
+@as_json
+@ending
+def explain(code: str, as_json: bool) -> None:
+    """Explain CODE as it stands in the log or in --json; without CODE, list all."""
+    if not code:
+        render.write_json(_names()) if as_json else [render.say(name) for name in _names()]
+        return
+    entry = reasons.explain(code)
+    if entry is None:
+        raise UsageError(f"there is no code {code!r}; `ikevpn explain` lists them")
+    advice = [line for line in (fill(line, {}) for line in entry.advice) if line]
+    if as_json:
+        render.write_json({"code": code, "meaning": entry.meaning, "advice": advice})
+        return
+    render.say(f"{code}: {entry.meaning or fill(entry.what, {})}")
+    for line in advice:
+        render.say(f"  - {line}")

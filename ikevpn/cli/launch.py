@@ -1,0 +1,60 @@
+"""Starts a daemon in the background for `ikevpn up`, and waits until it listens. It ends with its last tunnel.
+
+What keeps it from starting is our own error; once it runs it has no terminal, and `ikevpn log` shows its events.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+
+from ikevpn.cli.context import Context, fail_reply
+from ikevpn.config.finding import did_you_mean
+from ikevpn.errors import UsageError
+from ikevpn.service import ready
+
+PATIENCE_S = 20.0
+
+
+def start_daemon(context: Context, tunnel: str, as_json: bool) -> None:
+    """Check what can be checked without it, then start the daemon. Raises ConfigErrors, UsageError, HostError."""
+    known = context.load().tunnels
+    if tunnel not in known:
+        raise unknown_tunnel(tunnel, known)
+    read_end, write_end = os.pipe()
+    try:
+        process = subprocess.Popen(
+            [*_command(context), "--until-idle", "--ready-fd", str(write_end)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(write_end,),
+            start_new_session=True,
+        )
+    finally:
+        os.close(write_end)
+    try:
+        refusal = ready.wait(read_end, PATIENCE_S)
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise
+    finally:
+        os.close(read_end)
+    if refusal is not None:
+        process.wait()
+        fail_reply(refusal, as_json)
+
+
+def _command(context: Context) -> list[str]:
+    places = ["--config", str(context.config.absolute()), "--socket", str(context.socket.absolute())]
+    return [sys.executable, "-m", "ikevpn", *places, "daemon"]
+
+
+def unknown_tunnel(tunnel: str, known: Iterable[str]) -> UsageError:
+    """The error for a name that is not in the configuration."""
+    names = list(known)
+    hint = did_you_mean(tunnel, names) or (f"Known are: {', '.join(names[:10])}." if names else "None is configured.")
+    return UsageError(f'there is no tunnel "{tunnel}". {hint}', reason="tunnel-unknown")

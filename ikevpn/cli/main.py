@@ -1,0 +1,63 @@
+"""`ikevpn`: the verbs and the options before them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ikevpn import __version__
+from ikevpn.cli import (
+    check,
+    completion,
+    daemon,
+    down,
+    exit_codes,
+    explain,
+    listing,
+    log,
+    rekey,
+    reload,
+    status,
+    up,
+    version,
+)
+from ikevpn.cli.context import DEFAULT_CONFIG, Context
+
+_STATUSES = "\n".join(f"  {code.value:>3}  {meaning}" for code, meaning in exit_codes.MEANINGS.items())
+
+
+@click.group(epilog=f"\b\nExit status:\n{_STATUSES}", context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    envvar="IKEVPN_CONFIG",
+    default=DEFAULT_CONFIG,
+    show_default=True,
+    help="Configuration file, or folder of *.toml files.",
+)
+@click.option(
+    "--socket", type=click.Path(path_type=Path), envvar="IKEVPN_SOCKET", help="Control socket of the daemon."
+)
+@click.version_option(__version__, prog_name="ikevpn")
+@click.pass_context
+def main(context: click.Context, config: Path, socket: Path | None) -> None:
+    """An IKEv1/ESP VPN endpoint: tunnels to the gateways that are still there."""
+    context.obj = Context(config, socket)
+
+
+for verb in (
+    up.up,
+    down.down,
+    status.status,
+    listing.listing,
+    log.log,
+    check.check,
+    reload.reload,
+    rekey.rekey,
+    explain.explain,
+    daemon.daemon,
+    version.version,
+    completion.completion,
+):
+    main.add_command(verb)

@@ -1,0 +1,117 @@
+"""Aggressive mode with pre-shared keys: three messages, identities in clear (RFC 2409 §5.4).
+
+`build_n` and `take_n` are message n.
+"""
+
+from __future__ import annotations
+
+from ikevpn.errors import NotAuthentic
+from ikevpn.ike import natt, phase1
+from ikevpn.ike.core import Core
+from ikevpn.ike.exchange import Rejected
+from ikevpn.ike.phase1 import Phase1
+from ikevpn.ike.sa import Exchange, IkeSa, Keys, Role
+from ikevpn.model.events import Code, Fact, Reason
+from ikevpn.model.identity import Identity
+from ikevpn.model.tunnel import Tunnel
+from ikevpn.wire.message import Chain
+from ikevpn.wire.payload import HashPayload, Payload
+from ikevpn.wire.registry import NotifyType
+
+
+def build_1(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
+    """SA, KE, Ni, IDii, vendor ids. The public value fixes the group: only proposals of one group can be offered."""
+    tunnel = _tunnel(sa)
+    offer = phase1.build_offer(exchange, tunnel)
+    sa.proposal = exchange.scratch.offered[0]
+    key_exchange = phase1.build_key_exchange(core, sa, exchange)
+    identity = phase1.build_identity(sa, exchange, tunnel)
+    return [offer, *key_exchange, identity, *phase1.build_vendor_ids(sa, tunnel)]
+
+
+def take_1(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
+    """The responder knows at once who is meant, though not yet whether it is true."""
+    identity = phase1.read_identity(exchange, chain)
+    phase1.take_key_exchange(exchange, chain)
+    fitting = tuple(each for each in sa.candidates if _may_be(each, sa, identity))
+    if not fitting:
+        expected = tuple(f"{each.name}: {each.remote_id or sa.remote.address}" for each in sa.candidates)
+        facts: dict[str, Fact] = {"received": str(identity), "received_type": identity.type.label, "expected": expected}
+        raise Rejected(
+            f"nobody here expects {identity}", NotifyType.INVALID_ID_INFORMATION, Reason.WRONG_PEER_IDENTITY, facts
+        )
+    sa.candidates = fitting
+    exchange.scratch.answer = phase1.take_offer(core, sa, exchange, chain)
+    phase1.take_vendor_ids(sa, chain)
+
+
+def build_2(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
+    """SA, KE, Nr, IDir, HASH_R, vendor ids, NAT-D."""
+    state: Phase1 = exchange.scratch
+    tunnel = _tunnel(sa)
+    assert state.answer is not None and sa.proposal is not None
+    key_exchange = phase1.build_key_exchange(core, sa, exchange)
+    phase1.share(exchange)
+    secret = phase1.secret_of(core, tunnel, sa.remote.address, phase1.identity_in(state.id_body_i))
+    sa.keys = phase1.derive(sa, exchange, secret, sa.candidates)
+    core.report(Code.KEYS_DERIVED, sa)
+    identity = phase1.build_identity(sa, exchange, tunnel)
+    proof = HashPayload(phase1.proof(sa, exchange, sa.keys, Role.RESPONDER))
+    vendor_ids = phase1.build_vendor_ids(sa, tunnel)
+    return [state.answer, *key_exchange, identity, proof, *vendor_ids, *natt.detection(core, sa, sa.proposal.hash)]
+
+
+def verify_2(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, keys: Keys | None) -> Keys:
+    """HASH_R needs everything that message 2 brings. Raises NotAuthentic, or Rejected for what we did not offer."""
+    tunnel = _tunnel(sa)
+    sa.proposal = phase1.take_answer(core, sa, exchange, chain)
+    phase1.take_key_exchange(exchange, chain)
+    phase1.share(exchange)
+    identity = phase1.read_identity(exchange, chain)
+    found = phase1.derive(sa, exchange, phase1.secret_of(core, tunnel, sa.remote.address, identity), (tunnel,))
+    phase1.check_proof(sa, exchange, chain, found)
+    return found
+
+
+def take_2(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
+    """The responder has proved itself; the initiator moves to port 4500 where there is a NAT."""
+    assert sa.proposal is not None
+    core.report(Code.KEYS_DERIVED, sa)
+    phase1.take_vendor_ids(sa, chain)
+    natt.detect(core, sa, sa.proposal.hash, chain)
+    phase1.settle_identity(core, sa, exchange, chain, phase1.read_identity(exchange, chain), (_tunnel(sa),))
+    natt.move(core, sa)
+
+
+def build_3(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
+    """HASH_I, NAT-D, INITIAL-CONTACT; encrypted."""
+    assert sa.keys is not None and sa.proposal is not None
+    proof = HashPayload(phase1.proof(sa, exchange, sa.keys, Role.INITIATOR))
+    detection = natt.detection(core, sa, sa.proposal.hash)
+    return [proof, *detection, *phase1.initial_contact(core, sa, _tunnel(sa))]
+
+
+def verify_3(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, keys: Keys | None) -> Keys:
+    """HASH_I. Raises NotAuthentic."""
+    if keys is None:
+        raise NotAuthentic("no keys yet")
+    phase1.check_proof(sa, exchange, chain, keys)
+    return keys
+
+
+def take_3(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
+    """The initiator has proved itself."""
+    state: Phase1 = exchange.scratch
+    assert sa.proposal is not None and sa.keys is not None
+    natt.detect(core, sa, sa.proposal.hash, chain)
+    phase1.settle_identity(core, sa, exchange, chain, phase1.identity_in(state.id_body_i), sa.keys.tunnels)
+
+
+def _may_be(tunnel: Tunnel, sa: IkeSa, identity: Identity) -> bool:
+    """NAT in front of the peer is not yet known: with no `remote_id` any address will do for now."""
+    return phase1.accepts(tunnel, sa, identity) or (tunnel.remote_id is None and identity.is_address)
+
+
+def _tunnel(sa: IkeSa) -> Tunnel:
+    assert sa.tunnel is not None
+    return sa.tunnel

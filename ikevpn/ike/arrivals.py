@@ -1,0 +1,233 @@
+"""Where a datagram belongs: to which IKE SA, to which exchange, or nowhere; and then it changes nothing."""
+
+from __future__ import annotations
+
+from ikevpn.errors import Malformed, NotAuthentic
+from ikevpn.ike import admission, dpd, informational, negotiation, protect
+from ikevpn.ike.core import Core
+from ikevpn.ike.exchange import Arrival, Outcome, Result, Script, doubt, receive
+from ikevpn.ike.phase1 import Phase1
+from ikevpn.ike.protect import HashKind
+from ikevpn.ike.quick import Quick
+from ikevpn.ike.sa import ZERO_COOKIE, Exchange, Hint, IkeSa, IkeState, Role
+from ikevpn.ike.script import AGGRESSIVE, INFORMATIONAL, MAIN, QUICK
+from ikevpn.ike.timers import Timer, TimerKind
+from ikevpn.model.events import Code, Reason
+from ikevpn.wire import header as isakmp_header
+from ikevpn.wire import message
+from ikevpn.wire.header import HEADER_SIZE
+from ikevpn.wire.payload import Fragment, Notify
+from ikevpn.wire.registry import ExchangeType, NotifyType, PayloadType
+from ikevpn.wire.vendor import Capability
+
+_PHASE1 = {ExchangeType.MAIN: MAIN, ExchangeType.AGGRESSIVE: AGGRESSIVE}
+_PHASE2 = {ExchangeType.QUICK: QUICK, ExchangeType.INFORMATIONAL: INFORMATIONAL}
+_HINTS = {
+    NotifyType.AUTHENTICATION_FAILED: Reason.WRONG_SECRET,
+    NotifyType.INVALID_HASH_INFORMATION: Reason.WRONG_SECRET,
+    NotifyType.PAYLOAD_MALFORMED: Reason.WRONG_SECRET,
+}
+"""What an error notify means where keys are already in use; before that, and for all others, it is a refusal."""
+
+
+def take(core: Core, arrival: Arrival) -> None:
+    """One datagram, to its end."""
+    header = arrival.header
+    if header.major != 1:
+        core.drop(Reason.WRONG_VERSION)
+        return
+    sa = _find(core, arrival)
+    if sa is None:
+        _begin(core, arrival)
+    elif header.next_payload == PayloadType.FRAGMENT and not header.encrypted:
+        _fragment(core, sa, arrival)
+    else:
+        _dispatch(core, sa, arrival)
+
+
+def _find(core: Core, arrival: Arrival) -> IkeSa | None:
+    """By our own cookie, which strangers cannot guess; message 1 and its copies by the initiator's."""
+    header = arrival.header
+    ours = core.by_cookie.get(header.cky_i)
+    if ours is not None and ours.role is Role.INITIATOR and ours.cky_r in (ZERO_COOKIE, header.cky_r):
+        return ours
+    ours = core.by_cookie.get(header.cky_r)
+    if ours is not None and ours.role is Role.RESPONDER and ours.cky_i == header.cky_i:
+        return ours
+    return core.by_first.get((header.cky_i, arrival.remote)) if header.cky_r == ZERO_COOKIE else None
+
+
+def _begin(core: Core, arrival: Arrival) -> None:
+    """Nobody knows these cookies: message 1 of a phase 1, or noise that is not answered."""
+    header = arrival.header
+    script = _PHASE1.get(header.exchange)
+    if (
+        script is None
+        or header.cky_r != ZERO_COOKIE
+        or header.cky_i == ZERO_COOKIE
+        or header.message_id
+        or header.encrypted
+    ):
+        core.drop(Reason.UNKNOWN_COOKIE)
+        return
+    try:
+        message.read_chain(header.next_payload, arrival.data[HEADER_SIZE:], origin=HEADER_SIZE)
+    except Malformed:
+        core.drop(Reason.MALFORMED)
+        return
+    sa = admission.admit(core, arrival)
+    if sa is None:
+        return
+    exchange = sa.exchanges[0] = Exchange(script, 0, Role.RESPONDER, Phase1())
+    result = receive(core, sa, exchange, arrival)
+    if result.outcome is Outcome.IGNORED:
+        core.forget_ike_sa(sa)
+    negotiation.settle(core, sa, exchange, result)
+
+
+def _fragment(core: Core, sa: IkeSa, arrival: Arrival) -> None:
+    """Collect; a whole message goes the way of any other."""
+    try:
+        chain = message.read_chain(arrival.header.next_payload, arrival.data[HEADER_SIZE:], origin=HEADER_SIZE)
+        piece = chain.first(Fragment)
+        whole = sa.reassembly.take(piece) if piece else None
+        if whole is None:
+            return
+        header = isakmp_header.read(whole)
+    except Malformed as error:
+        core.drop(Reason.MALFORMED, sa, detail=str(error))
+        return
+    same = (header.cky_i, header.cky_r) == (arrival.header.cky_i, arrival.header.cky_r)
+    if not same or header.next_payload == PayloadType.FRAGMENT or header.major != 1:
+        core.drop(Reason.MALFORMED, sa, detail="fragments of another message")
+        return
+    _dispatch(core, sa, Arrival(header, whole, arrival.local, arrival.remote, arrival.natt))
+
+
+def _dispatch(core: Core, sa: IkeSa, arrival: Arrival) -> None:
+    header = arrival.header
+    if header.exchange in _PHASE1:
+        _phase1(core, sa, arrival)
+    elif not header.encrypted:
+        _hearsay(core, sa, arrival)
+    elif sa.state is not IkeState.ESTABLISHED:
+        _too_early(core, sa, arrival)
+    elif header.exchange in _PHASE2 and header.message_id:
+        _phase2(core, sa, arrival, _PHASE2[header.exchange])
+    else:
+        core.drop(Reason.UNKNOWN_EXCHANGE, sa, exchange=header.exchange.label)
+
+
+def _phase1(core: Core, sa: IkeSa, arrival: Arrival) -> None:
+    exchange = sa.exchanges.get(0)
+    if exchange is None or exchange.script.kind != arrival.header.exchange or arrival.header.message_id:
+        core.drop(Reason.UNEXPECTED_MESSAGE, sa, message=arrival.header.exchange.label)
+        return
+    unknown = sa.cky_r == ZERO_COOKIE
+    sa.cky_r = arrival.header.cky_r if unknown else sa.cky_r
+    result = receive(core, sa, exchange, arrival)
+    if unknown and result.outcome is Outcome.IGNORED:
+        sa.cky_r = ZERO_COOKIE
+    _settle_phase1(core, sa, exchange, result)
+
+
+def _settle_phase1(core: Core, sa: IkeSa, exchange: Exchange, result: Result) -> None:
+    negotiation.settle(core, sa, exchange, result)
+    if result.outcome is Outcome.FINISHED:
+        early, sa.early = sa.early, []
+        for each in early:
+            _dispatch(core, sa, each)
+
+
+def _phase2(core: Core, sa: IkeSa, arrival: Arrival, script: Script) -> None:
+    message_id = arrival.header.message_id
+    exchange = sa.exchanges.get(message_id)
+    if exchange is None:
+        if len(sa.exchanges) >= core.settings.max_exchanges:
+            _make_room(core, sa)
+        scratch: object = Quick() if script is QUICK else informational.scratch()
+        exchange = Exchange(script, message_id, Role.RESPONDER, scratch, iv=protect.first_iv(sa, message_id))
+        result = receive(core, sa, exchange, arrival)
+        if result.outcome is not Outcome.IGNORED:
+            sa.exchanges[message_id] = exchange
+    elif exchange.script is not script:
+        core.drop(Reason.UNEXPECTED_MESSAGE, sa, message=script.name)
+        return
+    else:
+        result = receive(core, sa, exchange, arrival)
+    negotiation.settle(core, sa, exchange, result)
+
+
+def _make_room(core: Core, sa: IkeSa) -> None:
+    """The oldest finished exchange stops answering duplicates."""
+    oldest = next((each for each in sa.exchanges.values() if each.done and each.message_id), None)
+    if oldest is not None:
+        del sa.exchanges[oldest.message_id]
+        core.timers.cancel(Timer(TimerKind.FORGET, sa.serial, oldest.message_id))
+
+
+# What cannot be believed
+
+
+def _too_early(core: Core, sa: IkeSa, arrival: Arrival) -> None:
+    """Encrypted before phase 1 is done: kept for later; to an initiator, perhaps the reason why it never will be."""
+    exchange = sa.exchanges[0]
+    if sa.role is Role.INITIATOR:
+        if arrival.header.exchange == ExchangeType.INFORMATIONAL and sa.keys is not None:
+            _refusal_under_keys(core, sa, exchange, arrival)
+        return
+    if len(sa.early) < core.settings.max_early:
+        sa.early.append(arrival)
+    if exchange.flight and exchange.resent < core.settings.max_resent and exchange.script is AGGRESSIVE:
+        exchange.resent += 1  # the initiator believes to be done: our message 2 makes it repeat its message 3
+        core.send(sa, exchange.flight)
+
+
+def _refusal_under_keys(core: Core, sa: IkeSa, exchange: Exchange, arrival: Arrival) -> None:
+    """A responder that will not have us may say so encrypted. What does not open was made with another secret."""
+    assert sa.keys is not None
+    kept, sa.last_block = sa.last_block, exchange.iv
+    message_id = arrival.header.message_id
+    try:
+        chain, _ = protect.decrypt(sa.keys, arrival.header, arrival.data, protect.first_iv(sa, message_id))
+        protect.check_hash(sa, HashKind.FIRST, message_id, (b"", b""), chain)
+    except (Malformed, NotAuthentic):
+        doubt(core, sa, exchange, Reason.WRONG_SECRET, message="an informational that does not open with our keys")
+        return
+    finally:
+        sa.last_block = kept
+    error = next((each for each in chain.all(Notify) if each.type.is_error), None)
+    if error is not None:
+        core.report(Code.PEER_NOTIFY, sa, notify=error.type.label, authenticated=True)
+        negotiation.phase1_failed(core, sa, exchange, Hint(Reason.PEER_REFUSED_PHASE1, {"notify": error.type.label}))
+
+
+def _hearsay(core: Core, sa: IkeSa, arrival: Arrival) -> None:
+    """An unprotected informational proves nothing: it may explain a failure, it never causes one (RFC 2408 §5.15)."""
+    if arrival.header.exchange != ExchangeType.INFORMATIONAL:
+        core.drop(Reason.UNEXPECTED_MESSAGE, sa, message=arrival.header.exchange.label)
+        return
+    try:
+        chain = message.read_chain(arrival.header.next_payload, arrival.data[HEADER_SIZE:], origin=HEADER_SIZE)
+    except Malformed as error:
+        core.drop(Reason.MALFORMED, sa, detail=str(error))
+        return
+    error_notify = next((each for each in chain.all(Notify) if each.type.is_error), None)
+    if error_notify is None:
+        core.drop(Reason.UNEXPECTED_MESSAGE, sa, message="unprotected informational")
+    elif sa.state is IkeState.ESTABLISHED:
+        _suspect(core, sa)
+    elif sa.role is Role.INITIATOR and sa.hint is None:
+        label = error_notify.type.label
+        core.report(Code.PEER_NOTIFY, sa, notify=label, authenticated=False)
+        keyed = sa.keys is not None
+        reason = _HINTS.get(error_notify.type, Reason.PEER_REFUSED_PHASE1) if keyed else Reason.PEER_REFUSED_PHASE1
+        offered = tuple(map(str, sa.exchanges[0].scratch.offered))
+        doubt(core, sa, sa.exchanges[0], reason, notify=label, offered=offered)
+
+
+def _suspect(core: Core, sa: IkeSa) -> None:
+    """A peer that has forgotten us cannot prove it: ask under the SA whether it still knows."""
+    if Capability.DPD in sa.capabilities and not sa.dpd.waiting and not sa.superseded:
+        sa.dpd.on_demand = True
+        informational.send(core, sa, [dpd.question(core, sa)])

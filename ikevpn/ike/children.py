@@ -1,0 +1,226 @@
+"""Pairs of IPsec SAs: which child a peer means, keys, installation, succession and the end.
+
+Many inbound SAs, one outbound: an inbound SA works until it is deleted or expires, outbound is the newest. A superseded
+pair is deleted by the side that initiated its replacement, once nothing has come in on it for a while.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ikevpn.crypto import keys
+from ikevpn.crypto.tables import ESP_CIPHERS, INTEGRITIES
+from ikevpn.ike import lifetime
+from ikevpn.ike.core import Core
+from ikevpn.ike.effects import AddSa, DeleteSa
+from ikevpn.ike.exchange import Rejected
+from ikevpn.ike.sa import Child, ChildRequest, Exchange, IkeSa, Keys, Role
+from ikevpn.ike.timers import Timer, TimerKind
+from ikevpn.model.events import Code, Fact, Reason
+from ikevpn.model.proposal import IpsecProposal
+from ikevpn.model.sa import Algorithms, Direction, Sa
+from ikevpn.model.secret import Secret
+from ikevpn.model.selector import Selector
+from ikevpn.model.tunnel import Tunnel
+from ikevpn.wire.registry import Integrity, NotifyType
+
+if TYPE_CHECKING:
+    from ikevpn.ike.quick import Quick
+
+_COLLISION_S = 60
+"""Two pairs for the same traffic, one from each side within this time, were begun without knowing of each other."""
+
+
+# Which child
+
+
+def find(core: Core, sa: IkeSa, wanted: Selector) -> tuple[Tunnel, ChildRequest]:
+    """The child that a peer asks for: an equal selector first, then one that contains it (RFC 2409 knows no narrowing).
+
+    Looks through all tunnels that this peer may use. Raises Rejected with both sides of the mismatch.
+    """
+    tunnels = [core.tunnels.get(each.name, each) for each in sa.candidates]
+    pairs = [(tunnel, child) for tunnel in tunnels for child in tunnel.children]
+    found = next((pair for pair in pairs if pair[1].selector == wanted), None)
+    found = found or next((pair for pair in pairs if pair[1].selector.contains(wanted)), None)
+    if found is None:
+        facts: dict[str, Fact] = {
+            "theirs": str(wanted),
+            "ours": tuple(f"{tunnel.name}: {child.selector}" for tunnel, child in pairs),
+        }
+        raise Rejected(
+            "nobody here has these networks", NotifyType.INVALID_ID_INFORMATION, Reason.PROXY_ID_MISMATCH, facts
+        )
+    if len(core.children_of(sa.peer)) >= core.settings.max_children_per_peer:
+        raise Rejected("too many SAs", NotifyType.NO_PROPOSAL_CHOSEN, Reason.LIMIT)
+    tunnel, child = found
+    reqid = child.reqid
+    if tunnel.any_remote or child.selector != wanted:
+        reqid = _known_reqid(core, sa, tunnel, wanted) or core.reqid()
+    return tunnel, ChildRequest(child.name, reqid, wanted)
+
+
+def _known_reqid(core: Core, sa: IkeSa, tunnel: Tunnel, wanted: Selector) -> int | None:
+    """A renewed pair of the same peer keeps its number."""
+    same = (child.reqid for child in core.children_of((tunnel.name, sa.peer_id)) if child.selector == wanted)
+    return next(same, None)
+
+
+# Making
+
+
+def make(core: Core, sa: IkeSa, exchange: Exchange, shared: bytes) -> Child:
+    """The pair that a quick mode has agreed on; not yet installed."""
+    state: Quick = exchange.scratch
+    request, choice, selector, tunnel = state.request, state.choice, state.selector, state.tunnel
+    assert request is not None and choice is not None and selector is not None and tunnel is not None
+    child = Child(
+        serial=core.serial(),
+        name=request.name,
+        reqid=request.reqid,
+        tunnel=tunnel,
+        peer_id=sa.peer_id,
+        selector=selector,
+        role=exchange.role,
+        proposal=choice.proposal,
+        lifetime=state.lifetime,
+        spi_in=state.spi,
+        spi_out=int.from_bytes(choice.spi, "big"),
+        local=sa.local,
+        remote=sa.remote,
+        encapsulation=sa.nat.encapsulation,
+        created=core.now,
+        nonces=state.nonces,
+        replaces=request.replaces,
+    )
+    assert sa.keys is not None
+    child.algorithms = {
+        Direction.IN: _algorithms(sa.keys, choice.proposal, child.spi_in, state.nonces, shared, tunnel),
+        Direction.OUT: _algorithms(sa.keys, choice.proposal, child.spi_out, state.nonces, shared, tunnel),
+    }
+    return child
+
+
+def _algorithms(
+    used: Keys, proposal: IpsecProposal, spi: int, nonces: tuple[bytes, bytes], shared: bytes, tunnel: Tunnel
+) -> Algorithms:
+    """KEYMAT cut into keys: encryption with its salt first, then integrity (RFC 2409 §5.5)."""
+    cipher = ESP_CIPHERS[proposal.cipher]
+    key_size = (proposal.key_bits or cipher.default) // 8 + cipher.salt
+    integrity_size = INTEGRITIES[proposal.integrity].key if proposal.integrity else 0
+    size = key_size + integrity_size
+    spi_octets = spi.to_bytes(4, "big")
+    material = keys.keymat(
+        used.proposal.hash, used.skeyids.d, int(proposal.protocol), spi_octets, *nonces, size, shared
+    )
+    return Algorithms(
+        cipher=proposal.cipher,
+        key_bits=proposal.key_bits or cipher.default,
+        integrity=proposal.integrity,
+        encryption_key=Secret(material[:key_size]),
+        integrity_key=Secret(material[key_size:]),
+        integrity_96=tunnel.sha256_96 and proposal.integrity is Integrity.HMAC_SHA2_256,
+    )
+
+
+def install_inbound(core: Core, child: Child) -> None:
+    """From now on we can receive."""
+    core.children[child.serial] = child
+    core.by_spi[child.spi_in] = child
+    core.emit(AddSa(_sa(child, Direction.IN)))
+
+
+def install_outbound(core: Core, child: Child) -> None:
+    """From now on we send on this pair; what it replaces is retired, and its own renewal planned."""
+    if child.serial not in core.children:
+        return
+    lifetime.plan_child(core, child)
+    older = _older(core, child)
+    winner = next((each for each in older if _collided(child, each) and _order(child) < _order(each)), None)
+    if winner is not None:
+        # Both sides began at once and the other pair stays: what comes in on this one is still taken.
+        retire(core, child, initiated=child.role is Role.INITIATOR)
+        return
+    child.outbound = True
+    core.emit(AddSa(_sa(child, Direction.OUT)))
+    for each in older:
+        lost = _collided(child, each)
+        retire(core, each, initiated=(each if lost else child).role is Role.INITIATOR)
+    code = Code.CHILD_REKEYED if older else Code.CHILD_UP
+    core.report_child(
+        code, child, seconds=child.lifetime.seconds, kilobytes=child.lifetime.kilobytes, role=str(child.role)
+    )
+
+
+def _sa(child: Child, direction: Direction) -> Sa:
+    return Sa(
+        direction=direction,
+        spi=child.spi_in if direction is Direction.IN else child.spi_out,
+        reqid=child.reqid,
+        tunnel=child.tunnel.name,
+        protocol=child.proposal.protocol,
+        mode=child.tunnel.sa_mode,
+        local=child.local,
+        remote=child.remote,
+        encapsulation=child.encapsulation,
+        algorithms=child.algorithms[direction],
+        selectors=(child.selector,),
+        limits=lifetime.limits(child, direction),
+        replay_window=child.tunnel.replay_window,
+        extended_sequence_numbers=child.proposal.extended_sequence_numbers,
+    )
+
+
+# Succession
+
+
+def _older(core: Core, child: Child) -> list[Child]:
+    """The pairs in use for the same traffic with the same peer; as a rule one or none."""
+    return [
+        each
+        for each in core.children_of(child.peer)
+        if each is not child and each.reqid == child.reqid and each.outbound and not each.superseded
+    ]
+
+
+def _collided(child: Child, other: Child) -> bool:
+    return child.role is not other.role and abs(child.created - other.created) < _COLLISION_S
+
+
+def _order(child: Child) -> bytes:
+    """Both sides know both nonces: who has the smaller one loses, as in RFC 7296 §2.8.1."""
+    return min(child.nonces)
+
+
+def retire(core: Core, child: Child, *, initiated: bool) -> None:
+    """A pair that has a successor is not renewed. Who has initiated the replacement deletes it when it is idle."""
+    child.superseded = True
+    core.timers.cancel(Timer(TimerKind.CHILD_REKEY, child.serial))
+    if initiated:
+        core.timers.set(Timer(TimerKind.CHILD_RETIRE, child.serial), core.now + core.settings.retire_s)
+
+
+# The end
+
+
+def remove(core: Core, child: Child, reason: Reason) -> None:
+    """Take a pair out of use on our side."""
+    if core.children.pop(child.serial, None) is None:
+        return
+    core.by_spi.pop(child.spi_in, None)
+    core.timers.cancel_owner(child.serial)
+    core.emit(DeleteSa(child.spi_in, Direction.IN, child.reqid, child.tunnel.name))
+    if child.outbound:
+        core.emit(DeleteSa(child.spi_out, Direction.OUT, child.reqid, child.tunnel.name))
+    survivors = [each for each in core.children_of(child.peer) if each.reqid == child.reqid and each.outbound]
+    if not survivors:
+        core.report_child(Code.CHILD_DOWN, child, reason)
+    elif not child.superseded and all(each.superseded for each in survivors):
+        _promote(core, max(survivors, key=lambda each: each.created))
+
+
+def _promote(core: Core, child: Child) -> None:
+    """The pair in use went away while an older one lives: the data plane goes on with that, and we renew it in time."""
+    child.superseded = False
+    core.timers.cancel(Timer(TimerKind.CHILD_RETIRE, child.serial))
+    lifetime.plan_child(core, child)

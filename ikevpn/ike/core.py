@@ -1,0 +1,236 @@
+"""The engine's tables and its outbox: what every room of `ike` works on. Decides nothing by itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import count
+
+from ikevpn.errors import UsageError
+from ikevpn.ike.effects import Effect, Report, Send
+from ikevpn.ike.sa import Child, IkeSa, IkeState, Role
+from ikevpn.ike.timers import Timers
+from ikevpn.model.address import Address, Endpoint
+from ikevpn.model.events import Code, Event, Fact, Reason
+from ikevpn.model.identity import Identity
+from ikevpn.model.secret import Secret
+from ikevpn.model.tunnel import SharedSecret, Tunnel
+from ikevpn.wire import fragment
+from ikevpn.wire.vendor import Capability
+
+_UDP_AND_IP = {4: 28, 6: 48}
+_NON_ESP_MARKER = 4
+_FIRST_DYNAMIC_REQID = 1_000_000
+_LOWEST_SPI = 0x1000  # below 256 is reserved, below 0x1000 is left to manual keys
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """Ports and limits. Times in seconds."""
+
+    ike_port: int = 500
+    natt_port: int = 4500
+    max_half_open: int = 1000
+    max_half_open_per_source: int = 32
+    half_open_s: float = 30
+    max_exchanges: int = 64  # unfinished and lingering ones, per IKE SA
+    max_early: int = 4  # datagrams kept per half-open SA that came before phase 1 was done
+    linger_s: float = 60  # how long a finished exchange answers duplicates
+    retire_s: float = 15  # how long a superseded SA must have been idle before it is deleted
+    max_resent: int = 10  # answers to duplicates of one message
+    max_notifies_per_s: int = 10  # unauthenticated error notifies
+    max_children_per_peer: int = 256
+
+
+class Core:
+    """Tables, timers and outbox. `now` and `effects` belong to the input that is being worked on."""
+
+    def __init__(self, settings: EngineSettings, entropy: Callable[[int], bytes]) -> None:
+        self.settings = settings
+        self.entropy = entropy
+        self.now = 0.0
+        self.effects: list[Effect] = []
+        self.counters: Counter[str] = Counter()
+        self.timers = Timers()
+        self.tunnels: dict[str, Tunnel] = {}
+        self.secrets: tuple[SharedSecret, ...] = ()
+        self.ike_sas: dict[int, IkeSa] = {}
+        self.by_cookie: dict[bytes, IkeSa] = {}
+        self.by_first: dict[tuple[bytes, Endpoint], IkeSa] = {}  # responder's SAs by cky_i and source of message 1
+        self.half_open: dict[int, IkeSa] = {}  # responder's SAs that nobody has authenticated, oldest first
+        self.half_open_by_source: Counter[Address] = Counter()
+        self.children: dict[int, Child] = {}
+        self.by_spi: dict[int, Child] = {}  # our inbound SPI
+        self.notifies = (0, 0)  # unauthenticated error notifies: the second, and how many were sent in it
+        self._serials = count(1)
+        self._reqids = count(_FIRST_DYNAMIC_REQID)
+
+    # Numbers
+
+    def serial(self) -> int:
+        return next(self._serials)
+
+    def reqid(self) -> int:
+        """For peers that no configuration names one by one."""
+        return next(self._reqids)
+
+    def cookie(self) -> bytes:
+        """Eight random octets, never zero and never one of ours in use."""
+        while (cookie := self.entropy(8)) == bytes(8) or cookie in self.by_cookie:
+            pass
+        return cookie
+
+    def message_id(self, sa: IkeSa) -> int:
+        """Random, non-zero and new under this SA (RFC 2408 §3.1)."""
+        while (number := int.from_bytes(self.entropy(4), "big")) == 0 or number in sa.exchanges:
+            pass
+        return number
+
+    def spi(self) -> int:
+        """An inbound SPI that no other SA of ours has."""
+        while (number := int.from_bytes(self.entropy(4), "big")) < _LOWEST_SPI or number in self.by_spi:
+            pass
+        return number
+
+    # Tables
+
+    def tunnel(self, name: str) -> Tunnel:
+        """Raises UsageError where there is no such tunnel."""
+        try:
+            return self.tunnels[name]
+        except KeyError:
+            raise UsageError(f"there is no tunnel {name}", reason="unknown-tunnel") from None
+
+    def add_ike_sa(self, sa: IkeSa) -> None:
+        self.ike_sas[sa.serial] = sa
+        self.by_cookie[sa.own_cookie] = sa
+        if sa.role is Role.RESPONDER:
+            sa.first_from = sa.remote
+            self.by_first[sa.cky_i, sa.first_from] = sa
+            self.half_open[sa.serial] = sa
+            self.half_open_by_source[sa.remote.address] += 1
+
+    def forget_ike_sa(self, sa: IkeSa) -> None:
+        """Remove an SA with all that hangs on it except its children."""
+        sa.state = IkeState.ENDED
+        self.ike_sas.pop(sa.serial, None)
+        self.by_cookie.pop(sa.own_cookie, None)
+        if sa.first_from is not None:
+            self.by_first.pop((sa.cky_i, sa.first_from), None)
+        self.close_half_open(sa)
+        self.timers.cancel_owner(sa.serial)
+
+    def close_half_open(self, sa: IkeSa) -> None:
+        """An SA is no longer half-open: authenticated, or gone."""
+        if self.half_open.pop(sa.serial, None) is not None and sa.first_from is not None:
+            self.half_open_by_source[sa.first_from.address] -= 1
+            if not self.half_open_by_source[sa.first_from.address]:
+                del self.half_open_by_source[sa.first_from.address]
+
+    def established(self, peer: tuple[str, Identity | None]) -> IkeSa | None:
+        """The IKE SA to use towards a peer: the newest that nothing has replaced."""
+        found = [sa for sa in self.ike_sas.values() if sa.state is IkeState.ESTABLISHED and same_peer(sa.peer, peer)]
+        return max(found, key=lambda sa: (not sa.superseded, sa.established, sa.serial), default=None)
+
+    def negotiating(self, tunnel: str) -> IkeSa | None:
+        """The phase 1 that we have started for a tunnel and that is not done."""
+        return next(
+            (
+                sa
+                for sa in self.ike_sas.values()
+                if sa.name == tunnel and sa.role is Role.INITIATOR and sa.state is IkeState.NEGOTIATING
+            ),
+            None,
+        )
+
+    def children_of(self, peer: tuple[str, Identity | None]) -> list[Child]:
+        """The pairs of one tunnel with one peer."""
+        return [child for child in self.children.values() if same_peer(child.peer, peer)]
+
+    def children_with(self, sa: IkeSa) -> list[Child]:
+        """The pairs with the peer of an IKE SA, also those of other tunnels that it has made under it."""
+        return [child for child in self.children.values() if _with(child, sa)]
+
+    def ike_sa_for(self, child: Child) -> IkeSa | None:
+        """The IKE SA over which to talk about a pair."""
+        own = self.established(child.peer)
+        if own is not None:
+            return own
+        found = (sa for sa in self.ike_sas.values() if sa.state is IkeState.ESTABLISHED and _with(child, sa))
+        return max(found, key=lambda sa: sa.established, default=None)
+
+    def secrets_for(self, tunnel: Tunnel, remote: Address, identity: Identity | None) -> list[Secret]:
+        """Pre-shared keys that may be the peer's, best first: the tunnel's own, by identity, address, subnet, any."""
+        if tunnel.psk is not None:
+            return [tunnel.psk]
+        found: list[tuple[int, Secret]] = []
+        for each in self.secrets:
+            if each.identity is not None and not (identity is None or each.identity.matches(identity)):
+                continue
+            if each.remote is not None and not each.remote.contains(remote):
+                continue
+            width = int(each.remote.last) - int(each.remote.first) if each.remote else 1 << 128
+            known = each.identity is not None and identity is not None
+            found.append((-1 if known else width, each.secret))
+        return [secret for _, secret in sorted(found, key=lambda pair: pair[0])]
+
+    # Outbox
+
+    def emit(self, effect: Effect) -> None:
+        self.effects.append(effect)
+
+    def send(self, sa: IkeSa, datagram: bytes) -> None:
+        """To the peer of an SA, in fragments where it is long and the peer knows how to put them together."""
+        size = sa.tunnel.fragment_size if sa.tunnel else 0
+        room = size - _UDP_AND_IP[sa.remote.address.version] - (_NON_ESP_MARKER if sa.natt else 0)
+        pieces: Iterable[bytes] = (datagram,)
+        if size and len(datagram) > room and Capability.FRAGMENTATION in sa.capabilities:
+            sa.fragment_id = sa.fragment_id % 0xFFFF + 1
+            pieces = fragment.split(datagram, sa.fragment_id, room)
+        for piece in pieces:
+            self.emit(Send(piece, sa.local, sa.remote, sa.natt))
+
+    def report(self, code: Code, sa: IkeSa | None = None, reason: Reason = Reason.NONE, **facts: Fact) -> None:
+        """An event of an IKE SA: endpoints are added."""
+        if sa is not None:
+            facts = {"local": str(sa.local), "remote": str(sa.remote), "role": str(sa.role), **facts}
+            if sa.peer_id is not None:
+                facts.setdefault("peer_id", str(sa.peer_id))
+        self.emit(Report(Event(code, sa.name if sa else "", reason, facts)))
+
+    def report_child(self, code: Code, child: Child, reason: Reason = Reason.NONE, **facts: Fact) -> None:
+        """An event of a child."""
+        common: dict[str, Fact] = {
+            "child": child.name,
+            "reqid": child.reqid,
+            "selector": str(child.selector),
+            "local": str(child.local),
+            "remote": str(child.remote),
+            "proposal": str(child.proposal),
+            "encapsulation": str(child.encapsulation),
+            "spi_in": f"{child.spi_in:08x}",
+            "spi_out": f"{child.spi_out:08x}",
+        }
+        self.emit(Report(Event(code, child.tunnel.name, reason, {**common, **facts})))
+
+    def drop(self, reason: Reason, sa: IkeSa | None = None, **facts: Fact) -> None:
+        """A datagram that is thrown away: counted always, reported where it belongs to somebody."""
+        self.counters[f"drop-{reason}"] += 1
+        if sa is not None:
+            self.report(Code.DATAGRAM_DROPPED, sa, reason, **facts)
+
+
+def _with(child: Child, sa: IkeSa) -> bool:
+    if child.tunnel.name != sa.name and child.remote.address != sa.remote.address:
+        return False
+    return same_peer(("", child.peer_id), ("", sa.peer_id))
+
+
+def same_peer(one: tuple[str, Identity | None], other: tuple[str, Identity | None]) -> bool:
+    """Whether two (tunnel, identity) pairs mean the same peer."""
+    if one[0] != other[0]:
+        return False
+    if one[1] is None or other[1] is None:
+        return one[1] is other[1]
+    return one[1].matches(other[1])

@@ -1,0 +1,93 @@
+"""Dead peer detection (RFC 3706): answered always, asked when nothing authenticated has come in for a while."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from ikevpn.ike.core import Core
+from ikevpn.ike.effects import QuerySa
+from ikevpn.ike.sa import IkeSa
+from ikevpn.ike.timers import Timer, TimerKind
+from ikevpn.model.events import Code
+from ikevpn.wire.payload import Notify
+from ikevpn.wire.registry import Doi, NotifyType, Protocol
+from ikevpn.wire.vendor import Capability
+
+_DECIDE_S = 0.5  # the data plane's answer about ESP traffic comes within this time
+_RETRY_S = 3.0
+
+
+class Verdict(StrEnum):
+    ALIVE = "alive"
+    ASK = "ask"
+    DEAD = "dead"
+
+
+def plan(core: Core, sa: IkeSa) -> None:
+    """Look again after the interval; towards peers without DPD there is nothing to ask."""
+    tunnel = sa.tunnel
+    if tunnel is None or not tunnel.dpd_interval_s or Capability.DPD not in sa.capabilities:
+        return
+    core.timers.set(Timer(TimerKind.DPD, sa.serial), max(core.now, sa.heard) + tunnel.dpd_interval_s)
+
+
+def look(core: Core, sa: IkeSa) -> None:
+    """The interval is over: ask the data plane about traffic first, it proves more than any question."""
+    assert sa.tunnel is not None
+    if sa.heard + sa.tunnel.dpd_interval_s > core.now:
+        plan(core, sa)
+        return
+    for child in core.children_with(sa):
+        core.emit(QuerySa(child.spi_in))
+    core.timers.set(Timer(TimerKind.DPD_DECIDE, sa.serial), core.now + _DECIDE_S)
+
+
+def decide(core: Core, sa: IkeSa) -> Verdict:
+    """What the silence of a peer means by now."""
+    assert sa.tunnel is not None
+    if not sa.dpd.on_demand and sa.heard + sa.tunnel.dpd_interval_s > core.now:
+        sa.dpd.waiting = 0
+        plan(core, sa)
+        return Verdict.ALIVE
+    return Verdict.DEAD if sa.dpd.waiting > sa.tunnel.retransmit_tries else Verdict.ASK
+
+
+def question(core: Core, sa: IkeSa) -> Notify:
+    """R-U-THERE, and the timer for its answer; a repeated question keeps its number (RFC 3706 §5.4)."""
+    core.timers.set(Timer(TimerKind.DPD_DECIDE, sa.serial), core.now + _RETRY_S)
+    if sa.dpd.sequence == 0:
+        sa.dpd.sequence = int.from_bytes(core.entropy(4), "big") & 0x7FFF_FFFF
+    if sa.dpd.waiting == 0:
+        sa.dpd.sequence = (sa.dpd.sequence + 1) & 0xFFFF_FFFF
+    sa.dpd.waiting += 1
+    core.report(Code.DPD_SENT, sa, tries=sa.dpd.waiting)
+    return _notify(sa, NotifyType.R_U_THERE, sa.dpd.sequence.to_bytes(4, "big"))
+
+
+def answer(core: Core, sa: IkeSa, payload: Notify) -> Notify | None:
+    """R-U-THERE-ACK for a question with a number that rises; None for one played again (RFC 3706 §6.1)."""
+    if len(payload.data) != 4 or payload.spi not in (sa.cookies, b""):
+        return None
+    number = int.from_bytes(payload.data, "big")
+    last = sa.dpd.peer_sequence
+    if last is not None and (number - last) % (1 << 32) >= 1 << 31:
+        core.counters["drop-dpd-replay"] += 1
+        return None
+    sa.dpd.peer_sequence = number
+    return _notify(sa, NotifyType.R_U_THERE_ACK, payload.data)
+
+
+def answered(core: Core, sa: IkeSa, payload: Notify) -> None:
+    """The peer lives."""
+    if int.from_bytes(payload.data, "big") != sa.dpd.sequence:
+        core.counters["drop-dpd-unexpected"] += 1
+        return
+    if sa.dpd.on_demand:
+        core.report(Code.DPD_ANSWERED, sa)
+    sa.dpd.waiting, sa.dpd.on_demand = 0, False
+    core.timers.cancel(Timer(TimerKind.DPD_DECIDE, sa.serial))
+    plan(core, sa)
+
+
+def _notify(sa: IkeSa, kind: NotifyType, data: bytes) -> Notify:
+    return Notify(Doi.IPSEC, Protocol.ISAKMP, sa.cookies, kind, data)

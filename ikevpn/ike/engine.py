@@ -1,0 +1,336 @@
+"""The IKE engine of a host: datagrams, timers, commands and events of the data plane in, effects out.
+
+It has no socket, no clock and no randomness: `now` (seconds from any origin, never going back) and `entropy` are passed
+in. Nothing that a peer sends raises; UsageError is for our own misuse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from ikevpn.errors import Malformed
+from ikevpn.ike import arrivals, dpd, exchange, informational, negotiation
+from ikevpn.ike.core import Core, EngineSettings
+from ikevpn.ike.dpd import Verdict
+from ikevpn.ike.effects import Effect, QuerySa
+from ikevpn.ike.exchange import Arrival
+from ikevpn.ike.negotiation import wanted
+from ikevpn.ike.sa import Child, Hint, IkeSa, IkeState
+from ikevpn.ike.status import EngineStatus, snapshot
+from ikevpn.ike.timers import Timer, TimerKind
+from ikevpn.model.address import Endpoint
+from ikevpn.model.events import Reason
+from ikevpn.model.sa import Direction, ExpireKind, SaUse
+from ikevpn.model.tunnel import SharedSecret, Tunnel
+from ikevpn.wire import header as isakmp_header
+from ikevpn.wire.registry import NotifyType
+from ikevpn.wire.vendor import Capability
+
+
+class Engine:
+    """One per host. Every input returns the effects that it has, in order."""
+
+    def __init__(self, settings: EngineSettings, entropy: Callable[[int], bytes]) -> None:
+        self._core = Core(settings, entropy)
+        self._timers: Mapping[TimerKind, Callable[[Timer], None]] = {
+            TimerKind.RETRANSMIT: self._retransmit,
+            TimerKind.HALF_OPEN: self._half_open,
+            TimerKind.FORGET: self._forget,
+            TimerKind.IKE_REKEY: self._ike_rekey,
+            TimerKind.IKE_EXPIRE: self._ike_expire,
+            TimerKind.IKE_RETIRE: self._ike_retire,
+            TimerKind.DPD: self._dpd,
+            TimerKind.DPD_DECIDE: self._dpd_decide,
+            TimerKind.CHILD_REKEY: self._child_rekey,
+            TimerKind.CHILD_EXPIRE: self._child_expire,
+            TimerKind.CHILD_RETIRE: self._child_retire,
+        }
+
+    # Configuration
+
+    def add_tunnel(self, tunnel: Tunnel) -> None:
+        """Make a tunnel known, or replace one for exchanges to come."""
+        self._core.tunnels[tunnel.name] = tunnel
+
+    def remove_tunnel(self, name: str) -> None:
+        """Forget a tunnel; `terminate` it first. Raises UsageError where there is none."""
+        self._core.tunnel(name)
+        del self._core.tunnels[name]
+
+    def set_secrets(self, secrets: Sequence[SharedSecret]) -> None:
+        """Pre-shared keys for tunnels that have none of their own."""
+        self._core.secrets = tuple(secrets)
+
+    # From the network
+
+    def datagram(self, data: bytes, local: Endpoint, remote: Endpoint, now: float, natt: bool = False) -> list[Effect]:
+        """One ISAKMP datagram, without the non-ESP marker; `natt` says that it had one."""
+        core = self._at(now)
+        try:
+            header = isakmp_header.read(data)
+        except Malformed:
+            core.drop(Reason.MALFORMED)
+            return self._out()
+        arrivals.take(core, Arrival(header, data, local, remote, natt))
+        return self._out()
+
+    # Commands
+
+    def initiate(
+        self, tunnel: str, local: Endpoint, remote: Endpoint, now: float, children: Sequence[str] | None = None
+    ) -> list[Effect]:
+        """Bring up what is missing of a tunnel: phase 1, then each child (all where `children` is None).
+
+        `local.port` is the IKE port. Raises UsageError for an unknown tunnel.
+        """
+        core = self._at(now)
+        found = core.tunnel(tunnel)
+        requests = [
+            wanted(child)
+            for child in found.children
+            if (children is None or child.name in children) and not self._is_up(found, child.reqid)
+        ]
+        sa = self._towards(found, remote)
+        if sa is None:
+            sa = negotiation.start_phase1(core, found, local, remote)
+        for request in requests:
+            negotiation.request_child(core, sa, request)
+        return self._out()
+
+    def terminate(self, tunnel: str, now: float, child: str | None = None) -> list[Effect]:
+        """Take down a tunnel or one child, with Deletes to the peer. Raises UsageError for an unknown tunnel."""
+        core = self._at(now)
+        core.tunnel(tunnel)
+        for each in [each for each in core.children.values() if each.tunnel.name == tunnel]:
+            if child in (None, each.name):
+                negotiation.delete_child(core, each, Reason.REQUESTED)
+        if child is None:
+            for sa in [sa for sa in core.ike_sas.values() if sa.name == tunnel]:
+                negotiation.end(core, sa, Reason.REQUESTED, with_children=False, tell=True)
+        return self._out()
+
+    def rekey(self, tunnel: str, now: float, child: str | None = None) -> list[Effect]:
+        """Renew phase 1, or one child, now."""
+        core = self._at(now)
+        core.tunnel(tunnel)
+        if child is None:
+            for sa in [sa for sa in core.ike_sas.values() if sa.name == tunnel and sa.state is IkeState.ESTABLISHED]:
+                if not sa.superseded:
+                    negotiation.renew_ike(core, sa)
+        for each in [each for each in core.children.values() if (each.tunnel.name, each.name) == (tunnel, child)]:
+            if not each.superseded and each.outbound:
+                negotiation.renew_child(core, each)
+        return self._out()
+
+    def probe(self, tunnel: str, now: float) -> list[Effect]:
+        """Ask the peers of a tunnel whether they live; the answer is the event DPD_ANSWERED or IKE_DOWN."""
+        core = self._at(now)
+        core.tunnel(tunnel)
+        for sa in [sa for sa in core.ike_sas.values() if sa.name == tunnel and sa.state is IkeState.ESTABLISHED]:
+            if Capability.DPD in sa.capabilities and not sa.superseded:
+                sa.dpd.on_demand = True
+                informational.send(core, sa, [dpd.question(core, sa)])
+        return self._out()
+
+    def shutdown(self, now: float) -> list[Effect]:
+        """Take down everything, with Deletes."""
+        core = self._at(now)
+        for child in list(core.children.values()):
+            negotiation.delete_child(core, child, Reason.REQUESTED)
+        for sa in list(core.ike_sas.values()):
+            negotiation.end(core, sa, Reason.REQUESTED, with_children=False, tell=True)
+        return self._out()
+
+    # From the data plane
+
+    def acquire(self, tunnel: str, reqid: int, local: Endpoint, remote: Endpoint, now: float) -> list[Effect]:
+        """A packet wants out and there is no SA for it."""
+        core = self._at(now)
+        found = core.tunnel(tunnel)
+        child = next((child for child in found.children if child.reqid == reqid), None)
+        return self.initiate(tunnel, local, remote, now, [child.name]) if child else self._out()
+
+    def expired(self, spi: int, direction: Direction, kind: ExpireKind, now: float) -> list[Effect]:
+        """An SA has reached a limit in octets, packets or time."""
+        core = self._at(now)
+        child = self._child_by_spi(spi, direction)
+        if child is not None and kind is ExpireKind.HARD:
+            self._expire(child)
+        elif child is not None and not child.superseded and not child.rekeying and child.outbound:
+            negotiation.renew_child(core, child)
+        return self._out()
+
+    def mapping(self, spi: int, remote: Endpoint, now: float) -> list[Effect]:
+        """Authenticated ESP came from another address or port: IKE follows (RFC 3948 §4)."""
+        core = self._at(now)
+        child = core.by_spi.get(spi)
+        sa = core.ike_sa_for(child) if child else None
+        if child is not None:
+            child.remote = remote
+        if sa is not None and sa.natt and sa.remote != remote:
+            sa.remote = remote
+            exchange.move_children(core, sa)
+        return self._out()
+
+    def sa_used(self, use: SaUse, now: float) -> list[Effect]:
+        """The answer to QuerySa: traffic proves that the peer lives, silence that a superseded pair is done with."""
+        core = self._at(now)
+        child = core.by_spi.get(use.spi)
+        if child is None:
+            return self._out()
+        sa = core.ike_sa_for(child)
+        if sa is not None and use.idle_s is not None:
+            sa.heard = max(sa.heard, now - use.idle_s)
+        retire = Timer(TimerKind.CHILD_RETIRE, child.serial)
+        if child.superseded and core.timers.at(retire) is not None:
+            idle_s = use.idle_s if use.idle_s is not None else core.settings.retire_s
+            if idle_s >= core.settings.retire_s:
+                negotiation.delete_child(core, child, Reason.REPLACED)
+        return self._out()
+
+    def unknown_spi(self, spi: int, local: Endpoint, remote: Endpoint, now: float) -> list[Effect]:
+        """ESP for an SPI that we do not have: tell a peer that we know, under the protection of its IKE SA."""
+        core = self._at(now)
+        found = [
+            sa
+            for sa in core.ike_sas.values()
+            if sa.state is IkeState.ESTABLISHED and sa.remote.address == remote.address
+        ]
+        if found and spi not in core.by_spi:
+            newest = max(found, key=lambda sa: sa.established)
+            informational.notify(core, newest, NotifyType.INVALID_SPI, spi=spi.to_bytes(4, "big"))
+        return self._out()
+
+    # Time
+
+    def next_timer(self) -> float | None:
+        """When `timer` wants to be called."""
+        return self._core.timers.next()
+
+    def timer(self, now: float) -> list[Effect]:
+        """Do what is due."""
+        core = self._at(now)
+        while (timer := core.timers.pop_due(now)) is not None:
+            self._timers[timer.kind](timer)
+        return self._out()
+
+    # Knowledge
+
+    def status(self, now: float) -> EngineStatus:
+        """A frozen snapshot."""
+        return snapshot(self._core, now)
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """How often what was dropped, sent again or evicted."""
+        return self._core.counters
+
+    # Timers
+
+    def _retransmit(self, timer: Timer) -> None:
+        sa = self._core.ike_sas.get(timer.owner)
+        found = sa.exchanges.get(timer.detail) if sa else None
+        if sa is not None and found is not None and not exchange.retransmit(self._core, sa, found):
+            negotiation.given_up(self._core, sa, found)
+
+    def _half_open(self, timer: Timer) -> None:
+        sa = self._core.ike_sas.get(timer.owner)
+        if sa is not None and sa.state is IkeState.NEGOTIATING:
+            negotiation.phase1_failed(
+                self._core, sa, sa.exchanges[0], sa.hint or Hint(Reason.NO_ANSWER, {"half_open": True})
+            )
+
+    def _forget(self, timer: Timer) -> None:
+        sa = self._core.ike_sas.get(timer.owner)
+        if sa is not None:
+            sa.exchanges.pop(timer.detail, None)
+
+    def _ike_rekey(self, timer: Timer) -> None:
+        sa = self._core.ike_sas.get(timer.owner)
+        if sa is None or sa.superseded:
+            return
+        negotiation.renew_ike(self._core, sa)
+        remaining = sa.established + sa.lifetime.seconds - self._core.now
+        if remaining > 0:  # a renewal that fails is tried again while there is time
+            self._core.timers.set(timer, self._core.now + max(10.0, remaining / 2))
+
+    def _ike_expire(self, timer: Timer) -> None:
+        sa = self._core.ike_sas.get(timer.owner)
+        if sa is not None:
+            negotiation.end(self._core, sa, Reason.EXPIRED, with_children=False, tell=True)
+
+    def _ike_retire(self, timer: Timer) -> None:
+        sa = self._core.ike_sas.get(timer.owner)
+        if sa is not None and sa.superseded:
+            negotiation.end(self._core, sa, Reason.REPLACED, with_children=False, tell=True)
+
+    def _dpd(self, timer: Timer) -> None:
+        sa = self._core.ike_sas.get(timer.owner)
+        if sa is not None and sa.state is IkeState.ESTABLISHED and not sa.superseded:
+            dpd.look(self._core, sa)
+
+    def _dpd_decide(self, timer: Timer) -> None:
+        sa = self._core.ike_sas.get(timer.owner)
+        if sa is None or sa.state is not IkeState.ESTABLISHED:
+            return
+        verdict = dpd.decide(self._core, sa)
+        if verdict is Verdict.DEAD:
+            negotiation.peer_dead(self._core, sa)
+        elif verdict is Verdict.ASK:
+            informational.send(self._core, sa, [dpd.question(self._core, sa)])
+
+    def _child_rekey(self, timer: Timer) -> None:
+        child = self._core.children.get(timer.owner)
+        if child is not None and not child.superseded:
+            negotiation.renew_child(self._core, child)
+
+    def _child_expire(self, timer: Timer) -> None:
+        child = self._core.children.get(timer.owner)
+        if child is not None:
+            self._expire(child)
+
+    def _child_retire(self, timer: Timer) -> None:
+        child = self._core.children.get(timer.owner)
+        if child is not None and child.superseded:
+            self._core.timers.set(timer, self._core.now + self._core.settings.retire_s)
+            self._core.emit(QuerySa(child.spi_in))
+
+    # Shared
+
+    def _at(self, now: float) -> Core:
+        self._core.now = now
+        return self._core
+
+    def _out(self) -> list[Effect]:
+        effects, self._core.effects = self._core.effects, []
+        return effects
+
+    def _is_up(self, tunnel: Tunnel, reqid: int) -> bool:
+        return any(
+            each.reqid == reqid and each.tunnel.name == tunnel.name and each.outbound and not each.superseded
+            for each in self._core.children.values()
+        )
+
+    def _towards(self, tunnel: Tunnel, remote: Endpoint) -> IkeSa | None:
+        """An IKE SA of this tunnel with the peer at that address, established or under way."""
+        core = self._core
+        found = [
+            sa
+            for sa in core.ike_sas.values()
+            if sa.name == tunnel.name
+            and sa.state is IkeState.ESTABLISHED
+            and not sa.superseded
+            and (not tunnel.any_remote or sa.remote.address == remote.address)
+        ]
+        return max(found, key=lambda sa: sa.established, default=core.negotiating(tunnel.name))
+
+    def _child_by_spi(self, spi: int, direction: Direction) -> Child | None:
+        if direction is Direction.IN:
+            return self._core.by_spi.get(spi)
+        return next((child for child in self._core.children.values() if child.spi_out == spi and child.outbound), None)
+
+    def _expire(self, child: Child) -> None:
+        negotiation.delete_child(self._core, child, Reason.EXPIRED)
+
+
+__all__ = ["Engine", "EngineSettings"]

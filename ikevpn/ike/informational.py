@@ -1,0 +1,155 @@
+"""The informational exchange: notifies and deletes, sent and read (RFC 2408 §4.8, §5.15; RFC 2409 §5.7).
+
+Reading says what the news are; what follows from them is decided in `negotiation`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+from ikevpn.errors import Malformed
+from ikevpn.ike import dpd, lifetime, protect, select
+from ikevpn.ike.core import Core
+from ikevpn.ike.protect import HashKind
+from ikevpn.ike.sa import Child, Exchange, IkeSa, IkeState, Role
+from ikevpn.model.events import Code
+from ikevpn.wire import attributes
+from ikevpn.wire.payload import Delete, Notify, Payload
+from ikevpn.wire.registry import Doi, ExchangeType, NotifyType, Protocol
+
+_IPSEC = (Protocol.ESP, Protocol.AH)
+
+
+# Sending
+
+
+def send(core: Core, sa: IkeSa, payloads: list[Payload]) -> bytes:
+    """One protected informational; returns the datagram."""
+    message_id = core.message_id(sa)
+    hashed = protect.with_hash(sa, HashKind.FIRST, message_id, (b"", b""), payloads)
+    iv = protect.first_iv(sa, message_id)
+    datagram, _ = protect.encrypt(sa, ExchangeType.INFORMATIONAL, message_id, iv, hashed)
+    core.send(sa, datagram)
+    return datagram
+
+
+def notify(core: Core, sa: IkeSa, kind: NotifyType, *, spi: bytes = b"", data: bytes = b"") -> None:
+    """A protected notify about a quick mode or an ESP SA."""
+    send(core, sa, [Notify(Doi.IPSEC, Protocol.ESP, spi, kind, data)])
+
+
+def refuse(core: Core, sa: IkeSa, kind: NotifyType) -> None:
+    """An unprotected error notify in phase 1: never longer than what it answers, and only so many a second."""
+    second, sent = core.notifies
+    if second != int(core.now):
+        second, sent = int(core.now), 0
+    if sent >= core.settings.max_notifies_per_s:
+        return
+    core.notifies = (second, sent + 1)
+    payload = Notify(Doi.IPSEC, Protocol.ISAKMP, b"", kind)
+    core.send(sa, protect.clear(sa, ExchangeType.INFORMATIONAL, core.message_id(sa), [payload]))
+
+
+def delete_child(core: Core, sa: IkeSa, child: Child) -> None:
+    """Our inbound SPI is no more (RFC 2408 §3.15)."""
+    send(core, sa, [Delete(Doi.IPSEC, child.proposal.protocol, (child.spi_in.to_bytes(4, "big"),))])
+
+
+def delete_ike(core: Core, sa: IkeSa) -> None:
+    """This IKE SA is no more."""
+    send(core, sa, [Delete(Doi.IPSEC, Protocol.ISAKMP, (sa.cookies,))])
+
+
+# Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An error notify and the quick mode of ours that it answers."""
+
+    notify: NotifyType
+    exchange: Exchange
+
+
+@dataclass(slots=True)
+class News:
+    """What an authenticated informational tells us."""
+
+    gone: list[Child] = field(default_factory=list)  # deleted by the peer
+    lost: list[Child] = field(default_factory=list)  # unknown to the peer, though we still send on them
+    ended: list[IkeSa] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    initial_contact: bool = False
+
+
+def scratch() -> SimpleNamespace:
+    """What the informational script keeps."""
+    return SimpleNamespace(payloads=[], nonces=(b"", b""))
+
+
+def read(core: Core, sa: IkeSa, exchange: Exchange) -> News:
+    """All notifies and deletes of an informational; DPD is answered on the way."""
+    news = News()
+    for payload in exchange.scratch.payloads:
+        if isinstance(payload, Delete):
+            _read_delete(core, sa, payload, news)
+        elif isinstance(payload, Notify):
+            _read_notify(core, sa, exchange, payload, news)
+    exchange.scratch.payloads = []
+    return news
+
+
+def _read_delete(core: Core, sa: IkeSa, payload: Delete, news: News) -> None:
+    if payload.protocol == Protocol.ISAKMP:
+        for cookies in payload.spis:
+            news.ended += [each for each in core.ike_sas.values() if each.cookies == cookies and each.peer == sa.peer]
+        return
+    numbers = {int.from_bytes(spi, "big") for spi in payload.spis if len(spi) == 4}
+    news.gone += [each for each in core.children_with(sa) if each.spi_out in numbers]
+
+
+def _read_notify(core: Core, sa: IkeSa, exchange: Exchange, payload: Notify, news: News) -> None:
+    if payload.type == NotifyType.R_U_THERE:
+        answer = dpd.answer(core, sa, payload)
+        if answer is not None:
+            exchange.flight = send(core, sa, [answer])
+    elif payload.type == NotifyType.R_U_THERE_ACK:
+        dpd.answered(core, sa, payload)
+    elif payload.type == NotifyType.INITIAL_CONTACT:
+        news.initial_contact = True
+    elif payload.type == NotifyType.INVALID_SPI:
+        numbers = {int.from_bytes(octets, "big") for octets in (payload.spi, payload.data) if len(octets) == 4}
+        news.lost += [each for each in core.children_with(sa) if each.spi_out in numbers and each.outbound]
+    elif payload.type == NotifyType.RESPONDER_LIFETIME and payload.protocol == Protocol.ISAKMP:
+        _shorten(core, sa, payload)
+    elif payload.type.is_error:
+        _read_refusal(core, sa, payload, news)
+    else:
+        core.counters[f"notify-{payload.type.label}"] += 1
+
+
+def _read_refusal(core: Core, sa: IkeSa, payload: Notify, news: News) -> None:
+    open_ones = [
+        each
+        for each in sa.exchanges.values()
+        if each.script.kind == ExchangeType.QUICK and each.role is Role.INITIATOR and not each.done
+    ]
+    named = [each for each in open_ones if each.scratch.spi.to_bytes(4, "big") == payload.spi]
+    exchange = next(iter(named or open_ones), None)
+    core.report(Code.PEER_NOTIFY, sa, notify=payload.type.label, authenticated=True)
+    if exchange is not None:
+        news.refusals.append(Refusal(payload.type, exchange))
+
+
+def _shorten(core: Core, sa: IkeSa, payload: Notify) -> None:
+    """RESPONDER-LIFETIME for phase 1 (RFC 2407 §4.6.3.1): from now on both sides count the same."""
+    try:
+        told = select.read_lifetime(attributes.read_all(payload.data), phase1=True)
+    except Malformed:
+        return
+    shorter = sa.lifetime.shorter(told)
+    if sa.state is IkeState.ESTABLISHED and shorter != sa.lifetime:
+        sa.lifetime = shorter
+        core.report(Code.LIFETIME_SHORTENED, sa, seconds=shorter.seconds, kilobytes=shorter.kilobytes)
+        lifetime.plan_ike(core, sa)

@@ -1,0 +1,53 @@
+"""When SAs are renewed and when they end (RFC 2407 §4.5): before their time, with jitter, the initiator first."""
+
+from __future__ import annotations
+
+from ikevpn.ike.core import Core
+from ikevpn.ike.sa import Child, IkeSa, Role
+from ikevpn.ike.timers import Timer, TimerKind
+from ikevpn.model.sa import Direction, Limits
+
+_SOFT_PACKETS = 0xF000_0000  # sequence numbers must not wrap (RFC 4303 §3.3.3): leave time for a renewal
+_HARD_PACKETS = 0xFFFF_FFFF
+_RESPONDER_SHARE = 0.5
+"""A responder waits longer than an initiator, so that as a rule only one of the two starts."""
+
+
+def renewal_share(core: Core, margin: float, role: Role) -> float:
+    """The part of a lifetime after which renewal starts: 1 - margin * (1 to 1.5), for a responder half that margin."""
+    jitter = 1 + core.entropy(1)[0] / 512
+    return 1 - margin * jitter * (1 if role is Role.INITIATOR else _RESPONDER_SHARE)
+
+
+def plan_child(core: Core, child: Child) -> None:
+    """Arm the timers of a pair."""
+    if not child.lifetime.seconds:
+        return
+    share = renewal_share(core, child.tunnel.rekey_margin, child.role)
+    core.timers.set(Timer(TimerKind.CHILD_REKEY, child.serial), child.created + child.lifetime.seconds * share)
+    core.timers.set(Timer(TimerKind.CHILD_EXPIRE, child.serial), child.created + child.lifetime.seconds)
+
+
+def plan_ike(core: Core, sa: IkeSa) -> None:
+    """Arm the timers of an IKE SA. Towards peers at any address only they can start again."""
+    tunnel = sa.tunnel
+    if tunnel is None or not sa.lifetime.seconds:
+        return
+    core.timers.set(Timer(TimerKind.IKE_EXPIRE, sa.serial), sa.established + sa.lifetime.seconds)
+    if sa.role is Role.INITIATOR or not tunnel.any_remote:
+        share = renewal_share(core, tunnel.rekey_margin, sa.role)
+        core.timers.set(Timer(TimerKind.IKE_REKEY, sa.serial), sa.established + sa.lifetime.seconds * share)
+
+
+def limits(child: Child, direction: Direction) -> Limits:
+    """What the data plane watches over: octets by the negotiated kilobytes, and packets by the sequence number."""
+    hard = child.lifetime.kilobytes * 1024
+    margin = child.tunnel.rekey_margin * (1.5 if child.role is Role.INITIATOR else 1.5 * _RESPONDER_SHARE)
+    outbound = direction is Direction.OUT and not child.proposal.extended_sequence_numbers
+    return Limits(
+        soft_bytes=int(hard * (1 - margin)),
+        hard_bytes=hard,
+        soft_packets=_SOFT_PACKETS if outbound else 0,
+        hard_packets=_HARD_PACKETS if outbound else 0,
+        hard_seconds=child.lifetime.seconds,
+    )

@@ -1,0 +1,140 @@
+"""Main mode with pre-shared keys: six messages, identities encrypted (RFC 2409 §5.4).
+
+`build_n` and `take_n` are message n.
+"""
+
+from __future__ import annotations
+
+from ikevpn.errors import NotAuthentic
+from ikevpn.ike import natt, phase1
+from ikevpn.ike.core import Core
+from ikevpn.ike.exchange import Rejected
+from ikevpn.ike.phase1 import Phase1
+from ikevpn.ike.sa import Exchange, IkeSa, Keys, Role
+from ikevpn.model.events import Code, Reason
+from ikevpn.model.secret import Secret
+from ikevpn.model.tunnel import Tunnel
+from ikevpn.wire.message import Chain
+from ikevpn.wire.payload import SA, HashPayload, Payload
+from ikevpn.wire.registry import NotifyType
+
+_MESSAGE_5 = 4
+_MAX_TRIALS = 16  # secrets tried on message 5; more would let a stranger buy too much work
+
+
+def build_1(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
+    """SA, vendor ids."""
+    tunnel = _tunnel(sa)
+    return [phase1.build_offer(exchange, tunnel), *phase1.build_vendor_ids(sa, tunnel)]
+
+
+def take_1(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
+    """The responder chooses a proposal; message 2 will carry it."""
+    exchange.scratch.answer = phase1.take_offer(core, sa, exchange, chain)
+    phase1.take_vendor_ids(sa, chain)
+
+
+def build_2(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
+    """The chosen SA, vendor ids."""
+    answer: SA = exchange.scratch.answer
+    return [answer, *phase1.build_vendor_ids(sa, _tunnel(sa))]
+
+
+def take_2(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
+    """The initiator learns what was chosen."""
+    phase1.take_answer(core, sa, exchange, chain)
+    phase1.take_vendor_ids(sa, chain)
+
+
+def build_3(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
+    """KE, Ni, NAT-D."""
+    assert sa.proposal is not None
+    return phase1.build_key_exchange(core, sa, exchange) + natt.detection(core, sa, sa.proposal.hash)
+
+
+def take_3(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
+    """The responder has the initiator's half of the keys."""
+    assert sa.proposal is not None
+    phase1.take_key_exchange(exchange, chain)
+    natt.detect(core, sa, sa.proposal.hash, chain)
+
+
+def build_4(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
+    """KE, Nr, NAT-D. Whose secret is the right one shows with message 5: all that may be are made ready."""
+    state: Phase1 = exchange.scratch
+    payloads = phase1.build_key_exchange(core, sa, exchange)
+    phase1.share(exchange)
+    assert sa.proposal is not None
+    state.trials = _trials(core, sa, exchange)
+    core.report(Code.KEYS_DERIVED, sa)
+    return payloads + natt.detection(core, sa, sa.proposal.hash)
+
+
+def take_4(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
+    """The initiator has all keys and moves to port 4500 where there is a NAT."""
+    tunnel = _tunnel(sa)
+    assert sa.proposal is not None
+    phase1.take_key_exchange(exchange, chain)
+    phase1.share(exchange)
+    secret = phase1.secret_of(core, tunnel, sa.remote.address, tunnel.remote_id)
+    sa.keys = phase1.derive(sa, exchange, secret, (tunnel,))
+    core.report(Code.KEYS_DERIVED, sa)
+    natt.detect(core, sa, sa.proposal.hash, chain)
+    natt.move(core, sa)
+
+
+def build_proof(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
+    """Messages 5 and 6: identity, hash, INITIAL-CONTACT; encrypted."""
+    assert sa.keys is not None
+    tunnel = _tunnel(sa)
+    identity = phase1.build_identity(sa, exchange, tunnel)
+    proof = HashPayload(phase1.proof(sa, exchange, sa.keys, exchange.role))
+    return [identity, proof, *phase1.initial_contact(core, sa, tunnel)]
+
+
+def take_5(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
+    """The initiator has proved itself; which of our tunnels it means follows from who it is."""
+    assert sa.keys is not None
+    phase1.settle_identity(core, sa, exchange, chain, phase1.read_identity(exchange, chain), sa.keys.tunnels)
+
+
+def take_6(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
+    """The responder has proved itself."""
+    phase1.settle_identity(core, sa, exchange, chain, phase1.read_identity(exchange, chain), (_tunnel(sa),))
+
+
+def trials(sa: IkeSa, exchange: Exchange) -> tuple[Keys, ...]:
+    """The keys with which to open a message: those that are proved, or all candidates."""
+    if exchange.role is Role.RESPONDER and exchange.row == _MESSAGE_5:
+        found: tuple[Keys, ...] = exchange.scratch.trials
+        return found
+    return (sa.keys,) if sa.keys else ()
+
+
+def _trials(core: Core, sa: IkeSa, exchange: Exchange) -> tuple[Keys, ...]:
+    by_secret: list[tuple[Secret, list[Tunnel]]] = []
+    for tunnel in sa.candidates:
+        for secret in core.secrets_for(tunnel, sa.remote.address, None):
+            same = next((tunnels for other, tunnels in by_secret if other == secret), None)
+            if same is None:
+                by_secret.append((secret, [tunnel]))
+            elif tunnel not in same:
+                same.append(tunnel)
+    if not by_secret:
+        facts = {"remote": str(sa.remote.address)}
+        raise Rejected("no pre-shared key", NotifyType.AUTHENTICATION_FAILED, Reason.NO_SECRET, facts)
+    return tuple(phase1.derive(sa, exchange, secret, tuple(tunnels)) for secret, tunnels in by_secret[:_MAX_TRIALS])
+
+
+def verify(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, keys: Keys | None) -> Keys:
+    """Messages 5 and 6: the hash over everything that was said. Raises NotAuthentic."""
+    if keys is None:
+        raise NotAuthentic("no keys yet")
+    phase1.read_identity(exchange, chain)
+    phase1.check_proof(sa, exchange, chain, keys)
+    return keys
+
+
+def _tunnel(sa: IkeSa) -> Tunnel:
+    assert sa.tunnel is not None
+    return sa.tunnel

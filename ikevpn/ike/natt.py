@@ -1,0 +1,144 @@
+"""NAT traversal in phase 1 (RFC 3947, its drafts): which text both speak, is there a NAT, when to move to port 4500."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ikevpn.crypto.keys import nat_d
+from ikevpn.ike.core import Core
+from ikevpn.ike.sa import IkeSa, Nat, Role
+from ikevpn.model.address import Endpoint
+from ikevpn.model.events import Code
+from ikevpn.model.identity import Identity
+from ikevpn.model.sa import SaMode
+from ikevpn.model.tunnel import NattDraft, NatTraversal, Tunnel
+from ikevpn.wire import vendor
+from ikevpn.wire.message import Chain
+from ikevpn.wire.payload import NatD, NatOa, Payload, VendorId
+from ikevpn.wire.registry import Hash, PayloadType
+from ikevpn.wire.vendor import Capability
+
+
+@dataclass(frozen=True, slots=True)
+class DraftRow:
+    """One text of NAT traversal: how it is announced, how its payloads are numbered, whether it moves to port 4500."""
+
+    draft: NattDraft
+    vendor_id: bytes
+    capability: Capability
+    nat_d: PayloadType
+    nat_oa: PayloadType
+    floats: bool
+
+
+DRAFTS: tuple[DraftRow, ...] = (
+    DraftRow(NattDraft.RFC, vendor.RFC_3947, Capability.NATT_RFC, PayloadType.NAT_D, PayloadType.NAT_OA, True),
+    DraftRow(
+        NattDraft.DRAFT_03,
+        vendor.NATT_DRAFT_03,
+        Capability.NATT_DRAFT_03,
+        PayloadType.NAT_D_DRAFT,
+        PayloadType.NAT_OA_DRAFT,
+        True,
+    ),
+    DraftRow(
+        NattDraft.DRAFT_02N,
+        vendor.NATT_DRAFT_02N,
+        Capability.NATT_DRAFT_02N,
+        PayloadType.NAT_D_DRAFT,
+        PayloadType.NAT_OA_DRAFT,
+        True,
+    ),
+    DraftRow(
+        NattDraft.DRAFT_02,
+        vendor.NATT_DRAFT_02,
+        Capability.NATT_DRAFT_02,
+        PayloadType.NAT_D_DRAFT,
+        PayloadType.NAT_OA_DRAFT,
+        True,
+    ),
+    DraftRow(
+        NattDraft.DRAFT_00,
+        vendor.NATT_DRAFT_00,
+        Capability.NATT_DRAFT_00,
+        PayloadType.NAT_D_DRAFT,
+        PayloadType.NAT_OA_DRAFT,
+        False,
+    ),
+)
+_ROWS = {row.draft: row for row in DRAFTS}
+
+
+def announce(tunnel: Tunnel) -> list[VendorId]:
+    """What an initiator says it can do, best first."""
+    if tunnel.nat_traversal is NatTraversal.OFF:
+        return []
+    return [VendorId(_ROWS[draft].vendor_id) for draft in tunnel.natt_drafts]
+
+
+def settle(sa: IkeSa, tunnel: Tunnel) -> None:
+    """Choose the best text that the peer announced too."""
+    if tunnel.nat_traversal is NatTraversal.OFF:
+        return
+    sa.nat.draft = next((draft for draft in tunnel.natt_drafts if _ROWS[draft].capability in sa.capabilities), None)
+
+
+def answer(sa: IkeSa) -> list[VendorId]:
+    """What a responder says: only the text that it will use."""
+    return [VendorId(_ROWS[sa.nat.draft].vendor_id)] if sa.nat.draft else []
+
+
+def detection(core: Core, sa: IkeSa, hash_id: Hash) -> list[Payload]:
+    """The two NAT-D payloads: first of the address we send to, then of our own (RFC 3947 §3.2)."""
+    if sa.nat.draft is None:
+        return []
+    kind = _ROWS[sa.nat.draft].nat_d
+    there = _value(sa, hash_id, sa.remote)
+    here = _value(sa, hash_id, sa.local)
+    if sa.tunnel is not None and sa.tunnel.nat_traversal is NatTraversal.FORCE:
+        here = core.entropy(len(here))  # matches nothing, so that the peer believes in a NAT in front of us
+    return [NatD(there, kind), NatD(here, kind)]
+
+
+def detect(core: Core, sa: IkeSa, hash_id: Hash, chain: Chain) -> None:
+    """Compare the peer's NAT-D payloads with the addresses we see; fewer than two mean no NAT traversal."""
+    found = [payload.data for payload in chain.all(NatD)]
+    if sa.nat.draft is None or len(found) < 2:
+        sa.nat = Nat()
+        return
+    sa.nat.we_are_behind = found[0] != _value(sa, hash_id, sa.local)
+    sa.nat.peer_is_behind = _value(sa, hash_id, sa.remote) not in found[1:]
+    if sa.tunnel is not None and sa.tunnel.nat_traversal is NatTraversal.FORCE:
+        sa.nat.we_are_behind = True
+    if sa.nat.found:
+        who = [name for name, behind in (("we", sa.nat.we_are_behind), ("peer", sa.nat.peer_is_behind)) if behind]
+        core.report(Code.NAT_DETECTED, sa, behind=tuple(who), draft=str(sa.nat.draft), floats=floats(sa))
+    else:
+        core.report(Code.NO_NAT, sa)
+
+
+def original_addresses(sa: IkeSa, mode: SaMode, role: Role) -> list[Payload]:
+    """In transport mode the two addresses that a NAT has hidden, the initiator's first (RFC 3947 §5.2)."""
+    if mode is not SaMode.TRANSPORT or not sa.nat.found or sa.nat.draft is None:
+        return []
+    kind = _ROWS[sa.nat.draft].nat_oa
+    ours, theirs = (Identity.of_address(each.address) for each in (sa.local, sa.remote))
+    pair = (ours, theirs) if role is Role.INITIATOR else (theirs, ours)
+    return [NatOa(each.type, each.data, kind) for each in pair]
+
+
+def floats(sa: IkeSa) -> bool:
+    """Whether this SA belongs on port 4500 (from draft 02 on)."""
+    return sa.nat.found and sa.nat.draft is not None and _ROWS[sa.nat.draft].floats
+
+
+def move(core: Core, sa: IkeSa) -> None:
+    """The initiator goes to port 4500 with its next message (RFC 3947 §4)."""
+    if floats(sa) and not sa.natt:
+        sa.local = sa.local.at(core.settings.natt_port)
+        sa.remote = sa.remote.at(core.settings.natt_port)
+        sa.natt = True
+
+
+def _value(sa: IkeSa, hash_id: Hash, endpoint: Endpoint) -> bytes:
+    return nat_d(hash_id, sa.cky_i, sa.cky_r, endpoint.address, endpoint.port)

@@ -1,0 +1,328 @@
+"""The life of negotiations: how phase 1 and quick modes begin, what their success and their failure lead to."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from ikevpn.ike import children, dpd, informational, lifetime, phase1, protect, quick
+from ikevpn.ike.core import Core, same_peer
+from ikevpn.ike.effects import Keepalive
+from ikevpn.ike.exchange import Outcome, Rejected, Result, Script, begin
+from ikevpn.ike.phase1 import Phase1
+from ikevpn.ike.quick import Quick
+from ikevpn.ike.sa import ZERO_COOKIE, Child, ChildRequest, Exchange, Hint, IkeSa, IkeState, Role
+from ikevpn.ike.script import AGGRESSIVE, MAIN, QUICK
+from ikevpn.ike.timers import Timer, TimerKind
+from ikevpn.model.address import Endpoint
+from ikevpn.model.events import Code, Fact, Reason
+from ikevpn.model.selector import Selector
+from ikevpn.model.tunnel import Child as ChildConfiguration
+from ikevpn.model.tunnel import Phase1Mode, Tunnel
+from ikevpn.wire.registry import ExchangeType, NotifyType
+
+PHASE1_SCRIPTS = {Phase1Mode.MAIN: MAIN, Phase1Mode.AGGRESSIVE: AGGRESSIVE}
+_REFUSALS = {
+    NotifyType.INVALID_ID_INFORMATION: Reason.PROXY_ID_MISMATCH,
+    NotifyType.NO_PROPOSAL_CHOSEN: Reason.PEER_REFUSED_PHASE2,
+}
+
+
+# Beginning
+
+
+def start_phase1(core: Core, tunnel: Tunnel, local: Endpoint, remote: Endpoint, group_index: int = 0) -> IkeSa:
+    """Begin main or aggressive mode with a peer."""
+    sa = IkeSa(core.serial(), Role.INITIATOR, core.cookie(), ZERO_COOKIE, local, remote, core.now, tunnel, (tunnel,))
+    core.add_ike_sa(sa)
+    state = Phase1(group_index=group_index)
+    offered = tuple(map(str, phase1.offered_in_attempt(tunnel, group_index)))
+    core.report(Code.PHASE1_STARTED, sa, mode=str(tunnel.mode), offered=offered)
+    settle(core, sa, *_begin(core, sa, PHASE1_SCRIPTS[tunnel.mode], 0, state))
+    return sa
+
+
+def _begin(core: Core, sa: IkeSa, script: Script, message_id: int, scratch: object) -> tuple[Exchange, Result]:
+    exchange = Exchange(script, message_id, Role.INITIATOR, scratch)
+    if not script.phase1:
+        exchange.iv = protect.first_iv(sa, message_id)
+    return exchange, begin(core, sa, exchange)
+
+
+def request_child(core: Core, sa: IkeSa, request: ChildRequest) -> None:
+    """Begin a quick mode, or let it wait until phase 1 is done; one that is under way already is not begun twice."""
+    if any(each.reqid == request.reqid for each in (*sa.waiting, *_requests(sa))):
+        return
+    if sa.state is not IkeState.ESTABLISHED:
+        sa.waiting.append(request)
+        return
+    tunnel = core.tunnels.get(sa.name, sa.tunnel)
+    settle(core, sa, *_begin(core, sa, QUICK, core.message_id(sa), Quick(tunnel=tunnel, request=request)))
+
+
+def _requests(sa: IkeSa) -> list[ChildRequest]:
+    """Quick modes of ours that are under way."""
+    return [
+        exchange.scratch.request
+        for exchange in sa.exchanges.values()
+        if exchange.script.kind == ExchangeType.QUICK and exchange.role is Role.INITIATOR and not exchange.done
+    ]
+
+
+def wanted(child: ChildConfiguration) -> ChildRequest:
+    return ChildRequest(child.name, child.reqid, child.selector)
+
+
+def renew_child(core: Core, child: Child) -> None:
+    """Quick mode again for the same traffic, over the IKE SA of that peer or a new one."""
+    child.rekeying = True
+    request = ChildRequest(child.name, child.reqid, child.selector, child.serial)
+    sa = core.established(child.peer)
+    if sa is None and not child.tunnel.any_remote:
+        sa = core.negotiating(child.tunnel.name) or start_phase1(
+            core, child.tunnel, *_ports(core, child.local, child.remote)
+        )
+    if sa is not None:
+        request_child(core, sa, request)
+
+
+def renew_ike(core: Core, sa: IkeSa) -> None:
+    """Phase 1 again beside the old SA, which is retired when the new one is up. Children stay."""
+    tunnel = core.tunnels.get(sa.name)
+    if tunnel is not None and core.negotiating(tunnel.name) is None:
+        start_phase1(core, tunnel, *_ports(core, sa.local, sa.remote))
+
+
+def _ports(core: Core, local: Endpoint, remote: Endpoint) -> tuple[Endpoint, Endpoint]:
+    """A new phase 1 begins on the IKE ports whatever the old one had floated to."""
+    return local.at(core.settings.ike_port), remote.at(core.settings.ike_port)
+
+
+# Success
+
+
+def settle(core: Core, sa: IkeSa, exchange: Exchange, result: Result) -> None:
+    """Act on what became of an exchange."""
+    if result.outcome is Outcome.REJECTED:
+        assert result.rejection is not None
+        rejected(core, sa, exchange, result.rejection)
+    elif result.outcome is Outcome.DOUBTED and exchange.role is Role.RESPONDER:
+        informational.refuse(core, sa, NotifyType.AUTHENTICATION_FAILED)
+    elif result.outcome is Outcome.FINISHED:
+        if exchange.script.phase1:
+            _phase1_done(core, sa, exchange)
+        elif exchange.script.kind == ExchangeType.INFORMATIONAL:
+            _act_on_news(core, sa, exchange)
+
+
+def _phase1_done(core: Core, sa: IkeSa, exchange: Exchange) -> None:
+    state: Phase1 = exchange.scratch
+    assert sa.keys is not None and sa.tunnel is not None
+    sa.state, sa.established, sa.heard = IkeState.ESTABLISHED, core.now, core.now
+    sa.last_block = exchange.iv or sa.keys.first_iv
+    exchange.scratch = SimpleNamespace()  # private exponent, nonces and candidate keys are not needed again
+    core.close_half_open(sa)
+    core.timers.cancel(Timer(TimerKind.HALF_OPEN, sa.serial))
+    if state.initial_contact:
+        _forget_others(core, sa)
+    older = [each for each in _siblings(core, sa) if not each.superseded]
+    code = Code.IKE_REKEYED if older else Code.IKE_UP
+    natt_text = str(sa.nat.draft) if sa.nat.found else ""
+    core.report(
+        code, sa, proposal=str(sa.proposal), natt=natt_text, seconds=sa.lifetime.seconds, mode=exchange.script.name
+    )
+    lifetime.plan_ike(core, sa)
+    _supersede(core, sa, older)
+    dpd.plan(core, sa)
+    if sa.nat.we_are_behind:
+        core.emit(Keepalive(sa.local, sa.remote, sa.tunnel.keepalive_s))
+    while sa.waiting:
+        request_child(core, sa, sa.waiting.popleft())
+
+
+def _siblings(core: Core, sa: IkeSa) -> list[IkeSa]:
+    """Other established IKE SAs with the same peer."""
+    return [
+        each
+        for each in core.ike_sas.values()
+        if each is not sa and each.state is IkeState.ESTABLISHED and same_peer(each.peer, sa.peer)
+    ]
+
+
+def _supersede(core: Core, sa: IkeSa, older: list[IkeSa]) -> None:
+    """One IKE SA with a peer is enough: of two that both sides began at once the one with the smaller cookies goes."""
+    for each in older:
+        collided = each.role is not sa.role and sa.established - each.established < core.settings.linger_s
+        loser = sa if collided and sa.cookies < each.cookies else each
+        initiator = loser if collided else sa
+        loser.superseded = True
+        core.timers.cancel(Timer(TimerKind.IKE_REKEY, loser.serial))
+        core.timers.cancel(Timer(TimerKind.DPD, loser.serial))
+        patience = 1 if initiator.role is Role.INITIATOR else 4
+        core.timers.set(Timer(TimerKind.IKE_RETIRE, loser.serial), core.now + patience * core.settings.retire_s)
+        while loser.waiting and loser is not sa:
+            sa.waiting.append(loser.waiting.popleft())
+
+
+def _forget_others(core: Core, sa: IkeSa) -> None:
+    """INITIAL-CONTACT: whatever we had with this identity is gone on the other side (RFC 2407 §4.6.3.3)."""
+    others = _siblings(core, sa)
+    old = core.children_with(sa)
+    if others or old:
+        core.report(Code.INITIAL_CONTACT, sa)
+    for each in others:
+        end(core, each, Reason.PEER_RESTARTED, with_children=False)
+    for child in old:
+        children.remove(core, child, Reason.PEER_RESTARTED)
+
+
+def _act_on_news(core: Core, sa: IkeSa, exchange: Exchange) -> None:
+    """Notifies and deletes of an informational: each is either news for DPD or the end of something."""
+    news = informational.read(core, sa, exchange)
+    for child in news.gone:
+        children.remove(core, child, Reason.PEER_DELETED)
+    for child in news.lost:
+        children.remove(core, child, Reason.PEER_RESTARTED)
+        request_child(core, sa, ChildRequest(child.name, child.reqid, child.selector))
+    for refusal in news.refusals:
+        _refused_by_peer(core, sa, refusal)
+    if news.initial_contact and core.now - sa.established < core.settings.linger_s:
+        _forget_others(core, sa)
+    for each in news.ended:
+        end(core, each, Reason.PEER_DELETED, with_children=_keeps_nothing(core, each))
+
+
+def _keeps_nothing(core: Core, sa: IkeSa) -> bool:
+    """Children outlive their IKE SA (RFC 2408 §5), but not that of a peer which only it can bring back."""
+    return sa.tunnel is not None and sa.tunnel.any_remote and not _siblings(core, sa)
+
+
+# Failure
+
+
+def rejected(core: Core, sa: IkeSa, exchange: Exchange, why: Rejected) -> None:
+    """We will not go on with an exchange: tell the peer once, then forget it."""
+    notify = NotifyType(why.notify)
+    if exchange.script.phase1:
+        informational.refuse(core, sa, notify)
+        proved = exchange.row > 0 and exchange.script.rows[exchange.row].authenticates
+        if exchange.role is Role.RESPONDER and exchange.row > 0 and not proved:
+            core.drop(why.why, sa, **why.facts)  # anybody may have sent this: the real peer still has its chance
+            return
+        phase1_failed(core, sa, exchange, Hint(why.why, {"notify": notify.label, **why.facts}))
+        return
+    if exchange.script.kind == ExchangeType.QUICK:
+        state: Quick = exchange.scratch
+        spi = state.spi.to_bytes(4, "big") if state.spi else b""
+        informational.notify(core, sa, notify, spi=spi)
+        _drop_exchange(core, sa, exchange)
+        _quick_failed(core, sa, state, Hint(why.why, {"notify": notify.label, **why.facts}))
+
+
+def given_up(core: Core, sa: IkeSa, exchange: Exchange) -> None:
+    """Nobody answered, or only to say something that we could not believe."""
+    if exchange.done:
+        return
+    row = exchange.script.rows[exchange.row - 1]
+    hint = sa.hint or Hint(Reason.NO_ANSWER, {})
+    facts = {"message": row.name, "tries": exchange.tries + 1, "seconds": int(core.now - sa.created), **hint.facts}
+    if exchange.script.phase1:
+        if sa.hint is None and row.protection.value == "encrypted":
+            hint.reason = Reason.WRONG_SECRET  # silence exactly here means that the peer could not read message 5
+            facts["silent"] = True
+        phase1_failed(core, sa, exchange, Hint(hint.reason, facts))
+    elif exchange.script.kind == ExchangeType.QUICK:
+        _drop_exchange(core, sa, exchange)
+        _quick_failed(core, sa, exchange.scratch, Hint(hint.reason, facts))
+
+
+def phase1_failed(core: Core, sa: IkeSa, exchange: Exchange, hint: Hint) -> None:
+    """The end of a phase 1, unless a refusal leaves another group to offer."""
+    core.forget_ike_sa(sa)
+    attempt = exchange.scratch.group_index + 1
+    if hint.reason is Reason.PEER_REFUSED_PHASE1 and sa.tunnel and phase1.offered_in_attempt(sa.tunnel, attempt):
+        again = start_phase1(core, sa.tunnel, *_ports(core, sa.local, sa.remote), group_index=attempt)
+        again.waiting.extend(sa.waiting)
+        return
+    core.report(Code.PHASE1_FAILED, sa, hint.reason, **hint.facts)
+
+
+def _quick_failed(core: Core, sa: IkeSa, state: Quick, hint: Hint) -> None:
+    request = state.request
+    if state.child is not None:
+        children.remove(core, state.child, hint.reason)
+    if request is None:
+        core.report(Code.PHASE2_FAILED, sa, hint.reason, **hint.facts)
+        return
+    core.report(
+        Code.PHASE2_FAILED, sa, hint.reason, **{"child": request.name, "selector": str(request.selector), **hint.facts}
+    )
+    replaced = core.children.get(request.replaces)
+    if replaced is not None:
+        replaced.rekeying = False
+        retry_at = core.now + max(10.0, replaced.lifetime.seconds * 0.02)
+        core.timers.set(Timer(TimerKind.CHILD_REKEY, replaced.serial), retry_at)
+
+
+def _refused_by_peer(core: Core, sa: IkeSa, refusal: informational.Refusal) -> None:
+    """An authenticated error notify that answers a quick mode of ours."""
+    exchange = refusal.exchange
+    state: Quick = exchange.scratch
+    request, tunnel = state.request, state.tunnel
+    assert request is not None and tunnel is not None
+    _drop_exchange(core, sa, exchange)
+    reason = _REFUSALS.get(refusal.notify, Reason.PEER_REFUSED_PHASE2)
+    if reason is Reason.PEER_REFUSED_PHASE2 and quick.group_of_attempt(tunnel, request.group_index + 1) is not None:
+        again = ChildRequest(request.name, request.reqid, request.selector, request.replaces, request.group_index + 1)
+        request_child(core, sa, again)
+        return
+    offered = tuple(map(str, state.offered))
+    facts: dict[str, Fact] = {"notify": refusal.notify.label, "offered": offered, "ours": str(state.selector)}
+    _quick_failed(core, sa, state, Hint(reason, facts))
+
+
+def _drop_exchange(core: Core, sa: IkeSa, exchange: Exchange) -> None:
+    core.timers.cancel(Timer(TimerKind.RETRANSMIT, sa.serial, exchange.message_id))
+    exchange.row = len(exchange.script.rows)
+    core.timers.set(Timer(TimerKind.FORGET, sa.serial, exchange.message_id), core.now + core.settings.linger_s)
+
+
+# The end
+
+
+def end(core: Core, sa: IkeSa, reason: Reason, *, with_children: bool, tell: bool = False) -> None:
+    """An IKE SA goes; `tell` the peer where it can still hear us."""
+    if sa.serial not in core.ike_sas:
+        return
+    established = sa.state is IkeState.ESTABLISHED
+    if tell and established:
+        informational.delete_ike(core, sa)
+    last = established and not _siblings(core, sa)
+    core.forget_ike_sa(sa)
+    if with_children:
+        for child in core.children_with(sa):
+            children.remove(core, child, reason)
+    if last:
+        if sa.nat.we_are_behind and not core.children_with(sa):
+            core.emit(Keepalive(sa.local, sa.remote, 0))
+        core.report(Code.IKE_DOWN, sa, reason)
+
+
+def peer_dead(core: Core, sa: IkeSa) -> None:
+    """DPD has had no answer: everything with this peer is gone (RFC 3706 §5.4)."""
+    for each in _siblings(core, sa):
+        end(core, each, Reason.DEAD_PEER, with_children=False)
+    end(core, sa, Reason.DEAD_PEER, with_children=True)
+
+
+def delete_child(core: Core, child: Child, reason: Reason) -> None:
+    """We give up a pair and say so."""
+    sa = core.ike_sa_for(child)
+    if sa is not None:
+        informational.delete_child(core, sa, child)
+    children.remove(core, child, reason)
+
+
+def request_of(core: Core, tunnel: Tunnel, selector: Selector, reqid: int) -> ChildRequest | None:
+    """The child of a tunnel that an acquire means."""
+    found = next((child for child in tunnel.children if child.reqid == reqid), None)
+    return wanted(found) if found else None

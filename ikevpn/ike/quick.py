@@ -1,0 +1,240 @@
+"""Quick mode: three messages that make one pair of IPsec SAs (RFC 2409 §5.5). `build_n` and `take_n` are message n."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ikevpn.crypto import groups
+from ikevpn.crypto.groups import KeyPair
+from ikevpn.errors import Malformed, Refused
+from ikevpn.ike import children, natt, select
+from ikevpn.ike.core import Core
+from ikevpn.ike.exchange import Rejected
+from ikevpn.ike.sa import Child, ChildRequest, Exchange, IkeSa, Role
+from ikevpn.ike.select import IpsecChoice
+from ikevpn.model.address import AddressRange
+from ikevpn.model.events import Code, Fact, Reason
+from ikevpn.model.proposal import IpsecProposal, Lifetime
+from ikevpn.model.selector import Selector, host_pair
+from ikevpn.model.tunnel import Tunnel
+from ikevpn.wire import attributes, ident
+from ikevpn.wire.message import Chain
+from ikevpn.wire.payload import SA, Identification, KeyExchange, Nonce, Notify, Payload
+from ikevpn.wire.registry import Doi, Group, NotifyType
+
+_NONCE_SIZE = 32
+
+
+@dataclass(slots=True)
+class Quick:
+    """What a quick mode must remember. The tunnel may be another than that of the IKE SA when the peer has several."""
+
+    tunnel: Tunnel | None = None
+    request: ChildRequest | None = None
+    selector: Selector | None = None
+    offered: tuple[IpsecProposal, ...] = ()
+    choice: IpsecChoice | None = None
+    lifetime: Lifetime = Lifetime()
+    shorter: bool = False  # our lifetime is shorter than the peer's: tell it
+    pair: KeyPair | None = None
+    peer_public: bytes = b""
+    nonces: tuple[bytes, bytes] = (b"", b"")
+    spi: int = 0
+    identities: tuple[Payload, ...] = ()
+    child: Child | None = None
+
+    def tunnel_name(self) -> str:
+        return self.tunnel.name if self.tunnel else ""
+
+
+def group_of_attempt(tunnel: Tunnel, index: int) -> Group | None:
+    """One quick mode can offer one group only (RFC 2409 §5.5): that of the nth attempt, None when all are done."""
+    found = list(dict.fromkeys(each.group for each in tunnel.ipsec_proposals))
+    return found[index] if index < len(found) else None
+
+
+# Message 1
+
+
+def build_1(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
+    """SA, Ni, KE with PFS, IDci, IDcr."""
+    state: Quick = exchange.scratch
+    tunnel, request = state.tunnel, state.request
+    assert tunnel is not None and request is not None
+    group = group_of_attempt(tunnel, request.group_index)
+    state.offered = tuple(each for each in tunnel.ipsec_proposals if each.group == group)
+    state.selector, state.spi = request.selector, core.spi()
+    state.nonces = (core.entropy(_NONCE_SIZE), b"")
+    mode = select.mode_for(tunnel.sa_mode, sa.nat.encapsulation, sa.nat.draft)
+    offer = select.offer_ipsec(state.offered, tunnel.ipsec_lifetime, state.spi.to_bytes(4, "big"), mode)
+    payloads: list[Payload] = [offer, Nonce(state.nonces[0])]
+    if group:
+        state.pair = groups.generate(group, core.entropy)
+        payloads.append(KeyExchange(state.pair.public))
+    if tunnel.send_ids or state.selector != host_pair(sa.local.address, sa.remote.address):
+        payloads += identities(state.selector)
+    payloads += natt.original_addresses(sa, tunnel.sa_mode, exchange.role)
+    core.report(
+        Code.PHASE2_STARTED,
+        sa,
+        child=request.name,
+        selector=str(request.selector),
+        offered=tuple(map(str, state.offered)),
+    )
+    return payloads
+
+
+def take_1(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
+    """The responder finds the child that is meant, then a proposal."""
+    state: Quick = exchange.scratch
+    offer, nonce, public = chain.first(SA), chain.first(Nonce), chain.first(KeyExchange)
+    assert offer is not None and nonce is not None
+    wanted = _selector(sa, chain, Role.INITIATOR)
+    state.identities = tuple(chain.all(Identification))
+    state.tunnel, state.request = children.find(core, sa, wanted)
+    state.selector = wanted
+    tunnel = state.tunnel
+    choice = select.choose_ipsec(offer, tunnel.ipsec_proposals, tunnel.proposal_order, tunnel.sa_mode)
+    if choice is None or bool(choice.proposal.group) != (public is not None):
+        facts: dict[str, Fact] = {
+            "offered": select.names_ipsec(offer),
+            "accepted": tuple(map(str, tunnel.ipsec_proposals)),
+            "selector": str(wanted),
+        }
+        raise Rejected("no proposal that we accept", NotifyType.NO_PROPOSAL_CHOSEN, Reason.NO_PROPOSAL_PHASE2, facts)
+    core.report(Code.PHASE2_RESPONDING, sa, child=state.request.name, selector=str(wanted))
+    state.choice = choice
+    state.lifetime = tunnel.ipsec_lifetime.shorter(choice.lifetime)
+    state.shorter = state.lifetime != choice.lifetime
+    state.peer_public = public.data if public else b""
+    state.nonces = (nonce.data, core.entropy(_NONCE_SIZE))
+    state.spi = core.spi()
+
+
+# Message 2
+
+
+def build_2(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
+    """SA, Nr, KE with PFS, the identities as they came, RESPONDER-LIFETIME. Our inbound SA is ready before."""
+    state: Quick = exchange.scratch
+    choice = state.choice
+    assert choice is not None
+    spi = state.spi.to_bytes(4, "big")
+    payloads: list[Payload] = [choice.payload(spi), Nonce(state.nonces[1])]
+    if choice.proposal.group:
+        state.pair = groups.generate(choice.proposal.group, core.entropy)
+        payloads.append(KeyExchange(state.pair.public))
+    payloads += state.identities
+    assert state.tunnel is not None
+    payloads += natt.original_addresses(sa, state.tunnel.sa_mode, exchange.role)
+    if state.shorter:
+        data = attributes.write_all(select.lifetime_attributes(state.lifetime))
+        payloads.append(Notify(Doi.IPSEC, choice.proposal.protocol, spi, NotifyType.RESPONDER_LIFETIME, data))
+    state.child = children.make(core, sa, exchange, _shared(state))
+    children.install_inbound(core, state.child)
+    return payloads
+
+
+def take_2(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
+    """The initiator has all it needs for both directions."""
+    state: Quick = exchange.scratch
+    answer, nonce, public = chain.first(SA), chain.first(Nonce), chain.first(KeyExchange)
+    assert answer is not None and nonce is not None and state.tunnel is not None
+    choice = select.check_ipsec(answer, state.offered, state.tunnel.sa_mode)
+    if choice is None or bool(choice.proposal.group) != (public is not None):
+        facts = {"offered": tuple(map(str, state.offered)), "chosen": select.names_ipsec(answer)}
+        raise Rejected(
+            "the peer chose what we did not offer", NotifyType.BAD_PROPOSAL_SYNTAX, Reason.PEER_REFUSED_PHASE2, facts
+        )
+    state.choice = choice
+    state.selector = _answered_selector(sa, chain, state)
+    state.peer_public = public.data if public else b""
+    state.nonces = (state.nonces[0], nonce.data)
+    state.lifetime = state.tunnel.ipsec_lifetime.shorter(choice.lifetime)
+    _take_responder_lifetime(core, sa, state, chain)
+    state.child = children.make(core, sa, exchange, _shared(state))
+    children.install_inbound(core, state.child)
+    children.install_outbound(core, state.child)
+
+
+def _answered_selector(sa: IkeSa, chain: Chain, state: Quick) -> Selector:
+    """The peer must echo our identities; who narrows them (strongSwan) is taken at its word, who widens is not."""
+    assert state.selector is not None
+    if not chain.all(Identification):
+        return state.selector
+    answered = _selector(sa, chain, Role.RESPONDER)
+    if not state.selector.contains(answered):
+        facts = {"ours": str(state.selector), "theirs": str(answered)}
+        raise Rejected(
+            "the peer answered with other networks", NotifyType.INVALID_ID_INFORMATION, Reason.PROXY_ID_MISMATCH, facts
+        )
+    return answered
+
+
+def _take_responder_lifetime(core: Core, sa: IkeSa, state: Quick, chain: Chain) -> None:
+    for notify in chain.all(Notify):
+        if notify.type == NotifyType.RESPONDER_LIFETIME:
+            try:
+                told = select.read_lifetime(attributes.read_all(notify.data), phase1=False)
+            except Malformed:
+                continue  # FortiGate is known to send half an attribute pair; our own lifetime stands
+            state.lifetime = state.lifetime.shorter(told)
+            core.report(Code.LIFETIME_SHORTENED, sa, seconds=state.lifetime.seconds, kilobytes=state.lifetime.kilobytes)
+
+
+# Message 3
+
+
+def build_3(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
+    """Only the hash."""
+    return []
+
+
+def take_3(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
+    """The initiator is there: we may send."""
+    state: Quick = exchange.scratch
+    assert state.child is not None
+    children.install_outbound(core, state.child)
+
+
+# Shared
+
+
+def identities(selector: Selector) -> list[Payload]:
+    """IDci and IDcr of an offer of ours: first our side, then the peer's."""
+    return [
+        ident.of_range(selector.local.first, selector.local.last, selector.protocol, selector.local_port),
+        ident.of_range(selector.remote.first, selector.remote.last, selector.protocol, selector.remote_port),
+    ]
+
+
+def _selector(sa: IkeSa, chain: Chain, sender: Role) -> Selector:
+    """The traffic that the identities mean, seen from our side; without identities, the two endpoints.
+
+    IDci is the initiator's side, whoever sends the message. Raises Rejected for one identity alone or of a wrong form.
+    """
+    found = chain.all(Identification)
+    if not found:
+        return host_pair(sa.local.address, sa.remote.address)
+    try:
+        if len(found) != 2:
+            raise Malformed(f"{len(found)} identification payloads", 0)
+        first, second = (AddressRange(*ident.to_range(each)) for each in found)
+    except Malformed as error:
+        facts = {"detail": str(error)}
+        raise Rejected(str(error), NotifyType.INVALID_ID_INFORMATION, Reason.PROXY_ID_MISMATCH, facts) from error
+    ours_first = sender is Role.RESPONDER
+    protocol = found[0].protocol or found[1].protocol
+    straight = Selector(first, second, protocol, found[0].port, found[1].port)
+    return straight if ours_first else straight.reversed()
+
+
+def _shared(state: Quick) -> bytes:
+    """g(qm)^xy, or nothing without PFS. Raises Rejected for a bad public value."""
+    if state.pair is None:
+        return b""
+    try:
+        return groups.shared(state.pair, state.peer_public)
+    except Refused as error:
+        facts = {"detail": str(error)}
+        raise Rejected(str(error), NotifyType.INVALID_KEY_INFORMATION, Reason.BAD_KEY_EXCHANGE, facts) from error

@@ -1,0 +1,210 @@
+"""What the engine remembers: IKE SAs, their exchanges, and the pairs of IPsec SAs (children) made under them.
+
+Mutable on purpose and without behaviour: who changes what is told in the rooms that do it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from ikevpn.crypto.keys import Skeyids
+from ikevpn.model.address import Endpoint
+from ikevpn.model.events import Fact, Reason
+from ikevpn.model.identity import Identity
+from ikevpn.model.proposal import IkeProposal, IpsecProposal, Lifetime
+from ikevpn.model.sa import Algorithms, Direction, Encapsulation
+from ikevpn.model.secret import Secret
+from ikevpn.model.selector import Selector
+from ikevpn.model.tunnel import NattDraft, Tunnel
+from ikevpn.wire.fragment import Reassembly
+from ikevpn.wire.vendor import Capability
+
+if TYPE_CHECKING:
+    from ikevpn.ike.exchange import Arrival, Script
+
+ZERO_COOKIE = bytes(8)
+
+
+class Role(StrEnum):
+    INITIATOR = "initiator"
+    RESPONDER = "responder"
+
+    @property
+    def other(self) -> Role:
+        return Role.RESPONDER if self is Role.INITIATOR else Role.INITIATOR
+
+
+class IkeState(StrEnum):
+    NEGOTIATING = "negotiating"
+    ESTABLISHED = "established"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Everything that protects the messages of one IKE SA. `first_iv` starts the chain of phase 1."""
+
+    proposal: IkeProposal
+    skeyids: Skeyids
+    encryption_key: Secret
+    first_iv: bytes
+    tunnels: tuple[Tunnel, ...]  # whose pre-shared key these keys came from
+
+
+@dataclass(slots=True)
+class Hint:
+    """Why a negotiation will probably fail, learnt from something that proves nothing."""
+
+    reason: Reason
+    facts: dict[str, Fact]
+
+
+@dataclass(slots=True)
+class Nat:
+    """What NAT detection found. `draft` None: the two sides have no NAT traversal in common."""
+
+    draft: NattDraft | None = None
+    we_are_behind: bool = False
+    peer_is_behind: bool = False
+
+    @property
+    def found(self) -> bool:
+        return self.we_are_behind or self.peer_is_behind
+
+    @property
+    def encapsulation(self) -> Encapsulation:
+        """How ESP must travel (RFC 3948; before draft 02 behind a non-IKE marker on the IKE port)."""
+        if self.draft is None or not self.found:
+            return Encapsulation.NONE
+        return Encapsulation.UDP_NON_IKE if self.draft is NattDraft.DRAFT_00 else Encapsulation.UDP
+
+
+@dataclass(slots=True)
+class Dpd:
+    """RFC 3706: our sequence numbers and the highest of theirs."""
+
+    sequence: int = 0
+    waiting: int = 0  # R-U-THERE sent without answer
+    peer_sequence: int | None = None
+    on_demand: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Exchange:
+    """One exchange under one message id. `scratch` belongs to the script that runs in it."""
+
+    script: Script
+    message_id: int
+    role: Role
+    scratch: Any
+    row: int = 0
+    iv: bytes = b""
+    flight: bytes = b""  # what we sent last, before fragmentation
+    tries: int = 0
+    tries_allowed: int = 0
+    answered: dict[bytes, int] = field(default_factory=dict)  # digest of a datagram taken -> row
+    resent: int = 0
+
+    @property
+    def done(self) -> bool:
+        return self.row >= len(self.script.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class ChildRequest:
+    """A quick mode that waits to be started. `replaces` is the serial of the child that it renews."""
+
+    name: str
+    reqid: int
+    selector: Selector
+    replaces: int = 0
+    group_index: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class IkeSa:
+    """A phase 1 security association, half-open or established."""
+
+    serial: int
+    role: Role
+    cky_i: bytes
+    cky_r: bytes
+    local: Endpoint
+    remote: Endpoint
+    created: float
+    tunnel: Tunnel | None = None
+    candidates: tuple[Tunnel, ...] = ()  # tunnels that an initiator at this address may mean, most specific first
+    natt: bool = False
+    state: IkeState = IkeState.NEGOTIATING
+    proposal: IkeProposal | None = None
+    lifetime: Lifetime = Lifetime()
+    keys: Keys | None = None
+    last_block: bytes = b""
+    local_id: Identity | None = None
+    peer_id: Identity | None = None
+    capabilities: Capability = Capability(0)
+    peer_products: tuple[str, ...] = ()
+    nat: Nat = field(default_factory=Nat)
+    exchanges: dict[int, Exchange] = field(default_factory=dict)
+    reassembly: Reassembly = field(default_factory=Reassembly)
+    fragment_id: int = 0
+    first_from: Endpoint | None = None  # where message 1 came from, as responder
+    waiting: deque[ChildRequest] = field(default_factory=deque)
+    early: list[Arrival] = field(default_factory=list)
+    hint: Hint | None = None
+    dpd: Dpd = field(default_factory=Dpd)
+    heard: float = 0.0  # last authenticated sign of life
+    established: float = 0.0
+    superseded: bool = False
+
+    @property
+    def own_cookie(self) -> bytes:
+        return self.cky_i if self.role is Role.INITIATOR else self.cky_r
+
+    @property
+    def cookies(self) -> bytes:
+        """The SPI of an ISAKMP SA in notify and delete payloads (RFC 2408 §3.14)."""
+        return self.cky_i + self.cky_r
+
+    @property
+    def name(self) -> str:
+        return self.tunnel.name if self.tunnel else ""
+
+    @property
+    def peer(self) -> tuple[str, Identity | None]:
+        """Who is on the other side: children outlive the IKE SA under which they were made."""
+        return self.name, self.peer_id
+
+
+@dataclass(slots=True, eq=False)
+class Child:
+    """A pair of IPsec SAs. `outbound` False: quick mode message 3 is still to come."""
+
+    serial: int
+    name: str
+    reqid: int
+    tunnel: Tunnel
+    peer_id: Identity | None
+    selector: Selector
+    role: Role
+    proposal: IpsecProposal
+    lifetime: Lifetime
+    spi_in: int
+    spi_out: int
+    local: Endpoint
+    remote: Endpoint
+    encapsulation: Encapsulation
+    created: float
+    nonces: tuple[bytes, bytes]
+    replaces: int = 0
+    algorithms: dict[Direction, Algorithms] = field(default_factory=dict)
+    outbound: bool = False
+    superseded: bool = False
+    rekeying: bool = False
+
+    @property
+    def peer(self) -> tuple[str, Identity | None]:
+        return self.tunnel.name, self.peer_id

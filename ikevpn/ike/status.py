@@ -1,0 +1,116 @@
+"""What the engine knows, as frozen values for people and metrics. Never holds keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ikevpn.ike.core import Core
+from ikevpn.ike.sa import Child, IkeSa
+
+
+@dataclass(frozen=True, slots=True)
+class IkeStatus:
+    """One IKE SA. Times in seconds."""
+
+    tunnel: str
+    state: str
+    role: str
+    cky_i: str
+    cky_r: str
+    local: str
+    remote: str
+    local_id: str
+    peer_id: str
+    proposal: str
+    natt: str
+    behind_nat: tuple[str, ...]
+    peer_products: tuple[str, ...]
+    age_s: float
+    heard_s: float
+    remaining_s: float
+    superseded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChildStatus:
+    """One pair of IPsec SAs. Times in seconds."""
+
+    tunnel: str
+    child: str
+    reqid: int
+    selector: str
+    local: str
+    remote: str
+    peer_id: str
+    proposal: str
+    encapsulation: str
+    spi_in: int
+    spi_out: int
+    role: str
+    age_s: float
+    remaining_s: float
+    superseded: bool
+    outbound: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatus:
+    ike_sas: tuple[IkeStatus, ...]
+    children: tuple[ChildStatus, ...]
+    half_open: int
+    timers: int
+
+
+def snapshot(core: Core, now: float) -> EngineStatus:
+    """Everything, in the order in which it was made."""
+    return EngineStatus(
+        tuple(_ike(sa, now) for sa in core.ike_sas.values()),
+        tuple(_child(child, now) for child in core.children.values()),
+        len(core.half_open),
+        len(core.timers),
+    )
+
+
+def _ike(sa: IkeSa, now: float) -> IkeStatus:
+    start = sa.established or sa.created
+    behind = (("we", sa.nat.we_are_behind), ("peer", sa.nat.peer_is_behind))
+    return IkeStatus(
+        tunnel=sa.name,
+        state=str(sa.state),
+        role=str(sa.role),
+        cky_i=sa.cky_i.hex(),
+        cky_r=sa.cky_r.hex(),
+        local=str(sa.local),
+        remote=str(sa.remote),
+        local_id=str(sa.local_id or ""),
+        peer_id=str(sa.peer_id or ""),
+        proposal=str(sa.proposal or ""),
+        natt=str(sa.nat.draft or "") if sa.nat.found else "",
+        behind_nat=tuple(name for name, there in behind if there),
+        peer_products=sa.peer_products,
+        age_s=now - start,
+        heard_s=now - sa.heard if sa.heard else 0.0,
+        remaining_s=start + sa.lifetime.seconds - now if sa.established and sa.lifetime.seconds else 0.0,
+        superseded=sa.superseded,
+    )
+
+
+def _child(child: Child, now: float) -> ChildStatus:
+    return ChildStatus(
+        tunnel=child.tunnel.name,
+        child=child.name,
+        reqid=child.reqid,
+        selector=str(child.selector),
+        local=str(child.local),
+        remote=str(child.remote),
+        peer_id=str(child.peer_id or ""),
+        proposal=str(child.proposal),
+        encapsulation=str(child.encapsulation),
+        spi_in=child.spi_in,
+        spi_out=child.spi_out,
+        role=str(child.role),
+        age_s=now - child.created,
+        remaining_s=child.created + child.lifetime.seconds - now if child.lifetime.seconds else 0.0,
+        superseded=child.superseded,
+        outbound=child.outbound,
+    )

@@ -1,0 +1,1 @@
+"""The daemon: wires engine, data plane and host together, keeps tunnels as they are wanted, and answers the command line."""

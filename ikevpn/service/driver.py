@@ -1,0 +1,112 @@
+"""Drives the engine: hands it datagrams, commands, data plane events and time, and its effects to `perform`. Keeps its one timer.
+
+Whatever goes wrong inside while a peer's datagram is worked on is logged and counted; it ends no task and no daemon.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from ikevpn.dataplane.interface import DataPlane, Expire, IkeDatagram, Mapping, UnknownSpi
+from ikevpn.ike.effects import Effect
+from ikevpn.ike.engine import Engine
+from ikevpn.model.address import Endpoint
+from ikevpn.model.sa import Direction, SaUse
+
+NON_IKE_MARKER = bytes(8)
+"""In front of ESP on the IKE port (drafts 00 and 01 of NAT traversal)."""
+_log = logging.getLogger(__name__)
+
+Perform = Callable[[Iterable[Effect]], None]
+
+
+class Driver:
+    """The engine among clock, sockets and data plane. `perform` is set by whoever puts all together."""
+
+    def __init__(self, engine: Engine, plane: DataPlane) -> None:
+        self.engine = engine
+        self.counters: Counter[str] = Counter()
+        self.perform: Perform = lambda effects: None
+        self._plane = plane
+        self._timer: asyncio.TimerHandle | None = None
+        self._queries: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.get_running_loop()
+
+    @property
+    def now(self) -> float:
+        """The engine's time."""
+        return self._loop.time()
+
+    def run(self, command: Callable[[float], Iterable[Effect]]) -> None:
+        """Give the engine an input and carry out what it wants; errors of ours go to the caller."""
+        try:
+            self.perform(command(self.now))
+        finally:
+            self._wind()
+
+    def shielded(self, command: Callable[[float], Iterable[Effect]]) -> None:
+        """The same for inputs that others send: an error is logged, not raised."""
+        try:
+            self.run(command)
+        except Exception:
+            self.counters["internal-error"] += 1
+            _log.exception("an input was not processed to its end")
+
+    # What comes in
+
+    def received(self, data: bytes, local: Endpoint, remote: Endpoint) -> None:
+        """A datagram on the IKE port."""
+        if data.startswith(NON_IKE_MARKER):
+            self._plane.esp_datagram(data[len(NON_IKE_MARKER) :], local, remote)
+            return
+        self.shielded(lambda now: self.engine.datagram(data, local, remote, now))
+
+    def received_natt(self, event: IkeDatagram) -> None:
+        """A datagram behind the non-ESP marker."""
+        self.shielded(lambda now: self.engine.datagram(event.data, event.local, event.remote, now, natt=True))
+
+    def expired(self, event: Expire) -> None:
+        self.shielded(lambda now: self.engine.expired(event.spi, event.direction, event.kind, now))
+
+    def moved(self, event: Mapping) -> None:
+        self.shielded(lambda now: self.engine.mapping(event.spi, event.new, now))
+
+    def unknown_spi(self, event: UnknownSpi) -> None:
+        self.shielded(lambda now: self.engine.unknown_spi(event.spi, event.local, event.remote, now))
+
+    def query(self, spi: int) -> None:
+        """Ask the data plane how an inbound SA is used, and tell the engine."""
+        task = self._loop.create_task(self._ask(spi))
+        self._queries.add(task)
+        task.add_done_callback(self._queries.discard)
+
+    async def _ask(self, spi: int) -> None:
+        uses = await self._plane.query()
+        use = next((use for use in uses if use.spi == spi and use.direction is Direction.IN), SaUse(spi, Direction.IN))
+        self.shielded(lambda now: self.engine.sa_used(use, now))
+
+    # Time
+
+    def _wind(self) -> None:
+        """Set the timer to the engine's next deadline."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        when = self.engine.next_timer()
+        if when is not None:
+            self._timer = self._loop.call_at(when, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        self.shielded(self.engine.timer)
+
+    async def close(self) -> None:
+        """Stop the clock and wait for what is under way."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in self._queries:
+            task.cancel()
+        await asyncio.gather(*self._queries, return_exceptions=True)

@@ -1,0 +1,120 @@
+"""What happened lately, and who wants to hear of it. History and queues are bounded: a slow reader loses events and is told how many."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from ikevpn.model import reasons
+from ikevpn.model.events import Event
+from ikevpn.service import api
+
+REMEMBERED = 2000
+QUEUED = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An event with its place in the order of things. `time` is seconds since 1970."""
+
+    number: int
+    time: float
+    event: Event
+
+    def line(self) -> api.EventLine:
+        """The record as the control protocol says it."""
+        event = self.event
+        return api.EventLine(
+            number=self.number,
+            time=self.time,
+            code=event.code.value,
+            tunnel=event.tunnel,
+            reason=event.reason.value,
+            sentence=reasons.sentence(event),
+            advice=reasons.advice(event),
+            facts=dict(event.facts),
+        )
+
+
+class History:
+    """All events pass through `add`. Listeners are called at once and in order; subscribers read at their own pace."""
+
+    def __init__(self, remembered: int = REMEMBERED, clock: Callable[[], float] = time.time) -> None:
+        self._records: deque[Record] = deque(maxlen=remembered)
+        self._listeners: list[Callable[[Record], None]] = []
+        self._clock = clock
+        self._count = 0
+
+    def add(self, event: Event) -> None:
+        """Remember an event and tell everyone."""
+        self._count += 1
+        record = Record(self._count, self._clock(), event)
+        self._records.append(record)
+        for listener in tuple(self._listeners):
+            listener(record)
+
+    def last(self, count: int, tunnel: str = "") -> list[Record]:
+        """The newest `count` records, oldest first."""
+        chosen = [r for r in self._records if not tunnel or r.event.tunnel == tunnel]
+        return chosen[-count:] if count > 0 else []
+
+    def listen(self, listener: Callable[[Record], None]) -> Callable[[], None]:
+        """Call `listener` for every event from now on; returns a function that ends this."""
+        self._listeners.append(listener)
+
+        def leave() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+
+        return leave
+
+    def subscribe(self, tunnel: str = "", queued: int = QUEUED) -> Subscription:
+        """A stream of events from now on."""
+        return Subscription(self, tunnel, queued)
+
+
+class Subscription:
+    """A bounded queue of records; use it as a context manager and iterate asynchronously."""
+
+    def __init__(self, history: History, tunnel: str, queued: int) -> None:
+        self._tunnel = tunnel
+        self._queue: asyncio.Queue[Record] = asyncio.Queue(queued)
+        self._lost = 0
+        self._leave = history.listen(self._hear)
+
+    def _hear(self, record: Record) -> None:
+        if self._tunnel and record.event.tunnel != self._tunnel:
+            return
+        try:
+            self._queue.put_nowait(record)
+        except asyncio.QueueFull:
+            self._lost += 1
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._leave()
+
+    def __enter__(self) -> Subscription:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def waiting(self) -> list[Record]:
+        """Take all that is queued, without waiting."""
+        taken = []
+        while not self._queue.empty():
+            taken.append(self._queue.get_nowait())
+        return taken
+
+    def lost(self) -> int:
+        """How many events did not fit since the last call."""
+        lost, self._lost = self._lost, 0
+        return lost
+
+    async def __aiter__(self) -> AsyncIterator[Record]:
+        while True:
+            yield await self._queue.get()

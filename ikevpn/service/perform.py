@@ -1,0 +1,82 @@
+"""Effects become acts here and nowhere else: one function an effect, in the order in which the engine wants them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
+
+from ikevpn.dataplane.interface import DataPlane
+from ikevpn.ike.effects import AddSa, DeleteSa, Effect, ExportKeys, Keepalive, MoveSas, QuerySa, Report, Send
+from ikevpn.model.address import Endpoint
+from ikevpn.model.events import Event
+from ikevpn.model.sa import Sa
+
+
+class Ports(Protocol):
+    """Where datagrams of the IKE port go out."""
+
+    def send(self, data: bytes, local: Endpoint, remote: Endpoint) -> None: ...
+
+
+class SaWatcher(Protocol):
+    """Who prepares the host for an SA before it is installed, and tidies up after it is gone."""
+
+    def adding(self, sa: Sa) -> None: ...
+
+    def deleted(self, effect: DeleteSa) -> None: ...
+
+
+class KeyKeeper(Protocol):
+    """Who writes keys down where the user asked for a capture."""
+
+    def add_ike(self, cky_i: bytes, encryption_key: bytes) -> None: ...
+
+    def add_esp(self, sa: Sa) -> None: ...
+
+
+class Performer:
+    """Carries out effects. `query` asks for the use of an SA and feeds the answer to the engine later."""
+
+    def __init__(
+        self,
+        plane: DataPlane,
+        ports: Ports,
+        bindings: SaWatcher,
+        captures: KeyKeeper,
+        report: Callable[[Event], None],
+        query: Callable[[int], None],
+    ) -> None:
+        self._plane = plane
+        self._ports = ports
+        self._bindings = bindings
+        self._captures = captures
+        self._acts: Mapping[type[Effect], Callable[[Any], None]] = {
+            Send: self._send,
+            AddSa: self._add_sa,
+            DeleteSa: self._delete_sa,
+            MoveSas: lambda effect: plane.move_sas(effect.spis, effect.local, effect.remote),
+            QuerySa: lambda effect: query(effect.spi),
+            Keepalive: lambda effect: plane.keepalive(effect.local, effect.remote, effect.interval_s),
+            Report: lambda effect: report(effect.event),
+            ExportKeys: lambda effect: captures.add_ike(effect.cky_i, effect.encryption_key),
+        }
+
+    def perform(self, effects: Iterable[Effect]) -> None:
+        """Carry out `effects` in order."""
+        for effect in effects:
+            self._acts[type(effect)](effect)
+
+    def _send(self, effect: Send) -> None:
+        if effect.natt:
+            self._plane.send_ike(effect.data, effect.local, effect.remote)
+        else:
+            self._ports.send(effect.data, effect.local, effect.remote)
+
+    def _add_sa(self, effect: AddSa) -> None:
+        self._bindings.adding(effect.sa)
+        self._captures.add_esp(effect.sa)
+        self._plane.add_sa(effect.sa)
+
+    def _delete_sa(self, effect: DeleteSa) -> None:
+        self._plane.delete_sa(effect.spi, effect.direction)
+        self._bindings.deleted(effect)

@@ -1,0 +1,166 @@
+"""UDP port 500: one socket for every local address, because asyncio-dgram does not tell to which address a datagram came.
+
+Reading is bounded by its rhythm: the event loop takes one datagram per socket and turn, and the reader hands it on before the next
+turn, so nothing piles up inside. Sending never waits: what does not fit is dropped and counted, and IKE sends it again.
+Port 4500 belongs to the data plane.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import socket
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+import asyncio_dgram
+
+from ikevpn.errors import HostError
+from ikevpn.model.address import Address, Endpoint
+
+Received = Callable[[bytes, Endpoint, Endpoint], None]
+"""Takes a datagram, the local and the remote endpoint."""
+
+QUEUED = 256
+IP_MTU_DISCOVER, IP_PMTUDISC_DONT = 10, 0  # Linux's numbers; the socket module lacks them
+_log = logging.getLogger(__name__)
+
+
+class IkePorts:
+    """The sockets of the IKE port. `follow` opens and closes them as addresses come and go."""
+
+    def __init__(self, port: int, received: Received) -> None:
+        self.port = port
+        self.counters: Counter[str] = Counter()
+        self._received = received
+        self._open: dict[Address, _Port] = {}
+
+    @property
+    def addresses(self) -> frozenset[Address]:
+        """Where we listen now."""
+        return frozenset(self._open)
+
+    async def follow(self, addresses: Iterable[Address]) -> None:
+        """Listen on exactly these addresses. Raises HostError where the port is taken or not allowed; others stay as they are."""
+        wanted = set(addresses)
+        for gone in self.addresses - wanted:
+            await self._open.pop(gone).close()
+        for new in wanted - self.addresses:
+            await self.ensure(new)
+
+    async def ensure(self, address: Address) -> None:
+        """Listen on one more address. Raises HostError."""
+        if address in self._open:
+            return
+        bound = _bind(address, self.port)
+        try:
+            stream = await asyncio_dgram.from_socket(bound)
+        except BaseException:
+            bound.close()
+            raise
+        self._open[address] = _Port(Endpoint(address, self.port), stream, self._received, self.counters)
+
+    def send(self, data: bytes, local: Endpoint, remote: Endpoint) -> None:
+        """Send one datagram from `local`; silently dropped and counted where we do not listen there any more."""
+        port = self._open.get(local.address)
+        if port is None:
+            self.counters["send-no-such-address"] += 1
+            return
+        port.send(data, remote)
+
+    async def close(self) -> None:
+        """Send what is queued and close all sockets."""
+        await self.follow(())
+
+
+class _Port:
+    """One bound socket with its reader and its writer."""
+
+    def __init__(
+        self, local: Endpoint, stream: asyncio_dgram.DatagramServer, received: Received, counters: Counter[str]
+    ) -> None:
+        self._local = local
+        self._stream = stream
+        self._received = received
+        self._counters = counters
+        self._queue: asyncio.Queue[tuple[bytes, Endpoint]] = asyncio.Queue(QUEUED)
+        self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._write())]
+
+    def send(self, data: bytes, remote: Endpoint) -> None:
+        try:
+            self._queue.put_nowait((data, remote))
+        except asyncio.QueueFull:
+            self._counters["send-queue-full"] += 1
+
+    async def close(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._queue.join(), timeout=0.5)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._stream.close()
+
+    async def _read(self) -> None:
+        while True:
+            try:
+                data, source = await self._stream.recv()
+            except asyncio_dgram.TransportClosed:
+                return
+            except OSError:
+                self._counters["socket-error"] += 1  # an ICMP error of an earlier send; retransmission deals with it
+                continue
+            self._received(data, self._local, Endpoint.of(source[0].partition("%")[0], source[1]))
+
+    async def _write(self) -> None:
+        while True:
+            data, remote = await self._queue.get()
+            try:
+                await self._stream.send(data, (str(remote.address), remote.port))
+            except asyncio_dgram.TransportClosed:
+                return
+            except OSError as error:
+                self._counters["socket-error"] += 1
+                _log.debug("sending to %s failed: %s", remote, error)
+            finally:
+                self._queue.task_done()
+
+
+def _bind(address: Address, port: int) -> socket.socket:
+    """A bound socket; IP may fragment what it sends, since IKE messages can be longer than a packet."""
+    bound = socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
+    try:
+        if address.version == 6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        else:
+            bound.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT)
+        bound.setblocking(False)
+        bound.bind((str(address), port))
+    except OSError as error:
+        bound.close()
+        raise _refusal(error, address, port) from None
+    return bound
+
+
+def _refusal(error: OSError, address: Address, port: int) -> HostError:
+    where = Endpoint(address, port)
+    if error.errno == errno.EADDRINUSE:
+        return HostError(
+            f"UDP {where} is in use by another program",
+            fix=f"`ss -ulpn 'sport = :{port}'` shows which one; other IPsec daemons (charon, pluto, racoon) have to be stopped",
+            reason="port-in-use",
+        )
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return HostError(
+            f"not allowed to listen on UDP {where}",
+            fix="run as root (`sudo ikevpn …`), or give the process CAP_NET_BIND_SERVICE and CAP_NET_ADMIN",
+            reason="not-root",
+        )
+    if error.errno == errno.EADDRNOTAVAIL:
+        return HostError(
+            f"this host does not have the address {address}",
+            fix="`ip address` shows those it has; correct `listen` or `local`",
+            reason="no-such-address",
+        )
+    return HostError(f"cannot listen on UDP {where}: {error.strerror}", reason="socket")
