@@ -1,0 +1,32 @@
+"""Reading the kernel's messages: kinds only, whatever the octets."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ikevpn.net.changes import Kind, _read_kinds
+
+
+def message(number: int, size: int = 20) -> bytes:
+    return struct.pack("=IHHII", size, number, 0, 0, 0) + bytes(-16 % 4 + size - 16 + (-size % 4))
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"), [(16, Kind.LINK), (17, Kind.LINK), (20, Kind.ADDRESS), (24, Kind.ROUTE), (25, Kind.ROUTE)]
+)
+def test_kinds(number: int, kind: Kind) -> None:
+    assert list(_read_kinds(message(number))) == [kind]
+
+
+def test_several_messages_in_one_datagram() -> None:
+    data = message(16, 33) + message(99) + message(20)
+    assert list(_read_kinds(data)) == [Kind.LINK, Kind.ADDRESS]
+
+
+@given(st.binary(max_size=100))
+def test_any_octets_end(data: bytes) -> None:
+    assert len(list(_read_kinds(data))) <= len(data)

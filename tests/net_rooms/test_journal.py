@@ -1,0 +1,71 @@
+"""What a run leaves behind for the next one."""
+
+from __future__ import annotations
+
+from ipaddress import ip_interface, ip_network
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ikevpn.errors import HostError
+from ikevpn.net.journal import Journal
+from ikevpn.net.kernel import Route
+from ikevpn.net.plan import AddAddress, AddRoute, SetLinkUp
+
+ONE, TWO = SetLinkUp("vpn0"), AddAddress("vpn0", ip_interface("10.9.9.1/30"))
+THREE = AddRoute(Route(ip_network("10.2.2.0/24"), "vpn0"))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "host.journal"
+
+
+def crash(path: Path) -> Journal:
+    """A run that applied three steps, undid one and was killed."""
+    journal = Journal(path)
+    for step in (ONE, TWO, THREE):
+        journal.applying(step)
+    journal.undone(TWO)
+    journal.close()
+    return journal
+
+
+def test_the_next_run_finds_what_is_still_applied(path: Path) -> None:
+    assert crash(path).found == ()
+    assert Journal(path).found == (ONE, THREE)
+    assert Journal(path).found == (ONE, THREE), "a run that does nothing passes it on"
+
+
+def test_a_line_that_was_cut_off_is_no_step(path: Path) -> None:
+    crash(path)
+    with path.open("a") as file:
+        file.write('{"+": {"step": "link", "dev')
+    assert Journal(path).found == (ONE, THREE)
+
+
+def test_another_boot_forgets(path: Path) -> None:
+    crash(path)
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(['{"place": "another boot 1"}', *lines[1:]]))
+    assert Journal(path).found == ()
+
+
+@given(st.binary(max_size=200))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_file_is_survived(path: Path, data: bytes) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(data)
+    journal = Journal(path)
+    journal.close()
+    assert journal.found == ()
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(HostError) as caught:
+        Journal(tmp_path / "file" / "state" / "host.journal")
+    assert str(caught.value) == f"{tmp_path}/file/state/host.journal cannot be written: not a directory"
+    assert caught.value.fix == "Write another folder as state in the [daemon] table."

@@ -1,0 +1,116 @@
+"""Plans of several owners on a host that is a set: who has what, and what happens when a step is refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ikevpn.errors import HostError
+from ikevpn.net.journal import Journal
+from ikevpn.net.kernel import Kernel
+from ikevpn.net.ledger import Ledger
+from ikevpn.net.plan import Record
+
+
+@dataclass
+class Table:
+    """A host that only knows numbers. `refused` are those that it does not take."""
+
+    there: set[int] = field(default_factory=set)
+    refused: set[int] = field(default_factory=set)
+    history: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Put:
+    """A number is in the table."""
+
+    number: int
+
+    @property
+    def place(self) -> int:
+        return self.number
+
+    def apply(self, kernel: Kernel) -> bool:
+        table = cast(Table, kernel)
+        if self.number in table.refused:
+            raise HostError(f"{self.number} is refused")
+        if self.number in table.there:
+            return False
+        table.there.add(self.number)
+        table.history.append(self.number)
+        return True
+
+    def undo(self, kernel: Kernel) -> None:
+        cast(Table, kernel).there.discard(self.number)
+        cast(Table, kernel).history.append(-self.number)
+
+    def record(self) -> Record:
+        return {"step": "link", "device": str(self.number), "mtu": 0}
+
+
+def make(tmp_path: Path, table: Table) -> Ledger:
+    journal = tmp_path / "journal"
+    journal.unlink(missing_ok=True)
+    return Ledger(cast(Kernel, table), Journal(journal))
+
+
+def plan(*numbers: int) -> tuple[Put, ...]:
+    return tuple(Put(number) for number in numbers)
+
+
+def test_a_plan_is_undone_from_last_to_first(tmp_path: Path) -> None:
+    table = Table()
+    ledger = make(tmp_path, table)
+    ledger.apply("a", plan(1, 2, 3))
+    ledger.undo("a")
+    assert table.history == [1, 2, 3, -3, -2, -1]
+    assert ledger.plan_of("a") == ()
+
+
+def test_new_steps_come_before_old_ones_go(tmp_path: Path) -> None:
+    table = Table()
+    ledger = make(tmp_path, table)
+    ledger.apply("a", plan(1, 2))
+    ledger.apply("a", plan(1, 3))
+    assert table.history == [1, 2, 3, -2]
+
+
+def test_a_refused_step_leaves_everything_as_it_was(tmp_path: Path) -> None:
+    table = Table(refused={9})
+    ledger = make(tmp_path, table)
+    ledger.apply("a", plan(1, 2))
+    with pytest.raises(HostError, match="9 is refused"):
+        ledger.apply("a", plan(1, 3, 9, 4))
+    assert table.there == {1, 2}
+    assert ledger.plan_of("a") == plan(1, 2)
+
+
+owners = st.sampled_from(["a", "b", "c"])
+plans = st.lists(st.integers(0, 6), max_size=5)
+
+
+@given(
+    st.sets(st.integers(0, 6)), st.sets(st.integers(0, 6), max_size=2), st.lists(st.tuples(owners, plans), max_size=12)
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+def test_the_host_always_has_what_somebody_wants_and_what_was_there(
+    tmp_path: Path, before: set[int], refused: set[int], changes: list[tuple[str, list[int]]]
+) -> None:
+    table = Table(set(before), refused)
+    ledger = make(tmp_path, table)
+    wanted: dict[str, list[int]] = {}
+    for owner, numbers in changes:
+        try:
+            ledger.apply(owner, plan(*numbers))
+            wanted[owner] = numbers
+        except HostError:
+            assert refused & set(numbers)
+        assert table.there == before | {number for each in wanted.values() for number in each}
+    ledger.undo_all()
+    assert table.there == before

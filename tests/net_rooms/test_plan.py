@@ -1,0 +1,68 @@
+"""Steps as values: what is written down reads back."""
+
+from __future__ import annotations
+
+import json
+from ipaddress import ip_address, ip_interface, ip_network
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ikevpn.net.kernel import Route, RouteKind
+from ikevpn.net.plan import AddAddress, AddRoute, SetLinkUp, Step, read_step
+
+devices = st.text("abcdefghijkl0123456789.-_", min_size=1, max_size=15)
+addresses = st.ip_addresses()
+networks = st.builds(
+    lambda address, bits: ip_network((address, min(bits, address.max_prefixlen)), strict=False),
+    addresses,
+    st.integers(0, 128),
+)
+routes = st.builds(
+    Route,
+    network=networks,
+    device=devices | st.just(""),
+    gateway=st.none() | addresses,
+    source=st.none() | addresses,
+    metric=st.integers(0, 2**32 - 1),
+    mtu=st.integers(0, 65535),
+    kind=st.sampled_from(RouteKind),
+)
+steps = st.one_of(
+    st.builds(SetLinkUp, devices, st.integers(0, 65535)),
+    st.builds(AddAddress, devices, addresses.map(lambda address: ip_interface(f"{address}/24"))),
+    st.builds(AddRoute, routes),
+)
+
+
+@given(steps)
+def test_a_step_reads_back(step: Step) -> None:
+    assert read_step(json.loads(json.dumps(step.record()))) == step
+
+
+@pytest.mark.parametrize("record", [{}, {"step": "rule"}, {"step": "link"}, {"step": "address", "device": "a"}])
+def test_what_is_no_step_is_refused(record: dict[str, str | int]) -> None:
+    with pytest.raises((KeyError, ValueError)):
+        read_step(record)
+
+
+@pytest.mark.parametrize(
+    ("route", "place"),
+    [
+        (Route(ip_network("10.0.0.0/8")), (ip_network("10.0.0.0/8"), 0)),
+        (Route(ip_network("fd00::/8")), (ip_network("fd00::/8"), 1024)),
+        (Route(ip_network("fd00::/8"), "vpn0", metric=5), (ip_network("fd00::/8"), 5)),
+    ],
+)
+def test_places_of_routes(route: Route, place: object) -> None:
+    assert AddRoute(route).place == place
+
+
+def test_a_route_in_words() -> None:
+    gateway = ip_address("192.0.2.254")
+    assert (
+        str(Route(ip_network("10.2.0.0/16"), "wan", gateway, metric=7))
+        == "10.2.0.0/16 via 192.0.2.254 dev wan metric 7"
+    )
+    assert str(Route(ip_network("10.2.0.0/16"), kind=RouteKind.BLACKHOLE)) == "blackhole 10.2.0.0/16"
