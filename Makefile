@@ -1,0 +1,57 @@
+# The two commands of the README are `make demo` and `make test`; the others are for those who change the code.
+
+PYTHON ?= python3
+VENV ?= .venv
+SEEDS ?= 5000
+JOBS ?= $(shell nproc)
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint format unit net sim interop docs clean
+
+demo: $(VENV)/demo.stamp ## a tunnel between two namespaces, seen at work
+	@sh interop/packages.sh demo
+	@$(BIN)/python -m interop.demo
+
+test: lint unit sim net interop ## everything
+	@echo "make test: everything passed"
+
+lint: $(VENV)/test.stamp ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/test.stamp ## repair style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+unit: $(VENV)/test.stamp ## tests that need neither root nor a peer
+	$(BIN)/python -m pytest -q -n $(JOBS) -m "not root"
+
+sim: $(VENV)/test.stamp ## the simulator: two engines, a virtual clock and a bad network
+	$(BIN)/python -m tests.sim $(SEEDS) --jobs $(JOBS)
+
+net: $(VENV)/test.stamp ## tests in network namespaces; needs root
+	@sh interop/packages.sh test
+	$(BIN)/python -m pytest -q -m root
+
+interop: $(VENV)/test.stamp ## real peers in network namespaces; needs root
+	@sh interop/packages.sh test
+	$(BIN)/python -m interop run $${SCENARIOS:-quick}
+
+docs: $(VENV)/test.stamp ## pages that are generated
+	$(BIN)/python -m ikevpn.config.reference
+
+clean: ## what make has made here
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/demo.stamp: pyproject.toml
+	@sh interop/packages.sh python $(PYTHON)
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/test.stamp: pyproject.toml
+	@sh interop/packages.sh python $(PYTHON)
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[test]'
+	@touch $@ $(VENV)/demo.stamp
