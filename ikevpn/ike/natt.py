@@ -31,40 +31,14 @@ class DraftRow:
     floats: bool
 
 
+_RFC = (PayloadType.NAT_D, PayloadType.NAT_OA)
+_DRAFT = (PayloadType.NAT_D_DRAFT, PayloadType.NAT_OA_DRAFT)
 DRAFTS: tuple[DraftRow, ...] = (
-    DraftRow(NattDraft.RFC, vendor.RFC_3947, Capability.NATT_RFC, PayloadType.NAT_D, PayloadType.NAT_OA, True),
-    DraftRow(
-        NattDraft.DRAFT_03,
-        vendor.NATT_DRAFT_03,
-        Capability.NATT_DRAFT_03,
-        PayloadType.NAT_D_DRAFT,
-        PayloadType.NAT_OA_DRAFT,
-        True,
-    ),
-    DraftRow(
-        NattDraft.DRAFT_02N,
-        vendor.NATT_DRAFT_02N,
-        Capability.NATT_DRAFT_02N,
-        PayloadType.NAT_D_DRAFT,
-        PayloadType.NAT_OA_DRAFT,
-        True,
-    ),
-    DraftRow(
-        NattDraft.DRAFT_02,
-        vendor.NATT_DRAFT_02,
-        Capability.NATT_DRAFT_02,
-        PayloadType.NAT_D_DRAFT,
-        PayloadType.NAT_OA_DRAFT,
-        True,
-    ),
-    DraftRow(
-        NattDraft.DRAFT_00,
-        vendor.NATT_DRAFT_00,
-        Capability.NATT_DRAFT_00,
-        PayloadType.NAT_D_DRAFT,
-        PayloadType.NAT_OA_DRAFT,
-        False,
-    ),
+    DraftRow(NattDraft.RFC, vendor.RFC_3947, Capability.NATT_RFC, *_RFC, floats=True),
+    DraftRow(NattDraft.DRAFT_03, vendor.NATT_DRAFT_03, Capability.NATT_DRAFT_03, *_DRAFT, floats=True),
+    DraftRow(NattDraft.DRAFT_02N, vendor.NATT_DRAFT_02N, Capability.NATT_DRAFT_02N, *_DRAFT, floats=True),
+    DraftRow(NattDraft.DRAFT_02, vendor.NATT_DRAFT_02, Capability.NATT_DRAFT_02, *_DRAFT, floats=True),
+    DraftRow(NattDraft.DRAFT_00, vendor.NATT_DRAFT_00, Capability.NATT_DRAFT_00, *_DRAFT, floats=False),
 )
 _ROWS = {row.draft: row for row in DRAFTS}
 
