@@ -18,7 +18,7 @@ from interop.stage import Stage
 from interop.topology import pair
 from interop.tunnel import TunnelParameters, between
 
-_CHOICES = TunnelParameters("", "", (), (), name="paris", ike_suite="aes256-sha256-g14", esp_suite="aes128gcm16", pfs=True)
+_CHOICES = TunnelParameters(name="paris", ike_suite="aes256-sha256-g14", esp_suite="aes128gcm16", pfs=True)
 
 
 def show(stage: Stage) -> None:

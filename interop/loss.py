@@ -10,7 +10,7 @@ _TABLE = "weather"
 
 
 def lose_ike(host: Namespace, percent: int) -> None:
-    """Drop `percent` of 100 arriving IKE datagrams: all on port 500, those with the non-ESP marker on port 4500."""
+    """Drop `percent` (1 to 100) of 100 arriving IKE datagrams: port 500, and port 4500 with the non-ESP marker."""
     host.nft(f"""
 table inet {_TABLE}
 delete table inet {_TABLE}
@@ -21,7 +21,7 @@ table inet {_TABLE} {{
     udp dport 4500 @th,64,32 0 jump dice
   }}
   chain dice {{
-    numgen random mod 100 < {percent} counter drop
+    numgen random mod 100 <= {percent - 1} counter drop
     counter
   }}
 }}

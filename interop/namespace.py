@@ -71,7 +71,7 @@ class Namespace:
 
     def connect(self, address: str, port: int, timeout_s: float) -> socket.socket:
         """A TCP connection that starts inside; raises OSError like any connection."""
-        with open("/proc/thread-self/ns/net") as home, open(f"/run/netns/{self.name}") as there:
+        with Path("/proc/thread-self/ns/net").open() as home, Path("/run/netns", self.name).open() as there:
             _enter(there.fileno())
             try:
                 return socket.create_connection((address, port), timeout_s)

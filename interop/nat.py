@@ -1,9 +1,9 @@
 """NAT boxes: nftables rulesets for a namespace whose `inside` and `outside` interfaces face the two worlds.
 
-    napt             many to one; source ports are rewritten into 20000-20999
-    port-preserving  many to one; a source port is kept while it is free
-    forwarding       `napt` for what goes out; UDP 500 and 4500 that come in are sent on to one gateway
-    one-to-one       one public address stands for one gateway, all protocols and ports, both ways
+napt             many to one; source ports are rewritten into 20000-20999
+port-preserving  many to one; a source port is kept while it is free
+forwarding       `napt` for what goes out; UDP 500 and 4500 that come in are sent on to one gateway
+one-to-one       one public address stands for one gateway, all protocols and ports, both ways
 """
 
 from __future__ import annotations

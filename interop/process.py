@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,18 +68,14 @@ class Process:
         """Ask the whole group to end with `first`, then insist."""
         if self.running():
             self._signal_group(first)
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 self._popen.wait(timeout_s)
-            except subprocess.TimeoutExpired:
-                pass
         self._signal_group(signal.SIGKILL)
         self._popen.wait()
 
     def _signal_group(self, number: signal.Signals) -> None:
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self.pid, number)
-        except ProcessLookupError:
-            pass
 
 
 def run(argv: Sequence[str], *, environment: Mapping[str, str], timeout_s: float, text: str | None = None) -> Result:
@@ -103,10 +100,8 @@ def run(argv: Sequence[str], *, environment: Mapping[str, str], timeout_s: float
 
 
 def _kill_group(popen: subprocess.Popen[bytes]) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(popen.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     popen.wait()
 
 

@@ -56,7 +56,10 @@ def rekeys_without_loss(one: Side, other: Side, by: Iterable[Side], name: str = 
         expect(pings.running(), f"the rekey by {side.peer.label} took longer than the stream of pings")
     count = pings.finish()
     lost = pings.lost_numbers()
-    expect(count.sent - count.received <= tolerated, f"rekey lost {count.sent - count.received} of {count.sent} pings: {lost}")
+    expect(
+        count.sent - count.received <= tolerated,
+        f"rekey lost {count.sent - count.received} of {count.sent} pings: {lost}",
+    )
 
 
 def goes_down(by: Side, other: Side, name: str = "t") -> None:

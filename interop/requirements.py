@@ -1,4 +1,4 @@
-"""What scenarios need of the machine: tools and the Debian packages that bring them. Missing means failure, never a skip."""
+"""What scenarios need of the machine: tools, and the Debian packages that bring them. What is missing fails a run."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ _TOOLS = {
     "guest": (("linux.uml", "user-mode-linux"), ("mmdebstrap", "mmdebstrap"), ("mkfs.ext4", "e2fsprogs")),
     "tshark": (("tshark", "tshark"), ("tcpdump", "tcpdump")),
 }
+KNOWN = frozenset({*_TOOLS, "ikevpn", "tun"})
+"""The words that a scenario may need."""
 
 
 def check(needs: Iterable[str]) -> None:
@@ -29,10 +31,7 @@ def check(needs: Iterable[str]) -> None:
     if os.geteuid() != 0:
         raise Missing("interop makes network namespaces and needs root: run it with sudo")
     packages = sorted(
-        package
-        for need in wanted
-        for command, package in _TOOLS.get(need, ())
-        if shutil.which(command) is None
+        package for need in wanted for command, package in _TOOLS.get(need, ()) if shutil.which(command) is None
     )
     if packages:
         raise Missing(f"interop lacks tools: apt-get install --no-install-recommends {' '.join(packages)}")

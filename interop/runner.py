@@ -66,7 +66,9 @@ def run(chosen: Sequence[Scenario], *, jobs: int = 1, as_json: bool = False) -> 
             interrupted.set()
             raise
     failed = [report.name for report in reports if not report.passed]
-    verdict = f"FAIL {len(failed)}/{len(reports)}: {', '.join(failed)}" if failed else f"PASS {len(reports)}/{len(reports)}"
+    verdict = (
+        f"FAIL {len(failed)}/{len(reports)}: {', '.join(failed)}" if failed else f"PASS {len(reports)}/{len(reports)}"
+    )
     if as_json:
         _write_json({"passed": len(reports) - len(failed), "failed": failed, "verdict": verdict})
     else:

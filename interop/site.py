@@ -14,6 +14,7 @@ import shutil
 import signal
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType, TracebackType
 
@@ -77,7 +78,7 @@ class Site:
             _open_sites.discard(self)
 
     def leftovers(self) -> list[str]:
-        """What still carries the tag: namespaces, processes, links of the machine itself and files; empty when clean."""
+        """What still carries the tag: processes, namespaces, links of the machine, files; nothing when clean."""
         found = [f"process {pid}" for pid in process.marked(self.tag)]
         places = (("namespace", Path("/run/netns")), ("link", Path("/sys/class/net")), ("file", self.folder.parent))
         for kind, place in places:
@@ -95,10 +96,8 @@ class Site:
 
 
 def _signal(pid: int, number: signal.Signals) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass
 
 
 def _wait_gone(tag: str, timeout_s: float) -> None:

@@ -88,7 +88,7 @@ class Topology:
         return sum(
             int(packets)
             for gateway in self.gateways()
-            for packets in re.findall(r"packets (\d+)", gateway.host.run("nft", "list", "table", "netdev", "clear").output)
+            for packets in re.findall(r"packets (\d+)", _clear_table(gateway.host))
         )
 
 
@@ -102,7 +102,7 @@ def pair(site: Site, *, family: int = 4, mtu: int = 1500, hosts: bool = False) -
         own, other = addresses[number - 1], addresses[2 - number]
         host.ip(f"addr add {own}/{length} dev outer nodad", f"route add default via {other} dev outer")
         gateways.append(_inner(Gateway(host, number, own, own), hosts))
-    return Topology(site, *gateways)
+    return Topology(site, gateways[0], gateways[1])
 
 
 def routed(
@@ -196,6 +196,10 @@ def _inner(gateway: Gateway, hosts: bool) -> Gateway:
         behind.ip(f"addr add {gateway.inner.removesuffix('1')}2/24 dev outer", f"route add default via {gateway.inner}")
     watch_clear(host)
     return Gateway(host, gateway.number, gateway.outer, gateway.public, behind)
+
+
+def _clear_table(host: Namespace) -> str:
+    return host.run("nft", "list", "table", "netdev", "clear").output
 
 
 def watch_clear(host: Namespace) -> None:

@@ -29,9 +29,8 @@ def ping(start: End, target: End, count: int = 3, *, warm_up: bool = True, patie
     With `warm_up` the first answer may take a few tries.
     """
     if warm_up:
-        wait_until(
-            lambda: _ping(start, target, 1, 0.02).received == 1, f"the first ping {start.address} -> {target.address}", 5.0
-        )
+        what = f"the first ping {start.address} -> {target.address}"
+        wait_until(lambda: _ping(start, target, 1, 0.02).received == 1, what, 5.0)
     seen = _ping(start, target, count, 0.02, patience_s)
     expect(seen.received == count, f"ping {start.address} -> {target.address}: {seen.received} of {count} came back")
 

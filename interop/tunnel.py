@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from interop.topology import Gateway
 
 Mode = Literal["main", "aggressive"]
+Choices = dict[str, Any]
+"""Some of the parameters of a tunnel, by name."""
 
 
 @dataclass(frozen=True)
@@ -18,10 +20,10 @@ class TunnelParameters:
     `extra` are keys for ikevpn alone, as its TOML has them.
     """
 
-    local: str
-    remote: str
-    local_networks: tuple[str, ...]
-    remote_networks: tuple[str, ...]
+    local: str = ""
+    remote: str = ""
+    local_networks: tuple[str, ...] = ()
+    remote_networks: tuple[str, ...] = ()
     name: str = "t"
     mode: Mode = "main"
     ike_suite: str = "aes128-sha-g2"
@@ -51,17 +53,16 @@ class TunnelParameters:
         )
 
 
-def between(left: Gateway, right: Gateway, base: TunnelParameters | None = None) -> tuple[TunnelParameters, TunnelParameters]:
+def between(
+    left: Gateway, right: Gateway, base: TunnelParameters = TunnelParameters()
+) -> tuple[TunnelParameters, TunnelParameters]:
     """Both ends' parameters of a tunnel from `left` to `right`, other choices taken from `base`.
 
     Behind NAT, each end dials the other's public address and both name themselves by domain names.
     """
     behind_nat = left.outer != left.public or right.outer != right.public
-    one = TunnelParameters(left.outer, right.public, (left.network,), (right.network,))
-    if base is not None:
-        one = replace(
-            base, local=one.local, remote=one.remote, local_networks=one.local_networks, remote_networks=one.remote_networks
-        )
+    networks: Choices = {"local_networks": (left.network,), "remote_networks": (right.network,)}
+    one = replace(base, local=left.outer, remote=right.public, **networks)
     if behind_nat and one.local_id is None:
         one = replace(one, local_id=f"g{left.number}.example", remote_id=f"g{right.number}.example")
     return one, one.mirrored(right.outer, "any" if left.outer != left.public else left.public)

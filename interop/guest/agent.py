@@ -1,4 +1,4 @@
-"""Runs in the guest: does what the scenario asks over the management link. Stands alone; needs only the standard library.
+"""Runs in the guest: does what the scenario asks over the management link. Stands alone with the standard library.
 
 A connection carries one request, a line of JSON, and its answer, another:
 
@@ -10,27 +10,36 @@ A connection carries one request, a line of JSON, and its answer, another:
     {"read": path}                                     -> {"status": 0, "output": str}
 """
 
+from __future__ import annotations
+
 import json
 import os
 import signal
 import socket
 import subprocess
 import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 ADDRESS = ("169.254.77.2", 2323)
-started: dict[int, subprocess.Popen] = {}
+Answer = tuple[int | None, str]
+started: dict[int, subprocess.Popen[bytes]] = {}
 
 
-def run(run, text=None):
+def run(run: list[str], text: str | None = None) -> Answer:
+    """Run a command to its end."""
     done = subprocess.run(
         run, input=text, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False
     )
     return done.returncode, done.stdout
 
 
-def spawn(spawn, environment, log):
-    os.makedirs(os.path.dirname(log), exist_ok=True)
-    with open(log, "wb") as output:
+def spawn(spawn: list[str], environment: dict[str, str], log: str) -> Answer:
+    """Start a command in a session of its own."""
+    Path(log).parent.mkdir(parents=True, exist_ok=True)
+    with Path(log).open("wb") as output:
         popen = subprocess.Popen(
             spawn,
             stdin=subprocess.DEVNULL,
@@ -43,41 +52,50 @@ def spawn(spawn, environment, log):
     return popen.pid, ""
 
 
-def poll(poll):
+def poll(poll: int) -> Answer:
+    """Has it ended?"""
     return started[poll].poll(), ""
 
 
-def end(end):
+def end(end: int) -> Answer:
+    """End a whole session, gently and then not."""
     for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
+        with suppress(ProcessLookupError, subprocess.TimeoutExpired):
             os.killpg(end, number)
             started[end].wait(5)
-        except (ProcessLookupError, subprocess.TimeoutExpired):
-            pass
     return started[end].wait(), ""
 
 
-def write(write, text, mode):
-    os.makedirs(os.path.dirname(write), exist_ok=True)
-    with open(write, "w") as file:
-        os.chmod(write, mode)
-        file.write(text)
+def write(write: str, text: str, mode: int) -> Answer:
+    """Write a file and the folders that it needs."""
+    path = Path(write)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode)
+    path.chmod(mode)
+    path.write_text(text)
     return 0, ""
 
 
-def read(read):
-    if not os.path.exists(read):
-        return 0, ""
-    with open(read, errors="replace") as file:
-        return 0, file.read()
+def read(read: str) -> Answer:
+    """The text of a file, nothing while it does not exist."""
+    path = Path(read)
+    return 0, path.read_text(errors="replace") if path.exists() else ""
 
 
-VERBS = {"run": run, "spawn": spawn, "poll": poll, "end": end, "write": write, "read": read}
+VERBS: dict[str, Callable[..., Answer]] = {
+    "run": run,
+    "spawn": spawn,
+    "poll": poll,
+    "end": end,
+    "write": write,
+    "read": read,
+}
 
 
-def answer(connection):
+def answer(connection: socket.socket) -> None:
+    """Serve one connection."""
     with connection, connection.makefile("rw") as lines:
-        request = json.loads(lines.readline())
+        request: dict[str, Any] = json.loads(lines.readline())
         try:
             status, output = VERBS[next(iter(request))](**request)
         except OSError as error:
@@ -85,7 +103,8 @@ def answer(connection):
         lines.write(json.dumps({"status": status, "output": output}) + "\n")
 
 
-def main():
+def main() -> None:
+    """Serve for ever."""
     with socket.create_server(ADDRESS) as listener:
         while True:
             connection, _ = listener.accept()

@@ -3,7 +3,8 @@
     python -m interop.guest.build [--force]
 
 The folder is `IKEVPN_GUEST` (default /var/tmp/ikevpn-guest-UID). The image's name carries a digest of its recipe, so
-that a changed list of packages or a changed script makes a new image. Everything comes from the Debian archive that apt knows.
+that a changed list of packages or a changed script makes a new
+image. Everything comes from the Debian archive that apt knows.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ UML_MODULES = Path("/usr/lib/uml/modules")
 TOOLS = {"mmdebstrap": "mmdebstrap", "mkfs.ext4": "e2fsprogs", "linux.uml": "user-mode-linux"}
 PACKAGES = (
     # strongSwan on the kernel's IPsec
-    "strongswan-charon strongswan-swanctl libstrongswan-standard-plugins libstrongswan-extra-plugins "
+    *("strongswan-charon", "strongswan-swanctl", "libstrongswan-standard-plugins", "libstrongswan-extra-plugins"),
     # what libreswan needs; it cannot be installed beside strongSwan, so it is only unpacked
-    "libnss3-tools libcurl3-nss libevent-core-2.1-7 libevent-pthreads-2.1-7 libldap-2.5-0 libldns3 libunbound8 "
-    "libcap-ng0 libaudit1 dns-root-data "
+    *("libnss3-tools", "libcurl3-nss", "libevent-core-2.1-7", "libevent-pthreads-2.1-7", "libldap-2.5-0", "libldns3"),
+    *("libunbound8", "libcap-ng0", "libaudit1", "dns-root-data"),
     # the guest's own needs
-    "iproute2 iputils-ping kmod procps tcpdump python3"
-).split()
+    *("iproute2", "iputils-ping", "kmod", "procps", "tcpdump", "python3"),
+)
 _UNPACK_LIBRESWAN = (
     'chroot "$1" sh -ec "cd /tmp; apt-get download libreswan; dpkg -x libreswan_*.deb /opt/libreswan; '
     'rm libreswan_*.deb; cp -a /opt/libreswan/usr/libexec/ipsec /usr/libexec/"'

@@ -93,7 +93,9 @@ class Ikevpn:
 
     def start(self, *words: str) -> None:
         """Start the daemon and wait until it answers."""
-        self._process = self.host.spawn(*self._command(), "daemon", *words, name="ikevpn", environment=self._environment)
+        self._process = self.host.spawn(
+            *self._command(), "daemon", *words, name="ikevpn", environment=self._environment
+        )
         wait_until(self._answers, f"the start of {self.label}", 15.0)
 
     def stop(self) -> None:

@@ -14,7 +14,6 @@ import json
 from pathlib import Path
 
 from interop.guest import build
-from interop.namespace import Namespace
 from interop.outcome import InteropError, Missing, Unmet, wait_until
 from interop.process import Result
 from interop.topology import Gateway

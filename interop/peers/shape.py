@@ -88,4 +88,3 @@ class Peer(Protocol):
 
     def log(self) -> str:
         """What the daemon has written down."""
-

@@ -47,9 +47,7 @@ swanctl {{
 class Strongswan:
     """One charon. `userspace` chooses kernel-libipsec; otherwise ESP is the business of the host's kernel."""
 
-    def __init__(
-        self, host: Host, *, userspace: bool = True, retransmit_s: float = 2.0, keepalive_s: int = 20
-    ) -> None:
+    def __init__(self, host: Host, *, userspace: bool = True, retransmit_s: float = 2.0, keepalive_s: int = 20) -> None:
         self.label = f"strongswan@{host.name}"
         self._host = host
         self._settings = {
@@ -64,7 +62,9 @@ class Strongswan:
     def start(self) -> None:
         """Start charon under a /run of its own and wait for its control socket."""
         if self._host.run("test", "-x", CHARON, check=False).status != 0:
-            raise Missing(f"strongSwan is not installed on {self._host.name}: no {CHARON} (apt-get install strongswan-charon)")
+            raise Missing(
+                f"strongSwan is not installed on {self._host.name}: no {CHARON} (apt-get install strongswan-charon)"
+            )
         text = _CONFIGURATION.format(socket=self._socket, log=self._log, **self._settings)
         settings = self._host.write_file("strongswan/strongswan.conf", text)
         self._environment = {"STRONGSWAN_CONF": settings, "SWANCTL_DIR": self._folder}
@@ -118,5 +118,7 @@ class Strongswan:
         command = ("env", *environment, "swanctl", *words, "--uri", f"unix://{self._socket}")
         result = self._host.run(*command, timeout_s=timeout_s, check=False)
         if check and result.status != 0:
-            raise Unmet(f"{self.label}: `swanctl {' '.join(words)}` ended with {result.status}: {result.output.strip()}")
+            raise Unmet(
+                f"{self.label}: `swanctl {' '.join(words)}` ended with {result.status}: {result.output.strip()}"
+            )
         return result

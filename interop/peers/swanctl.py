@@ -64,7 +64,9 @@ def _secret(tunnel: TunnelParameters) -> str:
 
 
 Node = dict[str, "Node | str | list[str]"]
-_TOKEN = re.compile(r"\s*(?:(?P<close>\})|(?P<open>[^\s={}]+) \{|(?P<key>[^\s={}]+)=(?:\[(?P<list>[^\]]*)\]|(?P<value>[^\s{}]*)))")
+_TOKEN = re.compile(
+    r"\s*(?:(?P<close>\})|(?P<open>[^\s={}]+) \{|(?P<key>[^\s={}]+)=(?:\[(?P<list>[^\]]*)\]|(?P<value>[^\s{}]*)))"
+)
 
 
 def read_raw(text: str) -> Node:

@@ -15,7 +15,7 @@ from interop import pairwise, proof, suites
 from interop.scenario import Scenario, needs
 from interop.stage import Stage
 from interop.topology import pair
-from interop.tunnel import TunnelParameters, between
+from interop.tunnel import Mode, TunnelParameters, between
 
 FACTORS = {
     "mode": ("main", "aggressive"),
@@ -28,8 +28,8 @@ FACTORS = {
 
 def parameters(row: pairwise.Row) -> TunnelParameters:
     """The tunnel of a row, without its places."""
-    mode = "aggressive" if row["mode"] == "aggressive" else "main"
-    return TunnelParameters("", "", (), (), mode=mode, ike_suite=row["ike"], esp_suite=row["esp"], pfs=row["pfs"] == "pfs")
+    mode: Mode = "aggressive" if row["mode"] == "aggressive" else "main"
+    return TunnelParameters(mode=mode, ike_suite=row["ike"], esp_suite=row["esp"], pfs=row["pfs"] == "pfs")
 
 
 def play(stage: Stage, row: pairwise.Row, ours: str = "ikevpn", theirs: str = "strongswan") -> None:
@@ -45,7 +45,9 @@ def play(stage: Stage, row: pairwise.Row, ours: str = "ikevpn", theirs: str = "s
 
 def _scenario(row: pairwise.Row) -> Scenario:
     name = f"strongswan-{row['mode']}-{row['role']}-{row['ike']}-esp-{row['esp']}-{row['pfs']}"
-    sentence = f"strongSwan: {proof.in_words(parameters(row))}, {'ikevpn' if row['role'] == 'i' else 'strongSwan'} starts"
+    sentence = (
+        f"strongSwan: {proof.in_words(parameters(row))}, {'ikevpn' if row['role'] == 'i' else 'strongSwan'} starts"
+    )
     return Scenario(name, sentence, partial(play, row=row), needs("ikevpn", "strongswan"))
 
 

@@ -1,13 +1,14 @@
-"""ikevpn on both ends: every way to carry ESP, to start, to bind, to choose networks, and what happens when an end dies.
+"""ikevpn on both ends: every way to carry ESP, to start, to bind and to choose networks; and what follows a death.
 
-    left: ikevpn 192.0.2.1 / 2001:db8::1 ─────── 192.0.2.2 / 2001:db8::2 right: ikevpn
-     10.1.1.0/24, fd00:1::/64                      10.2.2.0/24, fd00:2::/64
+left: ikevpn 192.0.2.1 / 2001:db8::1 ─────── 192.0.2.2 / 2001:db8::2 right: ikevpn
+ 10.1.1.0/24, fd00:1::/64                      10.2.2.0/24, fd00:2::/64
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from interop import proof, traffic
 from interop.outcome import expect, wait_until
@@ -16,17 +17,17 @@ from interop.scenario import Scenario, needs
 from interop.stage import Side, Stage
 from interop.topology import Topology, pair, routed
 from interop.traffic import End
-from interop.tunnel import TunnelParameters, between
+from interop.tunnel import Choices, TunnelParameters, between
 
 OCTETS = 5_000_000
-_MODERN = {"ike_suite": "aes256-sha512-g19", "esp_suite": "aes128gcm16", "pfs": True}
+_MODERN: Choices = {"ike_suite": "aes256-sha512-g19", "esp_suite": "aes128gcm16", "pfs": True}
 
 
-def _base(**choices: object) -> TunnelParameters:
-    return replace(TunnelParameters("", "", (), ()), **choices)
+def _base(**choices: Any) -> TunnelParameters:
+    return TunnelParameters(**choices)
 
 
-def _both(stage: Stage, topology: Topology, base: TunnelParameters, **ours: object) -> tuple[Side, Side]:
+def _both(stage: Stage, topology: Topology, base: TunnelParameters, **ours: Any) -> tuple[Side, Side]:
     """ikevpn on both gateways; `ours` are choices of the left end alone."""
     left_view, right_view = between(topology.left, topology.right, base)
     right = stage.side("ikevpn", topology.right, right_view)
@@ -78,10 +79,10 @@ def kept_up(stage: Stage) -> None:
 
 
 def route_based(stage: Stage) -> None:
-    """A tunnel device with an address on each end; what is routed there goes through, and is dropped while it is down."""
+    """A device with an address on each end: what is routed there goes through, or is dropped while it is down."""
     topology = pair(stage.site)
     left_view, right_view = between(topology.left, topology.right, _base(binding="route", **_MODERN))
-    everything = {"local_networks": ("0.0.0.0/0",), "remote_networks": ("0.0.0.0/0",)}
+    everything: Choices = {"local_networks": ("0.0.0.0/0",), "remote_networks": ("0.0.0.0/0",)}
     sides = []
     for gateway, view, own, routes in (
         (topology.right, right_view, "10.9.9.2/30", ["10.1.1.0/24"]),
@@ -123,9 +124,9 @@ def several_networks(stage: Stage) -> None:
 def inner_ipv6(stage: Stage, family: int) -> None:
     """IPv6 inside, IPv4 or IPv6 outside."""
     topology = pair(stage.site, family=family)
-    networks = {"local_networks": (topology.left.network6,), "remote_networks": (topology.right.network6,)}
+    networks: Choices = {"local_networks": (topology.left.network6,), "remote_networks": (topology.right.network6,)}
     left_view, right_view = between(topology.left, topology.right, _base(**_MODERN))
-    mirrored = {"local_networks": networks["remote_networks"], "remote_networks": networks["local_networks"]}
+    mirrored: Choices = {"local_networks": networks["remote_networks"], "remote_networks": networks["local_networks"]}
     right = stage.side("ikevpn", topology.right, replace(right_view, **mirrored))
     left = stage.side("ikevpn", topology.left, replace(left_view, **networks))
     stage.stands()
@@ -175,7 +176,7 @@ def reloaded(stage: Stage) -> None:
 def _second(view: TunnelParameters) -> TunnelParameters:
     """Another tunnel between the same gateways, known by names of its own."""
     networks = {"10.1.1.0/24": ("10.11.0.0/16",), "10.2.2.0/24": ("10.22.0.0/16",)}
-    own, other = (f"{networks[each[0]][0].split('.')[1]}.example" for each in (view.local_networks, view.remote_networks))
+    own, other = (f"n{each[0].split('.')[1]}.example" for each in (view.local_networks, view.remote_networks))
     return replace(
         view,
         name="more",
@@ -202,9 +203,13 @@ SCENARIOS = (
     Scenario("ikevpn-on-demand", "the first packet raises the tunnel and is delivered", on_demand, needs("ikevpn")),
     Scenario("ikevpn-kept-up", "wanted up: called until it answers, and again after it died", kept_up, needs("ikevpn")),
     Scenario("ikevpn-route-based", "a device with an address and routes on each end", route_based, needs("ikevpn")),
-    Scenario("ikevpn-several-networks", "two networks on each side, four quick modes", several_networks, needs("ikevpn")),
+    Scenario(
+        "ikevpn-several-networks", "two networks on each side, four quick modes", several_networks, needs("ikevpn")
+    ),
     Scenario("ikevpn-inner-ipv6-ipv4", "IPv6 inside, IPv4 outside", partial(inner_ipv6, family=4), needs("ikevpn")),
     Scenario("ikevpn-inner-ipv6-ipv6", "IPv6 inside, IPv6 outside", partial(inner_ipv6, family=6), needs("ikevpn")),
     Scenario("ikevpn-forwarded", "hosts behind both gateways, a narrow wire between", forwarded, needs("ikevpn")),
-    Scenario("ikevpn-reload", "reload: unchanged stays up, new is added, gone is taken down", reloaded, needs("ikevpn")),
+    Scenario(
+        "ikevpn-reload", "reload: unchanged stays up, new is added, gone is taken down", reloaded, needs("ikevpn")
+    ),
 )

@@ -10,6 +10,7 @@ started and the other side ends; so its tunnels are rekeyed by us and ended by w
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from interop import proof
 from interop.scenario import Scenario, needs
@@ -17,7 +18,11 @@ from interop.stage import Stage
 from interop.topology import pair
 from interop.tunnel import TunnelParameters, between
 
-_STRONGSWAN_SUITES = (("3des-md5-g2", "3des-md5"), ("aes128-sha-g2", "aes128-sha"), ("aes256-sha256-g14", "aes128gcm16"))
+_STRONGSWAN_SUITES = (
+    ("3des-md5-g2", "3des-md5"),
+    ("aes128-sha-g2", "aes128-sha"),
+    ("aes256-sha256-g14", "aes128gcm16"),
+)
 _LIBRESWAN_SUITES = (
     ("3des-sha-g14", "3des-sha"),
     ("aes128-sha-g14", "aes128-sha"),
@@ -25,7 +30,9 @@ _LIBRESWAN_SUITES = (
 )
 
 
-def play(stage: Stage, base: TunnelParameters, we_start: bool, theirs: str, ours: str = "ikevpn", family: int = 4) -> None:
+def play(
+    stage: Stage, base: TunnelParameters, we_start: bool, theirs: str, ours: str = "ikevpn", family: int = 4
+) -> None:
     """The whole life of a tunnel without encapsulation."""
     topology = pair(stage.site, family=family)
     left_view, right_view = between(topology.left, topology.right, base)
@@ -43,8 +50,8 @@ def play(stage: Stage, base: TunnelParameters, we_start: bool, theirs: str, ours
     proof.nothing_in_clear(topology)
 
 
-def _scenario(theirs: str, ike: str, esp: str, pfs: bool, we_start: bool, **options: object) -> Scenario:
-    base = TunnelParameters("", "", (), (), ike_suite=ike, esp_suite=esp, pfs=pfs)
+def _scenario(theirs: str, ike: str, esp: str, pfs: bool, we_start: bool, **options: Any) -> Scenario:
+    base = TunnelParameters(ike_suite=ike, esp_suite=esp, pfs=pfs)
     peer = theirs.removeprefix("guest-")
     prefix = "lab-raw-esp" if options.get("ours") else "raw-esp6" if options.get("family") == 6 else "raw-esp"
     name = f"{prefix}-{peer}-{'i' if we_start else 'r'}-{ike}-esp-{esp}-{'pfs' if pfs else 'nopfs'}"
@@ -62,7 +69,10 @@ SCENARIOS = (
         for ike, esp in suites
         for pfs in (False, True)
     ),
-    *(_scenario("guest-strongswan", "aes256-sha256-g14", "aes128gcm16", True, we_start, family=6) for we_start in (True, False)),
+    *(
+        _scenario("guest-strongswan", "aes256-sha256-g14", "aes128gcm16", True, we_start, family=6)
+        for we_start in (True, False)
+    ),
     *(
         _scenario(theirs, "aes128-sha-g14", "aes128-sha", True, True, ours="guest-strongswan")
         for theirs in ("guest-strongswan", "guest-libreswan")

@@ -18,7 +18,7 @@ from interop.peers.ikevpn import Ikevpn
 from interop.scenario import Scenario, needs
 from interop.stage import Stage
 from interop.topology import Topology, pair
-from interop.tunnel import TunnelParameters, between
+from interop.tunnel import Choices, TunnelParameters, between
 
 TIMEOUT_S = 10.0
 _QUICK = (("retransmit_s", 0.3), ("retransmit_tries", 3))
@@ -39,7 +39,7 @@ def _fails(ikevpn: Ikevpn, words: tuple[str, ...], status: int, pattern: str, ti
     expect("Traceback" not in result.output, f"a traceback is no sentence: {result.output}")
 
 
-def initiator(stage: Stage, ours: dict[str, object], theirs: dict[str, object], pattern: str, status: int = 1) -> None:
+def initiator(stage: Stage, ours: Choices, theirs: Choices, pattern: str, status: int = 1) -> None:
     """We call a strongSwan whose settings differ from ours."""
     topology = pair(stage.site)
     left_view, right_view = _views(topology, ours, theirs)
@@ -50,7 +50,7 @@ def initiator(stage: Stage, ours: dict[str, object], theirs: dict[str, object], 
     _fails(peer, ("up", "t", "--timeout", f"{TIMEOUT_S:g}"), status, pattern)
 
 
-def responder(stage: Stage, ours: dict[str, object], theirs: dict[str, object], pattern: str) -> None:
+def responder(stage: Stage, ours: Choices, theirs: Choices, pattern: str) -> None:
     """A strongSwan whose settings differ from ours calls us; our log says why it gets no tunnel."""
     topology = pair(stage.site)
     left_view, right_view = _views(topology, ours, theirs)
@@ -67,14 +67,12 @@ def responder(stage: Stage, ours: dict[str, object], theirs: dict[str, object], 
     wait_until(lambda: re.search(pattern, peer.command("log").output), f"a line like `{pattern}` in the log", 5.0)
 
 
-def _views(
-    topology: Topology, ours: dict[str, object], theirs: dict[str, object]
-) -> tuple[TunnelParameters, TunnelParameters]:
+def _views(topology: Topology, ours: Choices, theirs: Choices) -> tuple[TunnelParameters, TunnelParameters]:
     left_view, right_view = between(topology.left, topology.right)
     return replace(left_view, extra=_QUICK, **ours), replace(right_view, **theirs)
 
 
-def alone(stage: Stage, ours: dict[str, object], words: tuple[str, ...], status: int, pattern: str) -> None:
+def alone(stage: Stage, ours: Choices, words: tuple[str, ...], status: int, pattern: str) -> None:
     """We call somebody who is not there."""
     topology = pair(stage.site)
     left_view, _ = between(topology.left, topology.right)
@@ -100,7 +98,9 @@ def host(stage: Stage, spoil: Spoil, words: tuple[str, ...], status: int, patter
 
 
 def _port_taken(stage: Stage, ikevpn: Ikevpn) -> tuple[str, ...]:
-    script = "import socket, time; s = socket.socket(2, 2); s.bind(('', 500)); print('ready', flush=True); time.sleep(60)"
+    script = (
+        "import socket, time; s = socket.socket(2, 2); s.bind(('', 500)); print('ready', flush=True); time.sleep(60)"
+    )
     taker = ikevpn.host.spawn(ikevpn.host.python, "-c", script, name="taker")
     wait_until(lambda: "ready" in taker.output(), "port 500 to be taken")
     return ()
@@ -151,7 +151,7 @@ _OTHER_ESP = {"esp_suite": "aes256-sha256"}
 _OTHER_NETWORK = {"remote_networks": ("10.77.0.0/24",)}
 _UP = ("up", "t", "--timeout", "8")
 
-_INITIATOR_ROWS: tuple[tuple[str, dict[str, object], dict[str, object], str], ...] = (
+_INITIATOR_ROWS: tuple[tuple[str, Choices, Choices, str], ...] = (
     # name, ours, theirs, what is said
     ("wrong-secret", _OTHER_SECRET, {}, r"the pre-shared keys differ"),
     ("no-proposal-phase1", _OTHER_IKE, {}, r"192\.0\.2\.2 refuses and says no-proposal-chosen"),
@@ -164,7 +164,7 @@ _INITIATOR_ROWS: tuple[tuple[str, dict[str, object], dict[str, object], str], ..
         r"the peer calls itself 192\.0\.2\.2( \([^)]*\))?, and we expect paris\.example",
     ),
 )
-_RESPONDER_ROWS: tuple[tuple[str, dict[str, object], dict[str, object], str], ...] = (
+_RESPONDER_ROWS: tuple[tuple[str, Choices, Choices, str], ...] = (
     ("wrong-secret", _OTHER_SECRET, {}, r"the pre-shared keys differ"),
     (
         "no-proposal-phase1",
@@ -186,7 +186,7 @@ _RESPONDER_ROWS: tuple[tuple[str, dict[str, object], dict[str, object], str], ..
         r"the peer calls itself 192\.0\.2\.2( \([^)]*\))?, and we expect paris\.example",
     ),
 )
-_ALONE_ROWS: tuple[tuple[str, dict[str, object], tuple[str, ...], int, str], ...] = (
+_ALONE_ROWS: tuple[tuple[str, Choices, tuple[str, ...], int, str], ...] = (
     ("unreachable", {"remote": "192.0.2.99"}, _UP, 1, r"no answer from 192\.0\.2\.99"),
     ("timeout", {"remote": "192.0.2.99"}, ("up", "t", "--timeout", "0.5"), 5, r"not up within 0\.5 s"),
     ("dns", {"remote": "nowhere.invalid"}, _UP, 1, r'the name "?nowhere\.invalid"? cannot be looked up'),
@@ -206,21 +206,26 @@ _HOST_ROWS: tuple[tuple[str, Spoil, tuple[str, ...], int, str], ...] = (
     ("check-good", lambda stage, ikevpn: (), ("check",), 0, r"good, 1 tunnel"),
 )
 
+
+def _row(name: str, verb: str, play: Callable[[Stage], None], *kinds: str) -> Scenario:
+    return Scenario(f"sentence-{name}", f"`ikevpn {verb}`: {name.replace('-', ' ')}", play, needs("ikevpn", *kinds))
+
+
 SCENARIOS = (
     *(
-        Scenario(f"sentence-initiator-{name}", f"`ikevpn up`: {name}", partial(initiator, ours=ours, theirs=theirs, pattern=says), needs("ikevpn", "strongswan"))
+        _row(f"initiator-{name}", "up", partial(initiator, ours=ours, theirs=theirs, pattern=says), "strongswan")
         for name, ours, theirs, says in _INITIATOR_ROWS
     ),
     *(
-        Scenario(f"sentence-responder-{name}", f"`ikevpn log`: {name}", partial(responder, ours=ours, theirs=theirs, pattern=says), needs("ikevpn", "strongswan"))
+        _row(f"responder-{name}", "log", partial(responder, ours=ours, theirs=theirs, pattern=says), "strongswan")
         for name, ours, theirs, says in _RESPONDER_ROWS
     ),
     *(
-        Scenario(f"sentence-{name}", f"`ikevpn up`: {name}", partial(alone, ours=ours, words=words, status=status, pattern=says), needs("ikevpn"))
+        _row(name, "up", partial(alone, ours=ours, words=words, status=status, pattern=says))
         for name, ours, words, status, says in _ALONE_ROWS
     ),
     *(
-        Scenario(f"sentence-{name}", f"`ikevpn {words[0]}`: {name}", partial(host, spoil=spoil, words=words, status=status, pattern=says), needs("ikevpn"))
+        _row(name, words[0], partial(host, spoil=spoil, words=words, status=status, pattern=says))
         for name, spoil, words, status, says in _HOST_ROWS
     ),
 )

@@ -1,4 +1,4 @@
-"""Tunnels through NAT: every box of `interop.nat` on either side, one that changes its mind, and two clients behind one.
+"""Tunnels through NAT: every box of `interop.nat`, one that changes its mind, and two clients behind one.
 
     left 192.168.1.2 ── [box] 198.51.100.2 ── core ── 203.0.113.2 [box] ── 192.168.2.2 right
     left2 192.168.1.3 ──┘
@@ -40,7 +40,7 @@ _PAIRINGS = (
 def through(stage: Stage, boxes: tuple[Kind | None, Kind | None], ours: str, theirs: str, mode: Mode) -> None:
     """The whole life of a tunnel through these boxes."""
     topology = routed(stage.site, left=boxes[0], right=boxes[1])
-    left_view, right_view = between(topology.left, topology.right, TunnelParameters("", "", (), (), mode=mode))
+    left_view, right_view = between(topology.left, topology.right, TunnelParameters(mode=mode))
     responder = stage.side(theirs, topology.right, right_view)
     initiator = stage.side(ours, topology.left, left_view)
     stage.stands()

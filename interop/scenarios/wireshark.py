@@ -1,7 +1,7 @@
 """tshark reads what `ikevpn up --capture FILE` writes: every message of phase 1 and quick mode, and every ESP packet.
 
-    left: ikevpn 192.0.2.1, captures ─────────────────── 192.0.2.2 right: ikevpn
-     10.1.1.0/24                                          10.2.2.0/24
+left: ikevpn 192.0.2.1, captures ─────────────────── 192.0.2.2 right: ikevpn
+ 10.1.1.0/24                                          10.2.2.0/24
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _COMPLAINTS = "_ws.malformed || _ws.expert.severity == error || esp.icv_bad == 1
 def play(stage: Stage, mode: Mode, esp_suite: str, udp: bool) -> None:
     """Captures a tunnel's start, traffic and rekey, then has tshark read it with the exported keys."""
     topology = pair(stage.site)
-    base = TunnelParameters("", "", (), (), mode=mode, esp_suite=esp_suite, pfs=True, nat_traversal="force" if udp else True)
+    base = TunnelParameters(mode=mode, esp_suite=esp_suite, pfs=True, nat_traversal="force" if udp else True)
     left_view, right_view = between(topology.left, topology.right, base)
     right = stage.side("ikevpn", topology.right, right_view)
     left = stage.side("ikevpn", topology.left, left_view)
@@ -39,7 +39,9 @@ def play(stage: Stage, mode: Mode, esp_suite: str, udp: bool) -> None:
     expect(file.stat().st_mode & 0o777 == 0o600, f"the capture has mode {file.stat().st_mode & 0o777:o} and not 600")
     reader = _Reader(stage, file)
     exchange = {"main": 2, "aggressive": 4}[mode]
-    expect(reader.count(f"isakmp.exchangetype == {exchange}") == {"main": 6, "aggressive": 3}[mode], "phase 1 is not whole")
+    expect(
+        reader.count(f"isakmp.exchangetype == {exchange}") == {"main": 6, "aggressive": 3}[mode], "phase 1 is not whole"
+    )
     expect(reader.count("isakmp.exchangetype == 32 && isakmp.payloadlength") >= 6, "quick modes were not decrypted")
     expect(reader.count("esp && icmp.type == 8") >= 100, "pings inside ESP were not decrypted")
     expect(reader.count("esp && tcp.len > 0") > 0, "TCP inside ESP was not decrypted")
@@ -67,6 +69,12 @@ class _Reader:
         return len(self.lines(wanted))
 
 
+_ROWS: tuple[tuple[Mode, str, bool], ...] = (
+    ("main", "aes128-sha", False),
+    ("aggressive", "aes128gcm16", True),
+    ("main", "3des-md5", True),
+    ("aggressive", "aes256-sha256", False),
+)
 SCENARIOS = tuple(
     Scenario(
         f"tshark-{mode}-{esp}-{'udp' if udp else 'raw'}",
@@ -74,10 +82,5 @@ SCENARIOS = tuple(
         partial(play, mode=mode, esp_suite=esp, udp=udp),
         needs("ikevpn", "tshark"),
     )
-    for mode, esp, udp in (
-        ("main", "aes128-sha", False),
-        ("aggressive", "aes128gcm16", True),
-        ("main", "3des-md5", True),
-        ("aggressive", "aes256-sha256", False),
-    )
+    for mode, esp, udp in _ROWS
 )
