@@ -47,6 +47,7 @@ class Worker:
         self._answers: deque[message.Answer] = deque()
         self._selector = selectors.DefaultSelector()
         self._interest = selectors.EVENT_READ
+        self._selector.register(control, self._interest)
         self._running = True
         self._forwarding = Forwarding(
             devices=self._devices,
@@ -78,13 +79,13 @@ class Worker:
 
     def run(self) -> None:
         """Work until told to stop or until the control process is gone."""
-        self._selector.register(self._control, self._interest)
         self._answers.append(message.Done())
         self._speak()
         while self._running:
-            self._turn()
+            self.turn()
 
-    def _turn(self) -> None:
+    def turn(self) -> None:
+        """Wait for something to do, and do it: commands, what time has brought, then one batch of each descriptor."""
         due = self._forwarding.next_timer()
         now = self._clock()
         ready = self._selector.select(None if due is None else max(0.0, due - now))

@@ -1,0 +1,135 @@
+import fcntl
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ikevpn.dataplane import channel, message
+from ikevpn.dataplane.interface import Acquire, IkeDatagram
+from ikevpn.dataplane.udp import open_socket
+from ikevpn.dataplane.worker import BATCH, Worker
+from ikevpn.model.address import Endpoint
+from ikevpn.model.sa import Direction
+from tests.dataplane.fakes import DEVICE, PACKET, packets, policy
+from tests.esp.samples import SPI, sa
+
+WITHIN_S = 30.0
+
+
+class Control:
+    """The other end of a worker's channel."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self.end = end
+        end.settimeout(WITHIN_S)
+
+    def say(self, command: message.Command, *descriptors: int) -> None:
+        channel.send(self.end, command, descriptors)
+
+    def hear(self) -> Any:
+        received = channel.receive(self.end)
+        return None if received is None else received.value
+
+    def ask(self, command: message.Command) -> Any:
+        self.say(command)
+        return self.hear()
+
+
+@contextmanager
+def running() -> Iterator[Control]:
+    """A worker in a thread, which ends with its channel."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    thread = threading.Thread(target=Worker(theirs).run)
+    thread.start()
+    try:
+        control = Control(ours)
+        assert control.hear() == message.Done()
+        yield control
+    finally:
+        ours.close()
+        thread.join(WITHIN_S)
+        theirs.close()
+        assert not thread.is_alive()
+
+
+def device(control: Control) -> tuple[int, int]:
+    """A pipe instead of a device: what is written to it comes out of the device. Returns (device, pipe's other end)."""
+    reader, writer = os.pipe2(os.O_NONBLOCK | os.O_DIRECT)
+    control.say(message.UseDevice(DEVICE), reader)
+    return reader, writer
+
+
+def test_stop_is_answered() -> None:
+    with running() as control:
+        assert control.ask(message.Stop()) == message.Done()
+
+
+def test_answers_come_in_the_order_of_the_questions() -> None:
+    with running() as control:
+        control.say(message.AddSa(sa(Direction.IN)))
+        for question in (message.Query(), message.Count(), message.DropDevice("none"), message.Query()):
+            control.say(question)
+        heard = [control.hear() for _ in range(6)]
+        assert [type(answer) for answer in heard] == [
+            message.Uses, message.Uses, message.Counts, message.Done, message.Uses, message.Uses,
+        ]  # fmt: skip
+        assert [use.spi for use in heard[0].uses] == [SPI]
+
+
+def test_packets_of_a_device_acquire() -> None:
+    with running() as control:
+        reader, writer = device(control)
+        control.say(message.AddPolicy(policy()))
+        control.ask(message.Count())
+        os.write(writer, PACKET)
+        assert isinstance(control.hear(), Acquire)
+        assert control.ask(message.DropDevice(DEVICE)) == message.Done()
+        os.close(reader)
+        os.close(writer)
+
+
+def test_a_dropped_device_is_closed() -> None:
+    with running() as control:
+        reader, writer = device(control)
+        control.ask(message.DropDevice(DEVICE))
+        os.close(reader)
+        try:
+            os.write(writer, PACKET)
+            raise AssertionError("somebody still holds the device")
+        except BrokenPipeError:
+            os.close(writer)
+
+
+def test_a_turn_takes_commands_first_and_then_a_bounded_batch() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        worker, control = Worker(theirs), Control(ours)
+        reader, writer = device(control)
+        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 1 << 20)
+        worker.turn()
+        for packet in packets(2 * BATCH + 1):
+            os.write(writer, packet)
+        dropped = []
+        for _ in range(4):
+            control.say(message.Count())
+            worker.turn()
+            dropped.append(dict(control.hear().counts).get("drop-no-policy", 0))
+        assert dropped == [0, BATCH, 2 * BATCH, 2 * BATCH + 1]
+        control.say(message.DropDevice(DEVICE))
+        worker.turn()
+        os.close(reader)
+        os.close(writer)
+
+
+def test_events_wait_for_a_control_process_that_is_behind() -> None:
+    with running() as control, open_socket(Endpoint.of("127.0.0.1", 0)) as end:
+        local = Endpoint.of(*end.getsockname())
+        control.say(message.UseUdp(local, receive=True), end.fileno())
+        with socket.socket(type=socket.SOCK_DGRAM) as peer:
+            for n in range(100):
+                peer.sendto(bytes(4) + n.to_bytes(4, "big") + bytes(8000), (str(local.address), local.port))
+        heard = [control.hear() for _ in range(100)]
+        assert all(isinstance(event, IkeDatagram) for event in heard)
+        assert [int.from_bytes(event.data[:4], "big") for event in heard] == list(range(100))
