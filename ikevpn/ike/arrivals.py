@@ -143,6 +143,10 @@ def _phase2(core: Core, sa: IkeSa, arrival: Arrival, script: Script) -> None:
     message_id = arrival.header.message_id
     exchange = sa.exchanges.get(message_id)
     if exchange is None:
+        if message_id in sa.spent:
+            # An exchange that was forgotten: its messages are still authentic, so that only the id tells a replay.
+            core.drop(Reason.DUPLICATE)
+            return
         if len(sa.exchanges) >= core.settings.max_exchanges:
             _make_room(core, sa)
         scratch: object = Quick() if script is QUICK else informational.scratch()
@@ -150,6 +154,7 @@ def _phase2(core: Core, sa: IkeSa, arrival: Arrival, script: Script) -> None:
         result = receive(core, sa, exchange, arrival)
         if result.outcome is not Outcome.IGNORED:
             sa.exchanges[message_id] = exchange
+            sa.spent.append(message_id)
     elif exchange.script is not script:
         core.drop(Reason.UNEXPECTED_MESSAGE, sa, message=script.name)
         return

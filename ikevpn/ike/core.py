@@ -82,9 +82,10 @@ class Core:
         return cookie
 
     def message_id(self, sa: IkeSa) -> int:
-        """Random, non-zero and new under this SA (RFC 2408 §3.1)."""
-        while (number := int.from_bytes(self.entropy(4), "big")) == 0 or number in sa.exchanges:
+        """Random, non-zero, new under this SA (RFC 2408 §3.1); remembered, so that nobody plays it back to us."""
+        while (number := int.from_bytes(self.entropy(4), "big")) == 0 or number in sa.spent:
             pass
+        sa.spent.append(number)
         return number
 
     def spi(self) -> int:

@@ -5,6 +5,7 @@ Mutable on purpose and without behaviour: who changes what is told in the rooms 
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -149,6 +150,7 @@ class IkeSa:
     peer_products: tuple[str, ...] = ()
     nat: Nat = field(default_factory=Nat)
     exchanges: dict[int, Exchange] = field(default_factory=dict)
+    spent: array[int] = field(default_factory=lambda: array("I"))  # message ids of either side, four octets each
     reassembly: Reassembly = field(default_factory=Reassembly)
     fragment_id: int = 0
     first_from: Endpoint | None = None  # where message 1 came from, as responder
