@@ -264,7 +264,8 @@ def move_children(core: Core, sa: IkeSa) -> None:
     for child in moved:
         child.local, child.remote = sa.local, sa.remote
     if moved:
-        core.emit(MoveSas(tuple(child.spi_out for child in moved), sa.local, sa.remote))
+        installed = tuple(child.spi_out for child in moved if child.outbound)
+        core.emit(MoveSas(installed, sa.local, sa.remote))
         core.report(Code.PEER_MOVED, sa)
 
 
