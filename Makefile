@@ -40,6 +40,7 @@ interop: $(VENV)/test.stamp ## real peers in network namespaces; needs root
 
 docs: $(VENV)/test.stamp ## pages that are generated
 	$(BIN)/python -m ikevpn.config.reference
+	$(BIN)/python docs/exchanges.py
 
 clean: ## what make has made here
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
