@@ -18,6 +18,8 @@ from ikevpn.service.daemon import Options, run
 
 
 @click.command()
+@click.option("--config", type=click.Path(path_type=Path), help="As before the verb.")
+@click.option("--socket", type=click.Path(path_type=Path), help="As before the verb.")
 @click.option("--log-level", type=click.Choice([level.value for level in LogLevel]), help="How much the log says.")
 @click.option("--log-json", is_flag=True, help="Log JSON, one object a line.")
 @click.option("--capture", type=click.Path(path_type=Path), help="Record packets and keys of all tunnels into this file.")
@@ -26,12 +28,19 @@ from ikevpn.service.daemon import Options, run
 @pass_context
 @ending
 def daemon(
-    context: Context, log_level: str | None, log_json: bool, capture: Path | None, until_idle: bool, ready_fd: int | None
+    context: Context,
+    config: Path | None,
+    socket: Path | None,
+    log_level: str | None,
+    log_json: bool,
+    capture: Path | None,
+    until_idle: bool,
+    ready_fd: int | None,
 ) -> None:
     """Run the daemon in the foreground; SIGHUP reloads, SIGTERM takes everything down and ends."""
     options = Options(
-        config=context.config,
-        socket=context.chosen_socket,
+        config=config or context.config,
+        socket=socket or context.chosen_socket,
         log_level=LogLevel(log_level) if log_level else None,
         log_json=log_json,
         capture=capture.absolute() if capture else None,

@@ -27,7 +27,10 @@ def _names() -> list[str]:
 def explain(code: str, as_json: bool) -> None:
     """Explain CODE as it stands in the log or in --json; without CODE, list all."""
     if not code:
-        render.write_json(_names()) if as_json else [render.say(name) for name in _names()]
+        if as_json:
+            render.write_json(_names())
+        else:
+            render.say("\n".join(_names()))
         return
     entry = reasons.explain(code)
     if entry is None:

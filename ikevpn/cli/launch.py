@@ -8,12 +8,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
 
 from ikevpn.cli.context import Context, fail_reply
-from ikevpn.config.finding import did_you_mean
-from ikevpn.errors import UsageError
 from ikevpn.service import ready
+from ikevpn.service.tunnels import unknown_tunnel
 
 PATIENCE_S = 20.0
 
@@ -51,10 +49,3 @@ def start_daemon(context: Context, tunnel: str, as_json: bool) -> None:
 def _command(context: Context) -> list[str]:
     places = ["--config", str(context.config.absolute()), "--socket", str(context.socket.absolute())]
     return [sys.executable, "-m", "ikevpn", *places, "daemon"]
-
-
-def unknown_tunnel(tunnel: str, known: Iterable[str]) -> UsageError:
-    """The error for a name that is not in the configuration."""
-    names = list(known)
-    hint = did_you_mean(tunnel, names) or (f"Known are: {', '.join(names[:10])}." if names else "None is configured.")
-    return UsageError(f'there is no tunnel "{tunnel}". {hint}', reason="tunnel-unknown")

@@ -6,7 +6,7 @@ Every request carries `version`; a daemon refuses another one by name, so that o
 
 from __future__ import annotations
 
-from typing import ClassVar, Union
+from typing import ClassVar
 
 import msgspec
 
@@ -69,7 +69,7 @@ class Version(Request, frozen=True, tag="version"):
     """Which daemon is this?"""
 
 
-AnyRequest = Union[Up, Down, Status, Log, Rekey, Reload, Version]
+AnyRequest = Up | Down | Status | Log | Rekey | Reload | Version
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
@@ -103,8 +103,8 @@ class Error(Reply, frozen=True, tag="error"):
     """The request failed: a stable reason code, the kind of error (`host`, `config`, `peer`, …), a sentence, and what to try."""
 
     reason: str
-    kind: str = ""
     sentence: str
+    kind: str = ""
     advice: tuple[str, ...] = ()
 
 
@@ -186,7 +186,7 @@ class VersionAnswer(Reply, frozen=True, tag="version"):
     pid: int
 
 
-AnyReply = Union[EventLine, Lost, Error, Done, StatusAnswer, UpAnswer, ReloadAnswer, VersionAnswer]
+AnyReply = EventLine | Lost | Error | Done | StatusAnswer | UpAnswer | ReloadAnswer | VersionAnswer
 
 _requests = msgspec.json.Decoder(AnyRequest)
 _replies = msgspec.json.Decoder(AnyReply)

@@ -6,17 +6,19 @@ One request a connection. A handler is an async generator of replies; when the c
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 import stat
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
 from ikevpn.errors import ConfigError, HostError, IkevpnError, UsageError
 from ikevpn.service import api
 
-Handler = Callable[[api.AnyRequest], AsyncIterator[api.Reply]]
+Handler = Callable[[api.AnyRequest], AsyncGenerator[api.Reply, None]]
+_log = logging.getLogger(__name__)
 MOST_CLIENTS = 64
 REQUEST_WAIT_S = 10.0
 
@@ -97,8 +99,14 @@ class ControlSocket:
                     return
         except IkevpnError as error:
             await _send(writer, as_reply(error))
+        except (ConnectionError, TimeoutError):
+            raise
+        except Exception:
+            _log.exception("a request was not carried out")
+            sentence = "the daemon made a mistake; its log has the details"
+            await _send(writer, api.Error(reason="internal", sentence=sentence))
         finally:
-            await replies.aclose()  # type: ignore[attr-defined]
+            await replies.aclose()
 
 
 def as_reply(error: IkevpnError) -> api.Error:

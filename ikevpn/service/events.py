@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from ikevpn.model import reasons
 from ikevpn.model.events import Event
@@ -115,6 +116,18 @@ class Subscription:
         lost, self._lost = self._lost, 0
         return lost
 
-    async def __aiter__(self) -> AsyncIterator[Record]:
-        while True:
-            yield await self._queue.get()
+    async def next(self) -> Record:
+        """Wait for a record."""
+        return await self._queue.get()
+
+    async def until(self, end: asyncio.Future[Any]) -> AsyncIterator[Record]:
+        """Records until `end` is done, and then those that are still queued."""
+        while not end.done():
+            getting = asyncio.ensure_future(self._queue.get())
+            await asyncio.wait((getting, end), return_when=asyncio.FIRST_COMPLETED)
+            if getting.done():
+                yield getting.result()
+            else:
+                getting.cancel()
+        for record in self.waiting():
+            yield record

@@ -80,7 +80,7 @@ class Keeper:
         self._children = dict(children)
         self._reach = reach
         self._chance = chance
-        self._up: set[str] = set()
+        self._up: set[tuple[str, int]] = set()  # names and reqids: a dialup child is up once for every peer
         self._demanded: set[str] = set()
         self._pending: set[str] = set()
         self._settled: asyncio.Event = asyncio.Event()
@@ -105,17 +105,19 @@ class Keeper:
 
     def heard(self, event: Event) -> None:
         """Something happened to this tunnel."""
-        child = str(event.facts.get("child", ""))
+        child, reqid = str(event.facts.get("child", "")), int(str(event.facts.get("reqid", 0)))
+        ours = event.facts.get("role") != "responder"
         match event.code:
             case Code.CHILD_UP | Code.CHILD_REKEYED:
-                self._up.add(child)
+                self._up.add((child, reqid))
                 self._settle(child)
-            case Code.CHILD_DOWN if event.reason is not Reason.REPLACED:
-                self._lose(child)
-            case Code.PHASE2_FAILED:
+            case Code.CHILD_DOWN:
+                self._up.discard((child, reqid))
+                self._demanded.discard(child)
+            case Code.PHASE2_FAILED if ours:
                 self.last_failure = event
                 self._settle(child)
-            case Code.PHASE1_FAILED:
+            case Code.PHASE1_FAILED if ours:
                 self.last_failure = event
                 self._settle_all()
             case Code.IKE_DOWN if event.reason is not Reason.REPLACED and self._pending:
@@ -148,11 +150,16 @@ class Keeper:
         """Children that are wanted now and are not up."""
         match self.wanted:
             case Wanted.UP:
-                return self._children.keys() - self._up
+                return self._children.keys() - self.up
             case Wanted.ON_DEMAND:
-                return self._demanded - self._up
+                return self._demanded - self.up
             case _:
                 return set()
+
+    @property
+    def up(self) -> set[str]:
+        """Names of the children that are up."""
+        return {name for name, _ in self._up}
 
     @property
     def state(self) -> str:
@@ -160,7 +167,7 @@ class Keeper:
         if self._pending:
             return "connecting"
         if self._up:
-            return "up" if self._children.keys() <= self._up else "partly up"
+            return "up" if self._children.keys() <= self.up else "partly up"
         if self.missing():
             return "waiting" if self.next_attempt is not None else "connecting"
         return {Wanted.ON_DEMAND: "ready", Wanted.LISTEN: "listening"}.get(self.wanted, "down")
@@ -200,7 +207,7 @@ class Keeper:
             self._reach.report(unreachable.event)
             return
         for path in paths:
-            self._pending = missing - self._up
+            self._pending = missing - self.up
             self._settled.clear()
             self._reach.initiate(path, tuple(sorted(self._pending)))
             try:
@@ -209,7 +216,7 @@ class Keeper:
                         await self._settled.wait()
             except TimeoutError:
                 self._settle_all()
-            if not missing - self._up or (self.last_failure and self.last_failure.code is Code.PHASE2_FAILED):
+            if not missing - self.up or (self.last_failure and self.last_failure.code is Code.PHASE2_FAILED):
                 return
 
     async def _pause(self) -> None:
@@ -236,10 +243,6 @@ class Keeper:
     def _settle_all(self) -> None:
         self._pending.clear()
         self._settled.set()
-
-    def _lose(self, child: str) -> None:
-        self._up.discard(child)
-        self._demanded.discard(child)
 
     def _tell(self, outcome: Event | None) -> None:
         for waiter in self._waiters:

@@ -78,5 +78,5 @@ class Performer:
         self._plane.add_sa(effect.sa)
 
     def _delete_sa(self, effect: DeleteSa) -> None:
-        self._plane.delete_sa(effect.spi, effect.direction)
+        self._plane.delete_sa(effect.spi, effect.direction, effect.reqid)
         self._bindings.deleted(effect)

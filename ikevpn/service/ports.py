@@ -14,6 +14,7 @@ import logging
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import asyncio_dgram
 
@@ -29,12 +30,13 @@ _log = logging.getLogger(__name__)
 
 
 class IkePorts:
-    """The sockets of the IKE port. `follow` opens and closes them as addresses come and go."""
+    """The sockets of the IKE port. `follow` opens and closes them as addresses come and go; `opened` hears of each new one."""
 
-    def __init__(self, port: int, received: Received) -> None:
+    def __init__(self, port: int, received: Received, opened: Callable[[Endpoint, int], None]) -> None:
         self.port = port
         self.counters: Counter[str] = Counter()
         self._received = received
+        self._opened = opened
         self._open: dict[Address, _Port] = {}
 
     @property
@@ -43,12 +45,18 @@ class IkePorts:
         return frozenset(self._open)
 
     async def follow(self, addresses: Iterable[Address]) -> None:
-        """Listen on exactly these addresses. Raises HostError where the port is taken or not allowed; others stay as they are."""
+        """Listen on exactly these addresses. Raises HostError for the first that is refused, after all were tried."""
         wanted = set(addresses)
         for gone in self.addresses - wanted:
             await self._open.pop(gone).close()
-        for new in wanted - self.addresses:
-            await self.ensure(new)
+        refused: HostError | None = None
+        for new in sorted(wanted - self.addresses, key=str):
+            try:
+                await self.ensure(new)
+            except HostError as error:
+                refused = refused or error
+        if refused is not None:
+            raise refused
 
     async def ensure(self, address: Address) -> None:
         """Listen on one more address. Raises HostError."""
@@ -56,11 +64,13 @@ class IkePorts:
             return
         bound = _bind(address, self.port)
         try:
-            stream = await asyncio_dgram.from_socket(bound)
+            stream: Any = await asyncio_dgram.from_socket(bound)
         except BaseException:
             bound.close()
             raise
-        self._open[address] = _Port(Endpoint(address, self.port), stream, self._received, self.counters)
+        local = Endpoint(address, self.port)
+        self._open[address] = _Port(local, stream, self._received, self.counters)
+        self._opened(local, bound.fileno())
 
     def send(self, data: bytes, local: Endpoint, remote: Endpoint) -> None:
         """Send one datagram from `local`; silently dropped and counted where we do not listen there any more."""
@@ -79,7 +89,7 @@ class _Port:
     """One bound socket with its reader and its writer."""
 
     def __init__(
-        self, local: Endpoint, stream: asyncio_dgram.DatagramServer, received: Received, counters: Counter[str]
+        self, local: Endpoint, stream: Any, received: Received, counters: Counter[str]
     ) -> None:
         self._local = local
         self._stream = stream
@@ -111,7 +121,7 @@ class _Port:
             except OSError:
                 self._counters["socket-error"] += 1  # an ICMP error of an earlier send; retransmission deals with it
                 continue
-            self._received(data, self._local, Endpoint.of(source[0].partition("%")[0], source[1]))
+            self._received(data, self._local, _endpoint(source))
 
     async def _write(self) -> None:
         while True:
@@ -125,6 +135,11 @@ class _Port:
                 _log.debug("sending to %s failed: %s", remote, error)
             finally:
                 self._queue.task_done()
+
+
+def _endpoint(source: Any) -> Endpoint:
+    """Where a datagram came from, as the socket module says it; a zone is dropped."""
+    return Endpoint.of(source[0].partition("%")[0], source[1])
 
 
 def _bind(address: Address, port: int) -> socket.socket:

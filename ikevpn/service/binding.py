@@ -1,0 +1,299 @@
+"""What a tunnel needs of the host: its device, addresses and routes, a block while it is down, and policies in the data plane.
+
+A binding has a level and moves towards the one that is aimed at; what stands at a level is one plan, so that going down undoes exactly
+what going up did. Device, policies and blocks stand before anything is negotiated: nothing leaves in clear meanwhile.
+
+    ABSENT   nothing of it is on the host
+    CLOSED   device, policies, blocks: traffic for the tunnel is dropped
+    OPEN     routes into the device as well, and a way around it for the peer's own address
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from enum import IntEnum
+
+from ikevpn.config.configuration import TunnelConfig
+from ikevpn.config.words import Binding as BindingKind
+from ikevpn.config.words import WhenDown
+from ikevpn.dataplane.interface import DataPlane
+from ikevpn.errors import HostError
+from ikevpn.ike.effects import DeleteSa
+from ikevpn.model.address import Address, AddressRange, Network
+from ikevpn.model.events import Code, Event
+from ikevpn.model.sa import Policy, Sa
+from ikevpn.model.selector import Selector
+from ikevpn.net.addresses import plan_device
+from ikevpn.net.host import Host
+from ikevpn.net.plan import Plan
+from ikevpn.net.routes import plan_blocks, plan_routes, plan_way_out
+from ikevpn.service.device_mtu import device_mtu
+from ikevpn.service.priority import priority
+
+FIRST_DYNAMIC_REQID = 1_000_000
+"""From here on the engine numbers pairs that no configuration names: dialup peers and narrowed networks."""
+MOST_REMOTES = 32
+_log = logging.getLogger(__name__)
+
+
+class Level(IntEnum):
+    ABSENT = 0
+    CLOSED = 1
+    OPEN = 2
+
+
+class Devices:
+    """TUN devices by name, each there for as long as somebody uses it."""
+
+    def __init__(self, plane: DataPlane) -> None:
+        self._plane = plane
+        self._users: Counter[str] = Counter()
+
+    async def take(self, name: str, mtu: int) -> None:
+        """Use a device; the first user makes it. Raises HostError."""
+        if not self._users[name]:
+            await self._plane.add_device(name, mtu)
+        self._users[name] += 1
+
+    async def release(self, name: str) -> None:
+        """Use it no longer; with the last user it goes."""
+        self._users[name] -= 1
+        if self._users[name] <= 0:
+            del self._users[name]
+            await self._plane.delete_device(name)
+
+
+class Binding:
+    """One tunnel's place on the host."""
+
+    def __init__(self, config: TunnelConfig, reqids: Sequence[int], bindings: Bindings) -> None:
+        self._config = config
+        self._host, self._plane, self._devices = bindings.host, bindings.plane, bindings.devices
+        self._report = bindings.report
+        children = zip(config.template.children, reqids, strict=True)
+        self._policies = [self._policy(child.selector, reqid) for child, reqid in children]
+        self._dynamic: dict[int, Sa] = {}
+        self._directions: Counter[int] = Counter()
+        self._remotes: dict[Address, None] = dict.fromkeys(config.remote_addresses)
+        self._aimed = Level.ABSENT
+        self._acquire = False
+        self._level = Level.ABSENT
+        self._moving = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def device(self) -> str:
+        """The device, while there is one."""
+        return self._config.device if self._level > Level.ABSENT else ""
+
+    def aim(self, level: Level) -> None:
+        """Move to `level` soon; what the host refuses is reported."""
+        self._aimed = level
+        task = asyncio.create_task(self._move_and_report())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def reach(self, level: Level, *, acquire: bool = False) -> None:
+        """Move to `level` now; `acquire` lets packets raise acquires. Raises HostError; then nothing of it is left."""
+        self._aimed, self._acquire = level, acquire
+        try:
+            await self._move()
+        except HostError:
+            self._aimed = Level.ABSENT
+            await self._move()
+            raise
+
+    async def settled(self) -> None:
+        """Wait until the level aimed at is reached."""
+        while self._tasks:
+            await asyncio.wait(set(self._tasks))
+
+    def refresh(self) -> None:
+        """Something on the host changed: put in force again what should be."""
+        if self._level is not Level.ABSENT:
+            self.aim(self._aimed)
+
+    async def admit(self, remotes: Iterable[Address]) -> None:
+        """The peer is at one of these addresses: they must be reached outside of the tunnel. Raises HostError."""
+        new = [remote for remote in remotes if remote not in self._remotes]
+        for remote in new:
+            self._know(remote)
+        if new and self._level is not Level.ABSENT:
+            await self._move()
+
+    def _know(self, remote: Address) -> None:
+        self._remotes[remote] = None
+        while len(self._remotes) > MOST_REMOTES:
+            del self._remotes[next(iter(self._remotes))]
+
+    def restore(self) -> None:
+        """The data plane was started anew: tell it the policies again."""
+        if self._level is not Level.ABSENT:
+            self._add_policies()
+
+    # SAs that no configuration names
+
+    def adding(self, sa: Sa) -> None:
+        """Before an SA with a number of the engine's own is installed, its traffic gets a policy and a route."""
+        if sa.reqid < FIRST_DYNAMIC_REQID:
+            self._know(sa.remote.address)
+            return
+        self._directions[sa.reqid] += 1
+        if sa.reqid not in self._dynamic:
+            self._dynamic[sa.reqid] = sa
+            self._change_dynamic(sa, self._plane.add_policy)
+
+    def deleted(self, effect: DeleteSa) -> None:
+        """With the last SA of its number, policy and route go."""
+        if effect.reqid < FIRST_DYNAMIC_REQID:
+            return
+        self._directions[effect.reqid] -= 1
+        if self._directions[effect.reqid] <= 0:
+            del self._directions[effect.reqid]
+            sa = self._dynamic.pop(effect.reqid, None)
+            if sa is not None:
+                self._change_dynamic(sa, self._plane.delete_policy)
+
+    def _change_dynamic(self, sa: Sa, change: Callable[[Policy], None]) -> None:
+        for selector in sa.selectors:
+            change(self._policy(selector, sa.reqid))
+        if self._config.any_remote:
+            self.refresh()
+
+    # Moving
+
+    async def _move_and_report(self) -> None:
+        try:
+            await self._move()
+        except HostError as error:
+            facts = {"detail": str(error), "fix": error.fix}
+            self._report(Event(Code.HOST_REFUSED, self._config.name, facts=facts))
+
+    async def _move(self) -> None:
+        """Carry out what is aimed at; calls that come meanwhile find it done."""
+        async with self._moving:
+            level = self._aimed
+            if level is Level.ABSENT:
+                await self._clear()
+                return
+            if self._level is Level.ABSENT:
+                await self._devices.take(self._config.device, await self._mtu())
+                self._level = Level.CLOSED
+            self._add_policies()
+            await self._host.apply(self._config.name, await self._plan(level))
+            self._level = level
+
+    async def _clear(self) -> None:
+        if self._level is Level.ABSENT:
+            return
+        self._level = Level.ABSENT
+        try:
+            await self._host.undo(self._config.name)
+        finally:
+            for policy in self._policies:
+                self._plane.delete_policy(policy)
+            await self._devices.release(self._config.device)
+
+    def _add_policies(self) -> None:
+        for policy in self._policies:
+            self._plane.add_policy(replace(policy, acquire=self._acquire))
+        for sa in self._dynamic.values():
+            for selector in sa.selectors:
+                self._plane.add_policy(self._policy(selector, sa.reqid))
+
+    async def _plan(self, level: Level) -> Plan:
+        config, networks = self._config, self._networks()
+        plan = await self._ways_out(networks)
+        if config.when_down is not WhenDown.PASS:
+            plan += plan_blocks(networks, reject=config.when_down is WhenDown.REJECT)
+        plan += plan_device(config.device, config.addresses)
+        if level is Level.OPEN:
+            plan += plan_routes(networks, config.device, config.metric, await self._source())
+        return plan
+
+    def _networks(self) -> list[Network]:
+        """What is routed. A peer that may be anywhere gets what its SAs say, and never the default route unasked."""
+        if not self._config.any_remote:
+            return list(self._config.routes)
+        fixed = [network for network in self._config.routes if network.prefixlen]
+        found = (network for sa in self._dynamic.values() for s in sa.selectors for network in s.remote.networks())
+        return [*fixed, *(network for network in dict.fromkeys(found) if network not in fixed)]
+
+    async def _ways_out(self, networks: Sequence[Network]) -> Plan:
+        """Routes for the peer itself where the tunnel's networks cover it; none where the host is not connected now."""
+        plan: Plan = ()
+        remotes = dict.fromkeys((*self._remotes, *(sa.remote.address for sa in self._dynamic.values())))
+        for remote in remotes:
+            if any(remote.version == network.version and remote in network for network in networks):
+                try:
+                    path = await self._host.path_to(remote, self._config.local)
+                except HostError as error:
+                    _log.warning("%s: %s", self._config.name, error)
+                    continue
+                plan += plan_way_out(networks, remote, path)
+        return plan
+
+    async def _source(self) -> Address | None:
+        """What this host itself calls from: an address of the local networks, unless the device has its own."""
+        if self._config.addresses and self._config.binding is BindingKind.ROUTE:
+            return None
+        ranges = [selector.local for selector in self._config.selectors]
+        return await self._host.source_in(each for each in ranges if each != AddressRange.everything(each.version))
+
+    async def _mtu(self) -> int:
+        if self._config.mtu:
+            return self._config.mtu
+        remotes = (*self._config.remote_addresses, *self._remotes)
+        try:
+            path_mtus = [(await self._host.path_to(remote, self._config.local)).mtu for remote in remotes[:1]]
+        except HostError:
+            path_mtus = []
+        return device_mtu(self._config.template, min(path_mtus, default=0))
+
+    def _policy(self, selector: Selector, reqid: int) -> Policy:
+        return Policy(
+            device=self._config.device,
+            selector=selector,
+            reqid=reqid,
+            tunnel=self._config.name,
+            acquire=False,
+            priority=priority(selector),
+        )
+
+
+class Bindings:
+    """All bindings by tunnel; what `perform` tells before and after an SA."""
+
+    def __init__(self, host: Host, plane: DataPlane, report: Callable[[Event], None]) -> None:
+        self.host, self.plane, self.report = host, plane, report
+        self.devices = Devices(plane)
+        self._by_tunnel: dict[str, Binding] = {}
+
+    def binding(self, config: TunnelConfig, reqids: Sequence[int]) -> Binding:
+        """Make the binding of a tunnel; one that had the same name is forgotten and must be absent."""
+        made = Binding(config, reqids, self)
+        self._by_tunnel[config.name] = made
+        return made
+
+    def __iter__(self) -> Iterator[Binding]:
+        return iter(tuple(self._by_tunnel.values()))
+
+    def forget(self, tunnel: str) -> None:
+        """The tunnel is no longer configured."""
+        self._by_tunnel.pop(tunnel, None)
+
+    def adding(self, sa: Sa) -> None:
+        """An SA is about to be installed."""
+        binding = self._by_tunnel.get(sa.tunnel)
+        if binding is not None:
+            binding.adding(sa)
+
+    def deleted(self, effect: DeleteSa) -> None:
+        """An SA was deleted."""
+        binding = self._by_tunnel.get(effect.tunnel)
+        if binding is not None:
+            binding.deleted(effect)

@@ -1,0 +1,203 @@
+"""The daemon's life: start, reload, stop, and what must be followed meanwhile. Owns everything; a start that fails undoes itself."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from ikevpn.config.configuration import Configuration
+from ikevpn.config.load import load
+from ikevpn.config.words import LogLevel
+from ikevpn.errors import IkevpnError
+from ikevpn.model.events import Code, Event
+from ikevpn.service import api, log, notify, privileges, ready
+from ikevpn.service.captures import EVERYTHING
+from ikevpn.service.control import ControlSocket
+from ikevpn.service.listening import Listening
+from ikevpn.service.parts import Parts
+from ikevpn.service.plane_events import PlaneEvents
+from ikevpn.service.requests import Requests
+from ikevpn.service.tunnels import Difference
+
+IDLE_START_S = 30.0
+"""How long a daemon that was started for one command waits for that command."""
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says; None leaves it to the configuration."""
+
+    config: Path
+    socket: Path | None = None
+    log_level: LogLevel | None = None
+    log_json: bool = False
+    capture: Path | None = None
+    until_idle: bool = False
+    ready_fd: int | None = None
+
+
+def run(options: Options) -> None:
+    """Run until SIGTERM, or until idle. Raises IkevpnError where it cannot start; then nothing is left behind."""
+    asyncio.run(Daemon(options).run())
+
+
+class Daemon:
+    """One daemon. `run` is all there is to call."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._stop = asyncio.Event()
+        self._ready = asyncio.Event()
+        self._reloading = asyncio.Lock()
+        self._failure: IkevpnError | None = None
+        self._reload_task: asyncio.Task[None] | None = None
+        self._parts: Parts
+        self._control: ControlSocket
+        self._requests: Requests
+
+    async def run(self) -> None:
+        """Start, serve, stop. Raises IkevpnError for a failed start, and where the data plane cannot be kept alive."""
+        configuration = load(self._options.config)
+        log.set_up(self._options.log_level or configuration.daemon.log_level, self._options.log_json)
+        privileges.require()
+        privileges.hide_memory()
+        self._parts = Parts(self._options.config, configuration)
+        self._parts.history.listen(log.write)
+        async with AsyncExitStack() as undo:
+            await self._start(configuration, undo)
+            await self._stop.wait()
+            notify.notify("STOPPING=1")
+            await self._control.finish(1.0)
+        if self._failure is not None:
+            raise self._failure
+
+    # Start
+
+    async def _start(self, configuration: Configuration, undo: AsyncExitStack) -> None:
+        """From the inside out; what was started last is stopped first."""
+        parts = self._parts
+        self._requests = Requests(parts, self.reload, self._work_done)
+        self._control = ControlSocket(self._options.socket or configuration.daemon.socket, self._handle)
+        await self._control.open()
+        undo.push_async_callback(self._control.close)
+        await parts.host.open()
+        undo.push_async_callback(parts.host.close)
+        undo.push_async_callback(parts.plane.stop)
+        await parts.plane.start()
+        undo.push_async_callback(parts.driver.close)
+        undo.push_async_callback(parts.ports.close)
+        listening = Listening(parts)
+        await listening.open()
+        undo.callback(parts.captures.close)
+        if self._options.capture:
+            parts.captures.start(EVERYTHING, self._options.capture, lambda address: True)
+        privileges.drop()
+        undo.push_async_callback(self._take_down)
+        self._follow(PlaneEvents(parts).follow(), undo)
+        self._follow(listening.follow(), undo)
+        self._catch_signals(undo)
+        await parts.tunnels.apply(configuration, start=not self._options.until_idle)
+        await parts.host.settle()
+        self._say_ready()
+
+    def _follow(self, following: Coroutine[None, None, None], undo: AsyncExitStack) -> None:
+        """Keep something going until the end; where it fails, the daemon ends with its error."""
+        task = asyncio.create_task(following)
+        undo.push_async_callback(_ended, task)
+        task.add_done_callback(self._followed)
+
+    def _followed(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if isinstance(error, IkevpnError):
+            self._failure = error
+        else:
+            _log.error("the daemon ends because of a mistake of its own", exc_info=error)
+            self._failure = IkevpnError(f"the daemon made a mistake: {error!r}", reason="internal")
+        self._stop.set()
+
+    def _say_ready(self) -> None:
+        self._ready.set()
+        notify.notify("READY=1", f"STATUS={len(list(self._parts.tunnels))} tunnels")
+        if self._options.ready_fd is not None:
+            ready.tell(self._options.ready_fd, api.Done())
+        if self._options.until_idle:
+            asyncio.get_running_loop().call_later(IDLE_START_S, self._work_done)
+
+    def _work_done(self) -> None:
+        """End a daemon that was started for one command when nothing is wanted any more."""
+        if self._options.until_idle and self._parts.tunnels.idle:
+            self._stop.set()
+
+    async def _take_down(self) -> None:
+        """Everything down, with Deletes; what the host refuses to undo is logged."""
+        for tunnel in self._parts.tunnels:
+            try:
+                await tunnel.down()
+            except IkevpnError as error:
+                _log.error("%s: %s", tunnel.name, error)
+        self._parts.driver.shielded(self._parts.driver.engine.shutdown)
+
+    # Requests, signals
+
+    async def _handle(self, request: api.AnyRequest) -> AsyncGenerator[api.Reply, None]:
+        await self._ready.wait()
+        replies = self._requests.handle(request)
+        try:
+            async for reply in replies:
+                yield reply
+        finally:
+            await replies.aclose()
+
+    def _catch_signals(self, undo: AsyncExitStack) -> None:
+        loop = asyncio.get_running_loop()
+        acts: Mapping[signal.Signals, Callable[[], object]] = {
+            signal.SIGTERM: self._stop.set,
+            signal.SIGINT: self._stop.set,
+            signal.SIGHUP: self._reload_on_signal,
+        }
+        for number, act in acts.items():
+            loop.add_signal_handler(number, act)
+            undo.callback(loop.remove_signal_handler, number)
+
+    async def reload(self) -> Difference:
+        """Read the configuration again and apply what changed. Raises ConfigErrors; then nothing has changed."""
+        async with self._reloading:
+            configuration = load(self._options.config)
+            notify.reloading()
+            try:
+                difference = await self._parts.tunnels.apply(configuration, start=not self._options.until_idle)
+                await self._apply_settings(configuration)
+            finally:
+                notify.notify("READY=1")
+        facts = {"added": difference.added, "changed": difference.changed, "removed": difference.removed}
+        self._parts.report(Event(Code.RELOADED, facts=facts))
+        return difference
+
+    async def _apply_settings(self, configuration: Configuration) -> None:
+        """Of the daemon's own settings the log level changes at once, everything else with the next start."""
+        if self._options.log_level is None:
+            log.set_up(configuration.daemon.log_level, self._options.log_json)
+        if configuration.daemon != self._parts.settings:
+            _log.warning("the [daemon] table changed: ports, addresses and limits count from the next start on")
+
+    def _reload_on_signal(self) -> None:
+        self._reload_task = asyncio.create_task(self._reload_and_report())
+
+    async def _reload_and_report(self) -> None:
+        try:
+            await self.reload()
+        except IkevpnError as error:
+            _log.error("not reloaded: %s", error)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    """Cancel a task and wait until it is gone."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,81 @@
+"""The parts of a running daemon, wired once: engine, data plane, host, sockets, tunnels, history. Starts nothing by itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from ikevpn.config.configuration import Configuration
+from ikevpn.dataplane.userspace import UserspaceDataPlane
+from ikevpn.errors import HostError
+from ikevpn.ike.engine import Engine, EngineSettings
+from ikevpn.model.events import Event, Reason
+from ikevpn.net.host import Host
+from ikevpn.service.binding import Bindings
+from ikevpn.service.captures import Captures
+from ikevpn.service.driver import Driver
+from ikevpn.service.events import History
+from ikevpn.service.perform import Performer
+from ikevpn.service.ports import IkePorts
+from ikevpn.service.tunnel import World
+from ikevpn.service.tunnels import Tunnels
+
+
+class Parts:
+    """Everything that a daemon has. To be made inside its event loop."""
+
+    def __init__(self, config_path: Path, configuration: Configuration) -> None:
+        daemon = configuration.daemon
+        self.config_path = config_path
+        self.settings = daemon
+        self.history = History()
+        self.plane = UserspaceDataPlane()
+        self.host = Host(daemon.state)
+        self.driver = Driver(Engine(_engine_settings(configuration), os.urandom), self.plane)
+        self.started = self.driver.now
+        self.ports = IkePorts(daemon.ike_port, self.driver.received, self.plane.lend_ike_socket)
+        self.bindings = Bindings(self.host, self.plane, self.report)
+        self.captures = Captures((daemon.ike_port, daemon.natt_port), self._tunnel_of)
+        self.tunnels = Tunnels(World(self.driver, self.host, self.ports, self.bindings, self.report))
+        performer = Performer(
+            self.plane, self.ports, self.bindings, self.captures, report=self.report, query=self.driver.query
+        )
+        self.driver.perform = performer.perform
+
+    def report(self, event: Event) -> None:
+        """Every event goes here: into the history, and to the tunnel that it is about."""
+        if event.reason in (Reason.WRONG_SECRET, Reason.NO_SECRET):
+            event = replace(event, facts={**event.facts, **self.tunnels.secret_facts(event.tunnel)})
+        self.history.add(event)
+        self.tunnels.heard(event)
+
+    async def counters(self) -> dict[str, int]:
+        """Drops and totals of all parts by name."""
+        try:
+            plane = await self.plane.counters()
+        except HostError:
+            plane = {}
+        sources: Mapping[str, Mapping[str, int]] = {
+            "ike": self.driver.engine.counters,
+            "service": self.driver.counters,
+            "port": self.ports.counters,
+            "esp": plane,
+        }
+        return {f"{part}.{name}": count for part, counts in sources.items() for name, count in sorted(counts.items())}
+
+    def _tunnel_of(self, cky_i: bytes) -> str:
+        cookie = cky_i.hex()
+        found = self.driver.engine.status(self.driver.now).ike_sas
+        return next((sa.tunnel for sa in found if sa.cky_i == cookie), "")
+
+
+def _engine_settings(configuration: Configuration) -> EngineSettings:
+    daemon = configuration.daemon
+    return EngineSettings(
+        ike_port=daemon.ike_port,
+        natt_port=daemon.natt_port,
+        max_half_open=daemon.max_half_open,
+        max_half_open_per_source=daemon.max_half_open_per_source,
+    )

@@ -1,0 +1,222 @@
+"""What the daemon does for the command line: one async generator a verb, which yields events and ends in an answer.
+
+A client that hangs up closes its generator: an `up` that nobody waits for any more is taken back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ikevpn import __version__
+from ikevpn.errors import UsageError
+from ikevpn.ike.effects import Effect
+from ikevpn.ike.engine import Engine
+from ikevpn.model import reasons
+from ikevpn.model.events import Code, Event, Fact, Reason
+from ikevpn.model.sentence import fill
+from ikevpn.service import api
+from ikevpn.service.parts import Parts
+from ikevpn.service.keeper import Wanted
+from ikevpn.service.state import index, tunnel_state
+from ikevpn.service.tunnel import Tunnel
+from ikevpn.service.tunnels import Difference
+
+Answer = AsyncGenerator[api.Reply, None]
+
+
+class Requests:
+    """The handlers of all verbs. `settled` is called after a verb that may have left the daemon without work."""
+
+    def __init__(self, parts: Parts, reload: Callable[[], Awaitable[Difference]], settled: Callable[[], None]) -> None:
+        self._parts = parts
+        self._reload_configuration = reload
+        self._settled = settled
+        self._handlers: Mapping[type[api.Request], Callable[[Any], Answer]] = {
+            api.Up: self._up,
+            api.Down: self._down,
+            api.Status: self._status,
+            api.Log: self._log,
+            api.Rekey: self._rekey,
+            api.Reload: self._reload,
+            api.Version: self._version,
+        }
+
+    def handle(self, request: api.AnyRequest) -> Answer:
+        """The replies to a request. Iterating raises IkevpnError where it cannot be carried out."""
+        return self._handlers[type(request)](request)
+
+    # up and down
+
+    async def _up(self, request: api.Up) -> Answer:
+        tunnel = self._parts.tunnels.get(request.tunnel)
+        if not tunnel.config.can_call:
+            await tunnel.want(Wanted.LISTEN)
+            yield api.UpAnswer(tunnel=await self._state(tunnel))
+            return
+        before, good = tunnel.keeper.wanted, False
+        with self._parts.history.subscribe(tunnel.name) as events:
+            try:
+                self._start_capture(tunnel, request.capture)
+                await tunnel.want(Wanted.UP)
+                outcome = asyncio.ensure_future(self._outcome(tunnel, request.timeout_s))
+                async for record in events.until(outcome):
+                    yield record.line()
+                failure = outcome.result()
+                good = failure is None
+                if failure is not None:
+                    yield _failed(failure)
+                    return
+                await tunnel.binding.settled()
+                yield api.UpAnswer(tunnel=await self._state(tunnel))
+            finally:
+                if not good:
+                    await self._take_back(tunnel, before)
+
+    async def _outcome(self, tunnel: Tunnel, timeout_s: float) -> Event | None:
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await tunnel.keeper.outcome()
+        except TimeoutError:
+            facts: dict[str, Fact] = {"seconds": timeout_s, "remote": ", ".join(map(str, tunnel.config.remotes))}
+            return Event(Code.PHASE1_FAILED, tunnel.name, Reason.TIMEOUT, facts)
+
+    async def _take_back(self, tunnel: Tunnel, before: Wanted) -> None:
+        """A tunnel that did not come up is wanted as it was before."""
+        if before is Wanted.DOWN:
+            self._parts.captures.stop(tunnel.name)
+            await tunnel.down()
+            self._settled()
+        elif before is not Wanted.UP:
+            await tunnel.want(before)
+
+    def _start_capture(self, tunnel: Tunnel, file: str) -> None:
+        if not file:
+            return
+        if tunnel.keeper.up:
+            raise UsageError(
+                f"{tunnel.name} is up already, and its keys were exchanged before a capture ran; `ikevpn down {tunnel.name}` first"
+            )
+        self._parts.captures.start(tunnel.name, Path(file), tunnel.concerns)
+
+    async def _down(self, request: api.Down) -> Answer:
+        tunnel = self._parts.tunnels.get(request.tunnel)
+        try:
+            async with asyncio.timeout(request.timeout_s):
+                await tunnel.down()
+        except TimeoutError:
+            yield api.Error(reason="timeout", sentence=f"{tunnel.name} was not down within {request.timeout_s:g} s")
+            return
+        self._parts.captures.stop(tunnel.name)
+        yield api.Done()
+        self._settled()
+
+    # knowledge
+
+    async def _status(self, request: api.Status) -> Answer:
+        tunnels = [self._parts.tunnels.get(request.tunnel)] if request.tunnel else list(self._parts.tunnels)
+        states = await self._states(tunnels)
+        yield api.StatusAnswer(
+            tunnels=tuple(states),
+            counters=await self._parts.counters(),
+            up_s=self._parts.driver.now - self._parts.started,
+            configuration=str(self._parts.config_path),
+        )
+
+    async def _state(self, tunnel: Tunnel) -> api.TunnelState:
+        return (await self._states([tunnel]))[0]
+
+    async def _states(self, tunnels: list[Tunnel]) -> list[api.TunnelState]:
+        uses = index(await self._parts.plane.query())
+        now = self._parts.driver.now
+        engine = self._parts.driver.engine.status(now)
+        return [tunnel_state(tunnel, engine, uses, now) for tunnel in tunnels]
+
+    async def _log(self, request: api.Log) -> Answer:
+        if request.tunnel:
+            self._parts.tunnels.get(request.tunnel)
+        with self._parts.history.subscribe(request.tunnel) as events:
+            for record in self._parts.history.last(request.count, request.tunnel):
+                yield record.line()
+            while request.follow:
+                record = await events.next()
+                if lost := events.lost():
+                    yield api.Lost(count=lost)
+                yield record.line()
+        yield api.Done()
+
+    async def _version(self, request: api.Version) -> Answer:
+        yield api.VersionAnswer(daemon=__version__, protocol=api.VERSION, pid=os.getpid())
+
+    # changes
+
+    async def _rekey(self, request: api.Rekey) -> Answer:
+        tunnel = self._parts.tunnels.get(request.tunnel)
+        names = self._to_rekey(tunnel, request)
+        driver = self._parts.driver
+        waiting = set(names)
+        with self._parts.history.subscribe(tunnel.name) as events:
+            for name in names:
+                driver.run(partial(_rekey, driver.engine, tunnel.name, name))
+            try:
+                async with asyncio.timeout(request.timeout_s):
+                    while waiting:
+                        record = await events.next()
+                        yield record.line()
+                        if failure := _rekeyed(record.event, waiting):
+                            yield _failed(failure)
+                            return
+            except TimeoutError:
+                yield api.Error(reason="timeout", sentence=f"{tunnel.name} has no new keys after {request.timeout_s:g} s")
+                return
+        yield api.Done()
+
+    def _to_rekey(self, tunnel: Tunnel, request: api.Rekey) -> list[str]:
+        """Names of children; the empty one is phase 1."""
+        known = [child.name for child in tunnel.config.template.children]
+        if request.child and request.child not in known:
+            raise UsageError(f'{tunnel.name} has no child "{request.child}"; it has {", ".join(known)}', reason="tunnel-unknown")
+        if not tunnel.keeper.up:
+            raise UsageError(f"{tunnel.name} is not up", reason="not-up")
+        if request.phase1:
+            return [""]
+        return [request.child] if request.child else sorted(tunnel.keeper.up)
+
+    async def _reload(self, request: api.Reload) -> Answer:
+        difference = await self._reload_configuration()
+        yield api.ReloadAnswer(
+            added=difference.added, changed=difference.changed, removed=difference.removed, unchanged=difference.unchanged
+        )
+
+
+def _rekey(engine: Engine, tunnel: str, child: str, now: float) -> list[Effect]:
+    return engine.rekey(tunnel, now, child or None)
+
+
+def _failed(event: Event) -> api.Error:
+    """A failure as the answer to a request."""
+    return api.Error(reason=event.reason.value, kind="peer", sentence=_short(event), advice=reasons.advice(event))
+
+
+def _short(event: Event) -> str:
+    """Only the reason, where there is one: which tunnel failed is known."""
+    entry = reasons.REASONS[event.reason]
+    return fill(entry.what, event.facts) if entry.what else reasons.sentence(event)
+
+
+def _rekeyed(event: Event, waiting: set[str]) -> Event | None:
+    """Cross off what an event says is renewed; returns the event where it says that a renewal failed."""
+    child = str(event.facts.get("child", ""))
+    if event.code in (Code.CHILD_REKEYED, Code.CHILD_UP):
+        waiting.discard(child)
+    elif event.code in (Code.IKE_REKEYED, Code.IKE_UP):
+        waiting.discard("")
+    elif event.code in (Code.PHASE1_FAILED, Code.PHASE2_FAILED) and event.facts.get("role") != "responder":
+        return event
+    return None
+
+

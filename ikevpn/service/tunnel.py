@@ -1,0 +1,180 @@
+"""One tunnel at work: what its keeper wants becomes preparations on the host, lookups of names and calls to the engine.
+
+The order is the point: device, policies and blocks stand before anything is negotiated, and go after everything is torn down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ikevpn.config.configuration import TunnelConfig
+from ikevpn.errors import HostError, UsageError
+from ikevpn.model.address import Address, AddressRange, Endpoint
+from ikevpn.model.events import Code, Event, Fact, Reason
+from ikevpn.net.dns import resolve
+from ikevpn.net.host import Host
+from ikevpn.service.binding import Bindings, Level
+from ikevpn.service.driver import Driver
+from ikevpn.service.keeper import Keeper, Path, Unreachable, Wanted
+from ikevpn.service.ports import IkePorts
+
+NAMES_AGAIN_S = 300.0
+"""How often the name of a peer that may call is looked up again."""
+_REASONS = {"dns": Reason.NAME_NOT_FOUND, "no-route": Reason.NO_ROUTE}
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """All that the tunnels of a daemon share."""
+
+    driver: Driver
+    host: Host
+    ports: IkePorts
+    bindings: Bindings
+    report: Callable[[Event], None]
+
+
+class Tunnel:
+    """One tunnel at work: `reach` for its keeper, and the order in which things are prepared and undone."""
+
+    def __init__(self, config: TunnelConfig, world: World, reqids: Sequence[int]) -> None:
+        self.config = config
+        self.reqids = tuple(reqids)
+        children = {child.name: reqid for child, reqid in zip(config.template.children, reqids, strict=True)}
+        self.remotes: tuple[AddressRange, ...] = ()
+        self.keeper = Keeper(config.name, children, self)
+        self.binding = world.bindings.binding(config, self.reqids)
+        self._world = world
+        self._known = False
+        self._addresses: dict[str, tuple[Address, ...]] = {}
+        self._following: asyncio.Task[None] | None = None
+
+    @property
+    def name(self) -> str:
+        return self.config.name
+
+    async def want(self, wanted: Wanted) -> None:
+        """Prepare the host, tell the engine, and from then on keep the tunnel as wanted. Raises HostError."""
+        if wanted is Wanted.DOWN:
+            raise UsageError("a tunnel goes down by Tunnel.down")
+        on_demand = wanted is Wanted.ON_DEMAND
+        await self.binding.reach(Level.OPEN if on_demand or self.keeper.up else Level.CLOSED, acquire=on_demand)
+        if not self._known and not self.config.remote_names:
+            self._tell_engine([remote for remote in self.config.remotes if isinstance(remote, AddressRange)])
+        if self.config.remote_names and self._following is None:
+            self._following = asyncio.create_task(self._follow_names(), name=f"names of {self.name}")
+        self.keeper.want(wanted)
+
+    async def down(self) -> None:
+        """Start nothing more, tell the peer, undo what was set up on the host."""
+        await self.keeper.close()
+        if self._following is not None:
+            self._following.cancel()
+            self._following = None
+        self.lose_everything()
+        if self._known:
+            self._world.driver.engine.remove_tunnel(self.name)
+            self._known = False
+        await self.binding.reach(Level.ABSENT)
+
+    def lose_everything(self) -> None:
+        """All SAs are gone on our side: tell the peer, and begin again where the tunnel is wanted."""
+        if self._known:
+            driver = self._world.driver
+            driver.run(lambda now: driver.engine.terminate(self.name, now))
+
+    def heard(self, event: Event) -> None:
+        """Something happened to this tunnel."""
+        self.keeper.heard(event)
+        if event.code in (Code.CHILD_UP, Code.CHILD_DOWN) and self.keeper.wanted is not Wanted.DOWN:
+            always = self.keeper.wanted is Wanted.ON_DEMAND
+            self.binding.aim(Level.OPEN if always or self.keeper.up else Level.CLOSED)
+
+    # How the keeper acts
+
+    async def paths(self) -> Sequence[Path]:
+        """Ways to all addresses of the peer, its names looked up now. Raises Unreachable."""
+        try:
+            remotes = await self._remotes()
+            self._tell_engine(remotes)
+            called = [remote.first for remote in remotes if remote.first == remote.last]
+            await self.binding.admit(called)
+            return await self._paths(called)
+        except HostError as error:
+            reason = _REASONS.get(error.reason, Reason.NONE)
+            remote = ", ".join(map(str, self.config.remotes))
+            facts: dict[str, Fact] = {"remote": remote, "detail": str(error), "fix": error.fix}
+            code = Code.PHASE1_FAILED if reason is not Reason.NONE else Code.HOST_REFUSED
+            raise Unreachable(Event(code, self.name, reason, facts)) from None
+
+    def initiate(self, path: Path, children: tuple[str, ...]) -> None:
+        driver = self._world.driver
+        driver.run(lambda now: driver.engine.initiate(self.name, path.local, path.remote, now, children))
+
+    def report(self, event: Event) -> None:
+        self._world.report(event)
+
+    # Names and addresses
+
+    async def _remotes(self) -> tuple[AddressRange, ...]:
+        """The peer's places in the order of the configuration. Raises HostError where names lead nowhere and nothing else is left."""
+        found: list[AddressRange] = []
+        missing: HostError | None = None
+        for remote in self.config.remotes:
+            if isinstance(remote, AddressRange):
+                found.append(remote)
+                continue
+            try:
+                addresses = await resolve(remote)
+            except HostError as error:
+                missing = error
+                continue
+            self._resolved(remote, addresses)
+            found += map(AddressRange.of_address, addresses)
+        if missing is not None and not found:
+            raise missing
+        return tuple(dict.fromkeys(found))
+
+    async def _paths(self, remotes: Sequence[Address]) -> list[Path]:
+        """Raises HostError where none of them can be reached now."""
+        found, refused, port = [], None, self._world.ports.port
+        for remote in remotes:
+            try:
+                local = (await self._world.host.path_to(remote, self.config.local)).local
+            except HostError as error:
+                refused = refused or error
+                continue
+            await self._world.ports.ensure(local)
+            found.append(Path(Endpoint(local, port), Endpoint(remote, port)))
+        if refused is not None and not found:
+            raise refused
+        return found
+
+    def _resolved(self, name: str, addresses: tuple[Address, ...]) -> None:
+        """Say so when it is news."""
+        if self._addresses.get(name) != addresses:
+            self._addresses[name] = addresses
+            facts: dict[str, Fact] = {"name": name, "addresses": tuple(map(str, addresses))}
+            self.report(Event(Code.NAME_RESOLVED, self.name, facts=facts))
+
+    def _tell_engine(self, remotes: Sequence[AddressRange]) -> None:
+        self.remotes = tuple(remotes)
+        self._world.driver.engine.add_tunnel(self.config.tunnel(remotes, self.reqids))
+        self._known = True
+
+    def concerns(self, address: Address) -> bool:
+        """Whether a peer of this tunnel may be at an address."""
+        return self.config.any_remote or any(remote.contains(address) for remote in self.remotes)
+
+    async def _follow_names(self) -> None:
+        """A peer with a name may call from a new address at any time."""
+        while True:
+            try:
+                self._tell_engine(await self._remotes())
+            except HostError as error:
+                _log.warning("%s: %s", self.name, error)
+            await asyncio.sleep(NAMES_AGAIN_S)

@@ -1,0 +1,124 @@
+"""All tunnels of the daemon by name; they come and go with the configuration. What does not change is not touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import count
+
+from ikevpn.config.configuration import Configuration, TunnelConfig
+from ikevpn.config.finding import did_you_mean
+from ikevpn.config.words import Start
+from ikevpn.errors import HostError, UsageError
+from ikevpn.model.events import Code, Event, Fact
+from ikevpn.service.keeper import Wanted
+from ikevpn.service.tunnel import Tunnel, World
+
+WANTED = {Start.UP: Wanted.UP, Start.ON_DEMAND: Wanted.ON_DEMAND, Start.LISTEN: Wanted.LISTEN}
+
+
+class Tunnels:
+    """The tunnels by name. `heard` wants every event."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._by_name: dict[str, Tunnel] = {}
+        self._reqids = count(1)
+        self._numbers: dict[tuple[str, str], int] = {}
+
+    def __iter__(self) -> Iterator[Tunnel]:
+        return iter(tuple(self._by_name.values()))
+
+    def get(self, name: str) -> Tunnel:
+        """The tunnel of a name. Raises UsageError (reason `tunnel-unknown`)."""
+        if name not in self._by_name:
+            raise unknown_tunnel(name, self._by_name)
+        return self._by_name[name]
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is wanted of any tunnel."""
+        return all(tunnel.keeper.wanted is Wanted.DOWN for tunnel in self)
+
+    def secret_facts(self, name: str) -> dict[str, Fact]:
+        """Where the secret of a tunnel is kept; never the secret."""
+        tunnel = self._by_name.get(name)
+        return {"secret_from": tunnel.config.secret_from} if tunnel is not None else {}
+
+    async def apply(self, configuration: Configuration, *, start: bool) -> Difference:
+        """Make the tunnels those of `configuration`: what did not change is not touched. With `start`, new ones begin as they say."""
+        difference = compare({tunnel.name: tunnel.config for tunnel in self}, configuration.tunnels)
+        wanted = {tunnel.name: tunnel.keeper.wanted for tunnel in self}
+        for name in (*difference.removed, *difference.changed):
+            await self.remove(name)
+        for name in (*difference.changed, *difference.added):
+            tunnel = self._add(configuration.tunnels[name])
+            stopped = name in difference.changed and wanted[name] is Wanted.DOWN
+            if start and not stopped:
+                await self._begin(tunnel)
+        return difference
+
+    async def remove(self, name: str) -> None:
+        """Take a tunnel down and forget it."""
+        tunnel = self._by_name.pop(name)
+        try:
+            await tunnel.down()
+        except HostError as error:
+            self._refused(tunnel, error)
+        self._world.bindings.forget(name)
+
+    def _add(self, config: TunnelConfig) -> Tunnel:
+        numbers = [self._number(config.name, child.name) for child in config.template.children]
+        tunnel = Tunnel(config, self._world, numbers)
+        self._by_name[config.name] = tunnel
+        return tunnel
+
+    def _number(self, tunnel: str, child: str) -> int:
+        """A child keeps its reqid over reloads."""
+        if (tunnel, child) not in self._numbers:
+            self._numbers[tunnel, child] = next(self._reqids)
+        return self._numbers[tunnel, child]
+
+    async def _begin(self, tunnel: Tunnel) -> None:
+        """One tunnel that the host refuses does not keep the others from starting."""
+        try:
+            await tunnel.want(WANTED[tunnel.config.start])
+        except HostError as error:
+            self._refused(tunnel, error)
+
+    def _refused(self, tunnel: Tunnel, error: HostError) -> None:
+        self._world.report(Event(Code.HOST_REFUSED, tunnel.name, facts={"detail": str(error), "fix": error.fix}))
+
+    def heard(self, event: Event) -> None:
+        """Tell the tunnel that an event is about."""
+        tunnel = self._by_name.get(event.tunnel)
+        if tunnel is not None:
+            tunnel.heard(event)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Names of tunnels by what a reload does with them."""
+
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    removed: tuple[str, ...]
+    unchanged: tuple[str, ...]
+
+
+def compare(old: Mapping[str, TunnelConfig], new: Mapping[str, TunnelConfig]) -> Difference:
+    """What is different between two sets of tunnels."""
+    both = [name for name in new if name in old]
+    return Difference(
+        added=tuple(name for name in new if name not in old),
+        changed=tuple(name for name in both if old[name] != new[name]),
+        removed=tuple(name for name in old if name not in new),
+        unchanged=tuple(name for name in both if old[name] == new[name]),
+    )
+
+
+def unknown_tunnel(name: str, known: Iterable[str]) -> UsageError:
+    """The error for a name that is not in the configuration."""
+    names = list(known)
+    hint = did_you_mean(name, names) or (f"Known are: {', '.join(names[:10])}." if names else "None is configured.")
+    return UsageError(f'there is no tunnel "{name}". {hint}', reason="tunnel-unknown")
