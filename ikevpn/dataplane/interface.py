@@ -104,7 +104,10 @@ class DataPlane(Protocol):
         """Let ESP behind the non-IKE marker leave from the IKE port (drafts 00 and 01). Duplicates the descriptor."""
 
     def add_sa(self, sa: Sa) -> None:
-        """Install one direction. What the data plane cannot do expires at once (`Expire`, hard)."""
+        """Install one direction. What the data plane cannot do expires at once (`Expire`, hard).
+
+        One whose SPI and keys are there already stays as it is: its sequence numbers must not start again.
+        """
 
     def delete_sa(self, spi: int, direction: Direction, reqid: int | None = None) -> None:
         """Remove one direction. `reqid` tells apart outbound SAs whose SPI two peers happened to choose alike."""

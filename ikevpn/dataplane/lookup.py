@@ -5,6 +5,7 @@ Looking through policies is slow, so what was found for a flow is remembered unt
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
@@ -14,45 +15,50 @@ from ikevpn.esp.inner import Flow
 from ikevpn.esp.selection import Selection
 from ikevpn.model.address import Endpoint
 from ikevpn.model.sa import Direction, Policy, PolicyAction
-from ikevpn.model.selector import ANY, Selector
+from ikevpn.model.selector import ANY
 from ikevpn.wire.registry import Integrity
 
 MOST_FLOWS = 8192
+
+
+class _Entry(NamedTuple):
+    rank: tuple[int, ...]
+    policy: Policy
+    selection: Selection
 
 
 class Spd:
     """Policies of all devices, for each in the order in which they are consulted."""
 
     def __init__(self) -> None:
-        self._policies: dict[tuple[str, Selector, int], Policy] = {}
-        self._ordered: dict[str, list[tuple[Policy, Selection]]] = {}
-        self._devices: dict[int, str] = {}
+        self._entries: dict[str, list[_Entry]] = {}
+        self._devices: dict[int, list[str]] = {}
 
     def add(self, policy: Policy) -> None:
         """Add a policy, or change the one of the same device, selector and reqid."""
-        self._policies[policy.device, policy.selector, policy.reqid] = policy
-        self._order()
+        self.delete(policy)
+        entry = _Entry(_rank(policy), policy, Selection((policy.selector,), Direction.OUT))
+        bisect.insort(self._entries.setdefault(policy.device, []), entry, key=lambda entry: entry.rank)
+        if policy.action is PolicyAction.PROTECT:
+            self._devices.setdefault(policy.reqid, []).append(policy.device)
 
     def delete(self, policy: Policy) -> None:
         """Remove the policy of that device, selector and reqid, if there is one."""
-        self._policies.pop((policy.device, policy.selector, policy.reqid), None)
-        self._order()
+        entries = self._entries.get(policy.device, [])
+        for index, entry in enumerate(entries):
+            if (entry.policy.selector, entry.policy.reqid) == (policy.selector, policy.reqid):
+                del entries[index]
+                if entry.policy.action is PolicyAction.PROTECT:
+                    self._devices[policy.reqid].remove(policy.device)
+                return
 
     def find(self, device: str, flow: Flow) -> Policy | None:
         """The first policy that covers the flow."""
-        return next((policy for policy, selection in self._ordered.get(device, ()) if selection.admits(flow)), None)
+        return next((entry.policy for entry in self._entries.get(device, ()) if entry.selection.admits(flow)), None)
 
     def device(self, reqid: int) -> str | None:
-        """Where packets of the reqid's inbound SAs belong: a policy names it."""
-        return self._devices.get(reqid)
-
-    def _order(self) -> None:
-        policies = sorted(self._policies.values(), key=_rank)
-        self._ordered = {}
-        for policy in policies:
-            selection = Selection((policy.selector,), Direction.OUT)
-            self._ordered.setdefault(policy.device, []).append((policy, selection))
-        self._devices = {policy.reqid: policy.device for policy in policies if policy.action is PolicyAction.PROTECT}
+        """Where packets of the reqid's inbound SAs belong: the policy added first names it."""
+        return next(iter(self._devices.get(reqid, ())), None)
 
 
 class Sad:

@@ -29,7 +29,10 @@ _IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER, _PMTUDISC_DONT = 10, 23, 0
 def open_socket(local: Endpoint) -> socket.socket:
     """A bound, non-blocking socket; the wildcard address of either version is allowed. Raises HostError."""
     family = socket.AF_INET if local.address.version == 4 else socket.AF_INET6
-    end = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    try:
+        end = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    except OSError as error:  # IPv6 may be switched off
+        raise _refusal(local, error) from None
     try:
         prepare(end)
         end.bind((str(local.address), local.port))

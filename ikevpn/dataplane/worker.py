@@ -2,7 +2,7 @@
 
 Started as `python -m ikevpn.dataplane.worker FD`, where FD is its end of the channel; ends when the other end is gone.
 Each turn it takes commands first, then one bounded batch of every descriptor that has something, so that neither a
-flood on one of them nor a saturated tunnel keeps the others waiting. It opens nothing itself and needs no privilege.
+flood on one of them nor a saturated tunnel keeps the others waiting. It opens nothing itself and has no privilege.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from ikevpn.dataplane import channel, message, rawesp, udp
+from ikevpn.dataplane import channel, confinement, message, rawesp, udp
 from ikevpn.dataplane.backlog import Backlog
 from ikevpn.dataplane.ends import Receiver
 from ikevpn.dataplane.forwarding import Forwarding
@@ -198,6 +198,7 @@ def main(arguments: list[str]) -> None:
     """Run until the control process ends us; signals from a terminal are its business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    confinement.confine()
     Worker(socket.socket(fileno=int(arguments[1]))).run()
 
 
