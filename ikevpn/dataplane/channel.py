@@ -48,7 +48,7 @@ _RECORDS: tuple[type, ...] = (
     AddressRange, Algorithms, Endpoint, Limits, Policy, Sa, SaUse, Selector,
     interface.Acquire, interface.Expire, interface.IkeDatagram, interface.Mapping, interface.UnknownSpi,
     message.AddPolicy, message.AddSa, message.Count, message.Counts, message.DeletePolicy, message.DeleteSa,
-    message.Done, message.DropDevice, message.EspDatagram, message.Keepalive, message.MoveSas,
+    message.Done, message.DropDevice, message.DropUdp, message.EspDatagram, message.Keepalive, message.MoveSas,
     message.Query, message.SendIke,
     message.Stop, message.UseDevice, message.UseRaw, message.UseUdp, message.Uses,
 )  # fmt: skip

@@ -103,6 +103,9 @@ class DataPlane(Protocol):
     def lend_ike_socket(self, local: Endpoint, descriptor: int) -> None:
         """Let ESP behind the non-IKE marker leave from the IKE port (drafts 00 and 01). Duplicates the descriptor."""
 
+    async def return_ike_socket(self, local: Endpoint) -> None:
+        """Close what was lent for `local`; only then can the port be bound again."""
+
     def add_sa(self, sa: Sa) -> None:
         """Install one direction. What the data plane cannot do expires at once (`Expire`, hard).
 

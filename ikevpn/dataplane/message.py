@@ -34,6 +34,13 @@ class UseUdp:
 
 
 @dataclass(frozen=True, slots=True)
+class DropUdp:
+    """Close a socket that was only lent; answered by `Done`, after which the port is free as far as the worker goes."""
+
+    local: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
 class UseRaw:
     """One descriptor comes with it: a raw socket for protocol 50 over IP of `version`."""
 
@@ -128,7 +135,7 @@ class Counts:
 
 
 Command = (
-    UseDevice | DropDevice | UseUdp | UseRaw | AddSa | DeleteSa | MoveSas | AddPolicy | DeletePolicy
+    UseDevice | DropDevice | UseUdp | DropUdp | UseRaw | AddSa | DeleteSa | MoveSas | AddPolicy | DeletePolicy
     | SendIke | Keepalive | EspDatagram | Query | Count | Stop
 )  # fmt: skip
 Answer = Done | Uses | Counts

@@ -52,6 +52,11 @@ class Outer:
         self._udp[local] = end
         self._ways.clear()
 
+    def drop_udp(self, local: Endpoint) -> socket.socket | None:
+        """Give the socket back to the caller, who closes it."""
+        self._ways.clear()
+        return self._udp.pop(local, None)
+
     def use_raw(self, version: int, end: socket.socket) -> None:
         """Send ESP over IP of `version` through this raw socket."""
         self._raw[version] = end

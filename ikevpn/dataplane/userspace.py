@@ -92,10 +92,18 @@ class UserspaceDataPlane:
     def lend_ike_socket(self, local: Endpoint, descriptor: int) -> None:
         """Let ESP behind the non-IKE marker leave from the IKE port (drafts 00 and 01). Duplicates the descriptor."""
         use = message.UseUdp(local, receive=False)
-        previous = self._sockets.pop(use, None)
-        if previous is not None:
-            previous.close()
-        self._use(use, socket.socket(fileno=os.dup(descriptor)))
+        if use not in self._sockets:
+            self._use(use, socket.socket(fileno=os.dup(descriptor)))
+
+    async def return_ike_socket(self, local: Endpoint) -> None:
+        """Close what was lent for `local`, so that the port can be bound again. Nothing happens where nothing was."""
+        end = self._sockets.pop(message.UseUdp(local, receive=False), None)
+        if end is None:
+            return
+        end.close()
+        if self._worker is not None:
+            with contextlib.suppress(HostError):  # a worker that crashed holds it no longer
+                await self._worker.ask(message.DropUdp(local))
 
     def add_sa(self, sa: Sa) -> None:
         self._send(message.AddSa(sa))

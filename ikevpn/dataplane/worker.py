@@ -67,6 +67,7 @@ class Worker:
             message.Keepalive: forwarding.keepalive,
             message.EspDatagram: forwarding.esp_datagram,
             message.DropDevice: self._drop_device,
+            message.DropUdp: self._drop_udp,
             message.Query: self._query,
             message.Count: self._count,
             message.Stop: self._stop,
@@ -165,6 +166,12 @@ class Worker:
         self._outer.use_udp(command.local, end)
         if command.receive:
             self._receive(udp.PktinfoReceiver(end, command.local, Encapsulation.UDP))
+
+    def _drop_udp(self, command: message.DropUdp, now: float) -> None:
+        end = self._outer.drop_udp(command.local)
+        if end is not None:
+            end.close()
+        self._answers.append(message.Done())
 
     def _use_raw(self, command: message.UseRaw, descriptor: int) -> None:
         end = socket.socket(fileno=descriptor)

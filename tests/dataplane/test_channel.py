@@ -23,6 +23,7 @@ VALUES = [
     message.UseDevice("vpn"),
     message.DropDevice("vpn"),
     message.UseUdp(SIX, receive=True),
+    message.DropUdp(SIX),
     message.UseRaw(6),
     message.AddSa(sa(Direction.IN, CBC_SHA1, limits=Limits(soft_seconds=1.5, hard_bytes=2**40))),
     message.DeleteSa(2**32 - 1, Direction.OUT, None),

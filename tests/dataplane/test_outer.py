@@ -82,6 +82,15 @@ def test_a_socket_that_comes_later_is_found() -> None:
         assert lab.listener.recv(10) == b"y"
 
 
+def test_a_dropped_socket_is_used_no_more() -> None:
+    with Lab() as lab:
+        lab.outer.send(lab.path, [b"x"])
+        assert lab.outer.drop_udp(Endpoint.of("0.0.0.0", lab.port)) is lab.end
+        assert lab.outer.drop_udp(Endpoint.of("0.0.0.0", lab.port)) is None
+        lab.outer.send(lab.path, [b"y"])
+        assert lab.stats.report() == {"drop-no-socket": 1}
+
+
 class Refusing:
     """A socket of a kernel that refuses."""
 

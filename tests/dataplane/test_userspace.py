@@ -153,6 +153,23 @@ def test_esp_from_the_ike_port_and_out_of_a_lent_socket() -> None:
     run(story)
 
 
+def test_a_port_is_free_again_when_its_socket_was_returned() -> None:
+    async def story(outside: Outside) -> None:
+        with socket.socket(type=socket.SOCK_DGRAM) as ike:
+            ike.bind(("127.0.0.1", 0))
+            local = Endpoint.of(*ike.getsockname())
+            outside.plane.lend_ike_socket(local, ike.fileno())
+        await outside.plane.counters()
+        with socket.socket(type=socket.SOCK_DGRAM) as again:
+            with pytest.raises(OSError, match="in use"):
+                again.bind((str(local.address), local.port))
+            await outside.plane.return_ike_socket(local)
+            await outside.plane.return_ike_socket(local)
+            again.bind((str(local.address), local.port))
+
+    run(story)
+
+
 def test_a_crash_is_told_and_a_new_worker_has_the_sockets() -> None:
     async def story(outside: Outside) -> None:
         outside.plane.add_sa(sa(Direction.IN))

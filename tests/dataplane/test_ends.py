@@ -1,0 +1,11 @@
+from dataclasses import replace
+
+from ikevpn.dataplane.ends import gather
+from tests.dataplane.fakes import THERE
+
+
+def test_runs_of_one_path_are_put_together_in_order() -> None:
+    other = replace(THERE, remote=THERE.remote.at(1))
+    stream = [(THERE, b"a"), (THERE, b"b"), (other, b"c"), (THERE, b"d")]
+    assert gather(stream) == [(THERE, [b"a", b"b"]), (other, [b"c"]), (THERE, [b"d"])]
+    assert gather([]) == []

@@ -1,0 +1,49 @@
+"""Opening raw sockets needs root and is tested in `tests/net`; here a unix socket plays one."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from ikevpn.dataplane import rawesp, udp
+from ikevpn.dataplane.ends import Path
+from ikevpn.model.address import Endpoint
+from ikevpn.model.sa import Encapsulation
+from tests.esp.samples import ipv4
+
+ESP = bytes(range(40))
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
+    one, two = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with one, two:
+        two.setblocking(False)
+        yield one, two
+
+
+def packet(data: bytes = ESP, options: bytes = b"", source: str = "192.0.2.2") -> bytes:
+    return ipv4(data, source=source, target="192.0.2.1", protocol=50, options=options)
+
+
+def path(source: str = "192.0.2.2") -> Path:
+    return Path(Endpoint.of("192.0.2.1", 0), Endpoint.of(source, 0), Encapsulation.NONE)
+
+
+def test_the_ip_header_goes_and_tells_the_path(ends: tuple[socket.socket, socket.socket]) -> None:
+    receiver = rawesp.receiver(ends[1], 4)
+    for each in (packet(), packet(options=bytes(8)), packet(source="192.0.2.3")):
+        ends[0].send(each)
+    assert receiver.read_batch(10) == [(path(), [ESP, ESP]), (path("192.0.2.3"), [ESP])]
+    assert receiver.read_batch(10) == []
+
+
+def test_batches_and_the_memory_of_paths_are_bounded(
+    ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(udp, "MOST_PATHS", 2)
+    receiver = rawesp.receiver(ends[1], 4)
+    for n in range(5):
+        ends[0].send(packet(source=f"192.0.2.{n}"))
+    assert [len(receiver.read_batch(2)) for _ in range(3)] == [2, 2, 1]
+    assert len(receiver._paths) <= 2  # type: ignore[attr-defined]
