@@ -31,8 +31,8 @@ class Mismatch(StrEnum):
 
 EXPECTED: dict[Mismatch, frozenset[Reason]] = {
     Mismatch.SECRET: frozenset({Reason.WRONG_SECRET}),
-    Mismatch.IKE_PROPOSAL: frozenset({Reason.NO_PROPOSAL_PHASE1}),
-    Mismatch.IPSEC_PROPOSAL: frozenset({Reason.NO_PROPOSAL_PHASE2}),
+    Mismatch.IKE_PROPOSAL: frozenset({Reason.NO_PROPOSAL_PHASE1, Reason.PEER_REFUSED_PHASE1}),
+    Mismatch.IPSEC_PROPOSAL: frozenset({Reason.NO_PROPOSAL_PHASE2, Reason.PEER_REFUSED_PHASE2}),
     Mismatch.PROXY_ID: frozenset({Reason.PROXY_ID_MISMATCH}),
     Mismatch.IDENTITY: frozenset({Reason.WRONG_PEER_IDENTITY, Reason.PEER_REFUSED_PHASE1}),
 }
@@ -86,7 +86,8 @@ def with_other_ipsec(rng: random.Random, common: IpsecProposal) -> tuple[IpsecPr
 
 
 def _mixed(rng: random.Random, common: _P, others: list[_P]) -> tuple[_P, ...]:
-    everything: list[_P] = [common, *(other for other in dict.fromkeys(others) if other != common)]
+    everything = [other for other in dict.fromkeys(others) if other != common]
+    everything.insert(0, common)
     rng.shuffle(everything)
     return tuple(everything)
 

@@ -6,7 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ikevpn.ike.effects import AddSa, DeleteSa, Effect, ExportKeys, Keepalive, MoveSas, QuerySa, Report, Send
 from ikevpn.model.address import Address, Endpoint
@@ -134,7 +134,7 @@ class Host:
 
     def receive(self, packet: Packet) -> None:
         """Something arrived from the network."""
-        if not self.awake:
+        if not self.awake or (packet.kind is not Kind.ESP_RAW and packet.target.port not in (IKE_PORT, NATT_PORT)):
             return
         self._world.trace.packet(self._clock.now, self.name, "got", packet)
         if packet.kind is Kind.IKE:
@@ -200,6 +200,10 @@ class Host:
 
     def disturbed_since(self, when: float) -> bool:
         return self._disturbed >= when
+
+    def status(self) -> Any:
+        """The engine's snapshot."""
+        return self.engine.status(self._clock.now + self.plan.origin_s)
 
     def complain(self, text: str) -> None:
         self._world.complain(f"{self.name}: {text}")

@@ -53,7 +53,7 @@ def after_quiet(world: World) -> None:
 def after_goodbye(world: World) -> None:
     """Both sides were shut down a while ago: nothing may be left."""
     for host in world.hosts.values():
-        status = host.engine.status()
+        status = host.status()
         left = {
             "SAs": [f"{way} {spi:08x}" for way, spi in host.plane.sas],
             "keepalives": [f"{local}-{remote}" for local, remote in host.plane.keepalives],
@@ -128,7 +128,7 @@ def _bounded(world: World, host: Host) -> None:
         world.complain(f"{host.name}: {len(host.plane.sas)} SAs for {len(flows)} children")
     if host.plane.most > _MOST_EVER_PER_CHILD * len(flows):
         world.complain(f"{host.name}: there were {host.plane.most} SAs at one time")
-    sas = list(host.engine.status().ike_sas)
+    sas = list(host.status().ike_sas)
     if len(sas) > _IKE_SAS_PER_PEER * len(peers):
         world.complain(f"{host.name}: {len(sas)} IKE SAs for {len(peers)} peers")
 

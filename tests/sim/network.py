@@ -1,4 +1,4 @@
-"""The network between the hosts: loss, duplication, delay, reordering, blackouts, path MTU, NAT boxes; all by a seed."""
+"""The network between the hosts: loss, duplication, delay, reordering, blackouts, path MTU, NAT boxes; by a seed."""
 
 from __future__ import annotations
 

@@ -170,11 +170,11 @@ def _scenario(
         jitter_s=rng.choice((0.0, 0.05, 0.5)),
         mtu=min((t.fragment_size for t in tunnels if t.fragment_size), default=1500) + 40,
     )
-    chaos_s = rng.choice((5.0, 30.0, 120.0, 120.0, 600.0)) if rng.random() < 0.97 else rng.uniform(2, 24) * 3600
+    chaos_s = rng.choice((5.0, 30.0, 60.0, 120.0, 300.0)) if rng.random() < 0.985 else rng.uniform(1, 8) * 3600
     commands = _commands(rng, plans, nats, chaos_s)
-    quiet_s = min(1.3 * max(t.ipsec_lifetime.seconds for t in tunnels), 900.0)
+    quiet_s = 1.2 * max(t.ipsec_lifetime.seconds for t in tunnels)
     attacked = rng.random() < 0.25
-    heal_s = _heal_s(tunnels)
+    heal_s = 150.0 if mismatch else _heal_s(tunnels)
     return Scenario(seed, title, plans, nats, weather, commands, flows, chaos_s, heal_s, quiet_s, attacked, mismatch)
 
 
@@ -182,8 +182,9 @@ def _heal_s(tunnels: list[Tunnel]) -> float:
     """How long two hosts may need to notice all that is broken: by DPD, or where nobody probes by the lifetimes."""
     repeat_s = max(retransmission_s(t) for t in tunnels)
     if all(t.dpd_interval_s for t in tunnels):
-        return 2 * max(t.dpd_interval_s for t in tunnels) + 6 * repeat_s + 120
-    return 1.1 * max(t.ike_lifetime.seconds + t.ipsec_lifetime.seconds for t in tunnels) + 6 * repeat_s + 120
+        return 2 * max(t.dpd_interval_s for t in tunnels) + 4 * repeat_s + 60
+    shorter_s = min(t.ike_lifetime.seconds for t in tunnels)
+    return 1.1 * (shorter_s + max(t.ipsec_lifetime.seconds for t in tunnels)) + 4 * repeat_s + 60
 
 
 def _common(rng: random.Random, behind_nat: bool) -> Tunnel:
@@ -201,7 +202,7 @@ def _common(rng: random.Random, behind_nat: bool) -> Tunnel:
         mode=mode,
         psk=Secret(rng.randbytes(rng.choice((1, 8, 32, 65)))),
         nat_traversal=natt,
-        dpd_interval_s=rng.choice((0, 5, 10, 30, 30)),
+        dpd_interval_s=0 if rng.random() < 0.06 else rng.choice((5, 10, 30, 30)),
         fragment_size=rng.choice((0, 1280, 1280, 576, 540)),
         natt_drafts=choices.drafts(rng),
     )
@@ -211,6 +212,8 @@ def _end(
     rng: random.Random, common: Tunnel, ours: _Side, theirs: _Side, name: str, children: tuple[Child, ...]
 ) -> Tunnel:
     """One end of a tunnel: where the ends may differ without harm, they do."""
+    probes = common.dpd_interval_s and rng.random() < 0.95
+    lifetimes = (300, 600, 600, 1800, 3600) if probes else (300, 600)  # without probing these tell that a peer is gone
     return replace(
         common,
         name=name,
@@ -221,14 +224,14 @@ def _end(
         remote_id=theirs.identity,
         ike_proposals=choices.with_others(rng, common.ike_proposals[0], common.mode),
         ipsec_proposals=choices.with_other_ipsec(rng, common.ipsec_proposals[0]),
-        ike_lifetime=Lifetime(seconds=rng.choice((300, 600, 600, 1800, 3600))),
-        ipsec_lifetime=Lifetime(rng.choice((120, 180, 300, 600)), rng.choice((0, 0, 0, 20, 64))),
+        ike_lifetime=Lifetime(seconds=rng.choice(lifetimes)),
+        ipsec_lifetime=Lifetime(rng.choice((120, 120, 180, 180, 240, 600)), rng.choice((0, 0, 0, 20, 64))),
         rekey_margin=rng.choice((0.1, 0.2, 0.3)),
         proposal_order=rng.choice(tuple(ProposalOrder)),
-        dpd_interval_s=common.dpd_interval_s if rng.random() < 0.8 else 0,
+        dpd_interval_s=common.dpd_interval_s if probes else 0,
         retransmit_s=rng.choice((0.5, 1, 2)),
-        retransmit_factor=rng.choice((1.5, 1.8, 2)),
-        retransmit_tries=rng.choice((3, 5, 6)),
+        retransmit_factor=rng.choice((1.5, 1.8)),
+        retransmit_tries=rng.choice((3, 4, 5)),
         initial_contact=rng.random() < 0.9,
         keepalive_s=rng.choice((10, 20)),
     )

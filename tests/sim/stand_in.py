@@ -113,7 +113,7 @@ class Honest(EngineFace):
     def next_timer(self) -> float | None:
         return self.renewal
 
-    def status(self) -> Status:
+    def status(self, now: float) -> Status:
         return Status((), tuple(self.pairs))
 
     def rekey(self, tunnel: str, now: float, child: str | None = None) -> list[Effect]:

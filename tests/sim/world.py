@@ -20,7 +20,7 @@ from tests.sim.scenario import Command, Flow, NatPlan, Scenario, Verb
 from tests.sim.trace import Trace
 
 _CHAOS_PACKET_S = 17.0
-_QUIET_PACKET_S = 7.0
+_QUIET_PACKET_S = 9.0
 _FORGERY_S = 11.0
 LINGER_S = 900.0
 
