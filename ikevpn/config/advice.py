@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import combinations
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
 
 from ikevpn.config.configuration import TunnelConfig
 from ikevpn.config.finding import Finding, Severity
 from ikevpn.config.proposals import weaknesses_esp, weaknesses_ike
 from ikevpn.config.words import Start
-from ikevpn.model.address import AddressRange
+from ikevpn.model.address import AddressRange, Network
 from ikevpn.model.selector import Selector
 from ikevpn.model.tunnel import Phase1Mode
 from ikevpn.wire.registry import EspCipher
@@ -17,24 +18,43 @@ from ikevpn.wire.registry import EspCipher
 _SHORT_SECRET = 12
 _3DES_KILOBYTES = 8_000_000
 
+Where = Callable[[str, str], str]
+"""The place of a key of a tunnel, or of its whole table for an empty key."""
 
-def advise(tunnels: Sequence[TunnelConfig]) -> list[Finding]:
+
+@dataclass(frozen=True, slots=True)
+class _Remark:
+    """A finding whose place is still a tunnel and a key."""
+
+    code: str
+    tunnel: TunnelConfig
+    key: str
+    sentence: str
+    fix: str = ""
+    severity: Severity = Severity.WARNING
+
+
+def advise(tunnels: Sequence[TunnelConfig], where: Where) -> list[Finding]:
     """Findings about each tunnel and about every two of them; warnings, and errors where two cannot live together."""
-    alone = [finding for tunnel in tunnels for finding in _alone(tunnel)]
-    return alone + [finding for one, two in combinations(tunnels, 2) for finding in _together(one, two)]
+    remarks = [remark for tunnel in tunnels for remark in _alone(tunnel)]
+    remarks += [*_overlaps(tunnels), *_same_metrics(tunnels), *_same_peers(tunnels)]
+    return [
+        Finding(each.severity, each.code, where(each.tunnel.name, each.key), each.sentence, each.fix)
+        for each in remarks
+    ]
 
 
-def _alone(tunnel: TunnelConfig) -> Iterator[Finding]:
+def _alone(tunnel: TunnelConfig) -> Iterator[_Remark]:
     yield from _weak(tunnel)
     template = tunnel.template
     if tunnel.start is not Start.LISTEN:
         yield from _several_groups(tunnel)
     if template.psk and len(template.psk) < _SHORT_SECRET:
         sentence = f"the secret has fewer than {_SHORT_SECRET} octets and can be guessed."
-        yield _warning("short-secret", tunnel, "secret", sentence, "Agree on 20 random characters with the peer.")
+        yield _Remark("short-secret", tunnel, "secret", sentence, "Agree on 20 random characters with the peer.")
 
 
-def _several_groups(tunnel: TunnelConfig) -> Iterator[Finding]:
+def _several_groups(tunnel: TunnelConfig) -> Iterator[_Remark]:
     """A message with a key exchange in it has one group for all that it offers (RFC 2409 §5.4, §5.5)."""
     template = tunnel.template
     in_quick = [proposal.group for proposal in template.ipsec_proposals]
@@ -44,14 +64,14 @@ def _several_groups(tunnel: TunnelConfig) -> Iterator[Finding]:
         if len(set(groups)) > 1:
             named = f"with group {groups[0].value}" if groups[0] else "without PFS"
             sentence = f"{what} has one group for all proposals: when we start, only those {named} are offered."
-            yield _warning("several-groups", tunnel, key, sentence, "Put first what the peer takes.")
+            yield _Remark("several-groups", tunnel, key, sentence, "Put first what the peer takes.")
 
 
 def _aggressive(tunnel: TunnelConfig) -> bool:
     return tunnel.template.mode is Phase1Mode.AGGRESSIVE
 
 
-def _weak(tunnel: TunnelConfig) -> Iterator[Finding]:
+def _weak(tunnel: TunnelConfig) -> Iterator[_Remark]:
     template = tunnel.template
     for key, reasons in (
         ("ike_proposals", weaknesses_ike(template.ike_proposals)),
@@ -59,31 +79,65 @@ def _weak(tunnel: TunnelConfig) -> Iterator[Finding]:
     ):
         if reasons:
             fix = "Use it only where the peer knows nothing better."
-            yield _warning("weak", tunnel, key, f"{'; '.join(reasons)}.", fix)
+            yield _Remark("weak", tunnel, key, f"{'; '.join(reasons)}.", fix)
     triple_des = any(proposal.cipher == EspCipher.TRIPLE_DES for proposal in template.ipsec_proposals)
     if triple_des and not 0 < template.ipsec_lifetime.kilobytes <= _3DES_KILOBYTES:
         sentence = "3DES has blocks of 64 bits: after some 32 GB under one key they repeat and show parts of the text."
-        yield _warning("weak", tunnel, "esp_proposals", sentence, f"Write esp_lifetime_kb = {_3DES_KILOBYTES // 2}")
+        yield _Remark("weak", tunnel, "esp_proposals", sentence, f"Write esp_lifetime_kb = {_3DES_KILOBYTES // 2}")
     if _aggressive(tunnel):
         sentence = "aggressive mode shows everybody a hash from which a pre-shared key can be guessed at leisure."
-        yield _warning("weak", tunnel, "mode", sentence, "Use main mode where you can, else a long random secret.")
+        yield _Remark("weak", tunnel, "mode", sentence, "Use main mode where you can, else a long random secret.")
 
 
-def _together(one: TunnelConfig, two: TunnelConfig) -> Iterator[Finding]:
-    pairs = ((a, b) for a in one.selectors for b in two.selectors)
-    both = next((f"{a} and {b}" for a, b in pairs if _overlap(a, b)), None) if one.device == two.device else None
-    if both:
-        sentence = f"tunnel {one.name} and this one overlap: {both}; the more exact one wins, else the first."
-        yield _warning("overlap", two, "", sentence)
-    if one.device != two.device and one.metric == two.metric:
-        shared = [network for network in two.routes if network in one.routes]
-        if shared:
-            sentence = f"tunnel {one.name} routes {shared[0]} to {one.device} with the same metric {one.metric}."
-            fix = f"Say which goes first: write metric = {two.metric + 1} for the second."
-            yield Finding(Severity.ERROR, "same-metric", two.where, sentence, fix)
-    if _same_peer(one, two):
-        sentence = f"a peer that calls could mean tunnel {one.name} or this one."
-        yield _warning("ambiguous-peer", two, "", sentence, "Give them different values of remote, local or remote_id.")
+def _overlaps(tunnels: Sequence[TunnelConfig]) -> Iterator[_Remark]:
+    """Tunnels of one device whose selectors overlap; sorted by the peer's networks, so that few pairs are compared."""
+    order = {tunnel.name: number for number, tunnel in enumerate(tunnels)}
+    entries = [(int(each.remote.first), tunnel, each) for tunnel in tunnels for each in tunnel.selectors]
+    entries.sort(key=lambda entry: entry[0])
+    told: set[tuple[str, str]] = set()
+    for index, (_, one, ours) in enumerate(entries):
+        for first, two, theirs in islice(entries, index + 1, None):
+            if first > int(ours.remote.last):
+                break
+            if one.name == two.name or one.device != two.device or not _overlap(ours, theirs):
+                continue
+            (a, b), (x, y) = (
+                ((one, two), (ours, theirs)) if order[one.name] < order[two.name] else ((two, one), (theirs, ours))
+            )
+            if (a.name, b.name) not in told:
+                told.add((a.name, b.name))
+                sentence = (
+                    f"tunnel {a.name} and this one overlap: {x} and {y}; the more exact one wins, else the first."
+                )
+                yield _Remark("overlap", b, "", sentence)
+
+
+def _same_metrics(tunnels: Sequence[TunnelConfig]) -> Iterator[_Remark]:
+    """Routes of one network and metric to several devices: the host takes only one of them."""
+    first: dict[tuple[Network, int], TunnelConfig] = {}
+    for tunnel in tunnels:
+        others = ((first.setdefault((network, tunnel.metric), tunnel), network) for network in tunnel.routes)
+        for other, network in others:
+            if other.device != tunnel.device:
+                sentence = (
+                    f"tunnel {other.name} routes {network} to {other.device} with the same metric {tunnel.metric}."
+                )
+                fix = f"Say which goes first: write metric = {tunnel.metric + 1} for the second."
+                yield _Remark("same-metric", tunnel, "", sentence, fix, Severity.ERROR)
+                break
+
+
+def _same_peers(tunnels: Sequence[TunnelConfig]) -> Iterator[_Remark]:
+    """Tunnels that a calling peer cannot choose between by what it says before the networks."""
+    first: dict[object, TunnelConfig] = {}
+    for tunnel in tunnels:
+        template = tunnel.template
+        looks = (tunnel.remotes, template.local, template.remote_id, template.any_remote_id, template.mode)
+        other = first.setdefault(looks, tunnel)
+        if other is not tunnel:
+            sentence = f"a peer that calls could mean tunnel {other.name} or this one."
+            fix = "Give them different values of remote, local or remote_id."
+            yield _Remark("ambiguous-peer", tunnel, "", sentence, fix)
 
 
 def _overlap(one: Selector, two: Selector) -> bool:
@@ -100,13 +154,3 @@ def _ranges_overlap(one: AddressRange, two: AddressRange) -> bool:
     if one.version != two.version:
         return False
     return int(one.first) <= int(two.last) and int(two.first) <= int(one.last)
-
-
-def _same_peer(one: TunnelConfig, two: TunnelConfig) -> bool:
-    a, b = one.template, two.template
-    return one.remotes == two.remotes and (a.local, a.remote_id) == (b.local, b.remote_id) and a.mode == b.mode
-
-
-def _warning(code: str, tunnel: TunnelConfig, key: str, sentence: str, fix: str = "") -> Finding:
-    where = f"{tunnel.where}.{key}" if key else tunnel.where
-    return Finding(Severity.WARNING, code, where, sentence, fix)

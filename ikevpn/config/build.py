@@ -21,6 +21,7 @@ from ikevpn.config.words import Binding, Start
 from ikevpn.model.address import AddressRange, Network
 from ikevpn.model.identity import Identity
 from ikevpn.model.proposal import Lifetime
+from ikevpn.model.sa import SaMode
 from ikevpn.model.secret import Secret
 from ikevpn.model.selector import Selector
 from ikevpn.model.tunnel import Child, SharedSecret, Tunnel
@@ -90,7 +91,6 @@ def build_tunnel(walk: Walk, name: str, table: TunnelTable, shared: Sequence[Sha
         when_down=table.when_down,
         mtu=table.mtu,
         secret_from=secret_source(walk.document, table.secret) if table.secret else "the [[psk]] tables",
-        where=walk.document.where(*keys),
     )
 
 
@@ -117,7 +117,7 @@ def _template(name: str, table: TunnelTable, secret: Secret | None, children: tu
         ike_lifetime=Lifetime(table.ike_lifetime_s, table.ike_lifetime_kb),
         ipsec_lifetime=Lifetime(table.esp_lifetime_s, table.esp_lifetime_kb),
         rekey_margin=table.rekey_margin,
-        sa_mode=table.sa_mode,
+        sa_mode=SaMode(table.sa_mode),
         proposal_order=table.proposal_order,
         nat_traversal=table.nat_traversal,
         natt_drafts=table.natt_drafts,
@@ -211,7 +211,8 @@ def _from_tables(walk: Walk, tables: tuple[SelectorTable, ...], keys: Keys) -> t
 
 def _child(selector: Selector, name: str | None = None) -> Child:
     """A child with a name that stays the same when others come and go."""
-    text = "any" if selector.is_any else str(selector).replace(" === ", "-").replace(" ", "-")
+    everything = "any" if selector.local.version == 4 else "any-ipv6"
+    text = everything if selector.is_any else str(selector).replace(" === ", "-").replace(" ", "-")
     return Child(name or text, 0, selector)
 
 

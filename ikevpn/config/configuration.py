@@ -38,7 +38,6 @@ class TunnelConfig:
     when_down: WhenDown = WhenDown.BLOCK
     mtu: int = 0  # 0: computed from the path
     secret_from: str = ""  # where the secret is kept, in words; never the secret
-    where: str = field(default="", compare=False)
 
     @property
     def any_remote(self) -> bool:

@@ -32,9 +32,16 @@ class Document:
 
     def where(self, *keys: str | int) -> str:
         """`ikevpn.toml:7: tunnel.paris.mode`; the line of the nearest thing around where `keys` has none of its own."""
-        known = next((keys[:n] for n in range(len(keys), 0, -1) if keys[:n] in self.lines), None)
-        line = f":{self.lines[known]}" if known else ""
-        return f"{self.path}{line}" + (f": {dotted(keys)}" if keys else "")
+        line = self._line_of(keys)
+        return f"{self.path}{f':{line}' if line else ''}" + (f": {dotted(keys)}" if keys else "")
+
+    def _line_of(self, keys: Keys) -> int:
+        """Of the thing itself, else of the first in it, else of what it is in; 0 where it is nowhere."""
+        for length in range(len(keys), 0, -1):
+            within = [line for known, line in self.lines.items() if known[:length] == keys[:length]]
+            if within:
+                return min(within)
+        return 0
 
 
 def dotted(keys: Keys) -> str:

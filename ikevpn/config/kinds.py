@@ -119,6 +119,24 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Only:
+    """One word, which stands for `meaning`."""
+
+    word: str
+    meaning: object
+
+    @property
+    def expects(self) -> str:
+        return f'"{self.word}"'
+
+    def read(self, value: object) -> object:
+        if value == self.word:
+            return self.meaning
+        fix = did_you_mean(value.lower(), [self.word]) if isinstance(value, str) else ""
+        raise Unfit(f"{show(value)} is not {self.expects}.", fix)
+
+
+@dataclass(frozen=True)
 class Switch:
     """`true`, `false`, or something that `other` reads."""
 
@@ -140,19 +158,20 @@ class Switch:
 
 
 @dataclass(frozen=True)
-class Auto:
-    """`"auto"`, or something that `other` reads."""
+class Named:
+    """A word that stands for `meaning`, or something that `other` reads."""
 
+    word: str
+    meaning: object
     other: Kind
-    auto: object
 
     @property
     def expects(self) -> str:
-        return f'"auto" or {self.other.expects}'
+        return f'"{self.word}" or {self.other.expects}'
 
     def read(self, value: object) -> object:
-        if value == "auto":
-            return self.auto
+        if value == self.word:
+            return self.meaning
         try:
             return self.other.read(value)
         except Unfit as unfit:

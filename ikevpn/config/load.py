@@ -34,11 +34,19 @@ def examine(path: Path) -> tuple[Configuration | None, list[Finding]]:
     reader = _Reader(documents)
     tunnels = reader.read()
     findings += reader.findings()
+    findings.sort(key=_place)
     if not findings:
-        findings += advise(list(tunnels.values()))
+        findings += advise(list(tunnels.values()), reader.where)
     if any(finding.severity is Severity.ERROR for finding in findings):
         return None, findings
     return Configuration(reader.daemon, tunnels, reader.secrets, tuple(findings)), findings
+
+
+def _place(finding: Finding) -> tuple[str, int]:
+    """By file, then by line; what has the same place stays in its order."""
+    file, _, rest = finding.where.partition(".toml:")
+    line = re.match(r"\d+", rest)
+    return file, int(line[0]) if line else 0
 
 
 def _documents(path: Path, findings: list[Finding]) -> Iterator[Document]:
@@ -61,9 +69,14 @@ class _Reader:
         self.daemon: DaemonSettings = DaemonTable()
         self.secrets: tuple[SharedSecret, ...] = ()
         self._seen: dict[Keys, str] = {}
+        self._of_tunnel: dict[str, Document] = {}
 
     def findings(self) -> list[Finding]:
         return [finding for walk in self.walks for finding in walk.findings]
+
+    def where(self, tunnel: str, key: str) -> str:
+        """The place of a key of a tunnel that was read, or of its table."""
+        return self._of_tunnel[tunnel].where("tunnel", tunnel, *([key] if key else []))
 
     def read(self) -> dict[str, TunnelConfig]:
         tunnels: list[tuple[Walk, str, TunnelTable]] = []
@@ -98,6 +111,7 @@ class _Reader:
             elif self._first(walk, keys):
                 table = walk.table(TunnelTable, item, keys, f"[tunnel.{name}]")
                 if table:
+                    self._of_tunnel[name] = walk.document
                     yield walk, name, table
 
     def _first(self, walk: Walk, keys: Keys) -> bool:

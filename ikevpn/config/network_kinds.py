@@ -78,6 +78,17 @@ class InterfaceAddress:
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where peers are: an address, a network, or `any`."""
+
+    expects: str = 'an address, a network like "198.51.100.0/24", or "any"'
+
+    def read(self, value: object) -> AddressRange | str:
+        """A range, or `ANY`."""
+        return ANY if value == ANY else Network(self.expects).read(value)
+
+
+@dataclass(frozen=True)
 class Remote:
     """Where a peer is: an address, a network that it is in, a DNS name, or `any`."""
 
@@ -87,13 +98,13 @@ class Remote:
         """A range, a DNS name, or `ANY`."""
         if not isinstance(value, str) or not value:
             raise Unfit(f"{show(value)} is not {self.expects}.")
-        if value.lower() == ANY:
+        if value == ANY:
             return ANY
         try:
             return AddressRange.of(value)
         except ValueError:
             pass
-        if "/" in value or re.fullmatch(r"[\d.]+|[\da-fA-F:.]*:[\da-fA-F:.]*", value):
+        if re.fullmatch(r"[\d./-]+|[\da-fA-F:./-]*:[\da-fA-F:./-]*", value) or re.fullmatch(r"[^/]+/\d+", value):
             raise _no_network(value, self.expects)
         if not _NAME.fullmatch(value) or len(value) > 253:
             raise Unfit(f"{show(value)} is not {self.expects}.", "A port or a scheme does not belong here.")

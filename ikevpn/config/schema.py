@@ -12,7 +12,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-from ikevpn.config.kinds import Absolute, Auto, Choice, Decimal, Kind, Many, Switch, Whole, Word, YesNo
+from ikevpn.config.kinds import Absolute, Choice, Decimal, Kind, Many, Named, Only, Switch, Whole, Word, YesNo
 from ikevpn.config.network_kinds import (
     Interface,
     InterfaceAddress,
@@ -20,17 +20,17 @@ from ikevpn.config.network_kinds import (
     Network,
     OneAddress,
     PeerIdentity,
+    Place,
     Prefix,
     Remote,
     join_remotes,
 )
 from ikevpn.config.proposals import EspProposals, IkeProposals, join_proposals
 from ikevpn.config.secrets import Encoding
-from ikevpn.config.words import AuthMethod, Binding, Force, LogLevel, Start, WhenDown
+from ikevpn.config.words import AuthMethod, Binding, InMode, LogLevel, Start, WhenDown
 from ikevpn.model.address import Address, AddressRange
 from ikevpn.model.identity import Identity
 from ikevpn.model.proposal import IkeProposal, IpsecProposal
-from ikevpn.model.sa import SaMode
 from ikevpn.model.tunnel import NattDraft, NatTraversal, Phase1Mode, ProposalOrder
 
 REQUIRED = dataclasses.MISSING
@@ -79,7 +79,7 @@ def key_of(field: dataclasses.Field[Any]) -> Key:
 
 
 _PORT = Whole(1, 65535)
-_ANY_PORT = Auto(Whole(0, 65535), 0)
+_ANY_PORT = Named("any", 0, _PORT)
 _TIMEOUT = Decimal(0, 86400, "seconds")
 
 
@@ -125,7 +125,7 @@ class PskTable:
     """
 
     remote: tuple[AddressRange, ...] = key(
-        Many(Remote('an address, a network like "198.51.100.0/24", or "any"'), join_remotes),
+        Many(Place(), join_remotes),
         "The addresses of the peers.",
         '"198.51.100.0/24"',
         (),
@@ -146,7 +146,7 @@ class SelectorTable:
     """One pair of networks (proxy id), protocol and ports; each is a quick mode of its own."""
 
     name: str | None = key(
-        Word("a name of letters, digits and . _ - / =", r"[\w./=:-]{1,64}"),
+        Word("a name of letters, digits and . _ - / = :", r"[\w./=:-]{1,64}"),
         "What `status` and the log call it.",
         '"web"',
         None,
@@ -155,8 +155,8 @@ class SelectorTable:
     local: AddressRange = key(Network(), "The network on our side.", '"10.1.1.0/24"')
     remote: AddressRange = key(Network(), "The network on the peer's side.", '"10.2.2.0/24"')
     protocol: int = key(IpProtocol(), "The protocol, by name or number.", '"tcp"', 0, '`"any"`')
-    local_port: int = key(_PORT, "The port on our side.", "443", 0, "any")
-    remote_port: int = key(_PORT, "The port on the peer's side.", "443", 0, "any")
+    local_port: int = key(_ANY_PORT, "The port on our side.", "443", 0, '`"any"`')
+    remote_port: int = key(_ANY_PORT, "The port on the peer's side.", "443", 0, '`"any"`')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -277,14 +277,14 @@ class TunnelTable:
         "The networks on our side. Every pair with one of `remote_networks` is negotiated by itself.",
         '["10.1.1.0/24"]',
         (),
-        "everything for `binding = \"route\"`",
+        'required for `"policy"`; everything for `"route"`',
     )
     remote_networks: tuple[AddressRange, ...] = key(
         Many(Network(), least=1),
         "The networks on the peer's side.",
         '["10.2.2.0/24", "10.2.3.0/24"]',
         (),
-        "everything for `binding = \"route\"`",
+        'required for `"policy"`; everything for `"route"`',
     )
     selector: tuple[SelectorTable, ...] = key(
         Table(SelectorTable, "[[tunnel.NAME.selector]]", several=True),
@@ -293,9 +293,7 @@ class TunnelTable:
         (),
         "every pair of the networks",
     )
-    sa_mode: SaMode = key(
-        Choice(SaMode), "Whole packets inside new ones, or only what is in them.", '"tunnel"', SaMode.TUNNEL
-    )
+    sa_mode: InMode = key(Choice(InMode), "Whole packets travel inside new ones.", '"tunnel"', InMode.TUNNEL)
     start: Start | None = key(
         Choice(Start),
         "`up`: at once, and kept up; `on-demand`: at the first packet; `listen`: only the peer starts.",
@@ -344,14 +342,14 @@ class TunnelTable:
         WhenDown.BLOCK,
     )
     mtu: int = key(
-        Auto(Whole(576, 65535, "octets"), 0),
+        Named("auto", 0, Whole(576, 65535, "octets")),
         "The largest packet inside the tunnel; by itself computed from the path and the cipher.",
         "1400",
         0,
         '`"auto"`',
     )
     nat_traversal: NatTraversal = key(
-        Switch(Choice(Force), NatTraversal.AUTO, NatTraversal.OFF),
+        Switch(Only("force", NatTraversal.FORCE), NatTraversal.AUTO, NatTraversal.OFF),
         'Whether ESP goes in UDP where a NAT is on the way; "force" does it everywhere, for paths that lose ESP.',
         '"force"',
         NatTraversal.AUTO,

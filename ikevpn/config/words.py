@@ -32,8 +32,10 @@ class WhenDown(StrEnum):
     PASS = "pass"  # noqa: S105
 
 
-class Force(StrEnum):
-    FORCE = "force"
+class InMode(StrEnum):
+    """What is inside of ESP packets."""
+
+    TUNNEL = "tunnel"
 
 
 class LogLevel(StrEnum):

@@ -56,7 +56,8 @@ def read_ipsec(text: str) -> IpsecProposal:
     """`nopfs-esp-3des-sha` or, where the cipher authenticates by itself, `g14-esp-aes128gcm16`. Raises UnknownPart."""
     group, protocol, cipher, integrity = _parts(text, 4)
     if cipher in AEAD_CIPHERS:
-        _look_up(integrity or "null", {"null": Integrity.NONE}, f"a part that may follow {cipher}")
+        if integrity not in ("", "null"):
+            raise UnknownPart(integrity, f"a part that may follow {cipher}", ())
         integrity = "null"
     algorithm, key_bits = _look_up(cipher, ESP_CIPHERS, "a cipher")
     if algorithm == EspCipher.NULL and integrity == "null":

@@ -1,0 +1,123 @@
+"""What works and is unwise: each once, with the reason; and what two tunnels do to each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ikevpn.config.check import check
+from tests.config.conftest import Write
+
+_DES = "DES has keys of 56 bits, which are found in a day"
+_MD5 = "MD5 is broken as a hash; as HMAC it has no margin left"
+_GROUP_1 = "group 1 has 768 bits, a size that was computed in public in 2016"
+_GROUP_2 = "group 2 has 1024 bits, within reach of states that record now and read later"
+_WHERE_NEEDED = "Use it only where the peer knows nothing better."
+
+
+def warnings(path: Path) -> list[str]:
+    verdict = check(path)
+    assert not verdict.errors
+    return [str(each).replace(str(path), "FILE") for each in verdict.warnings]
+
+
+def test_the_defaults_are_not_warned_of(tunnel: Write) -> None:
+    assert warnings(tunnel()) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ('ike_proposals = "pre-g2-aes128-sha"', f"ike_proposals: {_GROUP_2}. {_WHERE_NEEDED}"),
+        ('ike_proposals = "basic"', f"ike_proposals: {_DES}; {_GROUP_1}; {_MD5}. {_WHERE_NEEDED}"),
+        ('esp_proposals = "nopfs-esp-des-md5"', f"esp_proposals: {_DES}; {_MD5}. {_WHERE_NEEDED}"),
+        (
+            'esp_proposals = "nopfs-esp-null-sha"',
+            f"esp_proposals: without encryption everybody on the way reads the traffic. {_WHERE_NEEDED}",
+        ),
+        (
+            'esp_proposals = "nopfs-esp-aes128-null"',
+            f"esp_proposals: without integrity everybody on the way can change the traffic. {_WHERE_NEEDED}",
+        ),
+        (
+            'esp_proposals = "g14-esp-3des-sha"',
+            "esp_proposals: 3DES has blocks of 64 bits: after some 32 GB under one key they repeat and show parts of "
+            "the text. Write esp_lifetime_kb = 4000000",
+        ),
+        (
+            'mode = "aggressive"',
+            "mode: aggressive mode shows everybody a hash from which a pre-shared key can be guessed at leisure. "
+            "Use main mode where you can, else a long random secret.",
+        ),
+        (
+            'esp_proposals = ["g14-esp-aes128gcm16", "nopfs-esp-aes128gcm16"]',
+            "esp_proposals: quick mode has one group for all proposals: when we start, only those with group 14 are "
+            "offered. Put first what the peer takes.",
+        ),
+        (
+            'secret = { text = "tooshort" }',
+            "secret: the secret has fewer than 12 octets and can be guessed. "
+            "Agree on 20 random characters with the peer.",
+        ),
+    ],
+)
+def test_each_weakness_once(tunnel: Write, line: str, sentence: str) -> None:
+    path = tunnel(line)
+    number = path.read_text().splitlines().index(line) + 1
+    assert warnings(path) == [f"FILE:{number}: tunnel.paris.{sentence}"]
+
+
+def test_3des_with_a_limit_is_no_news(tunnel: Write) -> None:
+    assert warnings(tunnel('esp_proposals = "g14-esp-3des-sha"', "esp_lifetime_kb = 4000000")) == []
+
+
+def test_groups_that_do_not_go_together_matter_only_to_who_starts(tunnel: Write) -> None:
+    lines = ('ike_proposals = ["pre-g14-aes256-sha256", "pre-g19-aes256-sha256"]', 'mode = "aggressive"')
+    offered = "ike_proposals: aggressive mode has one group for all proposals: when we start, only those with group 14"
+    assert [each for each in warnings(tunnel(*lines)) if offered in each]
+    assert not [each for each in warnings(tunnel(*lines, 'start = "listen"')) if offered in each]
+
+
+@pytest.fixture
+def two(write: Write) -> Write:
+    """Writes the tunnels `one` and `two`, each with lines of its own."""
+
+    def write_two(one: str, two: str) -> Path:
+        common = 'secret = { file = "paris.psk" }\n'
+        return write(f"[tunnel.one]\n{common}{one}\n[tunnel.two]\n{common}{two}")
+
+    return write_two
+
+
+POLICY = 'remote = "203.0.113.{}"\nlocal_networks = "10.1.1.0/24"\nremote_networks = "{}"'
+ROUTE = 'remote = "203.0.113.{}"\nbinding = "route"\nroutes = "{}"\ndevice = "{}"'
+
+
+def test_networks_that_overlap(two: Write) -> None:
+    path = two(POLICY.format(1, "10.2.0.0/16"), POLICY.format(2, "10.2.2.0/24"))
+    assert warnings(path) == [
+        "FILE:6: tunnel.two: tunnel one and this one overlap: 10.1.1.0/24 === 10.2.0.0/16 and "
+        "10.1.1.0/24 === 10.2.2.0/24; the more exact one wins, else the first."
+    ]
+    assert warnings(two(POLICY.format(1, "10.2.0.0/16"), POLICY.format(2, "10.3.0.0/16"))) == []
+    assert warnings(two(POLICY.format(1, "10.2.0.0/16"), ROUTE.format(2, "10.4.0.0/16", "vpn0"))) == []
+
+
+def test_one_network_through_two_devices_needs_two_metrics(two: Write) -> None:
+    first, second = ROUTE.format(1, "10.2.0.0/16", "vpn0"), ROUTE.format(2, "10.2.0.0/16", "vpn1")
+    path = two(first, second)
+    assert [str(each).replace(str(path), "FILE") for each in check(path).errors] == [
+        "FILE:7: tunnel.two: tunnel one routes 10.2.0.0/16 to vpn0 with the same metric 100. "
+        "Say which goes first: write metric = 101 for the second."
+    ]
+    assert warnings(two(first, second + "\nmetric = 101")) == []
+
+
+def test_a_caller_that_could_mean_either(two: Write) -> None:
+    path = two(POLICY.format(1, "10.2.0.0/16"), POLICY.format(1, "10.3.0.0/16"))
+    assert warnings(path) == [
+        "FILE:6: tunnel.two: a peer that calls could mean tunnel one or this one. "
+        "Give them different values of remote, local or remote_id."
+    ]
+    assert warnings(two(POLICY.format(1, "10.2.0.0/16"), POLICY.format(1, "10.3.0.0/16") + '\nremote_id = "a"')) == []

@@ -1,0 +1,69 @@
+"""The page and the samples are what the schema says, and every sample loads."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shutil
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from ikevpn.config import reference
+from ikevpn.config.check import check
+from ikevpn.config.load import load
+from ikevpn.config.schema import DaemonTable, PskTable, SecretTable, SelectorTable, TunnelTable, key_of
+from tests.conftest import REPOSITORY
+
+SAMPLES = sorted((REPOSITORY / "configs").glob("*.toml"))
+TABLES = [DaemonTable, TunnelTable, SelectorTable, PskTable, SecretTable]
+
+
+@pytest.mark.parametrize(("path", "text"), [(reference.PAGE, reference.page), (reference.SAMPLE, reference.sample)])
+def test_what_is_written_is_current(path: Path, text: object) -> None:
+    assert callable(text)
+    assert (REPOSITORY / path).read_text() == text(), "run: python -m ikevpn.config.reference"
+
+
+def test_writing(tmp_path: Path) -> None:
+    reference.write(tmp_path)
+    assert (tmp_path / reference.PAGE).read_text() == reference.page()
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.name)
+def test_every_sample_loads(sample: Path, tmp_path: Path) -> None:
+    """Its secrets are not in the repository: here are some."""
+    copy = Path(shutil.copy(sample, tmp_path))
+    for name in re.findall(r'file = "([^"]+)"', sample.read_text()):
+        secret = tmp_path / name
+        secret.touch(0o600)
+        secret.write_text(f"a long secret for {name}")
+    verdict = check(copy)
+    assert verdict.errors == ()
+    assert verdict.tunnels >= 1
+    codes = {warning.code for warning in verdict.warnings}
+    assert codes <= {"weak"}, "a sample warns of old algorithms at most"
+    assert load(copy).tunnels
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_example_is_taken_by_its_own_key(table: type) -> None:
+    for field in dataclasses.fields(table):
+        key = key_of(field)
+        if key.example and "Table" not in type(key.kind).__name__:
+            key.kind.read(tomllib.loads(f"key = {key.example}")["key"])
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_key_is_a_sentence(table: type) -> None:
+    for field in dataclasses.fields(table):
+        assert key_of(field).sentence.endswith("."), field.name
+        assert table.__doc__
+
+
+def test_the_page_shows_every_key() -> None:
+    page = reference.page()
+    for table in TABLES:
+        for field in dataclasses.fields(table):
+            assert f"| `{field.name}` |" in page

@@ -1,0 +1,395 @@
+"""The exact sentences for bad input. `FILE` stands for the configuration file, `DIR` for its folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ikevpn.config.check import check
+from ikevpn.config.finding import ConfigErrors
+from ikevpn.config.load import load
+from tests.config.conftest import Write
+
+
+def errors(path: Path) -> list[str]:
+    """What a user reads, without the parts that differ from machine to machine."""
+    folder = path.parent if path.suffix else path
+    found = [str(error).replace(str(path), "FILE").replace(str(folder), "DIR") for error in check(path).errors]
+    if found:
+        with pytest.raises(ConfigErrors) as caught:
+            load(path)
+        assert [str(each) for each in caught.value.findings] == [str(each) for each in check(path).errors]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            '[tunnel.paris\nremote = "1.2.3.4"\n',
+            "FILE:1:14: this is not TOML: expected ']' at the end of a table declaration.",
+        ),
+        (
+            "[tunnel.paris]\nremote = paris\n",
+            'FILE:2:10: this is not TOML: invalid value. Texts stand in quotes: key = "value".',
+        ),
+        (
+            "[tunnel.paris]\nremote = 203.0.113.2\n",
+            "FILE:2:15: this is not TOML: expected newline or end of document after a statement. "
+            'Addresses stand in quotes: key = "192.0.2.1".',
+        ),
+        (
+            '[tunnel.paris]\nremote = "203.0.113.2\n',
+            "FILE:2:22: this is not TOML: illegal character '\\n'.",
+        ),
+        (
+            '[tunnel.paris]\nremote = "a"\nremote = "b"\n',
+            "FILE:3:13: this is not TOML: cannot overwrite a value.",
+        ),
+        (
+            "[tunel.paris]\n",
+            'FILE:1: tunel: there is no table "tunel" here. Did you mean "tunnel"?',
+        ),
+        ("tunnel = 5\n", "FILE:1: tunnel: this is not a table of tunnels. Write [tunnel.NAME]"),
+        ("[psk]\n", "FILE:1: psk: this is not a list of tables. Write [[psk]] with two brackets."),
+        (
+            '[tunnel."to paris"]\n',
+            'FILE:1: tunnel."to paris": this cannot be the name of a tunnel. '
+            "Use up to 63 letters, digits and . _ -, a letter or digit first.",
+        ),
+        (
+            "[daemon]\nike_port = 70000\n",
+            "FILE:2: daemon.ike_port: 70000 is not a whole number from 1 to 65535.",
+        ),
+        (
+            '[daemon]\nike_port = "500"\n',
+            'FILE:2: daemon.ike_port: "500" is not a whole number from 1 to 65535. Numbers stand without quotes.',
+        ),
+        (
+            '[daemon]\nsocket = "control.sock"\n',
+            'FILE:2: daemon.socket: "control.sock" is not an absolute path. Begin it with a slash.',
+        ),
+    ],
+)
+def test_files_and_tables(write: Write, text: str, sentence: str) -> None:
+    assert errors(write(text)) == [sentence]
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ('moed = "main"', 'moed: there is no key "moed" here. Did you mean "mode"?'),
+        ('mode = "agressive"', 'mode: "agressive" is not "main" or "aggressive". Did you mean "aggressive"?'),
+        (
+            'start = "now"',
+            'start: "now" is not "up", "on-demand" or "listen".',
+        ),
+        ('sha256_96 = "yes"', 'sha256_96: "yes" is not true or false. Write true, without quotes.'),
+        ("mtu = 100", 'mtu: 100 is not "auto" or a whole number of octets from 576 to 65535.'),
+        (
+            'nat_traversal = "forced"',
+            'nat_traversal: "forced" is not true, false or "force". Did you mean "force"?',
+        ),
+        (
+            'remote_networks = ["10.2.2.0/33"]',
+            'remote_networks: "10.2.2.0/33" is not a network like "10.1.1.0/24", an address, or a range like '
+            '"10.1.1.5-10.1.1.9": a prefix length ends at 32.',
+        ),
+        (
+            'remote_networks = ["10.2.2.256/32"]',
+            'remote_networks: "10.2.2.256/32" is not a network like "10.1.1.0/24", an address, or a range like '
+            '"10.1.1.5-10.1.1.9": 256 is larger than 255.',
+        ),
+        (
+            'remote_networks = ["10.2.2/24"]',
+            'remote_networks: "10.2.2/24" is not a network like "10.1.1.0/24", an address, or a range like '
+            '"10.1.1.5-10.1.1.9": 3 numbers instead of 4.',
+        ),
+        (
+            'remote_networks = ["10.2.2.1/24"]',
+            'remote_networks: "10.2.2.1/24" has bits of the host set. '
+            'Write "10.2.2.0/24" for the network or "10.2.2.1/32" for the one host.',
+        ),
+        (
+            'remote_networks = ["10.2.2.9-10.2.2.5"]',
+            'remote_networks: "10.2.2.9-10.2.2.5" is not a range: '
+            "its end lies before its start, or an address is wrong.",
+        ),
+        (
+            'remote = "203.0.113.300"',
+            'remote: "203.0.113.300" is not an address, a DNS name, a network like "198.51.100.0/24", or "any": '
+            "300 is larger than 255.",
+        ),
+        (
+            'remote = "https://gw.example.net"',
+            'remote: "https://gw.example.net" is not an address, a DNS name, a network like "198.51.100.0/24", '
+            'or "any". A port or a scheme does not belong here.',
+        ),
+        (
+            'remote = "gw.example.net:500"',
+            'remote: "gw.example.net:500" is not an address, a DNS name, a network like "198.51.100.0/24", or "any". '
+            "A port or a scheme does not belong here.",
+        ),
+        (
+            'remote = ["any", "203.0.113.2"]',
+            'remote: "any" stands beside other addresses. It already means all of them: write it alone.',
+        ),
+        (
+            "remote = []",
+            'remote: the list is empty. Write an address, a DNS name, a network like "198.51.100.0/24", or "any".',
+        ),
+        ('local = "192.0.2.1/24"', 'local: "192.0.2.1/24" is not an IPv4 or IPv6 address.'),
+        (
+            'local_id = "keyid:0xzz"',
+            'local_id: "keyid:0xzz" is not an address, a domain name, "user@domain" or "keyid:…". '
+            "After keyid:0x stand pairs of hex digits.",
+        ),
+        (
+            'ike_proposals = ["pre-g2-aes-sha"]',
+            'ike_proposals: there is no phase 1 proposal "pre-g2-aes-sha": "aes" is not a cipher '
+            '(des, 3des, aes128, aes192, aes256). Did you mean "pre-g2-aes128-sha"?',
+        ),
+        (
+            'ike_proposals = ["pre-g2-aes128"]',
+            'ike_proposals: there is no phase 1 proposal "pre-g2-aes128": a hash is missing at its end '
+            '(md5, sha, sha256, sha384, sha512). Did you mean "pre-g2-aes128-sha"?',
+        ),
+        (
+            'ike_proposals = ["standart"]',
+            'ike_proposals: "standart" is neither a phase 1 proposal nor a level. Did you mean "standard"?',
+        ),
+        (
+            'ike_proposals = ["rsa-g2-3des-sha"]',
+            'ike_proposals: with auth = "psk" all proposals are for pre-shared keys. '
+            "Names of such proposals begin with pre-.",
+        ),
+        (
+            'esp_proposals = ["g14-esp-aes128gcm16-sha"]',
+            'esp_proposals: there is no phase 2 proposal "g14-esp-aes128gcm16-sha": "sha" is not a part '
+            'that may follow aes128gcm16. Did you mean "g14-esp-aes128gcm16"?',
+        ),
+        (
+            'esp_proposals = ["g2-ah-null-md5"]',
+            'esp_proposals: there is no phase 2 proposal "g2-ah-null-md5": "ah" is not a protocol (esp).',
+        ),
+        (
+            'address = ["10.9.9.1"]',
+            'address: "10.9.9.1" is not an address with its prefix length, like "10.9.9.1/30".',
+        ),
+        (
+            'routes = ["10.2.2.1-10.2.2.3"]',
+            'routes: "10.2.2.1-10.2.2.3" is a range that no single route covers. '
+            'Write it as networks: "10.2.2.1/32", "10.2.2.2/31".',
+        ),
+        (
+            'device = "a-very-long-name"',
+            'device: "a-very-long-name" is not a device name of at most 15 letters, digits and . _ -.',
+        ),
+        ("ike_lifetime_s = 5", "ike_lifetime_s: 5 is not a whole number of seconds from 60 to 31536000."),
+        ("dpd_interval_s = -1", "dpd_interval_s: -1 is not a number of seconds from 0 to 86400."),
+        ("secret = 5", 'secret: this is not a table. Write secret = { file = "paris.psk" }'),
+        (
+            'local = "2001:db8::1"',
+            "local: our address and the peer's are of different families, IPv4 and IPv6. Give both of one family.",
+        ),
+        (
+            'remote_networks = ["fd00::/64"]',
+            "remote_networks: local_networks and remote_networks have no family in common, IPv4 or IPv6. "
+            "Give both networks of one family.",
+        ),
+    ],
+)
+def test_keys_of_a_tunnel(tunnel: Write, line: str, sentence: str) -> None:
+    path = tunnel(line)
+    number = path.read_text().splitlines().index(line) + 1
+    assert errors(path) == [f"FILE:{number}: tunnel.paris.{sentence}"]
+
+
+NETWORKS = ("local_networks", "remote_networks")
+SELECTOR = '[[tunnel.paris.selector]]\nlocal = "10.1.1.0/24"\nremote = "10.2.2.0/24"\n'
+
+
+@pytest.mark.parametrize(
+    ("without", "more", "after", "sentence"),
+    [
+        (("remote",), "", "", '1: tunnel.paris: the key "remote" is missing. Write remote = "203.0.113.2"'),
+        (
+            ("remote_networks",),
+            "",
+            "",
+            '1: tunnel.paris: the key "remote_networks" is missing beside the other. '
+            'Write remote_networks = ["10.1.1.0/24"]; ["0.0.0.0/0"] stands for everything.',
+        ),
+        (
+            NETWORKS,
+            "",
+            "",
+            "1: tunnel.paris: it does not say which networks it connects. "
+            'Write local_networks and remote_networks, or binding = "route".',
+        ),
+        (
+            ("secret",),
+            "",
+            "",
+            "1: tunnel.paris: the tunnel names no secret, and no [[psk]] table fits. "
+            'Write secret = { file = "paris.psk" }, or a [[psk]] table for the peer.',
+        ),
+        (
+            ("remote",),
+            'remote = "any"\nstart = "up"',
+            "",
+            '6: tunnel.paris.start: with start = "up" we call, but remote cannot be called. '
+            'Write start = "listen", or give remote an address or a name.',
+        ),
+        (
+            (),
+            "",
+            SELECTOR,
+            "1: tunnel.paris: it has selector tables and local_networks or remote_networks. Keep one of the two ways.",
+        ),
+        (
+            NETWORKS,
+            "",
+            f"{SELECTOR}remote_port = 443",
+            '4: tunnel.paris.selector[1]: ports need a protocol that has ports. Write protocol = "tcp" or "udp".',
+        ),
+        (
+            NETWORKS,
+            "",
+            f'{SELECTOR}protocol = "tpc"',
+            '7: tunnel.paris.selector[1].protocol: "tpc" is not a protocol by name ("tcp", "udp", "icmp", "any", …) '
+            'or by number from 0 to 255. Did you mean "tcp"?',
+        ),
+        (
+            NETWORKS,
+            "",
+            f'{SELECTOR}name = "a"\n{SELECTOR}name = "a"',
+            '8: tunnel.paris.selector[2]: a selector called "a" stands above. Give one another name.',
+        ),
+    ],
+)
+def test_keys_that_need_each_other(
+    tunnel: Write, without: tuple[str, ...], more: str, after: str, sentence: str
+) -> None:
+    assert errors(tunnel(*([more] if more else []), without=without, after=after)) == [f"FILE:{sentence}"]
+
+
+# Secrets
+
+
+def test_no_secret_file(tunnel: Write, secret: Path) -> None:
+    secret.unlink()
+    assert errors(tunnel()) == [
+        "FILE:3: tunnel.paris.secret: there is no file DIR/paris.psk. Make it: (umask 077; cat > DIR/paris.psk)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mode", "who"), [(0o644, "everybody on this machine"), (0o640, "its group"), (0o602, "everybody on this machine")]
+)
+def test_a_secret_that_others_may_read(tunnel: Write, secret: Path, mode: int, who: str) -> None:
+    secret.chmod(mode)
+    assert errors(tunnel()) == [
+        f"FILE:3: tunnel.paris.secret: the file DIR/paris.psk is open to {who} (mode 0{mode:o}). "
+        "Run: chmod 600 DIR/paris.psk"
+    ]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_secret_of_another_user(tunnel: Write, secret: Path) -> None:
+    os.chown(secret, 12345, 0)
+    assert errors(tunnel()) == [
+        "FILE:3: tunnel.paris.secret: the file DIR/paris.psk belongs to user 12345, who could change it. "
+        "Run: chown root DIR/paris.psk"
+    ]
+
+
+def test_a_secret_that_cannot_be_read(tunnel: Write, secret: Path) -> None:
+    """A loop of links is refused to root as well."""
+    secret.unlink()
+    secret.symlink_to(secret)
+    (error,) = errors(tunnel())
+    assert error.startswith("FILE:3: tunnel.paris.secret: the file DIR/paris.psk cannot be read: too many levels of")
+
+
+def test_a_secret_that_is_a_pipe(tunnel: Write, secret: Path) -> None:
+    secret.unlink()
+    os.mkfifo(secret, 0o600)
+    assert errors(tunnel()) == ["FILE:3: tunnel.paris.secret: DIR/paris.psk is not a regular file. Name a file."]
+
+
+@pytest.mark.parametrize("text", ["", "\n"])
+def test_an_empty_secret(tunnel: Write, secret: Path, text: str) -> None:
+    secret.write_text(text)
+    assert errors(tunnel()) == [
+        "FILE:3: tunnel.paris.secret: the file DIR/paris.psk is empty. "
+        "Put the secret into it; 20 random characters are good."
+    ]
+
+
+def test_a_secret_in_a_configuration_that_others_may_read(tunnel: Write) -> None:
+    path = tunnel('secret = { text = "correct horse" }')
+    path.chmod(0o644)
+    assert errors(path) == [
+        "FILE:5: tunnel.paris.secret: the file FILE is open to everybody on this machine (mode 0644). "
+        "Run: chmod 600 FILE"
+    ]
+
+
+def test_secrets_side_by_side(tunnel: Write) -> None:
+    assert errors(tunnel('secret = { file = "paris.psk", env = "PSK" }')) == [
+        'FILE:5: tunnel.paris.secret: file and env stand side by side. Write one of them, best { file = "paris.psk" }.'
+    ]
+    assert errors(tunnel('secret = { env = "IKEVPN_NO_SUCH" }')) == [
+        "FILE:5: tunnel.paris.secret: the environment variable IKEVPN_NO_SUCH is not set."
+    ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'secret = "hunter2hunter2"',
+        'psk = "hunter2hunter2"',
+        'secret = { txt = "hunter2hunter2" }',
+        'secret = { text = ["hunter2hunter2"] }',
+        'secret = { text = "hunter2hunter2", encoding = "hex" }',
+        'secret = "hunter2hunter2',
+    ],
+)
+def test_no_error_ever_shows_a_secret(tunnel: Write, line: str) -> None:
+    found = errors(tunnel(line))
+    assert found
+    assert not [error for error in found if "hunter2" in error]
+
+
+# Several files
+
+
+def test_all_errors_of_all_files_come_at_once(write: Write, tmp_path: Path) -> None:
+    write('[tunnel.a]\nremote = "x y"\nmod = 1\n', "1.toml")
+    write("[tunnel.b\n", "2.toml")
+    write("[daemon]\nike_port = 0\n", "3.toml")
+    places = [error.split(": ")[0] for error in errors(tmp_path)]
+    assert places == [f"FILE/{place}" for place in ("1.toml:2", "1.toml:3", "2.toml:1:10", "3.toml:2")]
+
+
+def test_a_tunnel_in_two_files(tunnel: Write, write: Write, tmp_path: Path) -> None:
+    write(tunnel().read_text(), "more.toml")
+    assert errors(tmp_path) == [
+        "FILE/more.toml:1: tunnel.paris: tunnel paris stands in FILE/ikevpn.toml:1 already. Keep one of them."
+    ]
+
+
+def test_a_folder_without_files_and_a_file_that_is_not_there(tmp_path: Path) -> None:
+    assert errors(tmp_path) == [
+        "FILE: there is no file here whose name ends in .toml. Write one, or name another folder."
+    ]
+    assert errors(tmp_path / "no.toml") == ["FILE: there is no such file. Name another with --config, or write it."]
+
+
+def test_a_file_that_is_not_utf_8(write: Write) -> None:
+    path = write("")
+    path.write_bytes(b"[tunnel.caf\xe9]\n")
+    assert errors(path) == ["FILE: the file is not UTF-8: octet 12 fits no character. Save it as UTF-8."]
