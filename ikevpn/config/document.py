@@ -36,12 +36,9 @@ class Document:
         return f"{self.path}{f':{line}' if line else ''}" + (f": {dotted(keys)}" if keys else "")
 
     def _line_of(self, keys: Keys) -> int:
-        """Of the thing itself, else of the first in it, else of what it is in; 0 where it is nowhere."""
-        for length in range(len(keys), 0, -1):
-            within = [line for known, line in self.lines.items() if known[:length] == keys[:length]]
-            if within:
-                return min(within)
-        return 0
+        """Of the thing itself or the first in it, else of what it is in; 0 where that is nowhere either."""
+        known = (keys[:length] for length in range(len(keys), 0, -1))
+        return next((self.lines[each] for each in known if each in self.lines), 0)
 
 
 def dotted(keys: Keys) -> str:
@@ -114,9 +111,13 @@ def _lines(text: str) -> dict[Keys, int]:
             if header[1] == "[[":
                 counts[table] = counts.get(table, -1) + 1
                 table = (*table, counts[table])
-            lines.setdefault(table, number)
+            found = table
         elif assignment := _ASSIGNMENT.match(line):
-            lines.setdefault((*table, *_split(assignment[1])), number)
+            found = (*table, *_split(assignment[1]))
+        else:
+            continue
+        for length in range(1, len(found) + 1):
+            lines.setdefault(found[:length], number)
     return lines
 
 
