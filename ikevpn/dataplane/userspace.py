@@ -141,7 +141,9 @@ class UserspaceDataPlane:
         if self._worker is None:
             return {}
         answer = await self._worker.ask(message.Count())
-        return dict(answer.counts)
+        counts = dict(answer.counts)
+        counts["events-lost"] += self._backlog.lost  # here and in the worker
+        return counts
 
     async def events(self) -> AsyncIterator[DataPlaneEvent]:
         """Events in the order in which they happened, until `stop`. For one consumer."""
