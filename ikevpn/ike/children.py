@@ -92,6 +92,7 @@ def make(core: Core, sa: IkeSa, exchange: Exchange, shared: bytes) -> Child:
         created=core.now,
         nonces=state.nonces,
         replaces=request.replaces,
+        behind_nat=sa.nat.we_are_behind,
     )
     assert sa.keys is not None
     child.algorithms = {
@@ -127,6 +128,7 @@ def install_inbound(core: Core, child: Child) -> None:
     """From now on we can receive."""
     core.children[child.serial] = child
     core.by_spi[child.spi_in] = child
+    core.keep_alive(child, child.behind_nat)
     core.emit(AddSa(_sa(child, Direction.IN)))
 
 
@@ -208,6 +210,7 @@ def remove(core: Core, child: Child, reason: Reason) -> None:
     if core.children.pop(child.serial, None) is None:
         return
     core.by_spi.pop(child.spi_in, None)
+    core.keep_alive(child, False)
     core.timers.cancel_owner(child.serial)
     core.emit(DeleteSa(child.spi_in, Direction.IN, child.reqid, child.tunnel.name))
     if child.outbound:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from ikevpn.errors import UsageError
-from ikevpn.ike.effects import Effect, Report, Send
+from ikevpn.ike.effects import Effect, Keepalive, Report, Send
 from ikevpn.ike.sa import Child, IkeSa, IkeState, Role
 from ikevpn.ike.timers import Timers
 from ikevpn.model.address import Address, Endpoint
@@ -62,6 +62,7 @@ class Core:
         self.half_open_by_source: Counter[Address] = Counter()
         self.children: dict[int, Child] = {}
         self.by_spi: dict[int, Child] = {}  # our inbound SPI
+        self.keepalives: Counter[tuple[Endpoint, Endpoint]] = Counter()  # how many need each mapping
         self.notifies = (0, 0)  # unauthenticated error notifies: the second, and how many were sent in it
         self._serials = count(1)
         self._reqids = count(_FIRST_DYNAMIC_REQID)
@@ -120,7 +121,24 @@ class Core:
         if sa.first_from is not None:
             self.by_first.pop((sa.cky_i, sa.first_from), None)
         self.close_half_open(sa)
+        self.keep_alive(sa, False)
         self.timers.cancel_owner(sa.serial)
+
+    def keep_alive(self, holder: IkeSa | Child, wanted: bool) -> None:
+        """A mapping in the NAT box before us is kept open while any IKE SA or pair needs it; call again when one moves."""
+        where = (holder.local, holder.remote) if wanted and holder.tunnel is not None else None
+        before, holder.kept_alive = holder.kept_alive, where
+        if where == before:
+            return
+        if where is not None and holder.tunnel is not None:
+            self.keepalives[where] += 1
+            if self.keepalives[where] == 1:
+                self.emit(Keepalive(*where, holder.tunnel.keepalive_s))
+        if before is not None:
+            self.keepalives[before] -= 1
+            if not self.keepalives[before]:
+                del self.keepalives[before]
+                self.emit(Keepalive(*before, 0))
 
     def close_half_open(self, sa: IkeSa) -> None:
         """An SA is no longer half-open: authenticated, or gone."""

@@ -167,8 +167,10 @@ class Engine:
         sa = core.ike_sa_for(child) if child else None
         if child is not None:
             child.remote = remote
+            core.keep_alive(child, child.behind_nat)
         if sa is not None and sa.natt and sa.remote != remote:
             sa.remote = remote
+            core.keep_alive(sa, sa.kept_alive is not None)
             exchange.move_children(core, sa)
         return self._out()
 

@@ -254,6 +254,7 @@ def heard(core: Core, sa: IkeSa, arrival: Arrival) -> None:
     if (sa.local, sa.remote, sa.natt) == (arrival.local, arrival.remote, arrival.natt):
         return
     sa.local, sa.remote, sa.natt = arrival.local, arrival.remote, arrival.natt
+    core.keep_alive(sa, sa.kept_alive is not None)
     if sa.state is IkeState.ESTABLISHED:
         move_children(core, sa)
 
@@ -263,6 +264,7 @@ def move_children(core: Core, sa: IkeSa) -> None:
     moved = [child for child in core.children_of(sa.peer) if (child.local, child.remote) != (sa.local, sa.remote)]
     for child in moved:
         child.local, child.remote = sa.local, sa.remote
+        core.keep_alive(child, child.behind_nat)
     if moved:
         installed = tuple(child.spi_out for child in moved if child.outbound)
         core.emit(MoveSas(installed, sa.local, sa.remote))

@@ -6,7 +6,6 @@ from types import SimpleNamespace
 
 from ikevpn.ike import children, dpd, informational, lifetime, phase1, protect, quick
 from ikevpn.ike.core import Core, same_peer
-from ikevpn.ike.effects import Keepalive
 from ikevpn.ike.exchange import Outcome, Rejected, Result, Script, begin
 from ikevpn.ike.phase1 import Phase1
 from ikevpn.ike.quick import Quick
@@ -134,7 +133,7 @@ def _phase1_done(core: Core, sa: IkeSa, exchange: Exchange) -> None:
     _supersede(core, sa, older)
     dpd.plan(core, sa)
     if sa.nat.we_are_behind:
-        core.emit(Keepalive(sa.local, sa.remote, sa.tunnel.keepalive_s))
+        core.keep_alive(sa, True)
     while sa.waiting:
         request_child(core, sa, sa.waiting.popleft())
 
@@ -302,8 +301,6 @@ def end(core: Core, sa: IkeSa, reason: Reason, *, with_children: bool, tell: boo
         for child in core.children_with(sa):
             children.remove(core, child, reason)
     if last:
-        if sa.nat.we_are_behind and not core.children_with(sa):
-            core.emit(Keepalive(sa.local, sa.remote, 0))
         core.report(Code.IKE_DOWN, sa, reason)
 
 

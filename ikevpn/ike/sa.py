@@ -150,6 +150,7 @@ class IkeSa:
     peer_products: tuple[str, ...] = ()
     nat: Nat = field(default_factory=Nat)
     exchanges: dict[int, Exchange] = field(default_factory=dict)
+    kept_alive: tuple[Endpoint, Endpoint] | None = None
     spent: array[int] = field(default_factory=lambda: array("I"))  # message ids of either side, four octets each
     reassembly: Reassembly = field(default_factory=Reassembly)
     fragment_id: int = 0
@@ -206,6 +207,8 @@ class Child:
     outbound: bool = False
     superseded: bool = False
     rekeying: bool = False
+    behind_nat: bool = False  # we are, so that its mapping has to be kept open
+    kept_alive: tuple[Endpoint, Endpoint] | None = None
 
     @property
     def peer(self) -> tuple[str, Identity | None]:
