@@ -160,6 +160,10 @@ class Kernel:
             reason="route-exists",
         )
 
+    def renew_route(self, route: Route) -> None:
+        """Add a route that was ours unless something is in its place, without asking what. Raises HostError."""
+        self._add(f"adding the route {route}", "route", **self._route_arguments(route))
+
     def delete_route(self, route: Route) -> None:
         """Delete a route that is ours; nothing happens where it or its device is gone. Raises HostError."""
         try:

@@ -5,6 +5,8 @@ Blocking, like the kernel's verbs that it uses.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Hashable
+
 from ikevpn.errors import HostError
 from ikevpn.net.journal import Journal
 from ikevpn.net.kernel import Kernel
@@ -20,16 +22,20 @@ class Ledger:
     def __init__(self, kernel: Kernel, journal: Journal) -> None:
         self._kernel = kernel
         self._journal = journal
-        self._plans: dict[str, Plan] = {_BEFORE: journal.found} if journal.found else {}
+        self._plans: dict[str, Plan] = {}
+        self._owners: dict[Step, set[str]] = {}
+        self._at: dict[Hashable, set[Step]] = {}
         self._foreign: set[Step] = set()  # was there before us: not ours to undo
+        for step in journal.found:
+            self._hold(_BEFORE, step)
 
     def plan_of(self, owner: str) -> Plan:
         """What is in force for an owner; empty for one that has nothing."""
         return self._plans.get(owner, ())
 
-    def steps(self) -> set[Step]:
+    def steps(self) -> Collection[Step]:
         """Everything that is in force for anybody."""
-        return {step for plan in self._plans.values() for step in plan}
+        return self._owners.keys()
 
     def apply(self, owner: str, plan: Plan) -> None:
         """From now on exactly `plan` is in force for `owner`: what is new is applied, what is not wanted is undone.
@@ -39,13 +45,11 @@ class Ledger:
         """
         before = self.plan_of(owner)
         wanted = tuple(dict.fromkeys(plan))
-        done: list[Step] = []
         try:
             for step in wanted:
                 self._refuse_theft(owner, step)
-                self._apply(step, new=step not in self.steps())
-                done.append(step)
-                self._plans[owner] = tuple(dict.fromkeys((*before, *done)))
+                self._apply(step)
+                self._hold(owner, step)
         except HostError:
             self._shrink(owner, before)
             raise
@@ -61,57 +65,78 @@ class Ledger:
 
     def undo_all(self) -> None:
         """Put the host back as it was. Raises HostError after everything was tried."""
-        for owner in reversed(list(self._plans)):
-            self.undo(owner)
-
-    def _apply(self, step: Step, *, new: bool) -> None:
-        """Steps that are in force already are applied again, which is harmless: a device may have been made anew."""
-        if new:
-            self._journal.applying(step)
-        try:
-            ours = step.apply(self._kernel)
-        except HostError:
-            if new:
-                self._journal.undone(step)
-            raise
-        if new and not ours:
-            self._foreign.add(step)
-            self._journal.undone(step)
-
-    def _shrink(self, owner: str, rest: Plan) -> None:
-        """Undo, from last to first, what `owner` has and `rest` has not, unless another owner wants it."""
-        leaving = [step for step in self.plan_of(owner) if step not in rest]
-        self._plans[owner] = rest
-        if not rest:
-            del self._plans[owner]
-        taken = {step.place for step in self.steps()}
         failed: HostError | None = None
-        for step in reversed(leaving):
+        for owner in reversed(list(self._plans)):
             try:
-                self._undo(step, taken=step.place in taken)
+                self.undo(owner)
             except HostError as error:
                 failed = failed or error
         if failed:
             raise failed
 
-    def _undo(self, step: Step, *, taken: bool) -> None:
-        """Undo a step, unless somebody wants it still or another has replaced it."""
-        if step in self.steps():
+    def _apply(self, step: Step) -> None:
+        """Steps that are in force already are renewed: their device may have been made anew and lost them."""
+        if step in self._owners:
+            step.renew(self._kernel)
             return
+        self._journal.applying(step)
+        try:
+            ours = step.apply(self._kernel)
+        except HostError:
+            self._journal.undone(step)
+            raise
+        if not ours:
+            self._foreign.add(step)
+            self._journal.undone(step)
+
+    def _hold(self, owner: str, step: Step) -> None:
+        owners = self._owners.setdefault(step, set())
+        if owner not in owners:
+            owners.add(owner)
+            self._at.setdefault(step.place, set()).add(step)
+            self._plans[owner] = (*self.plan_of(owner), step)
+
+    def _shrink(self, owner: str, rest: Plan) -> None:
+        """Let go, from last to first, of what `owner` has and `rest` has not."""
+        leaving = [step for step in self.plan_of(owner) if step not in rest]
+        self._plans[owner] = rest
+        if not rest:
+            del self._plans[owner]
+        failed: HostError | None = None
+        for step in reversed(leaving):
+            try:
+                self._let_go(owner, step)
+            except HostError as error:
+                failed = failed or error
+        if failed:
+            raise failed
+
+    def _let_go(self, owner: str, step: Step) -> None:
+        """Undo a step, unless another owner wants it still, or another step is in its place."""
+        self._owners[step].discard(owner)
+        if self._owners[step]:
+            return
+        del self._owners[step]
+        self._at[step.place].discard(step)
+        replaced = bool(self._at[step.place])
+        if not replaced:
+            del self._at[step.place]
         if step in self._foreign:
             self._foreign.discard(step)
             return
-        if not taken:
+        if not replaced:
             step.undo(self._kernel)
         self._journal.undone(step)
 
     def _refuse_theft(self, owner: str, step: Step) -> None:
         """Raises HostError where another owner has a different route in the place of this one."""
-        others = {other: plan for other, plan in self._plans.items() if other not in (owner, _BEFORE)}
-        for other, plan in others.items():
-            if isinstance(step, AddRoute) and any(each.place == step.place and each != step for each in plan):
-                raise HostError(
-                    f"{other} has another route in the place of {step.route}",
-                    fix="Give one of the two tunnels another metric.",
-                    reason="route-exists",
-                )
+        if not isinstance(step, AddRoute):
+            return  # devices may be set up by several, the last one's MTU counts
+        rivals = self._at.get(step.place, set()) - {step}
+        others = {other for rival in rivals for other in self._owners[rival]} - {owner, _BEFORE}
+        if others:
+            raise HostError(
+                f"{min(others)} has another route in the place of {step.route}",
+                fix="Give one of the two tunnels another metric.",
+                reason="route-exists",
+            )

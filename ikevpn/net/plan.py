@@ -29,6 +29,10 @@ class Step(Protocol):
         """Change the host; False where somebody else has done so already. Raises HostError."""
         ...
 
+    def renew(self, kernel: Kernel) -> None:
+        """Change it again where it has vanished since; costs little where it has not. Raises HostError."""
+        ...
+
     def undo(self, kernel: Kernel) -> None:
         """Change it back; nothing happens where it is gone already. Raises HostError."""
         ...
@@ -58,6 +62,9 @@ class SetLinkUp:
             kernel.set_link(self.device, up=True, mtu=self.mtu)
         return not was_up
 
+    def renew(self, kernel: Kernel) -> None:
+        self.apply(kernel)
+
     def undo(self, kernel: Kernel) -> None:
         if self.device in kernel.device_names().values():
             kernel.set_link(self.device, up=False)
@@ -80,6 +87,9 @@ class AddAddress:
     def apply(self, kernel: Kernel) -> bool:
         return kernel.add_address(self.device, self.address)
 
+    def renew(self, kernel: Kernel) -> None:
+        kernel.add_address(self.device, self.address)
+
     def undo(self, kernel: Kernel) -> None:
         kernel.delete_address(self.device, self.address)
 
@@ -99,6 +109,9 @@ class AddRoute:
 
     def apply(self, kernel: Kernel) -> bool:
         return kernel.add_route(self.route)
+
+    def renew(self, kernel: Kernel) -> None:
+        kernel.renew_route(self.route)
 
     def undo(self, kernel: Kernel) -> None:
         kernel.delete_route(self.route)

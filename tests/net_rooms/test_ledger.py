@@ -46,6 +46,9 @@ class Put:
         table.history.append(self.number)
         return True
 
+    def renew(self, kernel: Kernel) -> None:
+        self.apply(kernel)
+
     def undo(self, kernel: Kernel) -> None:
         cast(Table, kernel).there.discard(self.number)
         cast(Table, kernel).history.append(-self.number)
