@@ -31,10 +31,13 @@ def plan_blocks(networks: Iterable[Network], *, reject: bool = False) -> Plan:
 
 
 def plan_way_out(networks: Iterable[Network], remote: Address, path: Path) -> Plan:
-    """Keep the peer itself reachable where it lies in one of the networks behind the tunnel: its own route outside."""
+    """Keep the peer itself reachable where it lies in one of the networks behind the tunnel: its own route outside.
+
+    Two tunnels to one peer have the same way out, whatever their own addresses: it names no source.
+    """
     if not any(remote.version == network.version and remote in network for network in networks):
         return ()
-    return (AddRoute(Route(ip_network(remote), path.device, path.gateway, path.local)),)
+    return (AddRoute(Route(ip_network(remote), path.device, path.gateway)),)
 
 
 def _halves(networks: Iterable[Network]) -> Iterable[Network]:
