@@ -119,6 +119,11 @@ def error_reply(reply: api.Error) -> None:
     failure(f"ikevpn: {reply.sentence}", advice=reply.advice)
 
 
+def carrier(encapsulation: str) -> str:
+    """How ESP travels, in words."""
+    return {"none": "plain ESP", "udp": "ESP in UDP", "udp-non-ike": "ESP in UDP 500"}.get(encapsulation, encapsulation)
+
+
 def duration(seconds: float) -> str:
     """`47s`, `12m`, `3h 20m`, `5d 2h`."""
     whole = int(seconds)
@@ -135,11 +140,11 @@ def amount(octets: int) -> str:
     """`512 B`, `1.4 kB`, `3.2 GB`; powers of ten."""
     if octets < 1000:
         return f"{octets} B"
-    value = float(octets)
-    for unit in ("kB", "MB", "GB", "TB"):
-        value /= 1000
-        if value < 1000:
-            break
+    units = ["kB", "MB", "GB", "TB"]
+    unit = units.pop(0)
+    value = octets / 1000
+    while value >= 1000 and units:
+        unit, value = units.pop(0), value / 1000
     return f"{value:.1f} {unit}"
 
 

@@ -12,6 +12,7 @@ from ikevpn.cli.context import Context, as_json, ending, pass_context, tunnel_na
 from ikevpn.cli.exit_codes import ExitCode
 from ikevpn.cli.launch import start_daemon
 from ikevpn.errors import UsageError
+from ikevpn.model.events import Reason
 from ikevpn.service import api
 from ikevpn.service.client import NoDaemon
 
@@ -20,14 +21,14 @@ CAPTURE_WARNING = (
     "open them with: WIRESHARK_CONFIG_DIR={file}.keys wireshark {file}"
 )
 _DETAILS = {
-    "notify": "the peer said",
     "offered": "we offered",
-    "accepted": "we accept",
-    "proposed": "the peer asks for",
-    "configured": "we have",
-    "received": "the peer calls itself",
-    "expected": "we expect",
+    "theirs": "the peer asks for",
+    "ours": "we have",
 }
+_OWN_REFUSALS = frozenset(
+    reason.value
+    for reason in (Reason.WRONG_PEER_IDENTITY, Reason.NO_SECRET, Reason.BAD_KEY_EXCHANGE, Reason.MALFORMED)
+)
 
 
 @click.command()
@@ -73,22 +74,33 @@ def _up(context: Context, request: api.Up, as_json: bool) -> None:
 
 
 def _success(tunnel: api.TunnelState) -> None:
+    if tunnel.state == "listening":
+        render.say(f"{tunnel.name} listens: only the peer can start it", "bold green")
+        return
     render.say(f"{tunnel.name} is up: {tunnel.local} to {tunnel.remote}" + (f" ({tunnel.peer_id})" if tunnel.peer_id else ""), "bold green")
     for child in tunnel.children:
         spis = f"SPI in {child.spi_in} out {child.spi_out}"
-        render.say(f"  {child.selector}, {child.proposal}, {child.encapsulation}, {spis}")
+        render.say(f"  {child.selector}, {child.proposal}, {render.carrier(child.encapsulation)}, {spis}")
 
 
 def _fail(name: str, reply: api.Error, failed: api.EventLine | None, as_json: bool) -> NoReturn:
     status = exit_codes.of_reason(reply.reason, reply.kind)
     if not as_json:
         if status in (ExitCode.FAILED, ExitCode.TIMEOUT):
-            known = failed.facts if failed else {}
-            details = [(label, _text(known[fact])) for fact, label in _DETAILS.items() if known.get(fact)]
-            render.failure(f"{name} is not up: {reply.sentence}", details, reply.advice)
+            render.failure(f"{name} is not up: {reply.sentence}", _details(failed), reply.advice)
         else:
             render.error_reply(reply)
     raise SystemExit(status)
+
+
+def _details(failed: api.EventLine | None) -> list[tuple[str, str]]:
+    """What the peer said, or we to it, and what both sides want."""
+    if failed is None:
+        return []
+    facts = failed.facts
+    said = "we told the peer" if failed.reason in _OWN_REFUSALS else "the peer said"
+    first = [(said, _text(facts["notify"]))] if facts.get("notify") else []
+    return first + [(label, _text(facts[fact])) for fact, label in _DETAILS.items() if facts.get(fact)]
 
 
 def _text(fact: object) -> str:

@@ -122,7 +122,7 @@ CODES: Mapping[Code, Entry] = {
     Code.PHASE1_FAILED: Entry("phase 1 with {remote} failed", "No IKE SA came about."),
     Code.PHASE2_FAILED: Entry("phase 2[ for {selector}] failed", "No ESP SAs came about for this pair of networks."),
     Code.DATAGRAM_DROPPED: Entry(
-        "ignored {message} from {remote}[ ({detail})]",
+        "did not use a datagram from {remote}[, {message}][ ({detail})]",
         "A datagram was not used; it changed nothing.",
     ),
 }
@@ -147,7 +147,7 @@ REASONS: Mapping[Reason, Entry] = {
         "no answer from {remote}[ to {message}][ after {tries} tries][ in {seconds} s]",
         "We sent a message several times and nothing came back.",
         (
-            "is {remote} the right address, and is it running? `ping` shows whether the host can be reached at all",
+            "is {remote_address} the right address, and is it running? `ping {remote_address}` shows whether it can be reached at all",
             "is UDP 500 (and 4500) open on both sides and on the way?",
             "some gateways stay silent when they dislike a proposal, an identity or a secret: look into the peer's log",
         ),
@@ -164,7 +164,7 @@ REASONS: Mapping[Reason, Entry] = {
         (
             "compare the secret with the peer's, letter by letter; blanks and line ends count on some gateways",
             "tunnel {tunnel} takes its secret from {secret_from}",
-            "a gateway with several peers picks the secret by our address or identity: does it have one for {local}?",
+            "a gateway with several peers picks the secret by our address or identity: does it have one for {local_address}?",
         ),
     ),
     Reason.NO_SECRET: Entry(
@@ -186,21 +186,12 @@ REASONS: Mapping[Reason, Entry] = {
         "{remote} refuses[ and says {notify}]",
         "The peer answered our first messages with an error. Before phase 1 is up such an answer proves nothing, so it is "
         "believed only when no better one comes.",
-        (
-            "no-proposal-chosen: compare cipher, hash, group and authentication with the peer's phase 1 settings[; "
-            "we offered {offered}]",
-            "invalid-id-information or authentication-failed: it knows us by another identity or secret",
-            _PEER_LOG,
-        ),
+        (_PEER_LOG,),
     ),
     Reason.PEER_REFUSED_PHASE2: Entry(
-        "{remote} refuses[ and says {notify}][; we offered {offered}]",
+        "{remote} refuses[ and says {notify}]",
         "Phase 1 is up, but the peer does not want this pair of networks with these algorithms.",
-        (
-            "compare ESP algorithms and PFS group with the peer's phase 2 settings",
-            "some gateways say this when the networks differ, too: they must mirror each other exactly[; we asked for {ours}]",
-            _PEER_LOG,
-        ),
+        (_PEER_LOG,),
     ),
     Reason.PROXY_ID_MISMATCH: Entry(
         "the networks differ[: the peer asks for {theirs}][, we have {ours}]",
@@ -259,21 +250,42 @@ REASONS: Mapping[Reason, Entry] = {
     Reason.CONFIGURATION_CHANGED: Entry("its configuration changed", "A reload found other settings; the tunnel starts afresh."),
     Reason.ANOTHER_WON: Entry("both ends started at once and the other negotiation won", "Harmless: one of two is kept."),
     Reason.NAME_NOT_FOUND: Entry(
-        'the name "{name}" cannot be looked up[: {detail}]',
+        "{detail}",
         "The peer is configured by a DNS name, and DNS gives no address for it.",
-        ('is the name right? `getent ahosts {name}` asks the same question', "does this host reach its DNS server?"),
+        ("{fix}",),
     ),
     Reason.NO_ROUTE: Entry(
-        "this host has no route to {remote}",
+        "{detail}",
         "The kernel does not know where to send packets for the peer.",
-        ("`ip route get {address}` shows what the kernel thinks; is the line up?",),
+        ("{fix}",),
     ),
     Reason.TIMEOUT: Entry(
-        "it was not up within {seconds} s",
+        "it was not up within {seconds} s[; the last step was: {last}]",
         "The time given on the command line passed while the negotiation went on.",
-        ("give it longer: `--timeout SECONDS`; a peer that does not answer at all is given up after about {patience_s} s",),
+        ("give it longer: `--timeout SECONDS`", "`ikevpn explain no-answer` tells what keeps a peer from answering"),
     ),
 }
+
+
+_NOTIFIES: Mapping[tuple[Reason, str], tuple[str, ...]] = {
+    (Reason.PEER_REFUSED_PHASE1, "no-proposal-chosen"): (
+        "compare cipher, hash, group and authentication with the peer's phase 1 settings[: we offered {offered}]",
+        "is there a phase 1 for our address {local_address} on the peer?",
+    ),
+    (Reason.PEER_REFUSED_PHASE1, "invalid-id-information"): (
+        "the peer knows us by another identity: compare its settings with `local_id`[, which is {local_id}]",
+        "without `local_id` we call ourselves by our address, {local_address}",
+    ),
+    (Reason.PEER_REFUSED_PHASE1, "authentication-failed"): (
+        "compare the secrets on both ends, letter by letter",
+        "does the peer have a secret for our address {local_address} or identity?",
+    ),
+    (Reason.PEER_REFUSED_PHASE2, "no-proposal-chosen"): (
+        "compare ESP algorithms and PFS group with the peer's phase 2 settings[: we offered {offered}]",
+        "some gateways say this when the networks differ: they must mirror each other exactly[; we asked for {ours}]",
+    ),
+}
+"""What to try when a peer refuses with a certain notify; the general advice of the reason comes after it."""
 
 
 def sentence(event: Event) -> str:
@@ -284,17 +296,30 @@ def sentence(event: Event) -> str:
     return f"{what}: {why}" if why else what
 
 
+def why(event: Event) -> str:
+    """Only the reason, for those who know what failed; the whole sentence where there is no reason."""
+    return fill(REASONS[event.reason].what, _facts(event)) or sentence(event)
+
+
 def advice(event: Event) -> tuple[str, ...]:
     """What to try, most promising first; empty after good news."""
     facts = _facts(event)
     entry = REASONS[event.reason] if event.reason is not Reason.NONE else CODES[event.code]
-    lines = (fill(line, facts) for line in entry.advice if needs(line) <= facts.keys() | {"remote"})
+    chosen = _NOTIFIES.get((event.reason, str(facts.get("notify", ""))), ()) + entry.advice
+    lines = (fill(line, facts) for line in chosen if needs(line) <= facts.keys())
     return tuple(line for line in lines if line)
 
 
 def _facts(event: Event) -> dict[str, Fact]:
-    """The event's facts, and what follows from them: the tunnel's name and the nearest pair of proposals."""
+    """The event's facts, and what follows from them: the tunnel's name, addresses without ports, the nearest pair of proposals."""
     facts = {"tunnel": event.tunnel, **event.facts}
+    for side in ("local", "remote"):
+        endpoint = str(facts.get(side, ""))
+        if endpoint:
+            facts[f"{side}_address"] = endpoint.rpartition(":")[0].strip("[]") or endpoint
+    expected = facts.get("expected")
+    if isinstance(expected, tuple):
+        facts["expected"] = tuple(each.removeprefix(f"{event.tunnel}: ") for each in expected)
     offered, accepted = facts.get("offered"), facts.get("accepted")
     if isinstance(offered, tuple) and isinstance(accepted, tuple):
         facts.setdefault("closest", closest(offered, accepted))

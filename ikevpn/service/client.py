@@ -16,23 +16,27 @@ GRACE_S = 15.0
 class NoDaemon(HostError):
     """Nobody listens at the control socket."""
 
-    def __init__(self, path: Path, why: str) -> None:
+    def __init__(self, path: Path) -> None:
         super().__init__(
-            f"no daemon answers at {path}{why}",
+            f"no daemon answers at {path}",
             fix="start one: `ikevpn daemon` (or `systemctl start ikevpn`); `ikevpn up TUNNEL` starts one for itself",
             reason="no-daemon",
         )
 
 
 def connect(path: Path) -> socket.socket:
-    """A connection to the daemon; raises NoDaemon."""
+    """A connection to the daemon. Raises NoDaemon, and HostError where it is not for us to talk to it."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         connection.connect(str(path))
-    except OSError as error:
+    except PermissionError:
         connection.close()
-        denied = ": only its owner may talk to it; try sudo" if isinstance(error, PermissionError) else ""
-        raise NoDaemon(path, denied) from None
+        raise HostError(
+            f"not allowed to talk to the daemon at {path}", fix="only its owner may: try sudo", reason="not-root"
+        ) from None
+    except OSError:
+        connection.close()
+        raise NoDaemon(path) from None
     return connection
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import msgspec
 
 from ikevpn.config.words import LogLevel
-from ikevpn.model.events import Code
+from ikevpn.model.events import Code, Event, Reason
 from ikevpn.service.events import Record
 
 _LEVELS: Mapping[Code, int] = {
@@ -31,6 +31,7 @@ _LEVELS: Mapping[Code, int] = {
     Code.DATAGRAM_DROPPED: logging.DEBUG,
     Code.NO_NAT: logging.DEBUG,
 }
+_TELLING = frozenset((Reason.WRONG_SECRET, Reason.NO_SECRET, Reason.WRONG_PEER_IDENTITY, Reason.NO_PROPOSAL_PHASE1))
 _PYTHON = {
     LogLevel.ERROR: logging.ERROR,
     LogLevel.WARNING: logging.WARNING,
@@ -50,9 +51,16 @@ def set_up(level: LogLevel, as_json: bool) -> None:
     _log.setLevel(_PYTHON[level])
 
 
+def _level(event: Event) -> int:
+    """A datagram that is dropped is worth a line only where somebody has to do something about it."""
+    if event.code is Code.DATAGRAM_DROPPED and event.reason in _TELLING:
+        return logging.ERROR
+    return _LEVELS.get(event.code, logging.INFO)
+
+
 def write(record: Record) -> None:
     """Log one event."""
-    level = _LEVELS.get(record.event.code, logging.INFO)
+    level = _level(record.event)
     if not _log.isEnabledFor(level):
         return
     line = record.line()

@@ -36,7 +36,7 @@ def require() -> None:
     effective = _effective()
     if not all(effective >> capability & 1 for capability in (CAP_NET_ADMIN, CAP_NET_RAW)):
         raise HostError(
-            "ikevpn has to be root to make devices and routes and to speak ESP",
+            "not root: devices, routes and ESP need it",
             fix="run it with sudo, or give the process CAP_NET_ADMIN, CAP_NET_RAW and CAP_NET_BIND_SERVICE",
             reason="not-root",
         )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,6 @@ from ikevpn.ike.effects import Effect
 from ikevpn.ike.engine import Engine
 from ikevpn.model import reasons
 from ikevpn.model.events import Code, Event, Fact, Reason
-from ikevpn.model.sentence import fill
 from ikevpn.service import api
 from ikevpn.service.parts import Parts
 from ikevpn.service.keeper import Wanted
@@ -36,6 +35,7 @@ class Requests:
         self._parts = parts
         self._reload_configuration = reload
         self._settled = settled
+        self._tidying: set[asyncio.Task[None]] = set()
         self._handlers: Mapping[type[api.Request], Callable[[Any], Answer]] = {
             api.Up: self._up,
             api.Down: self._down,
@@ -65,7 +65,8 @@ class Requests:
                 await tunnel.want(Wanted.UP)
                 outcome = asyncio.ensure_future(self._outcome(tunnel, request.timeout_s))
                 async for record in events.until(outcome):
-                    yield record.line()
+                    if record.event.code is not Code.RETRY_LATER or before is Wanted.UP:
+                        yield record.line()
                 failure = outcome.result()
                 good = failure is None
                 if failure is not None:
@@ -75,7 +76,7 @@ class Requests:
                 yield api.UpAnswer(tunnel=await self._state(tunnel))
             finally:
                 if not good:
-                    await self._take_back(tunnel, before)
+                    await self._unhurried(self._take_back(tunnel, before))
 
     async def _outcome(self, tunnel: Tunnel, timeout_s: float) -> Event | None:
         try:
@@ -83,7 +84,16 @@ class Requests:
                 return await tunnel.keeper.outcome()
         except TimeoutError:
             facts: dict[str, Fact] = {"seconds": timeout_s, "remote": ", ".join(map(str, tunnel.config.remotes))}
+            for record in self._parts.history.last(1, tunnel.name):
+                facts["last"] = reasons.sentence(record.event)
             return Event(Code.PHASE1_FAILED, tunnel.name, Reason.TIMEOUT, facts)
+
+    async def _unhurried(self, tidying: Coroutine[None, None, None]) -> None:
+        """Goes on to its end even where the client hangs up meanwhile."""
+        task = asyncio.create_task(tidying)
+        self._tidying.add(task)
+        task.add_done_callback(self._tidying.discard)
+        await asyncio.shield(task)
 
     async def _take_back(self, tunnel: Tunnel, before: Wanted) -> None:
         """A tunnel that did not come up is wanted as it was before."""
@@ -112,8 +122,8 @@ class Requests:
             yield api.Error(reason="timeout", sentence=f"{tunnel.name} was not down within {request.timeout_s:g} s")
             return
         self._parts.captures.stop(tunnel.name)
+        self._settled()  # a daemon that ends now still finishes this conversation
         yield api.Done()
-        self._settled()
 
     # knowledge
 
@@ -199,13 +209,7 @@ def _rekey(engine: Engine, tunnel: str, child: str, now: float) -> list[Effect]:
 
 def _failed(event: Event) -> api.Error:
     """A failure as the answer to a request."""
-    return api.Error(reason=event.reason.value, kind="peer", sentence=_short(event), advice=reasons.advice(event))
-
-
-def _short(event: Event) -> str:
-    """Only the reason, where there is one: which tunnel failed is known."""
-    entry = reasons.REASONS[event.reason]
-    return fill(entry.what, event.facts) if entry.what else reasons.sentence(event)
+    return api.Error(reason=event.reason.value, kind="peer", sentence=reasons.why(event), advice=reasons.advice(event))
 
 
 def _rekeyed(event: Event, waiting: set[str]) -> Event | None:
