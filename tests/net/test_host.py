@@ -8,6 +8,9 @@ vpn0, vpn1: devices that stand for TUN
 from __future__ import annotations
 
 import asyncio
+import signal
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from ipaddress import ip_address, ip_interface, ip_network
 from pathlib import Path
@@ -15,13 +18,14 @@ from pathlib import Path
 import pytest
 
 from ikevpn.errors import HostError
-from ikevpn.model.address import AddressRange
+from ikevpn.model.address import AddressRange, Network
 from ikevpn.net.addresses import plan_device
 from ikevpn.net.changes import Changes, Kind
 from ikevpn.net.host import Host
 from ikevpn.net.kernel import Kernel, Route, RouteKind
 from ikevpn.net.plan import AddAddress, AddRoute, Plan, SetLinkUp
 from ikevpn.net.routes import plan_blocks, plan_routes, plan_way_out
+from tests.conftest import REPOSITORY
 from tests.net.places import Place, new_place
 
 pytestmark = pytest.mark.root
@@ -29,6 +33,19 @@ pytestmark = pytest.mark.root
 NETWORK = ip_network("10.2.2.0/24")
 NETWORK6 = ip_network("fd02::/64")
 PEER = ip_address("203.0.113.2")
+KILLED = """
+import asyncio, os, pathlib, signal, sys
+from ikevpn.net.host import Host
+from tests.net.test_host import NETWORK, plan_blocks, tunnel_plan
+
+async def main():
+    host = Host(pathlib.Path(sys.argv[1]))
+    await host.open()
+    await host.apply("paris", (*plan_blocks([NETWORK]), *tunnel_plan()))
+    os.kill(os.getpid(), signal.SIGKILL)
+
+asyncio.run(main())
+"""
 Story = Callable[[Host], Awaitable[None]]
 
 
@@ -206,7 +223,7 @@ def test_two_tunnels_to_one_network_by_metric(place: Place, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("network", [NETWORK, NETWORK6])
-def test_a_changed_route_replaces_the_old_one(place: Place, tmp_path: Path, network: object) -> None:
+def test_a_changed_route_replaces_the_old_one(place: Place, tmp_path: Path, network: Network) -> None:
     family = "-6" if network is NETWORK6 else "-4"
 
     async def story(host: Host) -> None:
@@ -269,6 +286,20 @@ def test_after_a_crash_blocks_hold_until_the_next_run_settles(place: Place, tmp_
 
     run(place, tmp_path, next_run)
     assert others(place) == before
+
+
+def test_a_run_that_is_killed_is_cleaned_up_after(place: Place, tmp_path: Path) -> None:
+    before = others(place)
+    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], cwd=REPOSITORY, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert "10.2.2.0/24 vpn0 100" in place.routes()
+
+    async def next_run(host: Host) -> None:
+        await host.settle()
+        assert others(place) == before
+        assert place.addresses("vpn0") == []
+
+    run(place, tmp_path, next_run)
 
 
 def test_a_journal_of_another_namespace_is_forgotten(tmp_path: Path) -> None:

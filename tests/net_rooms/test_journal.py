@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ikevpn.errors import HostError
 from ikevpn.net.journal import Journal
 from ikevpn.net.kernel import Route
-from ikevpn.net.plan import AddAddress, AddRoute, SetLinkUp
+from ikevpn.net.plan import AddAddress, AddRoute, SetLinkUp, Step
 
 ONE, TWO = SetLinkUp("vpn0"), AddAddress("vpn0", ip_interface("10.9.9.1/30"))
 THREE = AddRoute(Route(ip_network("10.2.2.0/24"), "vpn0"))
@@ -33,24 +33,31 @@ def crash(path: Path) -> Journal:
     return journal
 
 
+def found(path: Path) -> tuple[Step, ...]:
+    """What a run finds that does nothing itself."""
+    journal = Journal(path)
+    journal.close()
+    return journal.found
+
+
 def test_the_next_run_finds_what_is_still_applied(path: Path) -> None:
     assert crash(path).found == ()
-    assert Journal(path).found == (ONE, THREE)
-    assert Journal(path).found == (ONE, THREE), "a run that does nothing passes it on"
+    assert found(path) == (ONE, THREE)
+    assert found(path) == (ONE, THREE), "a run that does nothing passes it on"
 
 
 def test_a_line_that_was_cut_off_is_no_step(path: Path) -> None:
     crash(path)
     with path.open("a") as file:
         file.write('{"+": {"step": "link", "dev')
-    assert Journal(path).found == (ONE, THREE)
+    assert found(path) == (ONE, THREE)
 
 
 def test_another_boot_forgets(path: Path) -> None:
     crash(path)
     lines = path.read_text().splitlines()
     path.write_text("\n".join(['{"place": "another boot 1"}', *lines[1:]]))
-    assert Journal(path).found == ()
+    assert found(path) == ()
 
 
 @given(st.binary(max_size=200))
@@ -58,9 +65,7 @@ def test_another_boot_forgets(path: Path) -> None:
 def test_any_file_is_survived(path: Path, data: bytes) -> None:
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(data)
-    journal = Journal(path)
-    journal.close()
-    assert journal.found == ()
+    assert found(path) == ()
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -57,10 +59,13 @@ class Put:
         return {"step": "link", "device": str(self.number), "mtu": 0}
 
 
-def make(tmp_path: Path, table: Table) -> Ledger:
-    journal = tmp_path / "journal"
-    journal.unlink(missing_ok=True)
-    return Ledger(cast(Kernel, table), Journal(journal))
+@contextlib.contextmanager
+def make(tmp_path: Path, table: Table) -> Iterator[Ledger]:
+    path = tmp_path / "journal"
+    path.unlink(missing_ok=True)
+    journal = Journal(path)
+    yield Ledger(cast(Kernel, table), journal)
+    journal.close()
 
 
 def plan(*numbers: int) -> tuple[Put, ...]:
@@ -69,29 +74,29 @@ def plan(*numbers: int) -> tuple[Put, ...]:
 
 def test_a_plan_is_undone_from_last_to_first(tmp_path: Path) -> None:
     table = Table()
-    ledger = make(tmp_path, table)
-    ledger.apply("a", plan(1, 2, 3))
-    ledger.undo("a")
-    assert table.history == [1, 2, 3, -3, -2, -1]
-    assert ledger.plan_of("a") == ()
+    with make(tmp_path, table) as ledger:
+        ledger.apply("a", plan(1, 2, 3))
+        ledger.undo("a")
+        assert table.history == [1, 2, 3, -3, -2, -1]
+        assert ledger.plan_of("a") == ()
 
 
 def test_new_steps_come_before_old_ones_go(tmp_path: Path) -> None:
     table = Table()
-    ledger = make(tmp_path, table)
-    ledger.apply("a", plan(1, 2))
-    ledger.apply("a", plan(1, 3))
-    assert table.history == [1, 2, 3, -2]
+    with make(tmp_path, table) as ledger:
+        ledger.apply("a", plan(1, 2))
+        ledger.apply("a", plan(1, 3))
+        assert table.history == [1, 2, 3, -2]
 
 
 def test_a_refused_step_leaves_everything_as_it_was(tmp_path: Path) -> None:
     table = Table(refused={9})
-    ledger = make(tmp_path, table)
-    ledger.apply("a", plan(1, 2))
-    with pytest.raises(HostError, match="9 is refused"):
-        ledger.apply("a", plan(1, 3, 9, 4))
-    assert table.there == {1, 2}
-    assert ledger.plan_of("a") == plan(1, 2)
+    with make(tmp_path, table) as ledger:
+        ledger.apply("a", plan(1, 2))
+        with pytest.raises(HostError, match="9 is refused"):
+            ledger.apply("a", plan(1, 3, 9, 4))
+        assert table.there == {1, 2}
+        assert ledger.plan_of("a") == plan(1, 2)
 
 
 owners = st.sampled_from(["a", "b", "c"])
@@ -106,14 +111,14 @@ def test_the_host_always_has_what_somebody_wants_and_what_was_there(
     tmp_path: Path, before: set[int], refused: set[int], changes: list[tuple[str, list[int]]]
 ) -> None:
     table = Table(set(before), refused)
-    ledger = make(tmp_path, table)
-    wanted: dict[str, list[int]] = {}
-    for owner, numbers in changes:
-        try:
-            ledger.apply(owner, plan(*numbers))
-            wanted[owner] = numbers
-        except HostError:
-            assert refused & set(numbers)
-        assert table.there == before | {number for each in wanted.values() for number in each}
-    ledger.undo_all()
-    assert table.there == before
+    with make(tmp_path, table) as ledger:
+        wanted: dict[str, list[int]] = {}
+        for owner, numbers in changes:
+            try:
+                ledger.apply(owner, plan(*numbers))
+                wanted[owner] = numbers
+            except HostError:
+                assert refused & set(numbers)
+            assert table.there == before | {number for each in wanted.values() for number in each}
+        ledger.undo_all()
+        assert table.there == before
