@@ -27,9 +27,6 @@ from ikevpn.wire.registry import Integrity, NotifyType
 if TYPE_CHECKING:
     from ikevpn.ike.quick import Quick
 
-_COLLISION_S = 60
-"""Two pairs for the same traffic, one from each side within this time, were begun without knowing of each other."""
-
 
 # Which child
 
@@ -89,6 +86,7 @@ def make(core: Core, sa: IkeSa, exchange: Exchange, shared: bytes) -> Child:
         local=sa.local,
         remote=sa.remote,
         encapsulation=sa.nat.encapsulation,
+        begun=state.begun,
         created=core.now,
         nonces=state.nonces,
         replaces=request.replaces,
@@ -143,7 +141,7 @@ def install_outbound(core: Core, child: Child) -> None:
         # Both sides began at once and the other pair stays: what comes in on this one is still taken.
         retire(core, child, initiated=child.role is Role.INITIATOR)
         return
-    child.outbound = True
+    child.outbound, child.installed = True, core.now
     core.emit(AddSa(_sa(child, Direction.OUT)))
     for each in older:
         lost = _collided(child, each)
@@ -186,7 +184,8 @@ def _older(core: Core, child: Child) -> list[Child]:
 
 
 def _collided(child: Child, other: Child) -> bool:
-    return child.role is not other.role and abs(child.created - other.created) < _COLLISION_S
+    """Whether both sides began without knowing of each other: the newer pair's quick mode before the older was done."""
+    return child.role is not other.role and child.begun < other.installed
 
 
 def _order(child: Child) -> bytes:

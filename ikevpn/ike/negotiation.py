@@ -150,7 +150,7 @@ def _siblings(core: Core, sa: IkeSa) -> list[IkeSa]:
 def _supersede(core: Core, sa: IkeSa, older: list[IkeSa]) -> None:
     """One IKE SA with a peer is enough: of two that both sides began at once the one with the smaller cookies goes."""
     for each in older:
-        collided = each.role is not sa.role and sa.established - each.established < core.settings.linger_s
+        collided = each.role is not sa.role and sa.created < each.established
         loser = sa if collided and sa.cookies < each.cookies else each
         initiator = loser if collided else sa
         loser.superseded = True
@@ -248,7 +248,7 @@ def phase1_failed(core: Core, sa: IkeSa, exchange: Exchange, hint: Hint) -> None
 def _quick_failed(core: Core, sa: IkeSa, state: Quick, hint: Hint) -> None:
     request = state.request
     if state.child is not None:
-        children.remove(core, state.child, hint.reason)
+        delete_child(core, state.child, hint.reason)  # the peer may believe that it is up
     if request is None:
         core.report(Code.PHASE2_FAILED, sa, hint.reason, **hint.facts)
         return
@@ -297,11 +297,26 @@ def end(core: Core, sa: IkeSa, reason: Reason, *, with_children: bool, tell: boo
         informational.delete_ike(core, sa)
     last = established and not _siblings(core, sa)
     core.forget_ike_sa(sa)
+    if established:
+        _break_off(core, sa, reason)
     if with_children:
         for child in core.children_with(sa):
             children.remove(core, child, reason)
     if last:
         core.report(Code.IKE_DOWN, sa, reason)
+
+
+def _break_off(core: Core, sa: IkeSa, reason: Reason) -> None:
+    """The quick modes of an SA that is gone: ours go on under its successor or have failed, half-made pairs go."""
+    successor = core.established(sa.peer)
+    for exchange in sa.exchanges.values():
+        if exchange.script is QUICK and not exchange.done and exchange.scratch.child is not None:
+            children.remove(core, exchange.scratch.child, reason)
+    for request in (*_requests(sa), *sa.waiting):
+        if successor is not None:
+            request_child(core, successor, request)
+        else:
+            core.report(Code.PHASE2_FAILED, sa, reason, child=request.name, selector=str(request.selector))
 
 
 def peer_dead(core: Core, sa: IkeSa) -> None:

@@ -29,6 +29,7 @@ _NONCE_SIZE = 32
 class Quick:
     """What a quick mode must remember. The tunnel may be another than that of the IKE SA when the peer has several."""
 
+    begun: float = 0.0
     tunnel: Tunnel | None = None
     request: ChildRequest | None = None
     selector: Selector | None = None
@@ -61,6 +62,7 @@ def build_1(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
     state: Quick = exchange.scratch
     tunnel, request = state.tunnel, state.request
     assert tunnel is not None and request is not None
+    state.begun = core.now
     group = group_of_attempt(tunnel, request.group_index)
     state.offered = tuple(each for each in tunnel.ipsec_proposals if each.group == group)
     state.selector, state.spi = request.selector, core.spi()
@@ -89,6 +91,7 @@ def take_1(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     state: Quick = exchange.scratch
     offer, nonce, public = chain.first(SA), chain.first(Nonce), chain.first(KeyExchange)
     assert offer is not None and nonce is not None
+    state.begun = core.now
     wanted = _selector(sa, chain, Role.INITIATOR)
     state.identities = tuple(chain.all(Identification))
     state.tunnel, state.request = children.find(core, sa, wanted)

@@ -200,11 +200,13 @@ class Child:
     local: Endpoint
     remote: Endpoint
     encapsulation: Encapsulation
+    begun: float  # when its quick mode began, for us
     created: float
     nonces: tuple[bytes, bytes]
     replaces: int = 0
     algorithms: dict[Direction, Algorithms] = field(default_factory=dict)
     outbound: bool = False
+    installed: float = 0.0  # since when both directions are in use
     superseded: bool = False
     rekeying: bool = False
     behind_nat: bool = False  # we are, so that its mapping has to be kept open
