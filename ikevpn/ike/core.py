@@ -125,7 +125,7 @@ class Core:
         self.timers.cancel_owner(sa.serial)
 
     def keep_alive(self, holder: IkeSa | Child, wanted: bool) -> None:
-        """A mapping in the NAT box before us is kept open while any IKE SA or pair needs it; call again when one moves."""
+        """A NAT mapping of ours is kept open while any IKE SA or pair needs it; call again when one moves."""
         where = (holder.local, holder.remote) if wanted and holder.tunnel is not None else None
         before, holder.kept_alive = holder.kept_alive, where
         if where == before:

@@ -297,7 +297,7 @@ def test_manner(manner: Manner) -> None:
     for side in (pair.a, pair.b):
         assert not side.sas, side.name
         assert all(sa.state == "established" for sa in side.engine.status(pair.now).ike_sas), side.name
-    failures = pair.a.reasons(Code.PHASE1_FAILED, Code.PHASE2_FAILED)
+    failures = pair.a.reasons(Code.PHASE1_FAILED, Code.PHASE2_FAILED, Code.CHILD_DOWN)
     assert failures and Reason.NONE not in failures
 
 
