@@ -41,7 +41,10 @@ def test_every_phase_2_name_reads_and_writes_back() -> None:
     [
         ("pre-g2-3des-md5", IkeProposal(IkeCipher.TRIPLE_DES_CBC, 0, Hash.MD5, Group.MODP_1024)),
         ("pre-g2-aes128-sha", IkeProposal(IkeCipher.AES_CBC, 128, Hash.SHA1, Group.MODP_1024)),
-        ("rsa-g19-aes256-sha384", IkeProposal(IkeCipher.AES_CBC, 256, Hash.SHA2_384, Group.ECP_256, Auth.RSA_SIGNATURE)),
+        (
+            "rsa-g19-aes256-sha384",
+            IkeProposal(IkeCipher.AES_CBC, 256, Hash.SHA2_384, Group.ECP_256, Auth.RSA_SIGNATURE),
+        ),
         ("PSK-G14-AES256-SHA1", IkeProposal(IkeCipher.AES_CBC, 256, Hash.SHA1, Group.MODP_2048)),
     ],
 )
