@@ -272,7 +272,7 @@ def accepts(tunnel: Tunnel, sa: IkeSa, identity: Identity) -> bool:
     """
     if tunnel.remote_id is not None:
         return tunnel.remote_id.matches(identity)
-    if tunnel.any_remote or identity.matches(Identity.of_address(sa.remote.address)):
+    if tunnel.any_remote or tunnel.any_remote_id or identity.matches(Identity.of_address(sa.remote.address)):
         return True
     return sa.nat.peer_is_behind and identity.is_address
 
