@@ -27,6 +27,9 @@ from ikevpn.wire.registry import Integrity, NotifyType
 if TYPE_CHECKING:
     from ikevpn.ike.quick import Quick
 
+_PEERS_PATIENCE = 4
+"""How many times longer we wait before we delete a pair that the peer ought to delete."""
+
 
 # Which child
 
@@ -194,11 +197,14 @@ def _order(child: Child) -> bytes:
 
 
 def retire(core: Core, child: Child, *, initiated: bool) -> None:
-    """A pair that has a successor is not renewed. Who has initiated the replacement deletes it when it is idle."""
+    """A pair that has a successor is not renewed. Who has initiated the replacement deletes it when it is idle.
+
+    The other side does so later: it may have seen a collision where its peer saw none, and each would wait for the other.
+    """
     child.superseded = True
     core.timers.cancel(Timer(TimerKind.CHILD_REKEY, child.serial))
-    if initiated:
-        core.timers.set(Timer(TimerKind.CHILD_RETIRE, child.serial), core.now + core.settings.retire_s)
+    patience = 1 if initiated else _PEERS_PATIENCE
+    core.timers.set(Timer(TimerKind.CHILD_RETIRE, child.serial), core.now + patience * core.settings.retire_s)
 
 
 # The end
