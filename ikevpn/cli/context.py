@@ -44,12 +44,17 @@ class Context:
             return self.chosen_socket
         try:
             return self.load().daemon.socket
-        except (ConfigError, OSError):
+        except ConfigError:
             return DaemonTable().socket
 
     def ask(self, request: api.Request, timeout_s: float | None = client.GRACE_S) -> Iterator[api.AnyReply]:
-        """Replies of the daemon. Raises HostError."""
-        return client.ask(self.socket, request, timeout_s)
+        """Replies of the daemon. Raises HostError, and ConfigErrors where these may be why no daemon is found."""
+        try:
+            yield from client.ask(self.socket, request, timeout_s)
+        except client.NoDaemon:
+            if self.chosen_socket is None and self.config.exists():
+                self.load()
+            raise
 
 
 pass_context = click.make_pass_decorator(Context, ensure=True)

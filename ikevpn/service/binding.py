@@ -1,11 +1,13 @@
 """What a tunnel needs of the host: its device, addresses and routes, a block while it is down, and policies in the data plane.
 
-A binding has a level and moves towards the one that is aimed at; what stands at a level is one plan, so that going down undoes exactly
-what going up did. Device, policies and blocks stand before anything is negotiated: nothing leaves in clear meanwhile.
+What stands at a level is one plan, so that going down undoes exactly what going up did. Device, policies and blocks stand before anything is negotiated: nothing leaves in clear meanwhile.
 
     ABSENT   nothing of it is on the host
     CLOSED   device, policies, blocks: traffic for the tunnel is dropped
-    OPEN     routes into the device as well, and a way around it for the peer's own address
+    OPEN     routes into the device as well
+
+It opens with the first inbound SA, before the peer can send on it, and closes with the last; packets that are a moment too early are
+held by the data plane, which is why all policies raise acquires. Whether an acquire starts anything is the keeper's business.
 """
 
 from __future__ import annotations
@@ -14,7 +16,6 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from enum import IntEnum
 
 from ikevpn.config.configuration import TunnelConfig
@@ -25,7 +26,7 @@ from ikevpn.errors import HostError
 from ikevpn.ike.effects import DeleteSa
 from ikevpn.model.address import Address, AddressRange, Network
 from ikevpn.model.events import Code, Event
-from ikevpn.model.sa import Policy, Sa
+from ikevpn.model.sa import Direction, Policy, Sa
 from ikevpn.model.selector import Selector
 from ikevpn.net.addresses import plan_device
 from ikevpn.net.host import Host
@@ -77,10 +78,10 @@ class Binding:
         children = zip(config.template.children, reqids, strict=True)
         self._policies = [self._policy(child.selector, reqid) for child, reqid in children]
         self._dynamic: dict[int, Sa] = {}
-        self._directions: Counter[int] = Counter()
+        self._inbound: Counter[int] = Counter()  # SAs by reqid
         self._remotes: dict[Address, None] = dict.fromkeys(config.remote_addresses)
-        self._aimed = Level.ABSENT
-        self._acquire = False
+        self._wanted = False
+        self._always_open = False
         self._level = Level.ABSENT
         self._moving = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -90,32 +91,32 @@ class Binding:
         """The device, while there is one."""
         return self._config.device if self._level > Level.ABSENT else ""
 
-    def aim(self, level: Level) -> None:
-        """Move to `level` soon; what the host refuses is reported."""
-        self._aimed = level
-        task = asyncio.create_task(self._move_and_report())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def reach(self, level: Level, *, acquire: bool = False) -> None:
-        """Move to `level` now; `acquire` lets packets raise acquires. Raises HostError; then nothing of it is left."""
-        self._aimed, self._acquire = level, acquire
+    async def stand(self, *, always_open: bool) -> None:
+        """Set up what the tunnel needs; `always_open` for one that its own traffic starts. Raises HostError; then nothing is left."""
+        self._wanted, self._always_open = True, always_open
         try:
             await self._move()
         except HostError:
-            self._aimed = Level.ABSENT
+            self._wanted = False
             await self._move()
             raise
 
+    async def leave(self) -> None:
+        """Undo everything. Raises HostError after everything was tried."""
+        self._wanted = False
+        await self._move()
+
     async def settled(self) -> None:
-        """Wait until the level aimed at is reached."""
+        """Wait until everything is in force."""
         while self._tasks:
             await asyncio.wait(set(self._tasks))
 
     def refresh(self) -> None:
-        """Something on the host changed: put in force again what should be."""
-        if self._level is not Level.ABSENT:
-            self.aim(self._aimed)
+        """Something changed: put in force what should be, soon; what the host refuses is reported."""
+        if self._wanted:
+            task = asyncio.create_task(self._move_and_report())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     async def admit(self, remotes: Iterable[Address]) -> None:
         """The peer is at one of these addresses: they must be reached outside of the tunnel. Raises HostError."""
@@ -135,34 +136,40 @@ class Binding:
         if self._level is not Level.ABSENT:
             self._add_policies()
 
-    # SAs that no configuration names
+    # SAs
 
     def adding(self, sa: Sa) -> None:
-        """Before an SA with a number of the engine's own is installed, its traffic gets a policy and a route."""
+        """Before an SA is installed: the first opens the tunnel, and one that no configuration names gets policy and route."""
+        if sa.direction is not Direction.IN:
+            return
+        self._inbound[sa.reqid] += 1
+        first = self._inbound.total() == 1
         if sa.reqid < FIRST_DYNAMIC_REQID:
             self._know(sa.remote.address)
-            return
-        self._directions[sa.reqid] += 1
-        if sa.reqid not in self._dynamic:
+        elif sa.reqid not in self._dynamic:
             self._dynamic[sa.reqid] = sa
             self._change_dynamic(sa, self._plane.add_policy)
+            first = first or self._config.any_remote
+        if first:
+            self.refresh()
 
     def deleted(self, effect: DeleteSa) -> None:
-        """With the last SA of its number, policy and route go."""
-        if effect.reqid < FIRST_DYNAMIC_REQID:
+        """After an SA was deleted: the last closes the tunnel, and takes policy and route along that were made for it."""
+        if effect.direction is not Direction.IN or not self._inbound[effect.reqid]:
             return
-        self._directions[effect.reqid] -= 1
-        if self._directions[effect.reqid] <= 0:
-            del self._directions[effect.reqid]
-            sa = self._dynamic.pop(effect.reqid, None)
-            if sa is not None:
-                self._change_dynamic(sa, self._plane.delete_policy)
+        self._inbound[effect.reqid] -= 1
+        if self._inbound[effect.reqid]:
+            return
+        del self._inbound[effect.reqid]
+        sa = self._dynamic.pop(effect.reqid, None)
+        if sa is not None:
+            self._change_dynamic(sa, self._plane.delete_policy)
+        if not self._inbound or self._config.any_remote:
+            self.refresh()
 
     def _change_dynamic(self, sa: Sa, change: Callable[[Policy], None]) -> None:
         for selector in sa.selectors:
             change(self._policy(selector, sa.reqid))
-        if self._config.any_remote:
-            self.refresh()
 
     # Moving
 
@@ -174,9 +181,9 @@ class Binding:
             self._report(Event(Code.HOST_REFUSED, self._config.name, facts=facts))
 
     async def _move(self) -> None:
-        """Carry out what is aimed at; calls that come meanwhile find it done."""
+        """Go where things are to be now; calls that come meanwhile find it done."""
         async with self._moving:
-            level = self._aimed
+            level = self._target()
             if level is Level.ABSENT:
                 await self._clear()
                 return
@@ -186,6 +193,11 @@ class Binding:
             self._add_policies()
             await self._host.apply(self._config.name, await self._plan(level))
             self._level = level
+
+    def _target(self) -> Level:
+        if not self._wanted:
+            return Level.ABSENT
+        return Level.OPEN if self._always_open or self._inbound else Level.CLOSED
 
     async def _clear(self) -> None:
         if self._level is Level.ABSENT:
@@ -200,7 +212,7 @@ class Binding:
 
     def _add_policies(self) -> None:
         for policy in self._policies:
-            self._plane.add_policy(replace(policy, acquire=self._acquire))
+            self._plane.add_policy(policy)
         for sa in self._dynamic.values():
             for selector in sa.selectors:
                 self._plane.add_policy(self._policy(selector, sa.reqid))
@@ -260,7 +272,7 @@ class Binding:
             selector=selector,
             reqid=reqid,
             tunnel=self._config.name,
-            acquire=False,
+            acquire=True,
             priority=priority(selector),
         )
 

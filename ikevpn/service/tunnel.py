@@ -16,7 +16,7 @@ from ikevpn.model.address import Address, AddressRange, Endpoint
 from ikevpn.model.events import Code, Event, Fact, Reason
 from ikevpn.net.dns import resolve
 from ikevpn.net.host import Host
-from ikevpn.service.binding import Bindings, Level
+from ikevpn.service.binding import Bindings
 from ikevpn.service.driver import Driver
 from ikevpn.service.keeper import Keeper, Path, Unreachable, Wanted
 from ikevpn.service.ports import IkePorts
@@ -61,8 +61,7 @@ class Tunnel:
         """Prepare the host, tell the engine, and from then on keep the tunnel as wanted. Raises HostError."""
         if wanted is Wanted.DOWN:
             raise UsageError("a tunnel goes down by Tunnel.down")
-        on_demand = wanted is Wanted.ON_DEMAND
-        await self.binding.reach(Level.OPEN if on_demand or self.keeper.up else Level.CLOSED, acquire=on_demand)
+        await self.binding.stand(always_open=wanted is Wanted.ON_DEMAND)
         if not self._known and not self.config.remote_names:
             self._tell_engine([remote for remote in self.config.remotes if isinstance(remote, AddressRange)])
         if self.config.remote_names and self._following is None:
@@ -79,7 +78,7 @@ class Tunnel:
         if self._known:
             self._world.driver.engine.remove_tunnel(self.name)
             self._known = False
-        await self.binding.reach(Level.ABSENT)
+        await self.binding.leave()
 
     def lose_everything(self) -> None:
         """All SAs are gone on our side: tell the peer, and begin again where the tunnel is wanted."""
@@ -90,9 +89,6 @@ class Tunnel:
     def heard(self, event: Event) -> None:
         """Something happened to this tunnel."""
         self.keeper.heard(event)
-        if event.code in (Code.CHILD_UP, Code.CHILD_DOWN) and self.keeper.wanted is not Wanted.DOWN:
-            always = self.keeper.wanted is Wanted.ON_DEMAND
-            self.binding.aim(Level.OPEN if always or self.keeper.up else Level.CLOSED)
 
     # How the keeper acts
 
