@@ -199,7 +199,7 @@ def _order(child: Child) -> bytes:
 def retire(core: Core, child: Child, *, initiated: bool) -> None:
     """A pair that has a successor is not renewed. Who has initiated the replacement deletes it when it is idle.
 
-    The other side does so later: it may have seen a collision where its peer saw none, and each would wait for the other.
+    The other side does so later: where only one of them saw a collision, each would wait for the other.
     """
     child.superseded = True
     core.timers.cancel(Timer(TimerKind.CHILD_REKEY, child.serial))

@@ -7,11 +7,12 @@ from enum import StrEnum
 from typing import Protocol
 
 from ikevpn.model.address import Endpoint
-from ikevpn.model.events import Code, Event, Reason
+from ikevpn.model.events import Code, Event, Fact, Reason
 from ikevpn.model.tunnel import Tunnel
 
 FAILURES = (Code.PHASE1_FAILED, Code.PHASE2_FAILED)
 _ENDS = (*FAILURES, Code.CHILD_DOWN, Code.IKE_DOWN)
+_NEWS = (*_ENDS, Code.CHILD_UP, Code.CHILD_REKEYED)
 _LONGEST_PAUSE_S = 30.0
 
 
@@ -52,6 +53,7 @@ class Keeper:
         self.start = start
         self.wanted = start is Start.UP
         self.failures: list[tuple[float, Code, Reason]] = []
+        self._news: dict[Fact | None, float] = {}  # child (None: phase 1) -> when something came of it
         self._house = house
         self._pause_s = 1.0
         self._planned = False
@@ -82,6 +84,8 @@ class Keeper:
         """The engine reported something about this tunnel."""
         if event.code in FAILURES:
             self.failures.append((self._house.now, event.code, event.reason))
+        if event.code in _NEWS:
+            self._news[event.facts.get("child")] = self._house.now
         if self.wanted and event.code in _ENDS:
             self._plan(self._pause_s)
             self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
@@ -118,10 +122,13 @@ class Keeper:
     def _judge(self, generation: int, started: float) -> None:
         if generation != self._generation or self._house.disturbed_since(started):
             return
-        if self._missing() and not any(when >= started for when, _, _ in self.failures):
+        if self._news.get(None, -1.0) >= started:
+            return
+        stuck = [child for child in self._missing() if self._news.get(child, -1.0) < started]
+        if stuck:
             self._house.complain(
                 f"the start of {self.tunnel.name} at {started:.3f} neither succeeded nor failed within "
-                f"{patience_s(self.tunnel):.0f} s; missing {', '.join(self._missing())}"
+                f"{patience_s(self.tunnel):.0f} s; missing {', '.join(stuck)}"
             )
 
     def _missing(self) -> list[str]:

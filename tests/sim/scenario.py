@@ -168,7 +168,7 @@ def _scenario(
         duplicate=rng.choice((0.0, 0.05, 0.3)),
         delay_s=rng.choice((0.001, 0.02, 0.15)),
         jitter_s=rng.choice((0.0, 0.05, 0.5)),
-        mtu=min((t.fragment_size for t in tunnels if t.fragment_size), default=1500) + 40,
+        mtu=min((t.fragment_size for t in tunnels if t.fragment_size), default=1440) + 60,
     )
     chaos_s = rng.choice((5.0, 30.0, 60.0, 120.0, 300.0)) if rng.random() < 0.985 else rng.uniform(1, 8) * 3600
     commands = _commands(rng, plans, nats, chaos_s)
@@ -203,7 +203,7 @@ def _common(rng: random.Random, behind_nat: bool) -> Tunnel:
         psk=Secret(rng.randbytes(rng.choice((1, 8, 32, 65)))),
         nat_traversal=natt,
         dpd_interval_s=0 if rng.random() < 0.06 else rng.choice((5, 10, 30, 30)),
-        fragment_size=rng.choice((0, 1280, 1280, 576, 540)),
+        fragment_size=rng.choice((0, 1280, 576, 330 if mode is Phase1Mode.MAIN else 540)),
         natt_drafts=choices.drafts(rng),
     )
 
@@ -297,8 +297,9 @@ def _commands(
 ) -> tuple[Command, ...]:
     """What happens while the weather is bad; some things at the same moment at both ends."""
     commands = []
+    verbs = (*_VERBS, *(Verb.REBIND,) * 6) if nats else _VERBS
     for _ in range(rng.choice((0, 1, 2, 3, 5, 8))):
-        at_s, verb = rng.uniform(0, chaos_s), rng.choice(_VERBS)
+        at_s, verb = rng.uniform(0, chaos_s), rng.choice(verbs)
         host = rng.choice(plans)
         tunnel = rng.choice(host.tunnels).tunnel
         child = rng.choice((None, *(c.name for c in tunnel.children)))
