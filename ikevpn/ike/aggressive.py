@@ -30,7 +30,7 @@ def build_1(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
 
 
 def take_1(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
-    """The responder knows at once who is meant, though not yet whether it is true."""
+    """The responder knows at once who is meant, though not yet whether it is true, and has all keys."""
     identity = phase1.read_identity(exchange, chain)
     phase1.take_key_exchange(exchange, chain)
     fitting = tuple(each for each in sa.candidates if _may_be(each, sa, identity))
@@ -40,25 +40,29 @@ def take_1(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
         raise Rejected(
             f"nobody here expects {identity}", NotifyType.INVALID_ID_INFORMATION, Reason.WRONG_PEER_IDENTITY, facts
         )
-    sa.candidates = fitting
-    exchange.scratch.answer = phase1.take_offer(core, sa, exchange, chain)
+    state: Phase1 = exchange.scratch
+    # A tunnel for this very identity comes before one for anybody, whose secret others know as well.
+    sa.candidates = tuple(sorted(fitting, key=lambda each: each.remote_id is None))
+    state.answer = phase1.take_offer(core, sa, exchange, chain)
     phase1.take_vendor_ids(sa, chain)
+    tunnel, remote = _tunnel(sa), sa.remote.address
+    secret = phase1.secret_of(core, tunnel, remote, identity)
+    state.own = phase1.build_key_exchange(core, sa, exchange)
+    phase1.share(exchange)
+    same = tuple(each for each in sa.candidates if core.secrets_for(each, remote, identity)[:1] == [secret])
+    sa.keys = phase1.derive(sa, exchange, secret, same)
 
 
 def build_2(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
     """SA, KE, Nr, IDir, HASH_R, vendor ids, NAT-D."""
     state: Phase1 = exchange.scratch
     tunnel = _tunnel(sa)
-    assert state.answer is not None and sa.proposal is not None
-    key_exchange = phase1.build_key_exchange(core, sa, exchange)
-    phase1.share(exchange)
-    secret = phase1.secret_of(core, tunnel, sa.remote.address, phase1.identity_in(state.id_body_i))
-    sa.keys = phase1.derive(sa, exchange, secret, sa.candidates)
+    assert state.answer is not None and sa.proposal is not None and sa.keys is not None
     core.report(Code.KEYS_DERIVED, sa)
     identity = phase1.build_identity(sa, exchange, tunnel)
     proof = HashPayload(phase1.proof(sa, exchange, sa.keys, Role.RESPONDER))
     vendor_ids = phase1.build_vendor_ids(sa, tunnel)
-    return [state.answer, *key_exchange, identity, proof, *vendor_ids, *natt.detection(core, sa, sa.proposal.hash)]
+    return [state.answer, *state.own, identity, proof, *vendor_ids, *natt.detection(core, sa, sa.proposal.hash)]
 
 
 def verify_2(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, keys: Keys | None) -> Keys:

@@ -124,6 +124,9 @@ def _phase1(core: Core, sa: IkeSa, arrival: Arrival) -> None:
         core.drop(Reason.UNEXPECTED_MESSAGE, sa, message=arrival.header.exchange.label)
         return
     unknown = sa.cky_r == ZERO_COOKIE
+    if unknown and arrival.header.cky_r == ZERO_COOKIE and sa.role is Role.INITIATOR:
+        core.drop(Reason.UNKNOWN_COOKIE, sa)  # only message 1 has none (RFC 2408 §2.5.3): this is ours, played back
+        return
     sa.cky_r = arrival.header.cky_r if unknown else sa.cky_r
     result = receive(core, sa, exchange, arrival)
     if unknown and result.outcome is Outcome.IGNORED:

@@ -180,19 +180,17 @@ class Core:
         return max(found, key=lambda sa: sa.established, default=None)
 
     def secrets_for(self, tunnel: Tunnel, remote: Address, identity: Identity | None) -> list[Secret]:
-        """Pre-shared keys that may be the peer's, best first: the tunnel's own, by identity, address, subnet, any."""
+        """Pre-shared keys that may be the peer's, best first: the tunnel's own, by identity, address, subnet, any.
+
+        Whose `identity` has a key of its own has only that; None: not known yet, anybody's may be the one.
+        """
         if tunnel.psk is not None:
             return [tunnel.psk]
-        found: list[tuple[int, Secret]] = []
-        for each in self.secrets:
-            if each.identity is not None and not (identity is None or each.identity.matches(identity)):
-                continue
-            if each.remote is not None and not each.remote.contains(remote):
-                continue
-            width = int(each.remote.last) - int(each.remote.first) if each.remote else 1 << 128
-            known = each.identity is not None and identity is not None
-            found.append((-1 if known else width, each.secret))
-        return [secret for _, secret in sorted(found, key=lambda pair: pair[0])]
+        near = [each for each in self.secrets if each.remote is None or each.remote.contains(remote)]
+        if identity is not None:
+            own = [each for each in near if each.identity is not None and each.identity.matches(identity)]
+            near = own or [each for each in near if each.identity is None]
+        return [each.secret for each in sorted(near, key=_width)]
 
     # Outbox
 
@@ -238,6 +236,11 @@ class Core:
         self.counters[f"drop-{reason}"] += 1
         if sa is not None:
             self.report(Code.DATAGRAM_DROPPED, sa, reason, **facts)
+
+
+def _width(each: SharedSecret) -> int:
+    """How many addresses a pre-shared key is for."""
+    return int(each.remote.last) - int(each.remote.first) if each.remote else 1 << 128
 
 
 def _with(child: Child, sa: IkeSa) -> bool:

@@ -11,7 +11,7 @@ from ikevpn.ike.core import Core
 from ikevpn.ike.exchange import Rejected
 from ikevpn.ike.phase1 import Phase1
 from ikevpn.ike.sa import Exchange, IkeSa, Keys, Role
-from ikevpn.model.events import Code, Reason
+from ikevpn.model.events import Code, Fact, Reason
 from ikevpn.model.secret import Secret
 from ikevpn.model.tunnel import Tunnel
 from ikevpn.wire.message import Chain
@@ -53,21 +53,25 @@ def build_3(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
 
 
 def take_3(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
-    """The responder has the initiator's half of the keys."""
+    """The responder has both halves. Whose secret is right shows with message 5: all that may be are made ready.
+
+    Raises Rejected for a bad public value or without any secret, before the exchange moves on.
+    """
     assert sa.proposal is not None
     phase1.take_key_exchange(exchange, chain)
+    state: Phase1 = exchange.scratch
+    state.own = phase1.build_key_exchange(core, sa, exchange)
+    phase1.share(exchange)
+    state.trials = _trials(core, sa, exchange)
     natt.detect(core, sa, sa.proposal.hash, chain)
 
 
 def build_4(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
-    """KE, Nr, NAT-D. Whose secret is the right one shows with message 5: all that may be are made ready."""
-    state: Phase1 = exchange.scratch
-    payloads = phase1.build_key_exchange(core, sa, exchange)
-    phase1.share(exchange)
+    """KE, Nr, NAT-D."""
     assert sa.proposal is not None
-    state.trials = _trials(core, sa, exchange)
     core.report(Code.KEYS_DERIVED, sa)
-    return payloads + natt.detection(core, sa, sa.proposal.hash)
+    own: list[Payload] = exchange.scratch.own
+    return own + natt.detection(core, sa, sa.proposal.hash)
 
 
 def take_4(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
@@ -76,7 +80,8 @@ def take_4(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     assert sa.proposal is not None
     phase1.take_key_exchange(exchange, chain)
     phase1.share(exchange)
-    secret = phase1.secret_of(core, tunnel, sa.remote.address, tunnel.remote_id)
+    remote = sa.remote.address
+    secret = phase1.secret_of(core, tunnel, remote, phase1.expected_identity(tunnel, remote))
     sa.keys = phase1.derive(sa, exchange, secret, (tunnel,))
     core.report(Code.KEYS_DERIVED, sa)
     natt.detect(core, sa, sa.proposal.hash, chain)
@@ -93,9 +98,18 @@ def build_proof(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
 
 
 def take_5(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
-    """The initiator has proved itself; which of our tunnels it means follows from who it is."""
+    """The initiator has proved that it knows a secret; which of our tunnels it means follows from who it is.
+
+    Raises Rejected where the secret is somebody else's: all that may be were tried before there was an identity.
+    """
     assert sa.keys is not None
-    phase1.settle_identity(core, sa, exchange, chain, phase1.read_identity(exchange, chain), sa.keys.tunnels)
+    used, remote = sa.keys, sa.remote.address
+    identity = phase1.read_identity(exchange, chain)
+    tunnels = tuple(each for each in used.tunnels if used.secret in core.secrets_for(each, remote, identity))
+    if not tunnels:
+        facts: dict[str, Fact] = {"received": str(identity), "received_type": identity.type.label}
+        raise Rejected("a secret of somebody else", NotifyType.AUTHENTICATION_FAILED, Reason.WRONG_SECRET, facts)
+    phase1.settle_identity(core, sa, exchange, chain, identity, tunnels)
 
 
 def take_6(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:

@@ -36,6 +36,10 @@ def start_phase1(core: Core, tunnel: Tunnel, local: Endpoint, remote: Endpoint, 
     state = Phase1(group_index=group_index)
     offered = tuple(map(str, phase1.offered_in_attempt(tunnel, group_index)))
     core.report(Code.PHASE1_STARTED, sa, mode=str(tunnel.mode), offered=offered)
+    if not core.secrets_for(tunnel, remote.address, phase1.expected_identity(tunnel, remote.address)):
+        core.forget_ike_sa(sa)
+        core.report(Code.PHASE1_FAILED, sa, Reason.NO_SECRET, remote=str(remote.address))
+        return sa
     settle(core, sa, *_begin(core, sa, PHASE1_SCRIPTS[tunnel.mode], 0, state))
     return sa
 
@@ -163,9 +167,12 @@ def _supersede(core: Core, sa: IkeSa, older: list[IkeSa]) -> None:
 
 
 def _forget_others(core: Core, sa: IkeSa) -> None:
-    """INITIAL-CONTACT: whatever we had with this identity is gone on the other side (RFC 2407 §4.6.3.3)."""
-    others = _siblings(core, sa)
-    old = core.children_with(sa)
+    """INITIAL-CONTACT: whatever we had with this identity is gone on the other side (RFC 2407 §4.6.3.3).
+
+    What came about while this SA was negotiated the peer did not know of when it said so.
+    """
+    others = [each for each in _siblings(core, sa) if each.established < sa.created]
+    old = [child for child in core.children_with(sa) if child.begun < sa.created]
     if others or old:
         core.report(Code.INITIAL_CONTACT, sa)
     for each in others:
@@ -206,6 +213,7 @@ def rejected(core: Core, sa: IkeSa, exchange: Exchange, why: Rejected) -> None:
         proved = exchange.row > 0 and exchange.script.rows[exchange.row].authenticates
         if exchange.role is Role.RESPONDER and exchange.row > 0 and not proved:
             core.drop(why.why, sa, **why.facts)  # anybody may have sent this: the real peer still has its chance
+            sa.hint = sa.hint or Hint(why.why, {"notify": notify.label, **why.facts})
             return
         phase1_failed(core, sa, exchange, Hint(why.why, {"notify": notify.label, **why.facts}))
         return

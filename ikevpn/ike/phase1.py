@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ikevpn.crypto import ciphers, groups, keys
 from ikevpn.crypto.groups import KeyPair
@@ -18,7 +18,7 @@ from ikevpn.ike.select import IkeChoice
 from ikevpn.model.address import Address
 from ikevpn.model.events import Code, Fact, Reason
 from ikevpn.model.identity import Identity
-from ikevpn.model.proposal import IkeProposal
+from ikevpn.model.proposal import IkeProposal, Lifetime
 from ikevpn.model.secret import Secret
 from ikevpn.model.tunnel import Phase1Mode, Tunnel
 from ikevpn.wire import message, vendor
@@ -52,11 +52,13 @@ class Phase1:
     public_r: bytes = b""
     nonce_i: bytes = b""
     nonce_r: bytes = b""
-    shared: bytes = b""
+    shared: bytes = field(default=b"", repr=False)
     id_body_i: bytes = b""
     id_body_r: bytes = b""
     trials: tuple[Keys, ...] = ()
     answer: SA | None = None  # the responder's choice, until it is sent
+    own: list[Payload] = field(default_factory=list)  # the responder's KE and nonce, until they are sent
+    told: Lifetime = Lifetime()  # in the transform that was chosen
     initial_contact: bool = False  # the peer, authenticated, says that it remembers nothing of us
 
     def set_nonce(self, role: Role, nonce: bytes) -> None:
@@ -115,6 +117,7 @@ def take_offer(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> SA:
             state.sa_body = chain.body(SA) or b""
             # Which of several tunnels is meant shows only with the identity: keep all that agree with this choice.
             sa.candidates = tuple(each for each in sa.candidates if choice.proposal in each.ike_proposals)
+            state.told = choice.lifetime
             _chosen(core, sa, tunnel, choice)
             return choice.payload
     accepted = dict.fromkeys(str(each) for tunnel in sa.candidates for each in tunnel.ike_proposals)
@@ -132,6 +135,7 @@ def take_answer(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> IkeP
         raise Rejected(
             "the peer chose what we did not offer", NotifyType.BAD_PROPOSAL_SYNTAX, Reason.PEER_REFUSED_PHASE1, facts
         )
+    exchange.scratch.told = choice.lifetime
     _chosen(core, sa, tunnel, choice)
     return choice.proposal
 
@@ -213,7 +217,14 @@ def derive(sa: IkeSa, exchange: Exchange, secret: Secret, tunnels: tuple[Tunnel,
     skeyids = keys.derive(proposal.hash, skeyid, state.shared, sa.cky_i, sa.cky_r)
     size = ciphers.key_size(proposal.cipher, proposal.key_bits)
     iv = phase1_iv(proposal.hash, state.public_i, state.public_r, ciphers.block_size(proposal.cipher))
-    return Keys(proposal, skeyids, Secret(keys.encryption_key(proposal.hash, skeyids.e, size)), iv, tunnels)
+    return Keys(secret, proposal, skeyids, Secret(keys.encryption_key(proposal.hash, skeyids.e, size)), iv, tunnels)
+
+
+def expected_identity(tunnel: Tunnel, remote: Address) -> Identity | None:
+    """Who must be on the other side when we initiate; None: anybody."""
+    if tunnel.remote_id is not None or tunnel.any_remote or tunnel.any_remote_id:
+        return tunnel.remote_id
+    return Identity.of_address(remote)
 
 
 def secret_of(core: Core, tunnel: Tunnel, remote: Address, identity: Identity | None) -> Secret:
@@ -282,7 +293,8 @@ def settle_identity(
 ) -> None:
     """Choose the tunnel that the authenticated peer means. Raises Rejected with every candidate and what it expects."""
     sa.peer_id = identity
-    exchange.scratch.initial_contact = asks_initial_contact(chain)
+    # What came in clear (messages 2 and 3 of aggressive mode) is not covered by the hash: anybody may have added it.
+    exchange.scratch.initial_contact = bool(exchange.iv) and asks_initial_contact(chain)
     fitting = [tunnel for tunnel in tunnels if accepts(tunnel, sa, identity)]
     if not fitting:
         expected = tuple(f"{each.name}: {each.remote_id or sa.remote.address}" for each in tunnels)
@@ -291,6 +303,7 @@ def settle_identity(
             f"the peer calls itself {identity}", NotifyType.INVALID_ID_INFORMATION, Reason.WRONG_PEER_IDENTITY, facts
         )
     sa.tunnel = max(fitting, key=lambda each: each.remote_id is not None)
+    sa.lifetime = sa.tunnel.ike_lifetime.shorter(exchange.scratch.told)
     sa.candidates = tuple(fitting)
     core.report(
         Code.PEER_AUTHENTICATED, sa, product=sa.peer_products, identity=str(identity), identity_type=identity.type.label

@@ -48,11 +48,12 @@ class IkeState(StrEnum):
 class Keys:
     """Everything that protects the messages of one IKE SA. `first_iv` starts the chain of phase 1."""
 
+    secret: Secret  # the pre-shared key that all of this came from
     proposal: IkeProposal
     skeyids: Skeyids
     encryption_key: Secret
     first_iv: bytes
-    tunnels: tuple[Tunnel, ...]  # whose pre-shared key these keys came from
+    tunnels: tuple[Tunnel, ...]  # for which that is the peer's pre-shared key
 
 
 @dataclass(slots=True)
