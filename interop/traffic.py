@@ -11,6 +11,8 @@ from interop.outcome import Unmet, expect, wait_until
 from interop.peers.shape import Host, Job
 
 TRANSFER_OCTETS = 20_000_000
+PING_INTERVAL_S = 0.02
+LONGEST_STREAM_S = 60
 _PORT = 5001
 _COUNTS = re.compile(r"(\d+) packets transmitted, (\d+) received")
 
@@ -30,8 +32,8 @@ def ping(start: End, target: End, count: int = 3, *, warm_up: bool = True, patie
     """
     if warm_up:
         what = f"the first ping {start.address} -> {target.address}"
-        wait_until(lambda: _ping(start, target, 1, 0.02).received == 1, what, 5.0)
-    seen = _ping(start, target, count, 0.02, patience_s)
+        wait_until(lambda: _ping(start, target, 1).received == 1, what, 5.0)
+    seen = _ping(start, target, count, patience_s)
     expect(seen.received == count, f"ping {start.address} -> {target.address}: {seen.received} of {count} came back")
 
 
@@ -45,13 +47,13 @@ class Count:
 
 def attempt(start: End, target: End) -> Count:
     """Send three pings and tell what became of them."""
-    return _ping(start, target, 3, 0.02)
+    return _ping(start, target, 3)
 
 
-def _ping(start: End, target: End, count: int, interval_s: float, patience_s: int = 1) -> Count:
-    counts = ("-c", str(count), "-i", str(interval_s), "-W", str(patience_s))
+def _ping(start: End, target: End, count: int, patience_s: int = 1) -> Count:
+    counts = ("-c", str(count), "-i", str(PING_INTERVAL_S), "-W", str(patience_s))
     words = ("ping", "-q", "-n", *counts, "-I", start.address, target.address)
-    return read_counts(start.host.run(*words, check=False, timeout_s=count * interval_s + 10).output)
+    return read_counts(start.host.run(*words, check=False, timeout_s=10 + patience_s).output)
 
 
 def read_counts(report: str) -> Count:
@@ -63,32 +65,24 @@ def read_counts(report: str) -> Count:
 
 
 class Pings:
-    """A stream of pings that goes on while something else happens."""
+    """A stream of pings, fifty a second, that goes on while something else happens."""
 
-    def __init__(self, start: End, target: End, count: int = 100, interval_s: float = 0.02) -> None:
-        words = ("-n", "-O", "-c", str(count), "-i", str(interval_s), "-W", "1", "-I", start.address, target.address)
-        self._process: Job = start.host.spawn("ping", *words, name="pings")
-        self._deadline_s = count * interval_s + 10
-        wait_until(lambda: self.answers() > 0, "the first answer to the stream of pings", 5.0)
+    def __init__(self, start: End, target: End) -> None:
+        words = ("-n", "-i", str(PING_INTERVAL_S), "-w", str(LONGEST_STREAM_S), "-I", start.address, target.address)
+        self._job: Job = start.host.spawn("ping", *words, name="pings")
+        wait_until(self._answered, "the first answer to the stream of pings", 5.0)
 
-    def answers(self) -> int:
-        """How many were answered so far."""
-        return self._process.output().count("bytes from")
+    def finish(self) -> list[int]:
+        """Wait until answers still come, end the stream, and return the numbers of pings that were not answered."""
+        before = len(self._answered())
+        wait_until(lambda: len(self._answered()) >= before + 10, "ten more answers to the stream of pings", 5.0)
+        expect(self._job.running(), f"the stream of pings was too short, {LONGEST_STREAM_S} s")
+        self._job.end()
+        answered = self._answered()
+        return sorted(set(range(1, max(answered) + 1)) - answered)
 
-    def running(self) -> bool:
-        """Whether more are to be sent."""
-        return self._process.running()
-
-    def finish(self) -> Count:
-        """Wait for the last one and return what became of all."""
-        return read_counts(self._process.wait(self._deadline_s).output)
-
-    def lost_numbers(self) -> list[int]:
-        """Sequence numbers that were not answered."""
-        output = self._process.output()
-        answered = {int(number) for number in re.findall(r"bytes from .*icmp_seq=(\d+)", output)}
-        last = max(answered, default=0)
-        return [number for number in range(1, last + 1) if number not in answered]
+    def _answered(self) -> set[int]:
+        return {int(number) for number in re.findall(r"bytes from .*icmp_seq=(\d+)", self._job.output())}
 
 
 def transfer(start: End, target: End, octets: int = TRANSFER_OCTETS) -> None:

@@ -63,11 +63,13 @@ def port_rewritten(stage: Stage, ours: str, theirs: str) -> None:
     stage.stands()
     proof.comes_up(initiator, responder)
     traffic.ping(initiator.end, responder.end)
-    pings = traffic.Pings(initiator.end, responder.end, count=150)
+    pings = traffic.Pings(initiator.end, responder.end)
     topology.boxes["left"].rewrite_ports()
-    pings.finish()
-    lost = pings.lost_numbers()
-    expect(len(lost) * 0.02 <= KEEPALIVE_S, f"after the port changed {len(lost)} pings were lost: {lost}")
+    lost = pings.finish()
+    expect(
+        len(lost) * traffic.PING_INTERVAL_S <= KEEPALIVE_S,
+        f"after the port changed {len(lost)} pings were lost: {lost}",
+    )
     traffic.ping(responder.end, initiator.end, warm_up=False)
     proof.rekeys_without_loss(initiator, responder, (initiator, responder))
     proof.goes_down(initiator, responder)
