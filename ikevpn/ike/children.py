@@ -51,7 +51,7 @@ def find(core: Core, sa: IkeSa, wanted: Selector) -> tuple[Tunnel, ChildRequest]
         raise Rejected(
             "nobody here has these networks", NotifyType.INVALID_ID_INFORMATION, Reason.PROXY_ID_MISMATCH, facts
         )
-    if len(core.children_of(sa.peer)) >= core.settings.max_children_per_peer:
+    if len(core.children_with(sa)) >= core.settings.max_children_per_peer:
         raise Rejected("too many SAs", NotifyType.NO_PROPOSAL_CHOSEN, Reason.LIMIT)
     tunnel, child = found
     reqid = child.reqid
@@ -62,8 +62,8 @@ def find(core: Core, sa: IkeSa, wanted: Selector) -> tuple[Tunnel, ChildRequest]
 
 def _known_reqid(core: Core, sa: IkeSa, tunnel: Tunnel, wanted: Selector) -> int | None:
     """A renewed pair of the same peer keeps its number."""
-    same = (child.reqid for child in core.children_of((tunnel.name, sa.peer_id)) if child.selector == wanted)
-    return next(same, None)
+    same = (child for child in core.children_with(sa) if child.tunnel.name == tunnel.name and child.selector == wanted)
+    return next((child.reqid for child in same), None)
 
 
 # Making
@@ -80,6 +80,7 @@ def make(core: Core, sa: IkeSa, exchange: Exchange, shared: bytes) -> Child:
         reqid=request.reqid,
         tunnel=tunnel,
         peer_id=sa.peer_id,
+        peer=next(each for each in sa.peers if each.tunnel == tunnel.name),
         selector=selector,
         role=exchange.role,
         proposal=choice.proposal,
@@ -127,9 +128,7 @@ def _algorithms(
 
 def install_inbound(core: Core, child: Child) -> None:
     """From now on we can receive."""
-    core.children[child.serial] = child
-    core.by_spi[child.spi_in] = child
-    core.keep_alive(child, child.behind_nat)
+    core.add_child(child)
     core.emit(AddSa(_sa(child, Direction.IN)))
 
 
@@ -181,7 +180,7 @@ def _older(core: Core, child: Child) -> list[Child]:
     """The pairs in use for the same traffic with the same peer; as a rule one or none."""
     return [
         each
-        for each in core.children_of(child.peer)
+        for each in core.children_of.of(child.peer)
         if each is not child and each.reqid == child.reqid and each.outbound and not each.superseded
     ]
 
@@ -212,15 +211,12 @@ def retire(core: Core, child: Child, *, initiated: bool) -> None:
 
 def remove(core: Core, child: Child, reason: Reason) -> None:
     """Take a pair out of use on our side."""
-    if core.children.pop(child.serial, None) is None:
+    if not core.forget_child(child):
         return
-    core.by_spi.pop(child.spi_in, None)
-    core.keep_alive(child, False)
-    core.timers.cancel_owner(child.serial)
     core.emit(DeleteSa(child.spi_in, Direction.IN, child.reqid, child.tunnel.name))
     if child.outbound:
         core.emit(DeleteSa(child.spi_out, Direction.OUT, child.reqid, child.tunnel.name))
-    survivors = [each for each in core.children_of(child.peer) if each.reqid == child.reqid and each.outbound]
+    survivors = [each for each in core.children_of.of(child.peer) if each.reqid == child.reqid and each.outbound]
     if not survivors:
         core.report_child(Code.CHILD_DOWN, child, reason)
     elif not child.superseded and all(each.superseded for each in survivors):

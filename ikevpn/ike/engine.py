@@ -164,7 +164,7 @@ class Engine:
         """Authenticated ESP came from another address or port: IKE follows (RFC 3948 §4)."""
         core = self._at(now)
         child = core.by_spi.get(spi)
-        sa = core.ike_sa_for(child) if child else None
+        sa = core.ike_sa_with(child.peer) if child else None
         if child is not None:
             child.remote = remote
             core.keep_alive(child, child.behind_nat)
@@ -180,7 +180,7 @@ class Engine:
         child = core.by_spi.get(use.spi)
         if child is None:
             return self._out()
-        sa = core.ike_sa_for(child)
+        sa = core.ike_sa_with(child.peer)
         if sa is not None and use.idle_s is not None:
             sa.heard = max(sa.heard, now - use.idle_s)
         retire = Timer(TimerKind.CHILD_RETIRE, child.serial)
@@ -324,7 +324,7 @@ class Engine:
             and not sa.superseded
             and (not tunnel.any_remote or sa.remote.address == remote.address)
         ]
-        return max(found, key=lambda sa: sa.established, default=core.negotiating(tunnel.name))
+        return max(found, key=lambda sa: sa.established, default=core.initiating.get(tunnel.name))
 
     def _child_by_spi(self, spi: int, direction: Direction) -> Child | None:
         if direction is Direction.IN:

@@ -9,10 +9,10 @@ from array import array
 from collections import deque
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from ikevpn.crypto.keys import Skeyids
-from ikevpn.model.address import Endpoint
+from ikevpn.model.address import Address, Endpoint
 from ikevpn.model.events import Fact, Reason
 from ikevpn.model.identity import Identity
 from ikevpn.model.proposal import IkeProposal, IpsecProposal, Lifetime
@@ -42,6 +42,23 @@ class IkeState(StrEnum):
     NEGOTIATING = "negotiating"
     ESTABLISHED = "established"
     ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who is on the other side, as a key: children outlive the IKE SA under which they were made.
+
+    `address` tells apart peers that call themselves by inner addresses behind NATs of their own.
+    """
+
+    tunnel: str
+    identity: Identity | None
+    address: Address | None
+
+    @classmethod
+    def of(cls, tunnel: Tunnel, identity: Identity, address: Address) -> Self:
+        ambiguous = identity.is_address and tunnel.remote_id is None
+        return cls(tunnel.name, identity.folded, address if ambiguous else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +164,7 @@ class IkeSa:
     last_block: bytes = b""
     local_id: Identity | None = None
     peer_id: Identity | None = None
+    peers: tuple[Peer, ...] = ()  # who has authenticated: under its own tunnel first, then all that it may use
     capabilities: Capability = Capability(0)
     peer_products: tuple[str, ...] = ()
     nat: Nat = field(default_factory=Nat)
@@ -177,21 +195,18 @@ class IkeSa:
     def name(self) -> str:
         return self.tunnel.name if self.tunnel else ""
 
-    @property
-    def peer(self) -> tuple[str, Identity | None]:
-        """Who is on the other side: children outlive the IKE SA under which they were made."""
-        return self.name, self.peer_id
-
 
 @dataclass(slots=True, eq=False)
 class Child:
-    """A pair of IPsec SAs. `outbound` False: quick mode message 3 is still to come."""
+    """A pair of IPsec SAs. `outbound` False: quick mode message 3 is still to come, or the pair is `withheld`: complete,
+    but one that the peer began at the same time is used in its place."""
 
     serial: int
     name: str
     reqid: int
     tunnel: Tunnel
     peer_id: Identity | None
+    peer: Peer
     selector: Selector
     role: Role
     proposal: IpsecProposal
@@ -207,12 +222,9 @@ class Child:
     replaces: int = 0
     algorithms: dict[Direction, Algorithms] = field(default_factory=dict)
     outbound: bool = False
+    withheld: bool = False
     installed: float = 0.0  # since when both directions are in use
     superseded: bool = False
     rekeying: bool = False
     behind_nat: bool = False  # we are, so that its mapping has to be kept open
     kept_alive: tuple[Endpoint, Endpoint] | None = None
-
-    @property
-    def peer(self) -> tuple[str, Identity | None]:
-        return self.tunnel.name, self.peer_id
