@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import count
+from typing import TypeVar
 
 from ikevpn.errors import UsageError
 from ikevpn.ike.effects import Effect, Keepalive, Report, Send
-from ikevpn.ike.sa import Child, IkeSa, IkeState, Role
+from ikevpn.ike.register import Register
+from ikevpn.ike.sa import Child, IkeSa, IkeState, Peer, Role
 from ikevpn.ike.timers import Timers
 from ikevpn.model.address import Address, Endpoint
 from ikevpn.model.events import Code, Event, Fact, Reason
@@ -18,6 +20,8 @@ from ikevpn.model.secret import Secret
 from ikevpn.model.tunnel import SharedSecret, Tunnel
 from ikevpn.wire import fragment
 from ikevpn.wire.vendor import Capability
+
+Counted = TypeVar("Counted", Address, tuple[Endpoint, Endpoint])
 
 _UDP_AND_IP = {4: 28, 6: 48}
 _NON_ESP_MARKER = 4
@@ -60,8 +64,12 @@ class Core:
         self.by_first: dict[tuple[bytes, Endpoint], IkeSa] = {}  # responder's SAs by cky_i and source of message 1
         self.half_open: dict[int, IkeSa] = {}  # responder's SAs that nobody has authenticated, oldest first
         self.half_open_by_source: Counter[Address] = Counter()
+        self.initiating: dict[str, IkeSa] = {}  # the phase 1 that we have started for a tunnel and that is not done
+        self.established = Register[IkeSa]()
         self.children: dict[int, Child] = {}
+        self.children_of = Register[Child]()
         self.by_spi: dict[int, Child] = {}  # our inbound SPI
+        self.neighbours: Counter[Address] = Counter()  # established IKE SAs and pairs by the address of the peer
         self.keepalives: Counter[tuple[Endpoint, Endpoint]] = Counter()  # how many need each mapping
         self.notifies = (0, 0)  # unauthenticated error notifies: the second, and how many were sent in it
         self._serials = count(1)
@@ -107,7 +115,9 @@ class Core:
     def add_ike_sa(self, sa: IkeSa) -> None:
         self.ike_sas[sa.serial] = sa
         self.by_cookie[sa.own_cookie] = sa
-        if sa.role is Role.RESPONDER:
+        if sa.role is Role.INITIATOR:
+            self.initiating[sa.name] = sa
+        else:
             sa.first_from = sa.remote
             self.by_first[sa.cky_i, sa.first_from] = sa
             self.half_open[sa.serial] = sa
@@ -115,17 +125,21 @@ class Core:
 
     def forget_ike_sa(self, sa: IkeSa) -> None:
         """Remove an SA with all that hangs on it except its children."""
+        if sa.state is IkeState.ESTABLISHED:
+            _less(self.neighbours, sa.remote.address)
         sa.state = IkeState.ENDED
         self.ike_sas.pop(sa.serial, None)
         self.by_cookie.pop(sa.own_cookie, None)
         if sa.first_from is not None:
             self.by_first.pop((sa.cky_i, sa.first_from), None)
         self.close_half_open(sa)
+        for peer in sa.peers:
+            self.established.remove(peer, sa)
         self.keep_alive(sa, False)
         self.timers.cancel_owner(sa.serial)
 
     def keep_alive(self, holder: IkeSa | Child, wanted: bool) -> None:
-        """A NAT mapping of ours is kept open while any IKE SA or pair needs it; call again when one moves."""
+        """A NAT mapping of ours is kept open while any IKE SA or pair needs it."""
         where = (holder.local, holder.remote) if wanted and holder.tunnel is not None else None
         before, holder.kept_alive = holder.kept_alive, where
         if where == before:
@@ -135,49 +149,66 @@ class Core:
             if self.keepalives[where] == 1:
                 self.emit(Keepalive(*where, holder.tunnel.keepalive_s))
         if before is not None:
-            self.keepalives[before] -= 1
-            if not self.keepalives[before]:
-                del self.keepalives[before]
+            _less(self.keepalives, before)
+            if before not in self.keepalives:
                 self.emit(Keepalive(*before, 0))
 
+    def move(self, holder: IkeSa | Child, local: Endpoint, remote: Endpoint) -> None:
+        """The peer is heard at another address or port."""
+        if isinstance(holder, Child) or holder.state is IkeState.ESTABLISHED:
+            _less(self.neighbours, holder.remote.address)
+            self.neighbours[remote.address] += 1
+        holder.local, holder.remote = local, remote
+        self.keep_alive(holder, holder.kept_alive is not None)
+
     def close_half_open(self, sa: IkeSa) -> None:
-        """An SA is no longer half-open: authenticated, or gone."""
+        """An SA is no longer under negotiation: authenticated, or gone."""
+        if self.initiating.get(sa.name) is sa:
+            del self.initiating[sa.name]
         if self.half_open.pop(sa.serial, None) is not None and sa.first_from is not None:
-            self.half_open_by_source[sa.first_from.address] -= 1
-            if not self.half_open_by_source[sa.first_from.address]:
-                del self.half_open_by_source[sa.first_from.address]
+            _less(self.half_open_by_source, sa.first_from.address)
 
-    def established(self, peer: tuple[str, Identity | None]) -> IkeSa | None:
-        """The IKE SA to use towards a peer: the newest that nothing has replaced."""
-        found = [sa for sa in self.ike_sas.values() if sa.state is IkeState.ESTABLISHED and same_peer(sa.peer, peer)]
-        return max(found, key=lambda sa: (not sa.superseded, sa.established, sa.serial), default=None)
+    def establish(self, sa: IkeSa) -> None:
+        """Phase 1 is done."""
+        sa.state, sa.established, sa.heard = IkeState.ESTABLISHED, self.now, self.now
+        self.close_half_open(sa)
+        self.neighbours[sa.remote.address] += 1
+        for peer in sa.peers:
+            self.established.add(peer, sa)
 
-    def negotiating(self, tunnel: str) -> IkeSa | None:
-        """The phase 1 that we have started for a tunnel and that is not done."""
-        return next(
-            (
-                sa
-                for sa in self.ike_sas.values()
-                if sa.name == tunnel and sa.role is Role.INITIATOR and sa.state is IkeState.NEGOTIATING
-            ),
-            None,
+    def siblings(self, sa: IkeSa) -> list[IkeSa]:
+        """Other established IKE SAs with the same peer for the same tunnel."""
+        return [each for each in self.established.of(*sa.peers[:1]) if each is not sa and each.name == sa.name]
+
+    def ike_sa_with(self, peer: Peer) -> IkeSa | None:
+        """The IKE SA to use towards a peer: one of that tunnel before one of another, the newest not replaced."""
+        return max(
+            self.established.of(peer),
+            key=lambda sa: (sa.name == peer.tunnel, not sa.superseded, sa.established, sa.serial),
+            default=None,
         )
 
-    def children_of(self, peer: tuple[str, Identity | None]) -> list[Child]:
-        """The pairs of one tunnel with one peer."""
-        return [child for child in self.children.values() if same_peer(child.peer, peer)]
+    def add_child(self, child: Child) -> None:
+        self.children[child.serial] = child
+        self.by_spi[child.spi_in] = child
+        self.children_of.add(child.peer, child)
+        self.neighbours[child.remote.address] += 1
+        self.keep_alive(child, child.behind_nat)
+
+    def forget_child(self, child: Child) -> bool:
+        """Whether it was there."""
+        if self.children.pop(child.serial, None) is None:
+            return False
+        self.by_spi.pop(child.spi_in, None)
+        self.children_of.remove(child.peer, child)
+        _less(self.neighbours, child.remote.address)
+        self.keep_alive(child, False)
+        self.timers.cancel_owner(child.serial)
+        return True
 
     def children_with(self, sa: IkeSa) -> list[Child]:
-        """The pairs with the peer of an IKE SA, also those of other tunnels that it has made under it."""
-        return [child for child in self.children.values() if _with(child, sa)]
-
-    def ike_sa_for(self, child: Child) -> IkeSa | None:
-        """The IKE SA over which to talk about a pair."""
-        own = self.established(child.peer)
-        if own is not None:
-            return own
-        found = (sa for sa in self.ike_sas.values() if sa.state is IkeState.ESTABLISHED and _with(child, sa))
-        return max(found, key=lambda sa: sa.established, default=None)
+        """The pairs with the peer of an IKE SA, also those of other tunnels that it may use."""
+        return self.children_of.of(*sa.peers)
 
     def secrets_for(self, tunnel: Tunnel, remote: Address, identity: Identity | None) -> list[Secret]:
         """Pre-shared keys that may be the peer's, best first: the tunnel's own, by identity, address, subnet, any.
@@ -238,21 +269,13 @@ class Core:
             self.report(Code.DATAGRAM_DROPPED, sa, reason, **facts)
 
 
+def _less(counter: Counter[Counted], key: Counted) -> None:
+    """Count down; what is at zero takes no room."""
+    counter[key] -= 1
+    if counter[key] <= 0:
+        del counter[key]
+
+
 def _width(each: SharedSecret) -> int:
     """How many addresses a pre-shared key is for."""
     return int(each.remote.last) - int(each.remote.first) if each.remote else 1 << 128
-
-
-def _with(child: Child, sa: IkeSa) -> bool:
-    if child.tunnel.name != sa.name and child.remote.address != sa.remote.address:
-        return False
-    return same_peer(("", child.peer_id), ("", sa.peer_id))
-
-
-def same_peer(one: tuple[str, Identity | None], other: tuple[str, Identity | None]) -> bool:
-    """Whether two (tunnel, identity) pairs mean the same peer."""
-    if one[0] != other[0]:
-        return False
-    if one[1] is None or other[1] is None:
-        return one[1] is other[1]
-    return one[1].matches(other[1])

@@ -166,11 +166,9 @@ class Engine:
         child = core.by_spi.get(spi)
         sa = core.ike_sa_with(child.peer) if child else None
         if child is not None:
-            child.remote = remote
-            core.keep_alive(child, child.behind_nat)
+            core.move(child, child.local, remote)
         if sa is not None and sa.natt and sa.remote != remote:
-            sa.remote = remote
-            core.keep_alive(sa, sa.kept_alive is not None)
+            core.move(sa, sa.local, remote)
             exchange.move_children(core, sa)
         return self._out()
 

@@ -253,18 +253,17 @@ def heard(core: Core, sa: IkeSa, arrival: Arrival) -> None:
     sa.dpd.waiting = 0
     if (sa.local, sa.remote, sa.natt) == (arrival.local, arrival.remote, arrival.natt):
         return
-    sa.local, sa.remote, sa.natt = arrival.local, arrival.remote, arrival.natt
-    core.keep_alive(sa, sa.kept_alive is not None)
+    core.move(sa, arrival.local, arrival.remote)
+    sa.natt = arrival.natt
     if sa.state is IkeState.ESTABLISHED:
         move_children(core, sa)
 
 
 def move_children(core: Core, sa: IkeSa) -> None:
     """The children of a peer follow its IKE SA."""
-    moved = [child for child in core.children_of(sa.peer) if (child.local, child.remote) != (sa.local, sa.remote)]
+    moved = [child for child in core.children_with(sa) if (child.local, child.remote) != (sa.local, sa.remote)]
     for child in moved:
-        child.local, child.remote = sa.local, sa.remote
-        core.keep_alive(child, child.behind_nat)
+        core.move(child, sa.local, sa.remote)
     if moved:
         installed = tuple(child.spi_out for child in moved if child.outbound)
         core.emit(MoveSas(installed, sa.local, sa.remote))

@@ -103,7 +103,7 @@ def read(core: Core, sa: IkeSa, exchange: Exchange) -> News:
 def _read_delete(core: Core, sa: IkeSa, payload: Delete, news: News) -> None:
     if payload.protocol == Protocol.ISAKMP:
         for cookies in payload.spis:
-            news.ended += [each for each in core.ike_sas.values() if each.cookies == cookies and each.peer == sa.peer]
+            news.ended += [each for each in (sa, *core.siblings(sa)) if each.cookies == cookies]
         return
     numbers = {int.from_bytes(spi, "big") for spi in payload.spis if len(spi) == 4}
     news.gone += [each for each in core.children_with(sa) if each.spi_out in numbers]

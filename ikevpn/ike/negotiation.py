@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 from ikevpn.ike import children, dpd, informational, lifetime, phase1, protect, quick
-from ikevpn.ike.core import Core, same_peer
+from ikevpn.ike.core import Core
 from ikevpn.ike.exchange import Outcome, Rejected, Result, Script, begin
 from ikevpn.ike.phase1 import Phase1
 from ikevpn.ike.quick import Quick
@@ -79,9 +79,9 @@ def renew_child(core: Core, child: Child) -> None:
     """Quick mode again for the same traffic, over the IKE SA of that peer or a new one."""
     child.rekeying = True
     request = ChildRequest(child.name, child.reqid, child.selector, child.serial)
-    sa = core.established(child.peer)
+    sa = core.ike_sa_with(child.peer)
     if sa is None and not child.tunnel.any_remote:
-        sa = core.negotiating(child.tunnel.name) or start_phase1(
+        sa = core.initiating.get(child.tunnel.name) or start_phase1(
             core, child.tunnel, *_ports(core, child.local, child.remote)
         )
     if sa is not None:
@@ -91,7 +91,7 @@ def renew_child(core: Core, child: Child) -> None:
 def renew_ike(core: Core, sa: IkeSa) -> None:
     """Phase 1 again beside the old SA, which is retired when the new one is up. Children stay."""
     tunnel = core.tunnels.get(sa.name)
-    if tunnel is not None and core.negotiating(tunnel.name) is None:
+    if tunnel is not None and tunnel.name not in core.initiating:
         start_phase1(core, tunnel, *_ports(core, sa.local, sa.remote))
 
 
@@ -120,14 +120,13 @@ def settle(core: Core, sa: IkeSa, exchange: Exchange, result: Result) -> None:
 def _phase1_done(core: Core, sa: IkeSa, exchange: Exchange) -> None:
     state: Phase1 = exchange.scratch
     assert sa.keys is not None and sa.tunnel is not None
-    sa.state, sa.established, sa.heard = IkeState.ESTABLISHED, core.now, core.now
+    core.establish(sa)
     sa.last_block = exchange.iv or sa.keys.first_iv
     exchange.scratch = SimpleNamespace()  # private exponent, nonces and candidate keys are not needed again
-    core.close_half_open(sa)
     core.timers.cancel(Timer(TimerKind.HALF_OPEN, sa.serial))
     if state.initial_contact:
         _forget_others(core, sa)
-    older = [each for each in _siblings(core, sa) if not each.superseded]
+    older = [each for each in core.siblings(sa) if not each.superseded]
     code = Code.IKE_REKEYED if older else Code.IKE_UP
     natt_text = str(sa.nat.draft) if sa.nat.found else ""
     core.report(
@@ -140,15 +139,6 @@ def _phase1_done(core: Core, sa: IkeSa, exchange: Exchange) -> None:
         core.keep_alive(sa, True)
     while sa.waiting:
         request_child(core, sa, sa.waiting.popleft())
-
-
-def _siblings(core: Core, sa: IkeSa) -> list[IkeSa]:
-    """Other established IKE SAs with the same peer."""
-    return [
-        each
-        for each in core.ike_sas.values()
-        if each is not sa and each.state is IkeState.ESTABLISHED and same_peer(each.peer, sa.peer)
-    ]
 
 
 def _supersede(core: Core, sa: IkeSa, older: list[IkeSa]) -> None:
@@ -171,7 +161,7 @@ def _forget_others(core: Core, sa: IkeSa) -> None:
 
     What came about while this SA was negotiated the peer did not know of when it said so.
     """
-    others = [each for each in _siblings(core, sa) if each.established < sa.created]
+    others = [each for each in core.siblings(sa) if each.established < sa.created]
     old = [child for child in core.children_with(sa) if child.begun < sa.created]
     if others or old:
         core.report(Code.INITIAL_CONTACT, sa)
@@ -199,7 +189,7 @@ def _act_on_news(core: Core, sa: IkeSa, exchange: Exchange) -> None:
 
 def _keeps_nothing(core: Core, sa: IkeSa) -> bool:
     """Children outlive their IKE SA (RFC 2408 §5), but not that of a peer which only it can bring back."""
-    return sa.tunnel is not None and sa.tunnel.any_remote and not _siblings(core, sa)
+    return sa.tunnel is not None and sa.tunnel.any_remote and not core.siblings(sa)
 
 
 # Failure
@@ -303,7 +293,7 @@ def end(core: Core, sa: IkeSa, reason: Reason, *, with_children: bool, tell: boo
     established = sa.state is IkeState.ESTABLISHED
     if tell and established:
         informational.delete_ike(core, sa)
-    last = established and not _siblings(core, sa)
+    last = established and not core.siblings(sa)
     core.forget_ike_sa(sa)
     if established:
         _break_off(core, sa, reason)
@@ -316,7 +306,7 @@ def end(core: Core, sa: IkeSa, reason: Reason, *, with_children: bool, tell: boo
 
 def _break_off(core: Core, sa: IkeSa, reason: Reason) -> None:
     """The quick modes of an SA that is gone: ours go on under its successor or have failed, half-made pairs go."""
-    successor = core.established(sa.peer)
+    successor = next(iter(core.siblings(sa)), None)
     for exchange in sa.exchanges.values():
         if exchange.script is QUICK and not exchange.done and exchange.scratch.child is not None:
             children.remove(core, exchange.scratch.child, reason)
@@ -329,14 +319,14 @@ def _break_off(core: Core, sa: IkeSa, reason: Reason) -> None:
 
 def peer_dead(core: Core, sa: IkeSa) -> None:
     """DPD has had no answer: everything with this peer is gone (RFC 3706 §5.4)."""
-    for each in _siblings(core, sa):
+    for each in core.siblings(sa):
         end(core, each, Reason.DEAD_PEER, with_children=False)
     end(core, sa, Reason.DEAD_PEER, with_children=True)
 
 
 def delete_child(core: Core, child: Child, reason: Reason) -> None:
     """We give up a pair and say so."""
-    sa = core.ike_sa_for(child)
+    sa = core.ike_sa_with(child.peer)
     if sa is not None:
         informational.delete_child(core, sa, child)
     children.remove(core, child, reason)

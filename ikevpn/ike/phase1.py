@@ -13,7 +13,7 @@ from ikevpn.ike import natt, select
 from ikevpn.ike.core import Core
 from ikevpn.ike.effects import ExportKeys
 from ikevpn.ike.exchange import Rejected
-from ikevpn.ike.sa import Exchange, IkeSa, Keys, Role
+from ikevpn.ike.sa import Exchange, IkeSa, Keys, Peer, Role
 from ikevpn.ike.select import IkeChoice
 from ikevpn.model.address import Address
 from ikevpn.model.events import Code, Fact, Reason
@@ -305,6 +305,8 @@ def settle_identity(
     sa.tunnel = max(fitting, key=lambda each: each.remote_id is not None)
     sa.lifetime = sa.tunnel.ike_lifetime.shorter(exchange.scratch.told)
     sa.candidates = tuple(fitting)
+    known = {each.name: Peer.of(each, identity, sa.remote.address) for each in (sa.tunnel, *fitting)}
+    sa.peers = tuple(known.values())
     core.report(
         Code.PEER_AUTHENTICATED, sa, product=sa.peer_products, identity=str(identity), identity_type=identity.type.label
     )
@@ -314,11 +316,7 @@ def settle_identity(
 
 def initial_contact(core: Core, sa: IkeSa, tunnel: Tunnel) -> list[Payload]:
     """INITIAL-CONTACT where we have nothing else with this peer (RFC 2407 §4.6.3.3)."""
-    others = any(each.remote.address == sa.remote.address for each in core.children.values()) or any(
-        each is not sa and each.established and each.remote.address == sa.remote.address
-        for each in core.ike_sas.values()
-    )
-    if others or not tunnel.initial_contact:
+    if core.neighbours[sa.remote.address] or not tunnel.initial_contact:
         return []
     return [Notify(Doi.IPSEC, Protocol.ISAKMP, sa.cookies, NotifyType.INITIAL_CONTACT)]
 

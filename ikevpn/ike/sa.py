@@ -198,7 +198,7 @@ class IkeSa:
 
 @dataclass(slots=True, eq=False)
 class Child:
-    """A pair of IPsec SAs. `outbound` False: quick mode message 3 is still to come, or the pair is `withheld`: complete,
+    """A pair of IPsec SAs. `outbound` False: quick mode message 3 is to come, or the pair is `withheld`: complete,
     but one that the peer began at the same time is used in its place."""
 
     serial: int

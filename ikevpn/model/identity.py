@@ -44,11 +44,14 @@ class Identity:
     def is_address(self) -> bool:
         return self.type in _ADDRESSES
 
+    @property
+    def folded(self) -> Identity:
+        """One and the same value for all spellings of a name."""
+        return Identity(self.type, self.data.lower()) if self.type in _TEXTS else self
+
     def matches(self, other: Identity) -> bool:
         """Equality as the field understands it: names without regard to case."""
-        if self.type != other.type:
-            return False
-        return self.data.lower() == other.data.lower() if self.type in _TEXTS else self.data == other.data
+        return self.folded == other.folded
 
     def __str__(self) -> str:
         if self.type in _ADDRESSES and len(self.data) in (4, 16):
