@@ -8,7 +8,7 @@ from ikevpn.cli import render
 from ikevpn.cli.context import as_json, ending
 from ikevpn.errors import UsageError
 from ikevpn.model import reasons
-from ikevpn.model.sentence import fill
+from ikevpn.model.sentence import fill, is_general
 
 
 def codes(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -35,7 +35,7 @@ def explain(code: str, as_json: bool) -> None:
     entry = reasons.explain(code)
     if entry is None:
         raise UsageError(f"there is no code {code!r}; `ikevpn explain` lists them")
-    advice = [line for line in (fill(line, {}) for line in entry.advice) if line]
+    advice = [fill(line, {}) for line in entry.advice if is_general(line)]
     if as_json:
         render.write_json({"code": code, "meaning": entry.meaning, "advice": advice})
         return

@@ -30,8 +30,6 @@ class Code(StrEnum):
     # what the service does around negotiations
     NAME_RESOLVED = "name-resolved"
     RETRY_LATER = "retry-later"
-    BOUND = "bound"
-    UNBOUND = "unbound"
     HOST_REFUSED = "host-refused"
     DATA_PLANE_CRASHED = "data-plane-crashed"
     RELOADED = "reloaded"

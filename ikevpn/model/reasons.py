@@ -80,8 +80,6 @@ CODES: Mapping[Code, Entry] = {
         "next attempt in {seconds} s",
         "A tunnel that is wanted up is tried again for ever; the pauses grow to a minute and vary at random.",
     ),
-    Code.BOUND: Entry("[device {device}][, routes to {routes}]", "Device, addresses, routes and policies of the tunnel are in place."),
-    Code.UNBOUND: Entry("[device {device} and ]routes are withdrawn", "What the tunnel had set up on this host is undone."),
     Code.HOST_REFUSED: Entry("{detail}", "This host does not let us do what the tunnel needs.", ("{fix}",)),
     Code.DATA_PLANE_CRASHED: Entry(
         "the data plane ended unexpectedly and is started again[: {detail}]",
@@ -147,7 +145,7 @@ REASONS: Mapping[Reason, Entry] = {
         "no answer from {remote}[ to {message}][ after {tries} tries][ in {seconds} s]",
         "We sent a message several times and nothing came back.",
         (
-            "is {remote_address} the right address, and is it running? `ping {remote_address}` shows whether it can be reached at all",
+            "does the peer run at {remote_address}? `ping` shows whether it can be reached at all",
             "is UDP 500 (and 4500) open on both sides and on the way?",
             "some gateways stay silent when they dislike a proposal, an identity or a secret: look into the peer's log",
         ),
@@ -170,7 +168,7 @@ REASONS: Mapping[Reason, Entry] = {
     Reason.NO_SECRET: Entry(
         "there is no pre-shared key for {remote}",
         "A tunnel matches the peer, but none of the configured secrets is for its identity or address.",
-        ('give the tunnel a secret: secret = { file = "NAME.psk" }, or add a [[psk]] table for the peer',),
+        ('give the tunnel a secret: secret = { file = "NAME.psk" }, or write a psk table that fits the peer',),
     ),
     Reason.NO_PROPOSAL_PHASE1: Entry(
         "no common proposal in phase 1[: the peer offers {offered}; we accept {accepted}]",

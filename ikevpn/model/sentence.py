@@ -22,6 +22,9 @@ _GENERAL_WORDS: Mapping[str, str] = {
     "notify": "an error",
     "message": "our message",
     "tunnel": "the tunnel",
+    "selector": "the networks",
+    "local_address": "our address",
+    "remote_address": "the peer's address",
 }
 
 
@@ -33,6 +36,11 @@ def fill(template: str, facts: Mapping[str, Fact]) -> str:
 def needs(template: str) -> frozenset[str]:
     """The facts that stand in `template` outside of square brackets."""
     return frozenset(_HOLE.findall(_PART.sub("", template)))
+
+
+def is_general(template: str) -> bool:
+    """Whether `template` reads well without any fact."""
+    return needs(template) <= _GENERAL_WORDS.keys()
 
 
 def show(fact: Fact) -> str:

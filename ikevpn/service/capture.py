@@ -95,7 +95,7 @@ def _create(file: Path) -> int:
     try:
         return os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     except OSError as error:
-        fix = "give a file that does not exist yet" if isinstance(error, FileExistsError) else "give another file"
+        fix = "give a file that does not exist yet, in a folder that belongs to root or to everybody"
         raise HostError(f"cannot create {file}: {error.strerror}", fix=fix, reason="capture") from None
 
 

@@ -127,14 +127,21 @@ class _Port:
         while True:
             data, remote = await self._queue.get()
             try:
-                await self._stream.send(data, (str(remote.address), remote.port))
+                await self._send(data, (str(remote.address), remote.port))
             except asyncio_dgram.TransportClosed:
+                return
+            finally:
+                self._queue.task_done()
+
+    async def _send(self, data: bytes, remote: tuple[str, int]) -> None:
+        """asyncio-dgram raises the error of an earlier datagram before it sends this one, so this one is tried again."""
+        for _ in range(2):
+            try:
+                await self._stream.send(data, remote)
                 return
             except OSError as error:
                 self._counters["socket-error"] += 1
-                _log.debug("sending to %s failed: %s", remote, error)
-            finally:
-                self._queue.task_done()
+                _log.debug("an earlier datagram was not sent: %s", error)
 
 
 def _endpoint(source: Any) -> Endpoint:

@@ -12,11 +12,12 @@ from pathlib import Path
 
 from ikevpn.errors import HostError
 
+CAP_DAC_READ_SEARCH = 2
 CAP_NET_BIND_SERVICE = 10
 CAP_NET_ADMIN = 12
 CAP_NET_RAW = 13
-KEPT = (CAP_NET_BIND_SERVICE, CAP_NET_ADMIN, CAP_NET_RAW)
-"""Port 500 on new addresses; devices, routes and addresses; raw ESP and captures."""
+KEPT = (CAP_DAC_READ_SEARCH, CAP_NET_BIND_SERVICE, CAP_NET_ADMIN, CAP_NET_RAW)
+"""Configuration and secrets at a reload, wherever they are; port 500 on new addresses; devices and routes; raw ESP and captures."""
 
 _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 4, 24, 38
 _CAPABILITY_VERSION_3 = 0x20080522

@@ -1,0 +1,48 @@
+"""The MTU of a device: a packet of that size, sealed, fits the path."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ikevpn.config.proposals import EspProposals
+from ikevpn.model.address import AddressRange
+from ikevpn.model.tunnel import NatTraversal, Tunnel
+from ikevpn.service.device_mtu import device_mtu
+
+
+def tunnel(*names: str, remote: str = "192.0.2.1", natt: NatTraversal = NatTraversal.AUTO) -> Tunnel:
+    kind = EspProposals()
+    found = [proposal for name in names for proposal in kind.read(name)]
+    return Tunnel("t", (), tuple(found), (), (AddressRange.of(remote),), nat_traversal=natt)
+
+
+@pytest.mark.parametrize(
+    ("proposal", "mtu"),
+    [
+        # 1500 less IP 20, UDP 8, ESP 8, IV and ICV, down to whole blocks, less padding length and next header
+        ("nopfs-esp-aes128gcm16", (1500 - 20 - 8 - 8 - 8 - 16) // 4 * 4 - 2),
+        ("nopfs-esp-aes128-sha", (1500 - 20 - 8 - 8 - 16 - 12) // 16 * 16 - 2),
+        ("nopfs-esp-3des-md5", (1500 - 20 - 8 - 8 - 8 - 12) // 8 * 8 - 2),
+    ],
+)
+def test_in_udp_over_ipv4(proposal: str, mtu: int) -> None:
+    assert device_mtu(tunnel(proposal)) == mtu
+
+
+def test_the_widest_proposal_counts() -> None:
+    both = device_mtu(tunnel("nopfs-esp-aes128gcm16", "nopfs-esp-aes256-sha512"))
+    assert both == device_mtu(tunnel("nopfs-esp-aes256-sha512")) < device_mtu(tunnel("nopfs-esp-aes128gcm16"))
+
+
+def test_ipv6_outside_costs_twenty_octets_and_no_nat_saves_eight() -> None:
+    gcm = tunnel("nopfs-esp-aes128gcm16")
+    assert device_mtu(gcm) - device_mtu(tunnel("nopfs-esp-aes128gcm16", remote="2001:db8::1")) == 20
+    assert device_mtu(replace(gcm, nat_traversal=NatTraversal.OFF)) - device_mtu(gcm) == 8
+
+
+def test_a_small_path_makes_a_small_device_but_never_below_what_ip_needs() -> None:
+    gcm = tunnel("nopfs-esp-aes128gcm16")
+    assert device_mtu(gcm) - device_mtu(gcm, 1400) == 100
+    assert device_mtu(gcm, 300) == 576

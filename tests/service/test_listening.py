@@ -1,0 +1,22 @@
+"""Wildcards stand for the host's own addresses."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+from ikevpn.service.listening import spread
+
+OWN = [ip_address(text) for text in ("127.0.0.1", "192.0.2.1", "10.1.1.1", "2001:db8::1", "fe80::1")]
+
+
+def texts(*listen: str) -> list[str]:
+    return [str(each) for each in spread(map(ip_address, listen), OWN)]
+
+
+def test_a_wildcard_means_every_address_of_its_family_but_link_local_ones() -> None:
+    assert texts("0.0.0.0") == ["127.0.0.1", "192.0.2.1", "10.1.1.1"]
+    assert texts("::") == ["2001:db8::1"]
+
+
+def test_an_address_means_itself() -> None:
+    assert texts("198.51.100.7", "::") == ["198.51.100.7", "2001:db8::1"]

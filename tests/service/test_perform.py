@@ -1,0 +1,72 @@
+"""Every effect has its act, and acts happen in the order of the effects."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+from ikevpn.ike.effects import AddSa, DeleteSa, Effect, ExportKeys, Keepalive, MoveSas, QuerySa, Report, Send
+from ikevpn.model.address import Endpoint
+from ikevpn.model.events import Code, Event
+from ikevpn.model.sa import Direction
+from ikevpn.service.perform import Performer
+from ikevpn.wire.registry import EspCipher
+from tests.service.test_wireshark import sa
+
+HERE, THERE = Endpoint.of("192.0.2.1", 500), Endpoint.of("192.0.2.2", 500)
+SA = sa(EspCipher.AES_GCM_16, "00" * 20)
+EVENT = Event(Code.IKE_UP, "t")
+
+
+class Recorder:
+    """Stands for everything that a performer acts upon, and writes down what it is asked to do."""
+
+    def __init__(self, name: str, done: list[tuple[Any, ...]]) -> None:
+        self._name, self._done = name, done
+
+    def __getattr__(self, verb: str) -> Any:
+        return lambda *what: self._done.append((f"{self._name}.{verb}", *what))
+
+
+def perform(*effects: Effect) -> list[tuple[Any, ...]]:
+    done: list[tuple[Any, ...]] = []
+    rooms: list[Any] = [Recorder(name, done) for name in ("plane", "ports", "bindings", "captures")]
+    performer = Performer(
+        *rooms, report=lambda event: done.append(("report", event)), query=lambda spi: done.append(("query", spi))
+    )
+    performer.perform(effects)
+    return done
+
+
+def test_every_effect_has_its_act() -> None:
+    effects: list[Effect] = [
+        Send(b"1", HERE, THERE),
+        Send(b"2", HERE, THERE, natt=True),
+        AddSa(SA),
+        DeleteSa(7, Direction.OUT, 3, "t"),
+        MoveSas((7, 8), HERE, THERE),
+        QuerySa(7),
+        Keepalive(HERE, THERE, 20.0),
+        Report(EVENT),
+        ExportKeys(b"cookie", b"key"),
+    ]
+    assert {type(effect) for effect in effects} == set(get_args(Effect))
+    assert perform(*effects) == [
+        ("ports.send", b"1", HERE, THERE),
+        ("plane.send_ike", b"2", HERE, THERE),
+        ("bindings.adding", SA),
+        ("captures.add_esp", SA),
+        ("plane.add_sa", SA),
+        ("plane.delete_sa", 7, Direction.OUT, 3),
+        ("bindings.deleted", DeleteSa(7, Direction.OUT, 3, "t")),
+        ("plane.move_sas", (7, 8), HERE, THERE),
+        ("query", 7),
+        ("plane.keepalive", HERE, THERE, 20.0),
+        ("report", EVENT),
+        ("captures.add_ike", b"cookie", b"key"),
+    ]
+
+
+def test_the_host_is_prepared_before_an_sa_and_tidied_after_it() -> None:
+    verbs = [act[0] for act in perform(AddSa(SA), DeleteSa(SA.spi, SA.direction, SA.reqid, SA.tunnel))]
+    assert verbs.index("bindings.adding") < verbs.index("plane.add_sa")
+    assert verbs.index("plane.delete_sa") < verbs.index("bindings.deleted")

@@ -1,0 +1,107 @@
+"""The IKE port on loopback: every address has its socket, and each datagram is known by both ends."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from ipaddress import ip_address
+
+import pytest
+
+from ikevpn.errors import HostError
+from ikevpn.model.address import Endpoint
+from ikevpn.service.ports import IkePorts
+
+ONE, TWO = ip_address("127.0.0.1"), ip_address("127.0.0.2")
+Arrived = tuple[bytes, Endpoint, Endpoint]
+
+
+def free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@asynccontextmanager
+async def ports() -> AsyncIterator[tuple[IkePorts, asyncio.Queue[Arrived]]]:
+    arrived: asyncio.Queue[Arrived] = asyncio.Queue()
+    opened = IkePorts(free_port(), lambda *what: arrived.put_nowait(what), lambda local, descriptor: None)
+    try:
+        yield opened, arrived
+    finally:
+        await opened.close()
+
+
+def test_a_datagram_is_known_by_the_address_it_came_to() -> None:
+    async def scenario() -> None:
+        async with ports() as (ike, arrived):
+            await ike.follow([ONE, TWO])
+            here, there = Endpoint(ONE, ike.port), Endpoint(TWO, ike.port)
+            ike.send(b"hello", here, there)
+            assert await asyncio.wait_for(arrived.get(), 5) == (b"hello", there, here)
+            ike.send(b"back", there, here)
+            assert await asyncio.wait_for(arrived.get(), 5) == (b"back", here, there)
+
+    asyncio.run(scenario())
+
+
+def test_addresses_come_and_go() -> None:
+    async def scenario() -> None:
+        async with ports() as (ike, _):
+            await ike.follow([ONE])
+            await ike.follow([TWO])
+            assert ike.addresses == {TWO}
+            await ike.ensure(ONE)
+            assert ike.addresses == {ONE, TWO}
+            ike.send(b"x", Endpoint.of("127.0.0.9", ike.port), Endpoint(ONE, ike.port))
+            assert ike.counters["send-no-such-address"] == 1
+
+    asyncio.run(scenario())
+
+
+def test_whoever_wants_descriptors_hears_of_every_socket() -> None:
+    async def scenario() -> list[Endpoint]:
+        heard: list[Endpoint] = []
+        ike = IkePorts(free_port(), lambda *what: None, lambda local, descriptor: heard.append(local))
+        await ike.follow([ONE, TWO])
+        await ike.close()
+        return heard
+
+    assert [local.address for local in asyncio.run(scenario())] == [ONE, TWO]
+
+
+def test_a_taken_port_is_a_sentence_and_the_other_addresses_are_served() -> None:
+    async def scenario() -> None:
+        async with ports() as (ike, _):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+                other.bind(("127.0.0.1", ike.port))
+                with pytest.raises(HostError, match=f"UDP 127.0.0.1:{ike.port} is in use") as refused:
+                    await ike.follow([ONE, TWO])
+            assert refused.value.reason == "port-in-use" and "charon" in refused.value.fix
+            assert ike.addresses == {TWO}
+
+    asyncio.run(scenario())
+
+
+def test_an_address_of_somebody_else_is_a_sentence() -> None:
+    async def scenario() -> None:
+        async with ports() as (ike, _):
+            with pytest.raises(HostError, match=r"does not have the address 192\.0\.2\.55"):
+                await ike.ensure(ip_address("192.0.2.55"))
+
+    asyncio.run(scenario())
+
+
+def test_an_error_of_one_send_does_not_end_the_port() -> None:
+    async def scenario() -> None:
+        async with ports() as (ike, arrived):
+            await ike.follow([ONE])
+            here = Endpoint(ONE, ike.port)
+            ike.send(bytes(70_000), here, here)  # longer than UDP can be
+            ike.send(b"still there", here, here)
+            assert (await asyncio.wait_for(arrived.get(), 5))[0] == b"still there"
+            assert ike.counters["socket-error"] == 1
+
+    asyncio.run(scenario())
