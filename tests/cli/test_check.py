@@ -1,0 +1,39 @@
+"""`ikevpn check` finds what is wrong without touching the network, and its status says so."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ikevpn.cli.exit_codes import ExitCode
+
+
+def test_a_good_configuration(ikevpn, folder: Path) -> None:
+    result = ikevpn("check")
+    assert result.exit_code == 0 and f"{folder}: good, 1 tunnel\n" in result.output
+
+
+def test_a_secret_that_others_can_read(ikevpn, folder: Path) -> None:
+    (folder / "paris.psk").chmod(0o644)
+    result = ikevpn("check")
+    assert result.exit_code == ExitCode.USAGE
+    assert "tunnel.paris.secret" in result.output and f"chmod 600 {folder}/paris.psk" in result.output
+
+
+def test_a_warning_is_no_error(ikevpn, folder: Path) -> None:
+    (folder / "ikevpn.toml").write_text((folder / "ikevpn.toml").read_text() + 'ike_proposals = ["pre-g1-des-md5"]\n')
+    result = ikevpn("check")
+    assert result.exit_code == 0 and result.output.startswith("warning: ")
+    verdict = json.loads(ikevpn("check", "--json").output)
+    assert verdict["good"] and verdict["warnings"][0]["code"] == "weak"
+
+
+def test_malformed_toml(ikevpn, folder: Path) -> None:
+    (folder / "ikevpn.toml").write_text("[tunnel.paris\n")
+    result = ikevpn("check")
+    assert result.exit_code == ExitCode.USAGE and "ikevpn.toml:1:" in result.output
+
+
+def test_the_secret_is_never_shown(ikevpn, folder: Path) -> None:
+    (folder / "ikevpn.toml").write_text('[tunnel.paris]\nremote = "x"\nsecret = "hunter22hunter22"\n')
+    assert "hunter22" not in ikevpn("check").output + ikevpn("check", "--json").output

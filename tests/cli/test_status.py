@@ -1,0 +1,69 @@
+"""`ikevpn status`: a table for people, details on demand, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ikevpn.cli import render
+from ikevpn.cli.exit_codes import ExitCode
+from ikevpn.service import api
+from tests.cli.stand_in import CHILD, PARIS, ROME, daemon
+
+ANSWER = api.StatusAnswer(tunnels=(PARIS, ROME), counters={"esp.packets-in": 12}, up_s=90061, configuration="/etc/ikevpn")
+
+
+def test_the_table(ikevpn, folder: Path) -> None:
+    with daemon(folder / "sock", ANSWER) as requests:
+        output = ikevpn("status").output
+    assert requests == [api.Status(tunnel="")]
+    heading, paris, rome, *rest = output.splitlines()
+    assert heading.split() == "tunnel state peer networks since in out".split()
+    assert " ".join(paris.split()) == "paris up 203.0.113.2:4500 10.1.1.0/24 === 10.2.2.0/24 1m 35s 1.4 MB 999 B"
+    assert " ".join(rome.split()) == "rome waiting rome.example.net 0.0.0.0/0 === 0.0.0.0/0"
+    assert rest == ["rome: phase 1 with 198.51.100.9:500 failed: no answer from 198.51.100.9:500", "rome: attempt 4 in 12 s"]
+
+
+def test_details(ikevpn, folder: Path) -> None:
+    with daemon(folder / "sock", ANSWER):
+        output = ikevpn("status", "-v").output
+    for part in (
+        "phase 1: 192.0.2.1:4500 to 203.0.113.2:4500 (gw.example.net), initiator, pre-g14-aes256-sha256, through NAT",
+        "g14-esp-aes128gcm16, ESP in UDP, SPI in 0a0b0c0d out 01020304, renewed within 50m",
+        "in 1000 packets, 1.4 MB (last 2s ago)",
+        "dropped 3: replayed",
+        "daemon: up 1d 1h, configuration /etc/ikevpn",
+        "esp.packets-in: 12",
+    ):
+        assert part in output
+
+
+def test_sending_into_the_void_is_pointed_out(ikevpn, folder: Path) -> None:
+    child = api.ChildState(name="a", selector="a === b", state="up", packets_out=50, packets_in=0, age_s=61)
+    tunnel = api.TunnelState(name="paris", wanted="up", state="up", children=(child,))
+    with daemon(folder / "sock", api.StatusAnswer(tunnels=(tunnel,))):
+        assert "a === b sends but has received nothing for 1m 1s" in ikevpn("status").output
+
+
+def test_json_is_the_answer_itself(ikevpn, folder: Path) -> None:
+    with daemon(folder / "sock", ANSWER):
+        found = json.loads(ikevpn("status", "--json").output)
+    assert found["tunnels"][0]["children"][0]["spi_in"] == CHILD.spi_in
+    assert found["counters"] == {"esp.packets-in": 12}
+
+
+def test_an_unknown_tunnel_is_status_4(ikevpn, folder: Path) -> None:
+    error = api.Error(reason="tunnel-unknown", kind="usage", sentence='there is no tunnel "x"')
+    with daemon(folder / "sock", error):
+        result = ikevpn("status", "x")
+    assert result.exit_code == ExitCode.UNKNOWN_TUNNEL and 'there is no tunnel "x"' in result.output
+
+
+def test_no_tunnels_at_all(ikevpn, folder: Path) -> None:
+    with daemon(folder / "sock", api.StatusAnswer(tunnels=())):
+        assert ikevpn("status").output == "no tunnels are configured\n"
+
+
+def test_durations_and_amounts_are_short() -> None:
+    assert [render.duration(s) for s in (0, 59, 61, 660, 3700, 90000)] == ["0s", "59s", "1m 1s", "11m", "1h 1m", "1d 1h"]
+    assert [render.amount(n) for n in (0, 999, 1000, 1_550_000, 10**15)] == ["0 B", "999 B", "1.0 kB", "1.6 MB", "1000.0 TB"]

@@ -1,0 +1,121 @@
+"""`ikevpn up` and its relatives against a daemon with canned answers: what is printed where, and how it ends."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ikevpn.cli.exit_codes import ExitCode
+from ikevpn.service import api
+from tests.cli.stand_in import PAIR, PARIS, daemon, event
+
+STARTED = event("phase1-started", "phase 1 with 203.0.113.2:500: we start")
+FAILED = event(
+    "phase1-failed",
+    "phase 1 with 203.0.113.2:500 failed: refused",
+    reason="peer-refused-phase1",
+    facts={"notify": "no-proposal-chosen", "offered": ("pre-g2-3des-sha", "pre-g2-des-md5")},
+)
+REFUSED = api.Error(
+    reason="peer-refused-phase1", kind="peer", sentence="203.0.113.2:500 refuses", advice=("compare", "look into its log")
+)
+
+
+def test_steps_and_a_last_line_with_addresses_algorithms_and_spis(ikevpn, folder: Path) -> None:
+    with daemon(folder / "sock", STARTED, api.UpAnswer(tunnel=PARIS)) as requests:
+        result = ikevpn("up", "paris", "--timeout", "7")
+    assert requests == [api.Up(tunnel="paris", timeout_s=7.0)]
+    assert result.exit_code == 0
+    assert result.output.splitlines() == [
+        "phase 1 with 203.0.113.2:500: we start",
+        "paris is up: 192.0.2.1:4500 to 203.0.113.2:4500 (gw.example.net)",
+        f"  {PAIR}, g14-esp-aes128gcm16, ESP in UDP, SPI in 0a0b0c0d out 01020304",
+    ]
+
+
+def test_a_failure_says_what_the_peer_said_what_we_offered_and_what_to_try(ikevpn, folder: Path) -> None:
+    with daemon(folder / "sock", STARTED, FAILED, REFUSED):
+        result = ikevpn("up", "paris")
+    assert result.exit_code == ExitCode.FAILED
+    assert result.stderr.splitlines() == [
+        "paris is not up: 203.0.113.2:500 refuses",
+        "  the peer said: no-proposal-chosen",
+        "  we offered: pre-g2-3des-sha, pre-g2-des-md5",
+        "  try:",
+        "    - compare",
+        "    - look into its log",
+    ]
+
+
+def test_what_we_refused_is_not_put_into_the_peers_mouth(ikevpn, folder: Path) -> None:
+    failed = event("phase1-failed", "…", reason="wrong-peer-identity", facts={"notify": "invalid-id-information"})
+    with daemon(folder / "sock", failed, api.Error(reason="wrong-peer-identity", kind="peer", sentence="another name")):
+        result = ikevpn("up", "paris")
+    assert "we told the peer: invalid-id-information" in result.stderr
+
+
+def test_a_timeout_is_status_5(ikevpn, folder: Path) -> None:
+    with daemon(folder / "sock", api.Error(reason="timeout", kind="peer", sentence="it was not up within 1 s")):
+        assert ikevpn("up", "paris").exit_code == ExitCode.TIMEOUT
+
+
+def test_json_is_one_object_a_line(ikevpn, folder: Path) -> None:
+    with daemon(folder / "sock", STARTED, FAILED, REFUSED):
+        result = ikevpn("up", "paris", "--json")
+    assert [json.loads(line)["type"] for line in result.stdout.splitlines()] == ["event", "event", "error"]
+    assert result.stderr == "" and result.exit_code == ExitCode.FAILED
+
+
+def test_an_unknown_tunnel_starts_nothing(ikevpn, folder: Path) -> None:
+    result = ikevpn("up", "pariss")
+    assert result.exit_code == ExitCode.UNKNOWN_TUNNEL and 'Did you mean "paris"?' in result.stderr
+    assert not (folder / "sock").exists()
+
+
+def test_a_broken_configuration_starts_nothing(ikevpn, folder: Path) -> None:
+    (folder / "paris.psk").chmod(0o644)
+    result = ikevpn("up", "paris")
+    assert result.exit_code == ExitCode.USAGE and "chmod 600" in result.stderr
+
+
+def test_a_capture_comes_with_a_warning_and_an_absolute_path(ikevpn, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    with daemon(folder / "sock", api.UpAnswer(tunnel=PARIS)) as requests:
+        result = ikevpn("up", "paris", "--capture", "x.pcapng")
+    assert requests == [api.Up(tunnel="paris", capture=str(folder / "x.pcapng"))]
+    assert "let anyone read" in result.stderr and "WIRESHARK_CONFIG_DIR=x.pcapng.keys" in result.stderr
+
+
+def test_down(ikevpn, folder: Path) -> None:
+    with daemon(folder / "sock", api.Done()) as requests:
+        assert ikevpn("down", "paris").output == "paris is down\n"
+    assert requests == [api.Down(tunnel="paris", timeout_s=10.0)]
+
+
+def test_reload_says_what_it_did(ikevpn, folder: Path) -> None:
+    with daemon(folder / "sock", api.ReloadAnswer(added=("a", "b"), unchanged=("c",))):
+        assert ikevpn("reload").output == "added: a, b\nunchanged: c\n"
+
+
+def test_reload_of_a_broken_configuration_is_status_2(ikevpn, folder: Path) -> None:
+    with daemon(folder / "sock", api.Error(reason="bad-value", kind="config", sentence="x.toml:3: wrong")):
+        result = ikevpn("reload")
+    assert result.exit_code == ExitCode.USAGE and result.stderr == "x.toml:3: wrong\n"
+
+
+def test_rekey(ikevpn, folder: Path) -> None:
+    with daemon(folder / "sock", event("child-rekeyed", "new keys"), api.Done()) as requests:
+        assert ikevpn("rekey", "paris", "--child", "lan").output == "new keys\n"
+    assert requests == [api.Rekey(tunnel="paris", child="lan", timeout_s=30.0)]
+
+
+def test_log_shows_time_tunnel_and_advice(ikevpn, folder: Path) -> None:
+    failed = event("phase1-failed", "it failed", advice=("mend it",))
+    with daemon(folder / "sock", STARTED, api.Lost(count=2), failed, api.Done()) as requests:
+        lines = ikevpn("log", "paris", "-n", "5").output.splitlines()
+    assert requests == [api.Log(tunnel="paris", count=5)]
+    assert lines[0].endswith(" paris: phase 1 with 203.0.113.2:500: we start")
+    assert "2 events are missing" in lines[1]
+    assert lines[3].strip() == "try: mend it"
