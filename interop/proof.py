@@ -62,6 +62,12 @@ def goes_down(by: Side, other: Side, name: str = "t") -> None:
     wait_until(lambda: not other.peer.sas(name), f"the end of tunnel {name} on {other.peer.label}")
 
 
+def is_blocked(one: Side, other: Side) -> None:
+    """While the tunnel is down no answer comes; whether the pings stayed at home `nothing_in_clear` tells."""
+    seen = traffic.attempt(one.end, other.end)
+    expect(seen.received == 0, f"{seen.received} pings were answered although the tunnel is down")
+
+
 def nothing_in_clear(topology: Topology) -> None:
     """No packet of an inner network went over a wire unprotected."""
     seen = topology.clear_packets()
