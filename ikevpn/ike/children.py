@@ -57,7 +57,7 @@ def find(core: Core, sa: IkeSa, wanted: Selector) -> tuple[Tunnel, ChildRequest]
     reqid = child.reqid
     if tunnel.any_remote or child.selector != wanted:
         reqid = _known_reqid(core, sa, tunnel, wanted) or core.reqid()
-    return tunnel, ChildRequest(child.name, reqid, wanted)
+    return tunnel, ChildRequest(tunnel, child.name, reqid, wanted)
 
 
 def _known_reqid(core: Core, sa: IkeSa, tunnel: Tunnel, wanted: Selector) -> int | None:
@@ -94,6 +94,7 @@ def make(core: Core, sa: IkeSa, exchange: Exchange, shared: bytes) -> Child:
         created=core.now,
         nonces=state.nonces,
         replaces=request.replaces,
+        mapped=sa.natt and sa.nat.peer_is_behind,
         behind_nat=sa.nat.we_are_behind,
     )
     assert sa.keys is not None

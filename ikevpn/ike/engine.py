@@ -86,7 +86,7 @@ class Engine:
         core = self._at(now)
         found = core.tunnel(tunnel)
         requests = [
-            wanted(child)
+            wanted(found, child)
             for child in found.children
             if (children is None or child.name in children) and not self._is_up(found, child.reqid)
         ]
@@ -104,9 +104,11 @@ class Engine:
         for each in [each for each in core.children.values() if each.tunnel.name == tunnel]:
             if child in (None, each.name):
                 negotiation.delete_child(core, each, Reason.REQUESTED)
-        if child is None:
-            for sa in [sa for sa in core.ike_sas.values() if sa.name == tunnel]:
+        for sa in [sa for sa in core.ike_sas.values() if sa.name == tunnel]:
+            if child is None:
                 negotiation.end(core, sa, Reason.REQUESTED, with_children=False, tell=True)
+            else:
+                negotiation.cancel(core, sa, child)
         return self._out()
 
     def rekey(self, tunnel: str, now: float, child: str | None = None) -> list[Effect]:
@@ -271,7 +273,7 @@ class Engine:
 
     def _dpd_decide(self, timer: Timer) -> None:
         sa = self._core.ike_sas.get(timer.owner)
-        if sa is None or sa.state is not IkeState.ESTABLISHED:
+        if sa is None or sa.state is not IkeState.ESTABLISHED or sa.superseded:
             return
         verdict = dpd.decide(self._core, sa)
         if verdict is Verdict.DEAD:

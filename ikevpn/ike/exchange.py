@@ -163,6 +163,8 @@ def _commit(
     try:
         row.take(core, sa, exchange, opened.chain)
     except (Malformed, Rejected) as error:
+        if row.authenticates:
+            exchange.answered[digest] = exchange.row  # the refusal that follows is our answer
         return _rejected(core, sa, exchange, row, error, proved=row.authenticates)
     core.timers.cancel(Timer(TimerKind.RETRANSMIT, sa.serial, exchange.message_id))
     exchange.answered[digest] = exchange.row
@@ -234,10 +236,11 @@ def _verified(core: Core, sa: IkeSa, exchange: Exchange, row: Row, opened: _Open
 
 
 def check(row: Row, chain: Chain) -> None:
-    """Whether a message has what its row requires and nothing that it does not know. Raises Malformed."""
+    """Whether a message has what its row requires, once, and nothing that it does not know. Raises Malformed."""
     for kind in row.required:
-        if chain.first(kind) is None:
-            raise Malformed(f"{row.name} lacks a {kind.__name__} payload", HEADER_SIZE)
+        found = len(chain.all(kind))
+        if found != 1:
+            raise Malformed(f"{row.name} has {found or 'no'} {kind.__name__} payload{'s' * (found > 1)}", HEADER_SIZE)
     known = (*row.required, *row.optional, *_TOLERATED, HashPayload)
     for payload, (start, _) in zip(chain.payloads, chain.spans, strict=True):
         if not isinstance(payload, known):

@@ -34,9 +34,9 @@ def send(core: Core, sa: IkeSa, payloads: list[Payload]) -> bytes:
     return datagram
 
 
-def notify(core: Core, sa: IkeSa, kind: NotifyType, *, spi: bytes = b"", data: bytes = b"") -> None:
-    """A protected notify about a quick mode or an ESP SA."""
-    send(core, sa, [Notify(Doi.IPSEC, Protocol.ESP, spi, kind, data)])
+def notify(core: Core, sa: IkeSa, kind: NotifyType, *, spi: bytes = b"", data: bytes = b"") -> bytes:
+    """A protected notify about a quick mode or an ESP SA; returns the datagram."""
+    return send(core, sa, [Notify(Doi.IPSEC, Protocol.ESP, spi, kind, data)])
 
 
 def refuse(core: Core, sa: IkeSa, kind: NotifyType) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
+from dataclasses import replace
 from types import SimpleNamespace
 
 from ikevpn.ike import children, dpd, informational, lifetime, phase1, protect, quick
 from ikevpn.ike.core import Core
-from ikevpn.ike.exchange import Outcome, Rejected, Result, Script, begin
+from ikevpn.ike.exchange import Outcome, Protection, Rejected, Result, Script, begin
 from ikevpn.ike.phase1 import Phase1
 from ikevpn.ike.quick import Quick
 from ikevpn.ike.sa import ZERO_COOKIE, Child, ChildRequest, Exchange, Hint, IkeSa, IkeState, Role
@@ -14,7 +16,6 @@ from ikevpn.ike.script import AGGRESSIVE, MAIN, QUICK
 from ikevpn.ike.timers import Timer, TimerKind
 from ikevpn.model.address import Endpoint
 from ikevpn.model.events import Code, Fact, Reason
-from ikevpn.model.selector import Selector
 from ikevpn.model.tunnel import Child as ChildConfiguration
 from ikevpn.model.tunnel import Phase1Mode, Tunnel
 from ikevpn.wire.registry import ExchangeType, NotifyType
@@ -24,14 +25,18 @@ _REFUSALS = {
     NotifyType.INVALID_ID_INFORMATION: Reason.PROXY_ID_MISMATCH,
     NotifyType.NO_PROPOSAL_CHOSEN: Reason.PEER_REFUSED_PHASE2,
 }
+_RENEW_AGAIN_S = 10.0
 
 
 # Beginning
 
 
-def start_phase1(core: Core, tunnel: Tunnel, local: Endpoint, remote: Endpoint, group_index: int = 0) -> IkeSa:
-    """Begin main or aggressive mode with a peer."""
+def start_phase1(
+    core: Core, tunnel: Tunnel, local: Endpoint, remote: Endpoint, natt: bool = False, group_index: int = 0
+) -> IkeSa:
+    """Begin main or aggressive mode with a peer; `natt`: at once on port 4500."""
     sa = IkeSa(core.serial(), Role.INITIATOR, core.cookie(), ZERO_COOKIE, local, remote, core.now, tunnel, (tunnel,))
+    sa.natt = natt
     core.add_ike_sa(sa)
     state = Phase1(group_index=group_index)
     offered = tuple(map(str, phase1.offered_in_attempt(tunnel, group_index)))
@@ -58,7 +63,7 @@ def request_child(core: Core, sa: IkeSa, request: ChildRequest) -> None:
     if sa.state is not IkeState.ESTABLISHED:
         sa.waiting.append(request)
         return
-    tunnel = core.tunnels.get(sa.name, sa.tunnel)
+    tunnel = core.tunnels.get(request.tunnel.name, request.tunnel)
     settle(core, sa, *_begin(core, sa, QUICK, core.message_id(sa), Quick(tunnel=tunnel, request=request)))
 
 
@@ -71,33 +76,42 @@ def _requests(sa: IkeSa) -> list[ChildRequest]:
     ]
 
 
-def wanted(child: ChildConfiguration) -> ChildRequest:
-    return ChildRequest(child.name, child.reqid, child.selector)
+def wanted(tunnel: Tunnel, child: ChildConfiguration) -> ChildRequest:
+    return ChildRequest(tunnel, child.name, child.reqid, child.selector)
 
 
 def renew_child(core: Core, child: Child) -> None:
-    """Quick mode again for the same traffic, over the IKE SA of that peer or a new one."""
+    """Quick mode again for the same traffic, over the IKE SA of that peer or a new one; later again if it fails."""
     child.rekeying = True
-    request = ChildRequest(child.name, child.reqid, child.selector, child.serial)
+    _renew_later(core, child)
+    tunnel = core.tunnels.get(child.tunnel.name, child.tunnel)
     sa = core.ike_sa_with(child.peer)
-    if sa is None and not child.tunnel.any_remote:
-        sa = core.initiating.get(child.tunnel.name) or start_phase1(
-            core, child.tunnel, *_ports(core, child.local, child.remote)
-        )
+    if sa is None and not tunnel.any_remote:
+        where = _begins_at(core, child.local, child.remote, mapped=child.mapped)
+        sa = core.initiating.get(tunnel.name) or start_phase1(core, tunnel, *where)
     if sa is not None:
-        request_child(core, sa, request)
+        request_child(core, sa, ChildRequest(tunnel, child.name, child.reqid, child.selector, child.serial))
+
+
+def _renew_later(core: Core, child: Child) -> None:
+    """A renewal that fails is tried again while there is time."""
+    retry_at = core.now + max(_RENEW_AGAIN_S, child.lifetime.seconds * 0.02)
+    core.timers.set(Timer(TimerKind.CHILD_REKEY, child.serial), retry_at)
 
 
 def renew_ike(core: Core, sa: IkeSa) -> None:
     """Phase 1 again beside the old SA, which is retired when the new one is up. Children stay."""
     tunnel = core.tunnels.get(sa.name)
     if tunnel is not None and tunnel.name not in core.initiating:
-        start_phase1(core, tunnel, *_ports(core, sa.local, sa.remote))
+        mapped = sa.natt and sa.nat.peer_is_behind
+        start_phase1(core, tunnel, *_begins_at(core, sa.local, sa.remote, mapped=mapped))
 
 
-def _ports(core: Core, local: Endpoint, remote: Endpoint) -> tuple[Endpoint, Endpoint]:
-    """A new phase 1 begins on the IKE ports whatever the old one had floated to."""
-    return local.at(core.settings.ike_port), remote.at(core.settings.ike_port)
+def _begins_at(core: Core, local: Endpoint, remote: Endpoint, *, mapped: bool) -> tuple[Endpoint, Endpoint, bool]:
+    """A new phase 1 begins on the IKE ports, but towards a peer behind a NAT where its mapping is (RFC 3947 §4)."""
+    if mapped:
+        return local, remote, True
+    return local.at(core.settings.ike_port), remote.at(core.settings.ike_port), False
 
 
 # Success
@@ -150,6 +164,7 @@ def _supersede(core: Core, sa: IkeSa, older: list[IkeSa]) -> None:
         loser.superseded = True
         core.timers.cancel(Timer(TimerKind.IKE_REKEY, loser.serial))
         core.timers.cancel(Timer(TimerKind.DPD, loser.serial))
+        core.timers.cancel(Timer(TimerKind.DPD_DECIDE, loser.serial))
         patience = 1 if initiator.role is Role.INITIATOR else 4
         core.timers.set(Timer(TimerKind.IKE_RETIRE, loser.serial), core.now + patience * core.settings.retire_s)
         while loser.waiting and loser is not sa:
@@ -178,7 +193,7 @@ def _act_on_news(core: Core, sa: IkeSa, exchange: Exchange) -> None:
         children.remove(core, child, Reason.PEER_DELETED)
     for child in news.lost:
         children.remove(core, child, Reason.PEER_RESTARTED)
-        request_child(core, sa, ChildRequest(child.name, child.reqid, child.selector))
+        request_child(core, sa, ChildRequest(child.tunnel, child.name, child.reqid, child.selector))
     for refusal in news.refusals:
         _refused_by_peer(core, sa, refusal)
     if news.initial_contact and core.now - sa.established < core.settings.linger_s:
@@ -210,9 +225,9 @@ def rejected(core: Core, sa: IkeSa, exchange: Exchange, why: Rejected) -> None:
     if exchange.script.kind == ExchangeType.QUICK:
         state: Quick = exchange.scratch
         spi = state.spi.to_bytes(4, "big") if state.spi else b""
-        informational.notify(core, sa, notify, spi=spi)
+        exchange.flight = informational.notify(core, sa, notify, spi=spi)
         _drop_exchange(core, sa, exchange)
-        _quick_failed(core, sa, state, Hint(why.why, {"notify": notify.label, **why.facts}))
+        _quick_failed(core, sa, exchange, Hint(why.why, {"notify": notify.label, **why.facts}))
 
 
 def given_up(core: Core, sa: IkeSa, exchange: Exchange) -> None:
@@ -221,15 +236,16 @@ def given_up(core: Core, sa: IkeSa, exchange: Exchange) -> None:
         return
     row = exchange.script.rows[exchange.row - 1]
     hint = sa.hint or Hint(Reason.NO_ANSWER, {})
-    facts = {"message": row.name, "tries": exchange.tries + 1, "seconds": int(core.now - sa.created), **hint.facts}
+    begun = sa.created if exchange.script.phase1 else exchange.scratch.begun
+    facts = {"message": row.name, "tries": exchange.tries + 1, "seconds": int(core.now - begun), **hint.facts}
     if exchange.script.phase1:
-        if sa.hint is None and row.protection.value == "encrypted":
+        if sa.hint is None and row.protection is Protection.ENCRYPTED:
             hint.reason = Reason.WRONG_SECRET  # silence exactly here means that the peer could not read message 5
             facts["silent"] = True
         phase1_failed(core, sa, exchange, Hint(hint.reason, facts))
     elif exchange.script.kind == ExchangeType.QUICK:
         _drop_exchange(core, sa, exchange)
-        _quick_failed(core, sa, exchange.scratch, Hint(hint.reason, facts))
+        _quick_failed(core, sa, exchange, Hint(hint.reason, facts))
 
 
 def phase1_failed(core: Core, sa: IkeSa, exchange: Exchange, hint: Hint) -> None:
@@ -237,27 +253,31 @@ def phase1_failed(core: Core, sa: IkeSa, exchange: Exchange, hint: Hint) -> None
     core.forget_ike_sa(sa)
     attempt = exchange.scratch.group_index + 1
     if hint.reason is Reason.PEER_REFUSED_PHASE1 and sa.tunnel and phase1.offered_in_attempt(sa.tunnel, attempt):
-        again = start_phase1(core, sa.tunnel, *_ports(core, sa.local, sa.remote), group_index=attempt)
+        again = start_phase1(core, sa.tunnel, sa.local, sa.remote, sa.natt, group_index=attempt)
         again.waiting.extend(sa.waiting)
         return
     core.report(Code.PHASE1_FAILED, sa, hint.reason, **hint.facts)
+    for request in sa.waiting:
+        _not_renewed(core, request)
 
 
-def _quick_failed(core: Core, sa: IkeSa, state: Quick, hint: Hint) -> None:
-    request = state.request
+def _quick_failed(core: Core, sa: IkeSa, exchange: Exchange, hint: Hint) -> None:
+    state: Quick = exchange.scratch
+    facts = {"role": str(exchange.role), **hint.facts}
     if state.child is not None:
         delete_child(core, state.child, hint.reason)  # the peer may believe that it is up
-    if request is None:
-        core.report(Code.PHASE2_FAILED, sa, hint.reason, **hint.facts)
-        return
-    core.report(
-        Code.PHASE2_FAILED, sa, hint.reason, **{"child": request.name, "selector": str(request.selector), **hint.facts}
-    )
+    if state.request is not None:
+        facts = {"child": state.request.name, "selector": str(state.request.selector), **facts}
+        _not_renewed(core, state.request)
+    core.report(Code.PHASE2_FAILED, sa, hint.reason, **facts)
+
+
+def _not_renewed(core: Core, request: ChildRequest) -> None:
+    """What a request was to replace is in need of another one."""
     replaced = core.children.get(request.replaces)
-    if replaced is not None:
+    if replaced is not None and not replaced.superseded:
         replaced.rekeying = False
-        retry_at = core.now + max(10.0, replaced.lifetime.seconds * 0.02)
-        core.timers.set(Timer(TimerKind.CHILD_REKEY, replaced.serial), retry_at)
+        _renew_later(core, replaced)
 
 
 def _refused_by_peer(core: Core, sa: IkeSa, refusal: informational.Refusal) -> None:
@@ -269,12 +289,11 @@ def _refused_by_peer(core: Core, sa: IkeSa, refusal: informational.Refusal) -> N
     _drop_exchange(core, sa, exchange)
     reason = _REFUSALS.get(refusal.notify, Reason.PEER_REFUSED_PHASE2)
     if reason is Reason.PEER_REFUSED_PHASE2 and quick.group_of_attempt(tunnel, request.group_index + 1) is not None:
-        again = ChildRequest(request.name, request.reqid, request.selector, request.replaces, request.group_index + 1)
-        request_child(core, sa, again)
+        request_child(core, sa, replace(request, group_index=request.group_index + 1))
         return
     offered = tuple(map(str, state.offered))
     facts: dict[str, Fact] = {"notify": refusal.notify.label, "offered": offered, "ours": str(state.selector)}
-    _quick_failed(core, sa, state, Hint(reason, facts))
+    _quick_failed(core, sa, exchange, Hint(reason, facts))
 
 
 def _drop_exchange(core: Core, sa: IkeSa, exchange: Exchange) -> None:
@@ -296,7 +315,10 @@ def end(core: Core, sa: IkeSa, reason: Reason, *, with_children: bool, tell: boo
     last = established and not core.siblings(sa)
     core.forget_ike_sa(sa)
     if established:
+        _revive(core, sa)
         _break_off(core, sa, reason)
+    elif sa.role is Role.INITIATOR:
+        core.report(Code.PHASE1_FAILED, sa, reason)
     if with_children:
         for child in core.children_with(sa):
             children.remove(core, child, reason)
@@ -306,7 +328,7 @@ def end(core: Core, sa: IkeSa, reason: Reason, *, with_children: bool, tell: boo
 
 def _break_off(core: Core, sa: IkeSa, reason: Reason) -> None:
     """The quick modes of an SA that is gone: ours go on under its successor or have failed, half-made pairs go."""
-    successor = next(iter(core.siblings(sa)), None)
+    successor = core.ike_sa_with(sa.peers[0])
     for exchange in sa.exchanges.values():
         if exchange.script is QUICK and not exchange.done and exchange.scratch.child is not None:
             children.remove(core, exchange.scratch.child, reason)
@@ -314,11 +336,37 @@ def _break_off(core: Core, sa: IkeSa, reason: Reason) -> None:
         if successor is not None:
             request_child(core, successor, request)
         else:
-            core.report(Code.PHASE2_FAILED, sa, reason, child=request.name, selector=str(request.selector))
+            facts = {"child": request.name, "selector": str(request.selector), "role": str(Role.INITIATOR)}
+            core.report(Code.PHASE2_FAILED, sa, reason, **facts)
+            _not_renewed(core, request)
+
+
+def _revive(core: Core, sa: IkeSa) -> None:
+    """The two sides may have judged a collision differently: with its successor gone, the one that is left goes on."""
+    left = core.siblings(sa)
+    if left and all(each.superseded for each in left):
+        newest = max(left, key=lambda each: each.established)
+        newest.superseded = False
+        core.timers.cancel(Timer(TimerKind.IKE_RETIRE, newest.serial))
+        lifetime.plan_ike(core, newest)
+        dpd.plan(core, newest)
+
+
+def cancel(core: Core, sa: IkeSa, child: str) -> None:
+    """Nobody wants this child any more: neither what waits nor what is under way for it goes on."""
+    sa.waiting = deque(each for each in sa.waiting if each.name != child)
+    for exchange in list(sa.exchanges.values()):
+        if exchange.script is QUICK and not exchange.done and exchange.scratch.request.name == child:
+            _drop_exchange(core, sa, exchange)
+            _quick_failed(core, sa, exchange, Hint(Reason.REQUESTED, {}))
 
 
 def peer_dead(core: Core, sa: IkeSa) -> None:
-    """DPD has had no answer: everything with this peer is gone (RFC 3706 §5.4)."""
+    """DPD has had no answer: everything with this peer is gone (RFC 3706 §5.4), unless it lives under another SA."""
+    assert sa.tunnel is not None
+    if any(each.heard > core.now - sa.tunnel.dpd_interval_s for each in core.siblings(sa)):
+        end(core, sa, Reason.DEAD_PEER, with_children=False)
+        return
     for each in core.siblings(sa):
         end(core, each, Reason.DEAD_PEER, with_children=False)
     end(core, sa, Reason.DEAD_PEER, with_children=True)
@@ -330,9 +378,3 @@ def delete_child(core: Core, child: Child, reason: Reason) -> None:
     if sa is not None:
         informational.delete_child(core, sa, child)
     children.remove(core, child, reason)
-
-
-def request_of(core: Core, tunnel: Tunnel, selector: Selector, reqid: int) -> ChildRequest | None:
-    """The child of a tunnel that an acquire means."""
-    found = next((child for child in tunnel.children if child.reqid == reqid), None)
-    return wanted(found) if found else None

@@ -37,7 +37,6 @@ from ikevpn.wire.payload import (
 from ikevpn.wire.registry import Doi, IdType, NotifyType, Protocol
 
 _NONCE_SIZE = 32
-_NONCE_SIZES = range(8, 257)  # RFC 2409 §5
 
 
 @dataclass(slots=True)
@@ -186,12 +185,10 @@ def build_key_exchange(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payloa
 
 
 def take_key_exchange(exchange: Exchange, chain: Chain) -> None:
-    """The peer's public value and nonce. Raises Rejected for a nonce of a size that RFC 2409 §5 forbids."""
+    """The peer's public value and nonce, as they came."""
     state: Phase1 = exchange.scratch
     public, nonce = chain.first(KeyExchange), chain.first(Nonce)
     assert public is not None and nonce is not None
-    if len(nonce.data) not in _NONCE_SIZES:
-        raise Rejected(f"a nonce of {len(nonce.data)} octets", NotifyType.PAYLOAD_MALFORMED, Reason.MALFORMED)
     state.set_public(exchange.role.other, public.data)
     state.set_nonce(exchange.role.other, nonce.data)
 

@@ -97,7 +97,9 @@ def take_1(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     state.tunnel, state.request = children.find(core, sa, wanted)
     state.selector = wanted
     tunnel = state.tunnel
-    choice = select.choose_ipsec(offer, tunnel.ipsec_proposals, tunnel.proposal_order, tunnel.sa_mode)
+    choice = select.choose_ipsec(
+        offer, tunnel.ipsec_proposals, tunnel.proposal_order, tunnel.sa_mode, sa.nat.encapsulation
+    )
     if choice is None or bool(choice.proposal.group) != (public is not None):
         facts: dict[str, Fact] = {
             "offered": select.names_ipsec(offer),
@@ -143,7 +145,7 @@ def take_2(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     state: Quick = exchange.scratch
     answer, nonce, public = chain.first(SA), chain.first(Nonce), chain.first(KeyExchange)
     assert answer is not None and nonce is not None and state.tunnel is not None
-    choice = select.check_ipsec(answer, state.offered, state.tunnel.sa_mode)
+    choice = select.check_ipsec(answer, state.offered, state.tunnel.sa_mode, sa.nat.encapsulation)
     if choice is None or bool(choice.proposal.group) != (public is not None):
         facts = {"offered": tuple(map(str, state.offered)), "chosen": select.names_ipsec(answer)}
         raise Rejected(
@@ -181,8 +183,10 @@ def _take_responder_lifetime(core: Core, sa: IkeSa, state: Quick, chain: Chain) 
                 told = select.read_lifetime(attributes.read_all(notify.data), phase1=False)
             except Malformed:
                 continue  # FortiGate is known to send half an attribute pair; our own lifetime stands
-            state.lifetime = state.lifetime.shorter(told)
-            core.report(Code.LIFETIME_SHORTENED, sa, seconds=state.lifetime.seconds, kilobytes=state.lifetime.kilobytes)
+            shorter = state.lifetime.shorter(told)
+            if shorter != state.lifetime:
+                core.report(Code.LIFETIME_SHORTENED, sa, seconds=shorter.seconds, kilobytes=shorter.kilobytes)
+            state.lifetime = shorter
 
 
 # Message 3

@@ -136,6 +136,7 @@ class Exchange:
 class ChildRequest:
     """A quick mode that waits to be started. `replaces` is the serial of the child that it renews."""
 
+    tunnel: Tunnel
     name: str
     reqid: int
     selector: Selector
@@ -226,5 +227,6 @@ class Child:
     installed: float = 0.0  # since when both directions are in use
     superseded: bool = False
     rekeying: bool = False
+    mapped: bool = False  # the peer can be reached only by the NAT mapping that it keeps open for port 4500
     behind_nat: bool = False  # we are, so that its mapping has to be kept open
     kept_alive: tuple[Endpoint, Endpoint] | None = None

@@ -49,8 +49,17 @@ _UDP_MODES = {
     (SaMode.TRANSPORT, True): Mode.UDP_TRANSPORT_DRAFT,
 }
 _PLAIN_MODES = {SaMode.TUNNEL: Mode.TUNNEL, SaMode.TRANSPORT: Mode.TRANSPORT}
-_TUNNEL_MODES = (Mode.TUNNEL, Mode.UDP_TUNNEL, Mode.UDP_TUNNEL_DRAFT)
-_TRANSPORT_MODES = (Mode.TRANSPORT, Mode.UDP_TRANSPORT, Mode.UDP_TRANSPORT_DRAFT)
+_EXPLICIT_GROUP = {
+    Ike.GROUP_PRIME,
+    Ike.GROUP_GENERATOR_ONE,
+    Ike.GROUP_GENERATOR_TWO,
+    Ike.GROUP_CURVE_A,
+    Ike.GROUP_CURVE_B,
+    Ike.FIELD_SIZE,
+    Ike.GROUP_ORDER,
+}
+_LONGEST = 0xFFFF_FFFF  # of a lifetime in any unit; the attribute could say more, counters of SAs could not
+_MOST_NAMES = 24  # of an offer, in words; the rest is counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +91,12 @@ def mode_for(mode: SaMode, encapsulation: Encapsulation, draft: NattDraft | None
     if encapsulation is Encapsulation.NONE:
         return _PLAIN_MODES[mode]
     return _UDP_MODES[mode, draft is not NattDraft.RFC]
+
+
+def _modes(mode: SaMode, encapsulation: Encapsulation) -> set[Mode]:
+    """What a peer may call our mode. Behind a NAT some say the plain word all the same; without one UDP is an error."""
+    plain = {_PLAIN_MODES[mode]}
+    return plain if encapsulation is Encapsulation.NONE else plain | {_UDP_MODES[mode, old] for old in (False, True)}
 
 
 Choice = TypeVar("Choice", IkeChoice, IpsecChoice)
@@ -116,12 +131,15 @@ def read_ike(transform: Transform) -> tuple[IkeProposal, Lifetime] | None:
     if (
         transform.id != _KEY_IKE
         or values is None
+        or Ike.PRF in values  # there is none but the HMAC
+        or not _EXPLICIT_GROUP.isdisjoint(values)
         or not {Ike.ENCRYPTION, Ike.HASH, Ike.AUTHENTICATION} <= values.keys()
     ):
         return None
     cipher = IkeCipher(values[Ike.ENCRYPTION])
     row = IKE_CIPHERS.get(cipher)
-    key_bits = values.get(Ike.KEY_LENGTH, 0) if row is None or row.negotiates_key_length else 0
+    default = row.default if row else 0
+    key_bits = values.get(Ike.KEY_LENGTH, default) if row is None or row.negotiates_key_length else 0
     group = Group(values.get(Ike.GROUP, Group.MODP_768))  # RFC 2409 §6.1: group 1 is the default
     proposal = IkeProposal(cipher, key_bits, Hash(values[Ike.HASH]), group, Auth(values[Ike.AUTHENTICATION]))
     return proposal, _lifetime(transform.attributes, Ike.LIFE_TYPE, Ike.LIFE_DURATION)
@@ -148,7 +166,7 @@ def check_ike(answer: SA, offered: Sequence[IkeProposal]) -> IkeChoice | None:
 def names_ike(offer: SA) -> tuple[str, ...]:
     """What was offered, in words, for the message that explains a refusal."""
     reads = (read_ike(transform) for _, transform in _transforms(offer, Protocol.ISAKMP))
-    return tuple(str(read[0]) if read else "unknown" for read in reads)
+    return _names(str(read[0]) if read else "unknown" for read in reads)
 
 
 # Phase 2
@@ -206,10 +224,10 @@ def read_ipsec(protocol: Protocol, transform: Transform) -> tuple[IpsecProposal,
 
 
 def choose_ipsec(
-    offer: SA, accepted: Sequence[IpsecProposal], order: ProposalOrder, mode: SaMode
+    offer: SA, accepted: Sequence[IpsecProposal], order: ProposalOrder, mode: SaMode, encapsulation: Encapsulation
 ) -> IpsecChoice | None:
     """The first transform on which both agree. Bundles (several protocols under one number) are passed over."""
-    modes = _TUNNEL_MODES if mode is SaMode.TUNNEL else _TRANSPORT_MODES
+    modes = _modes(mode, encapsulation)
     numbers = [proposal.number for proposal in offer.proposals]
     found: list[tuple[int, int, IpsecChoice]] = []
     for place, (proposal, transform) in enumerate(_transforms(offer, Protocol.ESP, Protocol.AH)):
@@ -222,17 +240,19 @@ def choose_ipsec(
     return _best(found, order)
 
 
-def check_ipsec(answer: SA, offered: Sequence[IpsecProposal], mode: SaMode) -> IpsecChoice | None:
+def check_ipsec(
+    answer: SA, offered: Sequence[IpsecProposal], mode: SaMode, encapsulation: Encapsulation
+) -> IpsecChoice | None:
     """The responder's one choice; None where it is not exactly one or was never offered."""
     if sum(len(proposal.transforms) for proposal in answer.proposals) != 1:
         return None
-    return choose_ipsec(answer, offered, ProposalOrder.THEIRS, mode)
+    return choose_ipsec(answer, offered, ProposalOrder.THEIRS, mode, encapsulation)
 
 
 def names_ipsec(offer: SA) -> tuple[str, ...]:
     """What was offered, in words."""
     reads = (read_ipsec(p.protocol, transform) for p, transform in _transforms(offer, Protocol.ESP, Protocol.AH))
-    return tuple(str(read[0]) if read else "unknown" for read in reads)
+    return _names(str(read[0]) if read else "unknown" for read in reads)
 
 
 def lifetime_attributes(lifetime: Lifetime) -> tuple[Attribute, ...]:
@@ -258,6 +278,13 @@ def _transforms(offer: SA, *protocols: Protocol) -> Iterable[tuple[Proposal, Tra
         if proposal.protocol in protocols:
             for transform in proposal.transforms:
                 yield proposal, transform
+
+
+def _names(names: Iterable[str]) -> tuple[str, ...]:
+    """Each once; a stranger's endless list does not become an endless event."""
+    found = tuple(dict.fromkeys(names))
+    left = len(found) - _MOST_NAMES
+    return (*found[:_MOST_NAMES], f"and {left} more") if left > 0 else found
 
 
 def _best(found: Sequence[tuple[int, int, Choice]], order: ProposalOrder) -> Choice | None:
@@ -301,7 +328,7 @@ def _lifetime(attributes: Sequence[Attribute], life_type: int, life_duration: in
             if each.type == life_type:
                 kind = each.number
             elif each.type == life_duration and kind is not None:
-                amounts.setdefault(kind, each.number)
+                amounts.setdefault(kind, min(each.number, _LONGEST))
                 kind = None
     except Malformed:
         return Lifetime()

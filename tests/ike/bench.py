@@ -46,6 +46,10 @@ class Bench(Pair):
         self.idle_s: dict[str, float | None] = {"a": None, "b": None}
         self.effects: dict[str, list[Effect]] = {"a": [], "b": []}
 
+    def up(self) -> Bench:
+        super().up()
+        return self
+
     def perform(self, side: Side, effects: list[Effect]) -> None:
         self.effects[side.name] += effects
         super().perform(side, effects)
