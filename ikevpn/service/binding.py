@@ -6,8 +6,9 @@ What stands at a level is one plan, so that going down undoes exactly what going
     CLOSED   device, policies, blocks: traffic for the tunnel is dropped
     OPEN     routes into the device as well
 
-It opens with the first inbound SA, before the peer can send on it, and closes with the last; packets that are a moment too early are
-held by the data plane, which is why all policies raise acquires. Whether an acquire starts anything is the keeper's business.
+It opens when a peer has proved who it is, because SAs follow at once and their first packets must find the routes, and closes with the
+last inbound SA. Packets that are a moment too early are held by the data plane, which is why all policies raise acquires; whether an
+acquire starts anything is the keeper's business.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from ikevpn.service.priority import priority
 FIRST_DYNAMIC_REQID = 1_000_000
 """From here on the engine numbers pairs that no configuration names: dialup peers and narrowed networks."""
 MOST_REMOTES = 32
+EXPECTED_WITHIN_S = 10.0
 _log = logging.getLogger(__name__)
 
 
@@ -82,6 +84,7 @@ class Binding:
         self._remotes: dict[Address, None] = dict.fromkeys(config.remote_addresses)
         self._wanted = False
         self._always_open = False
+        self._expecting: asyncio.TimerHandle | None = None
         self._level = Level.ABSENT
         self._moving = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -101,9 +104,22 @@ class Binding:
             await self._move()
             raise
 
+    def expect(self) -> None:
+        """SAs will follow at once: open; and close again if none came."""
+        if self._expecting is None:
+            self._expecting = asyncio.get_running_loop().call_later(EXPECTED_WITHIN_S, self._expect_no_more)
+            self.refresh()
+
+    def _expect_no_more(self) -> None:
+        self._expecting = None
+        self.refresh()
+
     async def leave(self) -> None:
         """Undo everything. Raises HostError after everything was tried."""
         self._wanted = False
+        if self._expecting is not None:
+            self._expecting.cancel()
+            self._expecting = None
         await self._move()
 
     async def settled(self) -> None:
@@ -197,7 +213,7 @@ class Binding:
     def _target(self) -> Level:
         if not self._wanted:
             return Level.ABSENT
-        return Level.OPEN if self._always_open or self._inbound else Level.CLOSED
+        return Level.OPEN if self._always_open or self._inbound or self._expecting else Level.CLOSED
 
     async def _clear(self) -> None:
         if self._level is Level.ABSENT:

@@ -89,6 +89,8 @@ class Tunnel:
     def heard(self, event: Event) -> None:
         """Something happened to this tunnel."""
         self.keeper.heard(event)
+        if event.code is Code.PEER_AUTHENTICATED:
+            self.binding.expect()
 
     # How the keeper acts
 

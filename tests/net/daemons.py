@@ -1,0 +1,173 @@
+"""Two namespaces joined by a cable, and `ikevpn` in them as a user runs it.
+
+        192.0.2.1, 2001:db8::1                    192.0.2.2, 2001:db8::2
+    left ────────────────────── cable ────────────────────── right
+    10.1.1.1 on lo                                  10.2.2.1 on lo
+
+Each side's default route leads to the other, so that what should be protected and is not would arrive in clear.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import REPOSITORY
+
+PATIENCE_S = 15.0
+SECRET = "a secret for tests, long enough"
+
+
+@dataclass
+class Ended:
+    """A command that ran to its end."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """What it printed, one object or the last of several."""
+        return json.loads(self.out.splitlines()[-1])
+
+
+class Side:
+    """One namespace with one configuration."""
+
+    def __init__(self, namespace: str, number: int, folder: Path) -> None:
+        self.namespace, self.number, self.folder = namespace, number, folder
+        self.outer, self.inner = f"192.0.2.{number}", f"10.{number}.{number}.1"
+        self.config, self.socket = folder / "ikevpn.toml", folder / "sock"
+
+    def write(self, name: str, secret: str = SECRET, **keys: object) -> None:
+        """The configuration: one tunnel to the other side, with whatever `keys` say differently (None: without)."""
+        other = 3 - self.number
+        table: dict[str, object] = {
+            "remote": f"192.0.2.{other}",
+            "secret": {"file": "psk"},
+            "local_networks": [f"10.{self.number}.{self.number}.0/24"],
+            "remote_networks": [f"10.{other}.{other}.0/24"],
+            **keys,
+        }
+        daemon = {"socket": str(self.socket), "state": str(self.folder / "state")}
+        lines = ["[daemon]", *_lines(daemon), f"[tunnel.{name}]", *_lines(table)]
+        self.config.write_text("\n".join(lines) + "\n")
+        (self.folder / "psk").write_text(secret)
+        (self.folder / "psk").chmod(0o600)
+
+    def command(self, *words: str) -> list[str]:
+        return ["ip", "netns", "exec", self.namespace, sys.executable, "-m", "ikevpn", *self._places(), *words]
+
+    def _places(self) -> list[str]:
+        return ["--config", str(self.config), "--socket", str(self.socket)]
+
+    def run(self, *argv: str) -> Ended:
+        """A command inside, to its end."""
+        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+        done = subprocess.run(
+            ["ip", "netns", "exec", self.namespace, *argv], capture_output=True, text=True, timeout=60, env=environment
+        )
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    def ikevpn(self, *words: str) -> Ended:
+        """`ikevpn WORDS` inside."""
+        return self.run(*self.command(*words)[4:])
+
+    def tunnel(self) -> dict[str, Any]:
+        """The only tunnel as `status --json` shows it."""
+        (found,) = self.ikevpn("status", "--json").json["tunnels"]
+        return found  # type: ignore[no-any-return]
+
+    def pings(self, target: str, count: int = 3) -> int:
+        """How many of `count` pings from our inner address are answered."""
+        words = ("-c", str(count), "-i", "0.1", "-W", "2", "-I", self.inner, target)
+        received = self.run("ping", *words).out.split(" received")[0].rsplit(maxsplit=1)[-1]
+        return int(received)
+
+    def routes(self) -> list[str]:
+        """Routes of ours, by their protocol number."""
+        return self.run("ip", "route", "show", "proto", "50").out.split("\n")[:-1]
+
+    def devices(self) -> set[str]:
+        return {link["ifname"] for link in json.loads(self.run("ip", "-j", "link").out)}
+
+    @contextlib.contextmanager
+    def daemon(self, *words: str) -> Iterator[subprocess.Popen[str]]:
+        """A daemon in the foreground, from the moment it answers; at the end it must have ended well."""
+        log = (self.folder / "log").open("w+")
+        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+        process = subprocess.Popen(
+            self.command("daemon", *words), stdout=log, stderr=subprocess.STDOUT, text=True, env=environment
+        )
+        try:
+            until(lambda: process.poll() is not None or self.ikevpn("status").status == 0, "the start of the daemon")
+            yield process
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+            process.wait(PATIENCE_S)
+            log.close()
+
+    def log(self) -> str:
+        """What the daemon of `daemon` printed."""
+        return (self.folder / "log").read_text()
+
+    def clean(self) -> bool:
+        """Whether nothing of ours is left."""
+        return not self.routes() and self.devices() == {"lo", "cable"} and not self.socket.exists()
+
+
+def _lines(table: dict[str, object]) -> list[str]:
+    return [f"{key} = {_toml(value)}" for key, value in table.items() if value is not None]
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_toml(inner)}" for key, inner in value.items()) + " }"
+    return json.dumps(value)
+
+
+def until(holds: Callable[[], object], what: str, patience_s: float = PATIENCE_S) -> None:
+    """Wait until `holds`; fails the test after `patience_s` seconds."""
+    deadline = time.monotonic() + patience_s
+    while not holds():
+        assert time.monotonic() < deadline, f"{what} did not happen within {patience_s} s"
+        time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def two_sides(folder: Path) -> Iterator[tuple[Side, Side]]:
+    """Both namespaces, gone afterwards."""
+    sides = [Side(f"ikevpn-sv{os.getpid()}-{number}", number, folder / str(number)) for number in (1, 2)]
+    try:
+        for side in sides:
+            side.folder.mkdir()
+            _ip("netns", "add", side.namespace)
+            _ip("-n", side.namespace, "link", "set", "lo", "up")
+        left, right = sides
+        _ip("-n", left.namespace, "link", "add", "cable", "type", "veth", "peer", "name", "cable", "netns", right.namespace)
+        for side in sides:
+            _ip("-n", side.namespace, "addr", "add", f"{side.outer}/24", "dev", "cable")
+            _ip("-n", side.namespace, "addr", "add", f"2001:db8::{side.number}/64", "dev", "cable", "nodad")
+            _ip("-n", side.namespace, "addr", "add", f"{side.inner}/24", "dev", "lo")
+            _ip("-n", side.namespace, "link", "set", "cable", "up")
+        for side in sides:
+            _ip("-n", side.namespace, "route", "add", "default", "via", f"192.0.2.{3 - side.number}")
+        yield left, right
+    finally:
+        for side in sides:
+            subprocess.run(["ip", "netns", "del", side.namespace], check=False, capture_output=True)
+
+
+def _ip(*argv: str) -> None:
+    subprocess.run(["ip", *argv], check=True, capture_output=True, text=True)

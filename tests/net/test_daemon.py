@@ -1,0 +1,277 @@
+"""The daemon's whole life between two namespaces: start modes, bindings, reload, crashes, captures, the end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.net.daemons import Side, two_sides, until
+
+pytestmark = pytest.mark.root
+BLOCK = "metric 2000000000"
+
+
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Side, Side]]:
+    with two_sides(tmp_path_factory.mktemp("daemons")) as both:
+        yield both
+
+
+@pytest.fixture
+def sides(ground: tuple[Side, Side]) -> Iterator[tuple[Side, Side]]:
+    """Left without a daemon, right with one that waits for left."""
+    left, right = ground
+    right.write("london", start="listen")
+    with right.daemon("--log-level", "debug"):
+        yield left, right
+    assert left.clean() and right.clean()
+
+
+def is_up(side: Side) -> bool:
+    return side.tunnel()["state"] == "up"
+
+
+def spi(side: Side) -> str:
+    found: str = side.tunnel()["children"][0]["spi_in"]
+    return found
+
+
+def test_up_at_once_and_down_with_the_daemon(sides: tuple[Side, Side]) -> None:
+    left, right = sides
+    left.write("paris")
+    with left.daemon() as daemon:
+        until(lambda: is_up(left), "paris")
+        assert left.pings(right.inner) == 3 and right.pings(left.inner) == 3
+        daemon.send_signal(signal.SIGTERM)
+        assert daemon.wait(10) == 0
+    assert left.clean()
+    until(lambda: right.tunnel()["state"] == "listening", "the Delete at the other side")
+
+
+def test_the_first_packet_starts_a_tunnel_and_is_not_lost(sides: tuple[Side, Side]) -> None:
+    left, right = sides
+    left.write("paris", start="on-demand")
+    with left.daemon():
+        assert left.tunnel()["state"] == "ready"
+        assert left.pings(right.inner) == 3
+        assert left.tunnel()["state"] == "up"
+
+
+def test_nothing_leaves_in_clear_while_a_tunnel_is_down(sides: tuple[Side, Side]) -> None:
+    left, right = sides
+    left.write("paris", start="listen")
+    with left.daemon():
+        assert [route for route in left.routes() if BLOCK in route] == left.routes() != []
+        assert left.pings(right.inner, 1) == 0
+    right.write("london", start="listen", when_down="pass")
+    assert right.ikevpn("reload").status == 0
+    left.write("paris", start="listen", when_down="pass")
+    with left.daemon():
+        assert left.routes() == []
+        assert left.pings(right.inner, 1) == 1, "in clear, as the user has said"
+
+
+def test_rekeying_changes_keys_and_loses_no_ping(sides: tuple[Side, Side]) -> None:
+    left, right = sides
+    left.write("paris")
+    with left.daemon():
+        until(lambda: is_up(left), "paris")
+        before = spi(left)
+        assert left.ikevpn("rekey", "paris").status == 0
+        assert spi(left) != before
+        assert left.ikevpn("rekey", "paris", "--phase1").status == 0
+        assert left.pings(right.inner) == 3
+        assert right.ikevpn("rekey", "london").status == 0
+        assert left.pings(right.inner) == 3
+
+
+def test_reload_touches_only_what_changed(sides: tuple[Side, Side]) -> None:
+    left, right = sides
+    left.write("paris")
+    with left.daemon() as daemon:
+        until(lambda: is_up(left), "paris")
+        before = spi(left)
+        assert left.ikevpn("reload", "--json").json["unchanged"] == ["paris"]
+        daemon.send_signal(signal.SIGHUP)
+        until(lambda: left.log().count("configuration read again") == 2, "the reload by signal")
+        assert spi(left) == before
+        good = left.config.read_text()
+        left.config.write_text(good + "nonsense = 1\n")
+        refused = left.ikevpn("reload")
+        assert refused.status == 2 and 'there is no key "nonsense"' in refused.err
+        assert spi(left) == before
+        left.write("paris", esp_lifetime_s=600)
+        assert left.ikevpn("reload", "--json").json["changed"] == ["paris"]
+        until(lambda: is_up(left), "paris anew")
+        assert spi(left) != before
+        left.write("rome", start="listen", remote_networks=["10.99.0.0/16"])
+        answer = left.ikevpn("reload", "--json").json
+        assert (answer["added"], answer["removed"]) == (["rome"], ["paris"])
+        assert left.routes() == [f"blackhole 10.99.0.0/16 {BLOCK} "]
+
+
+def test_down_stays_down_and_up_brings_it_back(sides: tuple[Side, Side]) -> None:
+    left, right = sides
+    left.write("paris")
+    with left.daemon():
+        until(lambda: is_up(left), "paris")
+        assert left.ikevpn("down", "paris").status == 0
+        assert left.tunnel()["state"] == "down" and left.routes() == []
+        assert left.ikevpn("up", "paris").status == 0
+        assert left.pings(right.inner) == 3
+
+
+def test_a_failed_up_is_taken_back(sides: tuple[Side, Side]) -> None:
+    left, _ = sides
+    left.write("paris", start="listen", remote_id="somebody.else")
+    with left.daemon():
+        assert left.ikevpn("up", "paris").status == 1
+        until(lambda: left.tunnel()["state"] == "listening", "what was before")
+        assert left.tunnel()["last_reason"] == "wrong-peer-identity"
+
+
+def test_the_worker_crashes_and_tunnels_come_back(sides: tuple[Side, Side]) -> None:
+    left, right = sides
+    left.write("paris")
+    with left.daemon() as daemon:
+        until(lambda: is_up(left), "paris")
+        before = spi(left)
+        children = Path(f"/proc/{daemon.pid}/task/{daemon.pid}/children").read_text().split()
+        os.kill(int(children[0]), signal.SIGKILL)
+        until(lambda: is_up(left) and spi(left) != before, "paris over a new worker")
+        assert left.pings(right.inner) == 3
+        assert "the data plane ended unexpectedly" in left.log()
+
+
+def test_after_a_crash_of_the_daemon_traffic_is_blocked_and_the_next_start_cleans_up(sides: tuple[Side, Side]) -> None:
+    left, right = sides
+    left.write("paris")
+    with left.daemon() as daemon:
+        until(lambda: is_up(left), "paris")
+        daemon.kill()
+        daemon.wait(10)
+        until(lambda: left.devices() == {"lo", "cable"}, "the end of the worker")
+        assert left.routes() == [f"blackhole 10.2.2.0/24 {BLOCK} "]
+        assert left.pings(right.inner, 1) == 0
+    with left.daemon():
+        until(lambda: is_up(left), "paris again")
+        assert left.pings(right.inner) == 3
+
+
+def test_route_based_with_addresses_of_its_own(sides: tuple[Side, Side]) -> None:
+    left, right = sides
+    numbered = {"binding": "route", "local_networks": None, "remote_networks": None}
+    right.write("london", start="listen", address=["10.9.9.2/30"], routes=["10.1.0.0/16"], **numbered)
+    assert right.ikevpn("reload").status == 0
+    left.write("paris", address=["10.9.9.1/30"], routes=["10.2.0.0/16"], **numbered)
+    with left.daemon():
+        until(lambda: is_up(left), "paris")
+        assert left.tunnel()["device"] == "vpn-paris"
+        assert left.pings("10.9.9.2") == 3 and left.pings(right.inner) == 3
+        until(lambda: any("10.1.0.0/16 dev vpn-london" in route for route in right.routes()), "the way back")
+
+
+def test_a_dialup_peer_gets_its_route_and_loses_it(sides: tuple[Side, Side]) -> None:
+    left, right = sides
+    right.write("london", remote="any", remote_networks=["0.0.0.0/0"])
+    assert right.ikevpn("reload").status == 0
+    assert right.routes() == []
+    left.write("paris")
+    with left.daemon():
+        until(lambda: is_up(left), "paris")
+        assert left.pings(right.inner) == 3
+        assert any(route.startswith("10.1.1.0/24 dev ikevpn0") for route in right.routes())
+    until(lambda: right.routes() == [], "the end of the peer's route")
+
+
+def test_the_default_route_goes_into_the_tunnel_and_the_peer_stays_reachable(sides: tuple[Side, Side]) -> None:
+    left, right = sides
+    right.write("london", start="listen", local_networks=["0.0.0.0/0"])
+    assert right.ikevpn("reload").status == 0
+    left.write("paris", remote_networks=["0.0.0.0/0"])
+    with left.daemon():
+        until(lambda: is_up(left), "paris")
+        assert any(route.startswith("192.0.2.2 dev cable") for route in left.routes())
+        assert left.pings(right.inner) == 3
+        assert left.ikevpn("rekey", "paris", "--phase1").status == 0
+
+
+def test_a_name_is_looked_up_and_a_tunnel_is_found_by_it(sides: tuple[Side, Side]) -> None:
+    left, right = sides
+    hosts = Path(f"/etc/netns/{left.namespace}")
+    hosts.mkdir(parents=True)
+    try:
+        (hosts / "hosts").write_text("192.0.2.2 right.example\n")
+        left.write("paris", remote="right.example")
+        ended = left.ikevpn("up", "paris")
+        assert ended.status == 0, ended.err
+        assert "right.example is 192.0.2.2\n" in ended.out
+        assert left.ikevpn("down", "paris").status == 0
+        until(left.clean, "the end of the daemon")
+    finally:
+        shutil.rmtree(hosts)
+
+
+def test_a_capture_can_be_read_with_its_keys_and_with_nothing_else(sides: tuple[Side, Side], tmp_path: Path) -> None:
+    tshark = shutil.which("tshark")
+    if tshark is None:
+        pytest.skip("tshark is not installed")
+    left, right = sides
+    left.write("paris")
+    file = tmp_path / "paris.pcapng"
+    assert left.ikevpn("up", "paris", "--capture", str(file)).status == 0
+    assert left.pings(right.inner) == 3
+    assert left.ikevpn("rekey", "paris").status == 0
+    assert left.pings(right.inner) == 3
+    assert left.ikevpn("down", "paris").status == 0
+    keys = Path(f"{file}.keys")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600 and stat.S_IMODE(keys.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(each.stat().st_mode) for each in keys.iterdir()} == {0o600}
+
+    def read(folder: Path, *words: str) -> str:
+        environment = {**os.environ, "WIRESHARK_CONFIG_DIR": str(folder)}
+        command = [tshark, "-r", str(file), *words]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+    assert read(keys, "-Y", "icmp").count("Echo (ping)") == 12
+    assert "Identification Data:192.0.2.1" in read(keys, "-V", "-Y", "isakmp")
+    assert read(keys, "-Y", "_ws.malformed || esp.icv_bad == 1") == ""
+    assert read(tmp_path, "-Y", "icmp") == ""
+    until(left.clean, "the end of the daemon")
+
+
+def test_a_capture_of_a_tunnel_that_is_up_is_refused(sides: tuple[Side, Side], tmp_path: Path) -> None:
+    left, _ = sides
+    left.write("paris")
+    with left.daemon():
+        until(lambda: is_up(left), "paris")
+        refused = left.ikevpn("up", "paris", "--capture", str(tmp_path / "late.pcapng"))
+        assert refused.status == 2 and "`ikevpn down paris` first" in refused.err
+        assert is_up(left) and not (tmp_path / "late.pcapng").exists()
+
+
+def test_no_secret_shows_up_anywhere(sides: tuple[Side, Side]) -> None:
+    left, _ = sides
+    left.write("paris", secret := "a secret for tests, long enough")
+    with left.daemon("--log-level", "debug", "--log-json"):
+        until(lambda: is_up(left), "paris")
+        shown = left.log() + "".join(left.ikevpn(*words).out for words in (("status", "--json"), ("log", "--json"), ("list", "--json")))
+    assert secret not in shown and secret.encode().hex() not in shown
+
+
+def test_privileges_are_dropped(sides: tuple[Side, Side]) -> None:
+    left, _ = sides
+    left.write("paris")
+    with left.daemon() as daemon:
+        until(lambda: is_up(left), "paris")
+        status = Path(f"/proc/{daemon.pid}/status").read_text()
+        effective = int(next(line for line in status.splitlines() if line.startswith("CapEff")).split()[1], 16)
+        assert effective == 1 << 2 | 1 << 10 | 1 << 12 | 1 << 13
+        assert "NoNewPrivs:\t1" in status
