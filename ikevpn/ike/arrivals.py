@@ -54,7 +54,9 @@ def _find(core: Core, arrival: Arrival) -> IkeSa | None:
     ours = core.by_cookie.get(header.cky_r)
     if ours is not None and ours.role is Role.RESPONDER and ours.cky_i == header.cky_i:
         return ours
-    return core.by_first.get((header.cky_i, arrival.remote)) if header.cky_r == ZERO_COOKIE else None
+    if header.cky_r != ZERO_COOKIE or header.exchange not in _PHASE1 or header.encrypted:
+        return None  # who does not know our cookie may repeat message 1 and nothing else
+    return core.by_first.get((header.cky_i, arrival.remote))
 
 
 def _begin(core: Core, arrival: Arrival) -> None:
