@@ -142,10 +142,10 @@ def install_outbound(core: Core, child: Child) -> None:
     winner = next((each for each in older if _collided(child, each) and _order(child) < _order(each)), None)
     if winner is not None:
         # Both sides began at once and the other pair stays: what comes in on this one is still taken.
+        child.withheld = True
         retire(core, child, initiated=child.role is Role.INITIATOR)
         return
-    child.outbound, child.installed = True, core.now
-    core.emit(AddSa(_sa(child, Direction.OUT)))
+    _send_on(core, child)
     for each in older:
         lost = _collided(child, each)
         retire(core, each, initiated=(each if lost else child).role is Role.INITIATOR)
@@ -153,6 +153,11 @@ def install_outbound(core: Core, child: Child) -> None:
     core.report_child(
         code, child, seconds=child.lifetime.seconds, kilobytes=child.lifetime.kilobytes, role=str(child.role)
     )
+
+
+def _send_on(core: Core, child: Child) -> None:
+    child.outbound, child.withheld, child.installed = True, False, core.now
+    core.emit(AddSa(_sa(child, Direction.OUT)))
 
 
 def _sa(child: Child, direction: Direction) -> Sa:
@@ -188,7 +193,7 @@ def _older(core: Core, child: Child) -> list[Child]:
 
 def _collided(child: Child, other: Child) -> bool:
     """Whether both sides began without knowing of each other: the newer pair's quick mode before the older was done."""
-    return child.role is not other.role and child.begun < other.installed
+    return child.role is not other.role and child.begun <= other.installed
 
 
 def _order(child: Child) -> bytes:
@@ -217,7 +222,8 @@ def remove(core: Core, child: Child, reason: Reason) -> None:
     core.emit(DeleteSa(child.spi_in, Direction.IN, child.reqid, child.tunnel.name))
     if child.outbound:
         core.emit(DeleteSa(child.spi_out, Direction.OUT, child.reqid, child.tunnel.name))
-    survivors = [each for each in core.children_of.of(child.peer) if each.reqid == child.reqid and each.outbound]
+    same = [each for each in core.children_of.of(child.peer) if each.reqid == child.reqid]
+    survivors = [each for each in same if each.outbound or each.withheld]
     if not survivors:
         core.report_child(Code.CHILD_DOWN, child, reason)
     elif not child.superseded and all(each.superseded for each in survivors):
@@ -225,7 +231,9 @@ def remove(core: Core, child: Child, reason: Reason) -> None:
 
 
 def _promote(core: Core, child: Child) -> None:
-    """The pair in use went away while an older one lives: the data plane goes on with that, and we renew it in time."""
+    """The pair in use went away while another one lives: traffic goes on with that, and we renew it in time."""
     child.superseded = False
+    if child.withheld:
+        _send_on(core, child)
     core.timers.cancel(Timer(TimerKind.CHILD_RETIRE, child.serial))
     lifetime.plan_child(core, child)

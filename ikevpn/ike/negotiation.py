@@ -158,7 +158,7 @@ def _phase1_done(core: Core, sa: IkeSa, exchange: Exchange) -> None:
 def _supersede(core: Core, sa: IkeSa, older: list[IkeSa]) -> None:
     """One IKE SA with a peer is enough: of two that both sides began at once the one with the smaller cookies goes."""
     for each in older:
-        collided = each.role is not sa.role and sa.created < each.established
+        collided = each.role is not sa.role and sa.created <= each.established
         loser = sa if collided and sa.cookies < each.cookies else each
         initiator = loser if collided else sa
         loser.superseded = True

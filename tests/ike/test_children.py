@@ -1,0 +1,281 @@
+"""Pairs of SAs: renewal, collisions, retirement and the end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ikevpn.ike.core import EngineSettings
+from ikevpn.ike.sa import Child, Role
+from ikevpn.ike.timers import Timer, TimerKind
+from ikevpn.model.events import Code, Reason
+from ikevpn.model.proposal import Lifetime
+from ikevpn.model.sa import Direction, ExpireKind
+from ikevpn.wire.payload import Delete
+from ikevpn.wire.registry import Doi, ExchangeType, Protocol
+from tests.ike.bench import (
+    AES,
+    PFS,
+    TRIPLE_DES,
+    Bench,
+    Sent,
+    Side,
+    children,
+    core_of,
+    events,
+    ike_sas,
+    losing,
+    only_sa,
+    other_side,
+    outbound,
+    says,
+    tunnel,
+)
+
+QUICK = ExchangeType.QUICK
+RETIRE_S = EngineSettings().retire_s
+
+
+def used(side: Side) -> Child:
+    """The one pair on which a side sends."""
+    (found,) = [child for child in children(side) if child.outbound and not child.superseded]
+    return found
+
+
+def agreed(bench: Bench) -> bool:
+    """Whether both sides send on the two halves of one pair."""
+    return used(bench.a).spi_out == used(bench.b).spi_in and used(bench.a).spi_in == used(bench.b).spi_out
+
+
+@pytest.mark.parametrize("proposal", [AES, TRIPLE_DES], ids=str)
+def test_make_before_break(proposal: object) -> None:
+    bench = Bench(tunnel(ike_proposals=(proposal,), ipsec_proposals=(PFS,))).up()
+    old = used(bench.a)
+    bench.perform(bench.a, bench.a.engine.rekey("ab", bench.now, "net"))
+    bench.run(0.1)
+    assert used(bench.a) is not old and old.superseded and agreed(bench)
+    assert len(children(bench.a)) == len(children(bench.b)) == 2
+    assert used(bench.b).reqid == 41
+    assert events(bench.b, Code.CHILD_REKEYED) and not events(bench.b, Code.CHILD_DOWN)
+    bench.run(2 * RETIRE_S + 1)
+    assert children(bench.a) == [used(bench.a)] and children(bench.b) == [used(bench.b)]
+    assert not events(bench.a, Code.CHILD_DOWN) and bench.matched()
+
+
+@pytest.mark.parametrize("who", ["a", "b"])
+def test_renewed_in_time_by_itself(who: str) -> None:
+    """Whoever is told to be early renews; nothing is ever down and nothing piles up."""
+    late = Lifetime(3600)
+    mine = tunnel(ipsec_lifetime=Lifetime(300), rekey_margin=0.1)
+    bench = Bench(mine, replace(other_side(mine), ipsec_lifetime=late)).up()
+    if who == "b":
+        core_of(bench.a).timers.cancel(Timer(TimerKind.CHILD_REKEY, used(bench.a).serial))
+    bench.run(3000)
+    assert agreed(bench)
+    for side in (bench.a, bench.b):
+        assert len(events(side, Code.CHILD_REKEYED)) >= 10 and not events(side, Code.CHILD_DOWN)
+        assert len(side.sas) <= 4
+
+
+def test_a_superseded_pair_is_kept_while_it_is_used() -> None:
+    bench = Bench().up()
+    bench.perform(bench.a, bench.a.engine.rekey("ab", bench.now, "net"))
+    bench.idle_s = {"a": 1.0, "b": 1.0}
+    bench.run(10 * RETIRE_S)
+    assert len(children(bench.a)) == 2
+    bench.idle_s = {"a": 20.0, "b": 20.0}
+    bench.run(2 * RETIRE_S)
+    assert len(children(bench.a)) == len(children(bench.b)) == 1
+
+
+# Collisions
+
+
+def both_renew(bench: Bench, first: str) -> None:
+    """Both sides begin before either has heard of the other; the datagrams of `first` arrive first."""
+    second = "b" if first == "a" else "a"
+    for name in (first, second):
+        side = bench.side(name)
+        bench.perform(side, side.engine.rekey(side.tunnel.name, bench.now, "net"))
+    bench.run(1)
+
+
+@pytest.mark.parametrize("first", ["a", "b"])
+@pytest.mark.parametrize("seed", range(6))
+def test_both_sides_renew_at_once(first: str, seed: int) -> None:
+    bench = Bench().up()
+    core_of(bench.a).entropy(seed + 1)
+    both_renew(bench, first)
+    assert agreed(bench)
+    bench.run(5 * RETIRE_S)
+    assert agreed(bench) and len(children(bench.a)) == len(children(bench.b)) == 1
+    assert not events(bench.a, Code.CHILD_DOWN) and not events(bench.b, Code.CHILD_DOWN)
+
+
+@pytest.mark.parametrize("lost", range(4))
+@pytest.mark.parametrize("sender", ["a", "b"])
+def test_both_renew_at_once_and_something_is_lost(sender: str, lost: int) -> None:
+    bench = Bench().up()
+    bench.tamper = losing(lost, sender=sender, exchange=QUICK)
+    both_renew(bench, "a")
+    bench.run(10 * RETIRE_S)
+    assert agreed(bench) and len(children(bench.a)) == len(children(bench.b)) == 1
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_both_sides_begin_at_once(seed: int) -> None:
+    """From nothing: two phase 1, then two quick modes; one of each stays."""
+    bench = Bench()
+    core_of(bench.a).entropy(seed + 1)
+    bench.initiate()
+    bench.perform(bench.b, bench.b.engine.initiate("ba", bench.b.address, bench.a.address, bench.now))
+    bench.run(1)
+    assert agreed(bench)
+    bench.run(6 * RETIRE_S)
+    assert agreed(bench) and len(ike_sas(bench.a)) == len(ike_sas(bench.b)) == 1
+    assert only_sa(bench.a).cookies == only_sa(bench.b).cookies
+    assert len(children(bench.a)) == len(children(bench.b)) == 1
+
+
+def test_a_renewal_soon_after_the_other_sides_is_no_collision() -> None:
+    bench = Bench().up()
+    for name in "abab":
+        side = bench.side(name)
+        before = len(events(side, Code.CHILD_REKEYED))
+        bench.perform(side, side.engine.rekey(side.tunnel.name, bench.now, "net"))
+        bench.run(1)
+        assert len(events(side, Code.CHILD_REKEYED)) == before + 1
+        assert used(side).role is Role.INITIATOR and agreed(bench)
+
+
+def test_the_pair_that_lost_is_used_when_the_winner_goes() -> None:
+    bench = Bench().up()
+    both_renew(bench, "a")
+    winner = used(bench.a)
+    assert [child for child in (*children(bench.a), *children(bench.b)) if child.withheld]
+    delete = Delete(Doi.IPSEC, Protocol.ESP, (winner.spi_out.to_bytes(4, "big"),))
+    says(bench, "b", delete)
+    assert used(bench.a) is not winner
+    assert [sa.spi for sa in outbound(bench.a)].count(used(bench.a).spi_out) == 1
+
+
+# Failures of renewal
+
+
+def test_a_renewal_that_fails_is_tried_again() -> None:
+    bench = Bench(tunnel(ipsec_lifetime=Lifetime(3600))).up()
+    bench.tamper = lambda sent: [] if sent.datagram.data[18] == QUICK else [sent]
+    bench.perform(bench.a, bench.a.engine.rekey("ab", bench.now, "net"))
+    bench.run(100)
+    assert bench.a.reasons(Code.PHASE2_FAILED)[0] is Reason.NO_ANSWER
+    bench.tamper = lambda sent: [sent]
+    bench.run(200)
+    assert events(bench.a, Code.CHILD_REKEYED) and agreed(bench)
+
+
+def test_a_renewal_that_waits_for_a_phase_1_which_fails_is_tried_again() -> None:
+    bench = Bench().up()
+    sa = only_sa(bench.a)
+    core_of(bench.a).forget_ike_sa(sa)
+    bench.tamper = lambda sent: []
+    bench.perform(bench.a, bench.a.engine.expired(used(bench.a).spi_out, Direction.OUT, ExpireKind.SOFT, bench.now))
+    bench.run(100)
+    assert bench.a.reasons(Code.PHASE1_FAILED)
+    bench.tamper = lambda sent: [sent]
+    bench.run(200)
+    assert events(bench.a, Code.CHILD_REKEYED) and agreed(bench)
+
+
+# The end
+
+
+def test_soft_expiry_renews_once() -> None:
+    bench = Bench().up()
+    old = used(bench.a)
+    for _ in range(3):
+        bench.perform(bench.a, bench.a.engine.expired(old.spi_out, Direction.OUT, ExpireKind.SOFT, bench.now))
+    bench.run(1)
+    assert len(events(bench.a, Code.CHILD_REKEYED)) == 1
+    bench.perform(bench.a, bench.a.engine.expired(old.spi_in, Direction.IN, ExpireKind.SOFT, bench.now))
+    bench.run(1)
+    assert len(events(bench.a, Code.CHILD_REKEYED)) == 1
+
+
+def test_hard_expiry_deletes_on_both_sides() -> None:
+    bench = Bench().up()
+    bench.perform(bench.a, bench.a.engine.expired(used(bench.a).spi_in, Direction.IN, ExpireKind.HARD, bench.now))
+    bench.run(1)
+    assert not bench.a.sas and not bench.b.sas
+    assert bench.a.reasons(Code.CHILD_DOWN) == [Reason.EXPIRED]
+    assert bench.b.reasons(Code.CHILD_DOWN) == [Reason.PEER_DELETED]
+    assert bench.a.engine.expired(123456, Direction.IN, ExpireKind.HARD, bench.now) == []
+
+
+def test_half_made_pairs_go_with_their_ike_sa() -> None:
+    """Message 3 of quick mode is still to come when the IKE SA ends: the responder's inbound SA must not stay."""
+    bench = Bench(tamper=losing(*range(1, 99), exchange=QUICK)).up()
+    assert len(bench.b.sas) == 1
+    bench.perform(bench.a, bench.a.engine.terminate("ab", bench.now))
+    bench.tamper = lambda sent: [] if sent.sender == "b" else [sent]
+    bench.run(1)
+    assert not bench.b.sas and not children(bench.b) and not ike_sas(bench.b)
+    assert bench.b.engine.next_timer() is None
+
+
+def test_a_deleted_pair_gives_way_to_the_one_before() -> None:
+    bench = Bench().up()
+    old = used(bench.b)
+    bench.perform(bench.a, bench.a.engine.rekey("ab", bench.now, "net"))
+    bench.run(0.1)
+    says(bench, "a", Delete(Doi.IPSEC, Protocol.ESP, (used(bench.b).spi_out.to_bytes(4, "big"),)))
+    assert used(bench.b) is old and not events(bench.b, Code.CHILD_DOWN)
+    assert core_of(bench.b).timers.at(Timer(TimerKind.CHILD_RETIRE, old.serial)) is None
+    assert core_of(bench.b).timers.at(Timer(TimerKind.CHILD_REKEY, old.serial)) is not None
+
+
+def test_a_delete_of_somebody_elses_spi_means_nothing() -> None:
+    bench = Bench().up()
+    says(bench, "a", Delete(Doi.IPSEC, Protocol.ESP, (b"\x12\x34\x56\x78",)))
+    says(bench, "a", Delete(Doi.IPSEC, Protocol.ESP, (b"\x12\x34",)), Delete(Doi.IPSEC, Protocol.ISAKMP, (b"x" * 16,)))
+    assert bench.matched() and not events(bench.b, Code.CHILD_DOWN)
+
+
+def test_keys_of_both_ends_agree_for_long_keys_and_pfs() -> None:
+    from ikevpn.model.proposal import IpsecProposal
+    from ikevpn.wire.registry import EspCipher, Group, Integrity
+
+    for proposal in (
+        IpsecProposal(Protocol.ESP, EspCipher.AES_CBC, 256, Integrity.HMAC_SHA2_512, Group.MODP_768),
+        IpsecProposal(Protocol.ESP, EspCipher.AES_GCM_16, 256, Integrity.NONE, Group.ECP_256),
+        IpsecProposal(Protocol.ESP, EspCipher.NULL, 0, Integrity.HMAC_SHA1),
+        IpsecProposal(Protocol.ESP, EspCipher.TRIPLE_DES, 0, Integrity.HMAC_MD5),
+        IpsecProposal(Protocol.ESP, EspCipher.DES, 0, Integrity.NONE),
+        IpsecProposal(Protocol.AH, EspCipher.NULL, 0, Integrity.HMAC_SHA2_256),
+    ):
+        bench = Bench(tunnel(ipsec_proposals=(proposal,))).up()
+        assert bench.matched(), proposal
+        (sa,) = outbound(bench.a)
+        assert sa.protocol is proposal.protocol
+        assert ("Secret" not in repr(sa) and sa.algorithms.encryption_key.reveal().hex() not in repr(sa)) or not len(
+            sa.algorithms.encryption_key
+        )
+
+
+def test_the_96_bit_quirk_is_told_to_the_data_plane() -> None:
+    from ikevpn.model.proposal import IpsecProposal
+    from ikevpn.wire.registry import EspCipher, Integrity
+
+    quirky = IpsecProposal(Protocol.ESP, EspCipher.AES_CBC, 128, Integrity.HMAC_SHA2_256)
+    bench = Bench(tunnel(ipsec_proposals=(quirky,), sha256_96=True)).up()
+    assert all(sa.algorithms.integrity_96 for sa in bench.a.sas.values())
+
+
+def test_replays_of_a_lost_collision_do_not_make_more() -> None:
+    bench = Bench().up()
+    both_renew(bench, "b")
+    count = len(children(bench.a)), len(children(bench.b))
+    for sent in [each for each in bench.log if each.datagram.data[18] == QUICK]:
+        bench.deliver(Sent(sent.sender, sent.datagram))
+    bench.run(1)
+    assert (len(children(bench.a)), len(children(bench.b))) == count
