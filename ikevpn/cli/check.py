@@ -24,7 +24,13 @@ def check(context: Context, as_json: bool) -> None:
     notes = [] if _TUN.exists() else [f"{_TUN} is missing on this host: `modprobe tun`, or pass it into the container"]
     if as_json:
         render.write_json(
-            {"good": verdict.good, "errors": verdict.errors, "warnings": verdict.warnings, "notes": notes, "tunnels": verdict.tunnels}
+            {
+                "good": verdict.good,
+                "errors": verdict.errors,
+                "warnings": verdict.warnings,
+                "notes": notes,
+                "tunnels": verdict.tunnels,
+            }
         )
     else:
         for finding in verdict.errors:
@@ -34,5 +40,7 @@ def check(context: Context, as_json: bool) -> None:
         for note in notes:
             render.say(f"note: {note}")
         if verdict.good:
-            render.say(f"{context.config}: good, {verdict.tunnels} tunnel{'s' if verdict.tunnels != 1 else ''}", "green")
+            render.say(
+                f"{context.config}: good, {verdict.tunnels} tunnel{'s' if verdict.tunnels != 1 else ''}", "green"
+            )
     raise SystemExit(ExitCode.OK if verdict.good else ExitCode.USAGE)

@@ -1,7 +1,8 @@
 """What every command needs: which configuration, which control socket, and how an error ends the process.
 
-The configuration is `--config`, else $IKEVPN_CONFIG, else the folder /etc/ikevpn. The socket is `--socket`, else $IKEVPN_SOCKET, else what
-the configuration's `[daemon]` table says. The folder in which a command happens to be called is never looked at: it may be anybody's.
+The configuration is `--config`, else $IKEVPN_CONFIG, else the folder /etc/ikevpn. The socket is `--socket`, else
+$IKEVPN_SOCKET, else what the configuration's `[daemon]` table says. The folder in which a command happens to be called
+is never looked at: it may be anybody's.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ class Context:
 
     @property
     def socket(self) -> Path:
-        """Where the daemon listens; a configuration that cannot be read does not keep us from asking at the usual place."""
+        """Where the daemon listens; a configuration that cannot be read does not keep us from asking at the usual
+        place.
+        """
         if self.chosen_socket is not None:
             return self.chosen_socket
         try:

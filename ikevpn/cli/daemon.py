@@ -14,7 +14,6 @@ from ikevpn.config.words import LogLevel
 from ikevpn.errors import IkevpnError
 from ikevpn.service import ready
 from ikevpn.service.control import as_reply
-from ikevpn.service.daemon import Options, run
 
 
 @click.command()
@@ -22,7 +21,9 @@ from ikevpn.service.daemon import Options, run
 @click.option("--socket", type=click.Path(path_type=Path), help="As before the verb.")
 @click.option("--log-level", type=click.Choice([level.value for level in LogLevel]), help="How much the log says.")
 @click.option("--log-json", is_flag=True, help="Log JSON, one object a line.")
-@click.option("--capture", type=click.Path(path_type=Path), help="Record packets and keys of all tunnels into this file.")
+@click.option(
+    "--capture", type=click.Path(path_type=Path), help="Record packets and keys of all tunnels into this file."
+)
 @click.option("--until-idle", is_flag=True, hidden=True, help="Start no tunnel unasked, and end with the last one.")
 @click.option("--ready-fd", type=int, hidden=True, help="Where to say that we are ready.")
 @pass_context
@@ -38,6 +39,8 @@ def daemon(
     ready_fd: int | None,
 ) -> None:
     """Run the daemon in the foreground; SIGHUP reloads, SIGTERM takes everything down and ends."""
+    from ikevpn.service.daemon import Options, run  # noqa: PLC0415 - three times slower to import than all other commands
+
     options = Options(
         config=config or context.config,
         socket=socket or context.chosen_socket,

@@ -1,6 +1,6 @@
 """What the exit status of `ikevpn` means: one table, read by the commands, by `--help` and by the documentation.
 
-    python -m ikevpn.cli.exit_codes        writes docs/exit-codes.md to standard output
+python -m ikevpn.cli.exit_codes        writes docs/exit-codes.md to standard output
 """
 
 from __future__ import annotations
@@ -61,4 +61,4 @@ def document() -> str:
 
 
 if __name__ == "__main__":
-    print(document(), end="")  # noqa: T201
+    print(document(), end="")

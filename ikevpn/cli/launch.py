@@ -11,7 +11,7 @@ import sys
 
 from ikevpn.cli.context import Context, fail_reply
 from ikevpn.service import ready
-from ikevpn.service.tunnels import unknown_tunnel
+from ikevpn.service.unknown import unknown_tunnel
 
 PATIENCE_S = 20.0
 
@@ -23,7 +23,7 @@ def start_daemon(context: Context, tunnel: str, as_json: bool) -> None:
         raise unknown_tunnel(tunnel, known)
     read_end, write_end = os.pipe()
     try:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [*_command(context), "--until-idle", "--ready-fd", str(write_end)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

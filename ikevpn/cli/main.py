@@ -36,9 +36,7 @@ _STATUSES = "\n".join(f"  {code.value:>3}  {meaning}" for code, meaning in exit_
     show_default=True,
     help="Configuration file, or folder of *.toml files.",
 )
-@click.option(
-    "--socket", type=click.Path(path_type=Path), envvar="IKEVPN_SOCKET", help="Control socket of the daemon."
-)
+@click.option("--socket", type=click.Path(path_type=Path), envvar="IKEVPN_SOCKET", help="Control socket of the daemon.")
 @click.version_option(__version__, prog_name="ikevpn")
 @click.pass_context
 def main(context: click.Context, config: Path, socket: Path | None) -> None:

@@ -1,4 +1,6 @@
-"""How things look: for people with rich, plain where the output is no terminal, and as JSON. Prints; asks nobody anything."""
+"""How things look: for people with rich, plain where the output is no terminal, and as JSON. Prints; asks nobody
+anything.
+"""
 
 from __future__ import annotations
 

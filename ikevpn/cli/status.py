@@ -48,7 +48,8 @@ def _table(tunnels: tuple[api.TunnelState, ...]) -> Table:
                 tunnel.name if first else "",
                 tunnel.state if first else "",
                 tunnel.remote if first else "",
-                child.selector + ("" if child.state in ("", "up") or tunnel.state != "partly up" else f" ({child.state})"),
+                child.selector
+                + ("" if child.state in ("", "up") or tunnel.state != "partly up" else f" ({child.state})"),
                 render.duration(tunnel.up_s) if first and tunnel.up_s else "",
                 render.amount(child.bytes_in) if child.state == "up" else "",
                 render.amount(child.bytes_out) if child.state == "up" else "",
@@ -65,7 +66,10 @@ def _remarks(tunnel: api.TunnelState) -> None:
         render.say(f"{tunnel.name}: attempt {tunnel.attempts + 1} in {tunnel.next_attempt_s:.0f} s")
     for child in tunnel.children:
         if child.packets_out and not child.packets_in and child.age_s > 30:
-            render.say(f"{tunnel.name}: {child.selector} sends but has received nothing for {render.duration(child.age_s)}", "red")
+            render.say(
+                f"{tunnel.name}: {child.selector} sends but has received nothing for {render.duration(child.age_s)}",
+                "red",
+            )
 
 
 def _details(tunnel: api.TunnelState) -> None:
@@ -73,7 +77,10 @@ def _details(tunnel: api.TunnelState) -> None:
     if tunnel.ike_proposal:
         nat = ", through NAT" if tunnel.nat else ""
         ends = f", renewed within {render.duration(tunnel.ike_expires_s)}" if tunnel.ike_expires_s else ""
-        render.say(f"  phase 1: {tunnel.local} to {tunnel.remote} ({tunnel.peer_id}), {tunnel.role}, {tunnel.ike_proposal}{nat}{ends}")
+        render.say(
+            f"  phase 1: {tunnel.local} to {tunnel.remote} ({tunnel.peer_id}), {tunnel.role}, "
+            f"{tunnel.ike_proposal}{nat}{ends}"
+        )
     for child in tunnel.children:
         _child(child)
 
@@ -83,7 +90,9 @@ def _child(child: api.ChildState) -> None:
     if not child.proposal:
         return
     ends = f", renewed within {render.duration(child.expires_s)}" if child.expires_s else ""
-    render.say(f"    {child.proposal}, {render.carrier(child.encapsulation)}, SPI in {child.spi_in} out {child.spi_out}{ends}")
+    render.say(
+        f"    {child.proposal}, {render.carrier(child.encapsulation)}, SPI in {child.spi_in} out {child.spi_out}{ends}"
+    )
     idle = "nothing yet" if child.idle_in_s is None else f"last {render.duration(child.idle_in_s)} ago"
     render.say(f"    in {child.packets_in} packets, {render.amount(child.bytes_in)} ({idle})")
     render.say(f"    out {child.packets_out} packets, {render.amount(child.bytes_out)}")

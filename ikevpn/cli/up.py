@@ -1,4 +1,6 @@
-"""`ikevpn up TUNNEL`: shows every step in words and ends in what came of it. Starts a daemon for itself where none is running."""
+"""`ikevpn up TUNNEL`: shows every step in words and ends in what came of it. Starts a daemon for itself where none is
+running.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ from ikevpn.service import api
 from ikevpn.service.client import NoDaemon
 
 CAPTURE_WARNING = (
-    "{file} and {file}.keys together let anyone read this tunnel's traffic; keep both private and delete them after use.\n"
+    "{file} and {file}.keys together let anyone read this tunnel's traffic; keep both private and delete them later.\n"
     "open them with: WIRESHARK_CONFIG_DIR={file}.keys wireshark {file}"
 )
 _DETAILS = {
@@ -26,16 +28,19 @@ _DETAILS = {
     "ours": "we have",
 }
 _OWN_REFUSALS = frozenset(
-    reason.value
-    for reason in (Reason.WRONG_PEER_IDENTITY, Reason.NO_SECRET, Reason.BAD_KEY_EXCHANGE, Reason.MALFORMED)
+    reason.value for reason in (Reason.WRONG_PEER_IDENTITY, Reason.NO_SECRET, Reason.BAD_KEY_EXCHANGE, Reason.MALFORMED)
 )
 
 
 @click.command()
 @click.argument("tunnel", shell_complete=tunnel_names)
-@click.option("--timeout", "timeout_s", type=click.FloatRange(min=0.1), default=60, show_default=True, help="Seconds to wait.")
+@click.option(
+    "--timeout", "timeout_s", type=click.FloatRange(min=0.1), default=60, show_default=True, help="Seconds to wait."
+)
 @click.option("--foreground", is_flag=True, help="Stay, show what happens, and take the tunnel down at Ctrl-C.")
-@click.option("--capture", type=click.Path(path_type=Path), help="Record packets and keys for Wireshark into this file.")
+@click.option(
+    "--capture", type=click.Path(path_type=Path), help="Record packets and keys for Wireshark into this file."
+)
 @as_json
 @pass_context
 @ending
@@ -77,7 +82,10 @@ def _success(tunnel: api.TunnelState) -> None:
     if tunnel.state == "listening":
         render.say(f"{tunnel.name} listens: only the peer can start it", "bold green")
         return
-    render.say(f"{tunnel.name} is up: {tunnel.local} to {tunnel.remote}" + (f" ({tunnel.peer_id})" if tunnel.peer_id else ""), "bold green")
+    render.say(
+        f"{tunnel.name} is up: {tunnel.local} to {tunnel.remote}" + (f" ({tunnel.peer_id})" if tunnel.peer_id else ""),
+        "bold green",
+    )
     for child in tunnel.children:
         spis = f"SPI in {child.spi_in} out {child.spi_out}"
         render.say(f"  {child.selector}, {child.proposal}, {render.carrier(child.encapsulation)}, {spis}")

@@ -1,7 +1,8 @@
 """The one table of sentences: for every code and reason, what happened in plain words and what to try.
 
-The command line, the log and `ikevpn explain` all read it; nothing else words an event. Holes are filled by `model.sentence`:
-a part in square brackets goes when its fact is missing, an advice goes when a fact outside of brackets is missing.
+The command line, the log and `ikevpn explain` all read it; nothing else words an event. Holes are filled by
+`model.sentence`: a part in square brackets goes when its fact is missing, an advice goes when a fact outside of
+brackets is missing.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ CODES: Mapping[Code, Entry] = {
     ),
     Code.NO_NAT: Entry(
         "no address translation on the way",
-        "The hashes of addresses and ports in phase 1 match: nothing rewrites our packets, ESP travels as IP protocol 50.",
+        "The hashes of addresses and ports in phase 1 match: nothing rewrites our packets, ESP is IP protocol 50.",
     ),
     Code.KEYS_DERIVED: Entry(
         "keys derived[ by Diffie-Hellman {group}]",
@@ -75,7 +76,9 @@ CODES: Mapping[Code, Entry] = {
         "phase 1 with {remote} renewed",
         "A new IKE SA replaces the older one before that expires; ESP SAs are untouched.",
     ),
-    Code.NAME_RESOLVED: Entry("{name} is {addresses}", "The peer's name was looked up; every address is tried in turn."),
+    Code.NAME_RESOLVED: Entry(
+        "{name} is {addresses}", "The peer's name was looked up; every address is tried in turn."
+    ),
     Code.RETRY_LATER: Entry(
         "next attempt in {seconds} s",
         "A tunnel that is wanted up is tried again for ever; the pauses grow to a minute and vary at random.",
@@ -116,7 +119,9 @@ CODES: Mapping[Code, Entry] = {
         "The peer does something that the RFCs do not allow, but which is harmless and known.",
     ),
     Code.CHILD_DOWN: Entry("phase 2 for {selector} is down", "The ESP SAs of one pair of networks are gone."),
-    Code.IKE_DOWN: Entry("phase 1 with {remote} is down", "The IKE SA is gone, and with it the tunnels that hang on it."),
+    Code.IKE_DOWN: Entry(
+        "phase 1 with {remote} is down", "The IKE SA is gone, and with it the tunnels that hang on it."
+    ),
     Code.PHASE1_FAILED: Entry("phase 1 with {remote} failed", "No IKE SA came about."),
     Code.PHASE2_FAILED: Entry("phase 2[ for {selector}] failed", "No ESP SAs came about for this pair of networks."),
     Code.DATAGRAM_DROPPED: Entry(
@@ -129,7 +134,9 @@ _PEER_LOG = "look into the peer's log: it knows why, the message on the wire doe
 
 REASONS: Mapping[Reason, Entry] = {
     Reason.NONE: Entry("", "There is nothing to explain."),
-    Reason.REQUESTED: Entry("it was taken down on request", "Somebody asked for it, by `ikevpn down` or by ending the daemon."),
+    Reason.REQUESTED: Entry(
+        "it was taken down on request", "Somebody asked for it, by `ikevpn down` or by ending the daemon."
+    ),
     Reason.PEER_DELETED: Entry(
         "{remote} deleted it",
         "The peer sent a Delete: it was told to, its lifetime ended or it restarts.",
@@ -139,7 +146,10 @@ REASONS: Mapping[Reason, Entry] = {
     Reason.EXPIRED: Entry(
         "its lifetime ended before a new one was agreed on",
         "SAs live for a limited time or amount of data and should be renewed before.",
-        ("see in the log why the renewal failed", "a peer whose lifetime is much shorter may refuse ours: make them equal"),
+        (
+            "see in the log why the renewal failed",
+            "a peer whose lifetime is much shorter may refuse ours: make them equal",
+        ),
     ),
     Reason.NO_ANSWER: Entry(
         "no answer from {remote}[ to {message}][ after {tries} tries][ in {seconds} s]",
@@ -157,12 +167,12 @@ REASONS: Mapping[Reason, Entry] = {
     ),
     Reason.WRONG_SECRET: Entry(
         "the pre-shared keys differ",
-        "Keys are derived from the pre-shared key. With different ones neither end can read the other's first encrypted message, "
-        "or the proof in it does not verify.",
+        "Keys are derived from the pre-shared key. With different ones neither end can read the other's first "
+        "encrypted message, or the proof in it does not verify.",
         (
             "compare the secret with the peer's, letter by letter; blanks and line ends count on some gateways",
             "tunnel {tunnel} takes its secret from {secret_from}",
-            "a gateway with several peers picks the secret by our address or identity: does it have one for {local_address}?",
+            "a gateway with several peers picks by our address or identity: does it have a secret for {local_address}?",
         ),
     ),
     Reason.NO_SECRET: Entry(
@@ -172,18 +182,21 @@ REASONS: Mapping[Reason, Entry] = {
     ),
     Reason.NO_PROPOSAL_PHASE1: Entry(
         "no common proposal in phase 1[: the peer offers {offered}; we accept {accepted}]",
-        "Both ends must accept at least one identical combination of cipher, hash, group and authentication for phase 1.",
+        "Both ends must accept at least one identical combination of cipher, hash, group and authentication.",
         ("{closest}", "add one that both have to `ike_proposals` of the tunnel, or to the peer"),
     ),
     Reason.NO_PROPOSAL_PHASE2: Entry(
         "no common proposal in phase 2[: the peer offers {offered}; we accept {accepted}]",
         "Both ends must accept at least one identical combination of ESP cipher, integrity and PFS group.",
-        ("{closest}", "add one that both have to `esp_proposals` of the tunnel, or to the peer; the PFS group counts too"),
+        (
+            "{closest}",
+            "add one that both have to `esp_proposals` of the tunnel, or to the peer; the PFS group counts too",
+        ),
     ),
     Reason.PEER_REFUSED_PHASE1: Entry(
         "{remote} refuses[ and says {notify}]",
-        "The peer answered our first messages with an error. Before phase 1 is up such an answer proves nothing, so it is "
-        "believed only when no better one comes.",
+        "The peer answered our first messages with an error. Before phase 1 is up such an answer proves nothing, "
+        "so it is believed only when no better one comes.",
         (_PEER_LOG,),
     ),
     Reason.PEER_REFUSED_PHASE2: Entry(
@@ -195,7 +208,7 @@ REASONS: Mapping[Reason, Entry] = {
         "the networks differ[: the peer asks for {theirs}][, we have {ours}]",
         "In IKEv1 the pair of networks (proxy-id) must be the same on both ends, mirrored.",
         (
-            "compare with the peer's settings: its local networks are our remote_networks, address by address and mask by mask",
+            "compare with the peer's settings: its local networks are our remote_networks, mask by mask",
             "to take what the peer wants, make `local_networks` and `remote_networks` say {theirs} (ours first)",
         ),
     ),
@@ -211,7 +224,7 @@ REASONS: Mapping[Reason, Entry] = {
     ),
     Reason.MALFORMED: Entry(
         "a message does not parse[: {detail}]",
-        "The octets are not a valid ISAKMP message. After decryption, this most often means different keys, thus different secrets.",
+        "The octets are not a valid ISAKMP message. After decryption, this most often means different secrets.",
         ("record it with `ikevpn up --capture FILE` and look at it with Wireshark",),
     ),
     Reason.BAD_HASH: Entry(
@@ -225,28 +238,39 @@ REASONS: Mapping[Reason, Entry] = {
         ("try another group; if it stays, the peer is broken or somebody is in between",),
     ),
     Reason.UNEXPECTED_MESSAGE: Entry(
-        "a message came that does not belong here[: {detail}]", "The peer is at another point of the exchange than we.",
+        "a message came that does not belong here[: {detail}]",
+        "The peer is at another point of the exchange than we.",
     ),
     Reason.UNKNOWN_COOKIE: Entry(
         "the message is for an IKE SA that does not exist",
         "After a restart of one end the other goes on with the old SA for a while; dead peer detection ends that.",
     ),
-    Reason.UNKNOWN_EXCHANGE: Entry("the exchange type is unknown[: {detail}]", "We speak main, aggressive, quick and informational."),
-    Reason.UNSUPPORTED: Entry("it asks for something we do not support[: {detail}]", "The peer wants a feature we lack."),
+    Reason.UNKNOWN_EXCHANGE: Entry(
+        "the exchange type is unknown[: {detail}]", "We speak main, aggressive, quick and informational."
+    ),
+    Reason.UNSUPPORTED: Entry(
+        "it asks for something we do not support[: {detail}]", "The peer wants a feature we lack."
+    ),
     Reason.DUPLICATE: Entry("it came before", "A repetition of a message that was already taken; harmless."),
     Reason.TOO_MANY_HALF_OPEN: Entry(
         "too many unfinished negotiations at once",
         "Half-open negotiations are limited, so that a flood of first messages cannot fill the memory.",
     ),
     Reason.LIMIT: Entry("a limit was reached[: {detail}]", "Everything that a peer can make grow has a limit."),
-    Reason.PEER_RESTARTED: Entry("{remote} restarted", "The peer set up a new phase 1 and remembers nothing of the old one."),
+    Reason.PEER_RESTARTED: Entry(
+        "{remote} restarted", "The peer set up a new phase 1 and remembers nothing of the old one."
+    ),
     Reason.WRONG_VERSION: Entry(
         "{remote} speaks another version of IKE[: {detail}]",
         "ikevpn speaks IKEv1 only.",
         ("set the peer to IKEv1, or use an IKEv2 implementation for it",),
     ),
-    Reason.CONFIGURATION_CHANGED: Entry("its configuration changed", "A reload found other settings; the tunnel starts afresh."),
-    Reason.ANOTHER_WON: Entry("both ends started at once and the other negotiation won", "Harmless: one of two is kept."),
+    Reason.CONFIGURATION_CHANGED: Entry(
+        "its configuration changed", "A reload found other settings; the tunnel starts afresh."
+    ),
+    Reason.ANOTHER_WON: Entry(
+        "both ends started at once and the other negotiation won", "Harmless: one of two is kept."
+    ),
     Reason.NAME_NOT_FOUND: Entry(
         "{detail}",
         "The peer is configured by a DNS name, and DNS gives no address for it.",
@@ -309,7 +333,9 @@ def advice(event: Event) -> tuple[str, ...]:
 
 
 def _facts(event: Event) -> dict[str, Fact]:
-    """The event's facts, and what follows from them: the tunnel's name, addresses without ports, the nearest pair of proposals."""
+    """The event's facts, and what follows from them: the tunnel's name, addresses without ports, the nearest pair of
+    proposals.
+    """
     facts = {"tunnel": event.tunnel, **event.facts}
     for side in ("local", "remote"):
         endpoint = str(facts.get(side, ""))

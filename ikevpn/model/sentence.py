@@ -1,6 +1,8 @@
-"""Sentences with holes: `no answer from {remote}[ after {tries} tries]`. A part in square brackets goes when a fact of it is missing.
+"""Sentences with holes: `no answer from {remote}[ after {tries} tries]`. A part in square brackets goes when a fact of
+it is missing.
 
-Never fails for want of a fact: outside brackets a missing one reads as a general word ("the peer"). Facts from a peer are made safe to print.
+Never fails for want of a fact: outside brackets a missing one reads as a general word ("the peer"). Facts from a peer
+are made safe to print.
 """
 
 from __future__ import annotations
@@ -44,7 +46,9 @@ def is_general(template: str) -> bool:
 
 
 def show(fact: Fact) -> str:
-    """One fact as people read it: lists with commas and cut when long, numbers short, nothing that moves a terminal's cursor."""
+    """One fact as people read it: lists with commas and cut when long, numbers short, nothing that moves a terminal's
+    cursor.
+    """
     if isinstance(fact, bool):
         return "yes" if fact else "no"
     if isinstance(fact, float):
@@ -80,7 +84,8 @@ def _holes(text: str, facts: Mapping[str, Fact]) -> str:
 def closest(offered: tuple[str, ...], accepted: tuple[str, ...]) -> str:
     """Which offer comes nearest to what is accepted, and in what it differs; empty where nothing can be compared.
 
-    Both are names in the proposal grammar, `pre-g2-aes128-sha`; names of the same number of parts are compared part by part.
+    Both are names in the proposal grammar, `pre-g2-aes128-sha`; names of the same number of parts are compared part by
+    part.
     """
     best: tuple[int, str] | None = None
     for ours in offered:

@@ -1,7 +1,9 @@
-"""The control protocol: JSON, one message a line, over a unix socket. Frozen messages and nothing else; no secret has a field here.
+"""The control protocol: JSON, one message a line, over a unix socket. Frozen messages and nothing else; no secret has a
+field here.
 
-A client sends one request and reads lines until an answer or an error comes; lines of type `event` and `lost` may come before.
-Every request carries `version`; a daemon refuses another one by name, so that old and new never misread each other.
+A client sends one request and reads lines until an answer or an error comes; lines of type `event` and `lost` may come
+before. Every request carries `version`; a daemon refuses another one by name, so that old and new never misread each
+other.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, tag_field="verb", forbi
 
 
 class Up(Request, frozen=True, tag="up"):
-    """Want a tunnel up and stream its events until it is, or until it failed once; `capture` is a file to record into."""
+    """Want a tunnel up and stream its events until it is, or until it failed once; `capture` is a file to record to."""
 
     tunnel: str
     timeout_s: float = 60
@@ -100,7 +102,9 @@ class Lost(Reply, frozen=True, tag="lost"):
 
 
 class Error(Reply, frozen=True, tag="error"):
-    """The request failed: a stable reason code, the kind of error (`host`, `config`, `peer`, …), a sentence, and what to try."""
+    """The request failed: a stable reason code, the kind of error (`host`, `config`, `peer`, …), a sentence, and what
+    to try.
+    """
 
     reason: str
     sentence: str
@@ -212,9 +216,11 @@ def read_request(line: bytes) -> AnyRequest:
     version = _heads.decode(line).version
     if version != VERSION:
         raise ValueError(f"it is of protocol version {version}, and this daemon speaks version {VERSION}")
-    return _requests.decode(line)
+    request: AnyRequest = _requests.decode(line)
+    return request
 
 
 def read_reply(line: bytes) -> AnyReply:
     """The reply in a line; raises ValueError."""
-    return _replies.decode(line)
+    reply: AnyReply = _replies.decode(line)
+    return reply

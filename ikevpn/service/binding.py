@@ -1,14 +1,16 @@
-"""What a tunnel needs of the host: its device, addresses and routes, a block while it is down, and policies in the data plane.
+"""What a tunnel needs of the host: its device, addresses and routes, a block while it is down, and policies in the data
+plane.
 
-What stands at a level is one plan, so that going down undoes exactly what going up did. Device, policies and blocks stand before anything is negotiated: nothing leaves in clear meanwhile.
+What stands at a level is one plan, so that going down undoes exactly what going up did. Device, policies and blocks
+stand before anything is negotiated: nothing leaves in clear meanwhile.
 
     ABSENT   nothing of it is on the host
     CLOSED   device, policies, blocks: traffic for the tunnel is dropped
     OPEN     routes into the device as well
 
-It opens when a peer has proved who it is, because SAs follow at once and their first packets must find the routes, and closes with the
-last inbound SA. Packets that are a moment too early are held by the data plane, which is why all policies raise acquires; whether an
-acquire starts anything is the keeper's business.
+It opens when a peer has proved who it is, because SAs follow at once and their first packets must find the routes, and
+closes with the last inbound SA. Packets that are a moment too early are held by the data plane, which is why all
+policies raise acquires; whether an acquire starts anything is the keeper's business.
 """
 
 from __future__ import annotations
@@ -95,7 +97,9 @@ class Binding:
         return self._config.device if self._level > Level.ABSENT else ""
 
     async def stand(self, *, always_open: bool) -> None:
-        """Set up what the tunnel needs; `always_open` for one that its own traffic starts. Raises HostError; then nothing is left."""
+        """Set up what the tunnel needs; `always_open` for one that its own traffic starts. Raises HostError; then
+        nothing is left.
+        """
         self._wanted, self._always_open = True, always_open
         try:
             await self._move()
@@ -155,7 +159,9 @@ class Binding:
     # SAs
 
     def adding(self, sa: Sa) -> None:
-        """Before an SA is installed: the first opens the tunnel, and one that no configuration names gets policy and route."""
+        """Before an SA is installed: the first opens the tunnel, and one that no configuration names gets policy and
+        route.
+        """
         if sa.direction is not Direction.IN:
             return
         self._inbound[sa.reqid] += 1
@@ -170,7 +176,7 @@ class Binding:
             self.refresh()
 
     def deleted(self, effect: DeleteSa) -> None:
-        """After an SA was deleted: the last closes the tunnel, and takes policy and route along that were made for it."""
+        """After an SA was deleted: the last closes the tunnel, and what was made for one of a kind goes with it."""
         if effect.direction is not Direction.IN or not self._inbound[effect.reqid]:
             return
         self._inbound[effect.reqid] -= 1

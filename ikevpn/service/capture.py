@@ -1,10 +1,11 @@
-"""A capture that the user asked for: IKE and ESP as they pass this host, and beside it the keys with which Wireshark reads them.
+"""A capture that the user asked for: IKE and ESP as they pass this host, and beside it the keys with which Wireshark
+reads them.
 
     FILE          pcapng, mode 0600
     FILE.keys/    a Wireshark configuration folder, mode 0700: WIRESHARK_CONFIG_DIR=FILE.keys wireshark FILE
 
-Packets come from the kernel by an AF_PACKET socket, so the data plane does not know. Super-packets of UDP offload are cut back
-into the datagrams that travel. Writes keys nowhere else, and never without being asked.
+Packets come from the kernel by an AF_PACKET socket, so the data plane does not know. Super-packets of UDP offload are
+cut back into the datagrams that travel. Writes keys nowhere else, and never without being asked.
 """
 
 from __future__ import annotations
@@ -118,7 +119,9 @@ def _packet_socket(ports: tuple[int, ...]) -> socket.socket:
         taken = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
     except OSError as error:
         raise HostError(
-            f"cannot record packets: {error.strerror}", fix="the daemon needs CAP_NET_RAW; run it as root", reason="not-root"
+            f"cannot record packets: {error.strerror}",
+            fix="the daemon needs CAP_NET_RAW; run it as root",
+            reason="not-root",
         ) from None
     program, count = ike_and_esp(ports)
     taken.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", count, program.buffer_info()[0]))

@@ -1,4 +1,6 @@
-"""The captures that run: at most one a tunnel, and one of everything. Keys reach a file only through here, and only for these."""
+"""The captures that run: at most one a tunnel, and one of everything. Keys reach a file only through here, and only for
+these.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ class Captures:
         self._running: dict[str, Capture] = {}
 
     def start(self, tunnel: str, file: Path, concerns: Callable[[Address], bool]) -> None:
-        """Record packets from and to addresses that it `concerns`. Raises HostError, and UsageError where one runs already."""
+        """Record packets from and to addresses that it `concerns`. Raises HostError, and UsageError where one runs
+        already.
+        """
         if tunnel in self._running:
             raise UsageError(f"{tunnel} is being recorded into {self._running[tunnel].file} already")
         self._running[tunnel] = Capture(file, self._ports, lambda source, target: concerns(source) or concerns(target))

@@ -1,4 +1,6 @@
-"""The other end of the control socket: sends one request and yields the replies. Blocking, for the command line; knows no verbs."""
+"""The other end of the control socket: sends one request and yields the replies. Blocking, for the command line; knows
+no verbs.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,9 @@ def connect(path: Path) -> socket.socket:
 
 
 def ask(path: Path, request: api.Request, timeout_s: float | None = GRACE_S) -> Iterator[api.AnyReply]:
-    """All replies to `request`, the last one included; `timeout_s` bounds the wait for each. Raises NoDaemon, HostError."""
+    """All replies to `request`, the last one included; `timeout_s` bounds the wait for each. Raises NoDaemon,
+    HostError.
+    """
     with connect(path) as connection:
         connection.settimeout(timeout_s)
         try:

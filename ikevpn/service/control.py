@@ -1,4 +1,5 @@
-"""The control socket: a unix socket of mode 0600 that speaks `service.api`. It knows lines and clients, and nothing of tunnels.
+"""The control socket: a unix socket of mode 0600 that speaks `service.api`. It knows lines and clients, and nothing of
+tunnels.
 
 One request a connection. A handler is an async generator of replies; when the client hangs up it is closed.
 """

@@ -1,4 +1,6 @@
-"""The daemon's life: start, reload, stop, and what must be followed meanwhile. Owns everything; a start that fails undoes itself."""
+"""The daemon's life: start, reload, stop, and what must be followed meanwhile. Owns everything; a start that fails
+undoes itself.
+"""
 
 from __future__ import annotations
 

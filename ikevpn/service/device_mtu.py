@@ -1,7 +1,7 @@
 """The MTU of a tunnel's device: the largest packet that still fits the path once it is sealed. Pure arithmetic.
 
-A device is made before the algorithms and a NAT are known, so the widest of the tunnel's proposals in UDP counts; what a smaller
-path needs beyond that the data plane finds out by itself.
+A device is made before the algorithms and a NAT are known, so the widest of the tunnel's proposals in UDP counts; what
+a smaller path needs beyond that the data plane finds out by itself.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Drives the engine: hands it datagrams, commands, data plane events and time, and its effects to `perform`. Keeps its one timer.
+"""Drives the engine: hands it datagrams, commands, data plane events and time, and its effects to `perform`. Keeps its
+one timer.
 
 Whatever goes wrong inside while a peer's datagram is worked on is logged and counted; it ends no task and no daemon.
 """
@@ -11,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from ikevpn.dataplane.interface import DataPlane, Expire, IkeDatagram, Mapping, UnknownSpi
+from ikevpn.errors import HostError
 from ikevpn.ike.effects import Effect
 from ikevpn.ike.engine import Engine
 from ikevpn.model.address import Endpoint
@@ -84,7 +86,10 @@ class Driver:
         task.add_done_callback(self._queries.discard)
 
     async def _ask(self, spi: int) -> None:
-        uses = await self._plane.query()
+        try:
+            uses = await self._plane.query()
+        except HostError:
+            return  # the worker crashed, and its SAs are about to go
         use = next((use for use in uses if use.spi == spi and use.direction is Direction.IN), SaUse(spi, Direction.IN))
         self.shielded(lambda now: self.engine.sa_used(use, now))
 

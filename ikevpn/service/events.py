@@ -1,4 +1,6 @@
-"""What happened lately, and who wants to hear of it. History and queues are bounded: a slow reader loses events and is told how many."""
+"""What happened lately, and who wants to hear of it. History and queues are bounded: a slow reader loses events and is
+told how many.
+"""
 
 from __future__ import annotations
 

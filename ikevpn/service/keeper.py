@@ -1,8 +1,9 @@
-"""What is wanted of one tunnel and what it is: starts it, starts it again for as long as it is wanted, and never gives up.
+"""What is wanted of one tunnel and what it is: starts it, starts it again for as long as it is wanted, and never gives
+up.
 
-Knows names of children and events, nothing of sockets, devices or configuration; those are behind `Reach`.
-Every attempt looks the peer's name up again and tries all of its addresses in turn. Pauses between attempts grow to a cap and are
-jittered, so that a hundred tunnels to one rebooting gateway do not call at the same moment.
+Knows names of children and events, nothing of sockets, devices or configuration; those are behind `Reach`. Every
+attempt looks the peer's name up again and tries all of its addresses in turn. Pauses between attempts grow to a cap and
+are jittered, so that a hundred tunnels to one rebooting gateway do not call at the same moment.
 """
 
 from __future__ import annotations
@@ -62,7 +63,9 @@ class Reach(Protocol):
 
 
 def pause_s(failures: int, chance: float) -> float:
-    """Seconds to wait after `failures` attempts in a row failed; `chance` in [0, 1) spreads it by a quarter to both sides."""
+    """Seconds to wait after `failures` attempts in a row failed; `chance` in [0, 1) spreads it by a quarter to both
+    sides.
+    """
     return min(FIRST_PAUSE_S * GROWTH ** min(failures - 1, 30), LONGEST_PAUSE_S) * (0.75 + chance / 2)
 
 

@@ -1,4 +1,4 @@
-"""Where the daemon listens: opens all ports at the start, and follows the host's addresses and routes as they change."""
+"""Where the daemon listens: opens all ports at the start, and follows the host's addresses as they change."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from ikevpn.service.parts import Parts
 
 SETTLE_S = 0.5
 """Changes of a host come in bursts: how long to wait before looking at what came of them."""
-_IPV6 = Path("/proc/net/if_inet6")
 _log = logging.getLogger(__name__)
 
 
@@ -27,11 +26,11 @@ class Listening:
 
     async def open(self) -> None:
         """Open all ports. Raises HostError for the first that is refused."""
-        plane = self._parts.plane
+        plane, ipv6 = self._parts.plane, _host_has_ipv6()
         for address in self._settings.listen:
-            if address.version == 4 or _IPV6.exists():
+            if address.version == 4 or ipv6:
                 await plane.listen_natt(Endpoint(address, self._settings.natt_port))
-        for version in (4, 6) if _IPV6.exists() else (4,):
+        for version in (4, 6) if ipv6 else (4,):
             await plane.listen_raw(version)
         await self._parts.ports.follow(await self._addresses())
 
@@ -57,6 +56,11 @@ class Listening:
         """Where the IKE port is to be open: wildcards stand for all addresses of this host."""
         own = [interface.ip for _, interface in await self._parts.host.own_addresses()]
         return set(spread(self._settings.listen, own))
+
+
+def _host_has_ipv6() -> bool:
+    """Whether the kernel of this host speaks IPv6 at all."""
+    return Path("/proc/net/if_inet6").exists()
 
 
 def spread(listen: Iterable[Address], own: Iterable[Address]) -> list[Address]:

@@ -1,4 +1,5 @@
-"""The daemon's own log on standard error: one event, one sentence; its advice too where something failed. As text or as JSON.
+"""The daemon's own log on standard error: one event, one sentence; its advice too where something failed. As text or as
+JSON.
 
 Warnings and errors of the program itself go the same way. Secrets cannot get here: events carry none.
 """
@@ -45,7 +46,9 @@ def set_up(level: LogLevel, as_json: bool) -> None:
     """Log to standard error; without times under systemd, whose journal has its own."""
     handler = logging.StreamHandler(sys.stderr)
     stamped = not as_json and "JOURNAL_STREAM" not in os.environ
-    handler.setFormatter(_Json() if as_json else logging.Formatter("%(asctime)s %(message)s" if stamped else "%(message)s"))
+    handler.setFormatter(
+        _Json() if as_json else logging.Formatter("%(asctime)s %(message)s" if stamped else "%(message)s")
+    )
     _log.handlers[:] = [handler]
     _log.propagate = False
     _log.setLevel(_PYTHON[level])

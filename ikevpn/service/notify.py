@@ -1,7 +1,10 @@
-"""Tells systemd how we are (sd_notify): READY, RELOADING, STOPPING and a line of status. Does nothing where nobody asked."""
+"""Tells systemd how we are (sd_notify): READY, RELOADING, STOPPING and a line of status. Does nothing where nobody
+asked.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import time
@@ -12,11 +15,9 @@ def notify(*assignments: str) -> None:
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as out:
-        try:
-            out.sendto("\n".join(assignments).encode(), "\0" + address[1:] if address.startswith("@") else address)
-        except OSError:
-            pass
+    target = "\0" + address[1:] if address.startswith("@") else address
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as out:
+        out.sendto("\n".join(assignments).encode(), target)
 
 
 def reloading() -> None:

@@ -1,7 +1,8 @@
 """Cuts a super-packet of UDP segmentation offload back into the datagrams that travel. Pure: octets in, octets out.
 
-A packet socket sees what the kernel carries inside: up to 64 KiB of ESP packets behind one UDP header (UDP_SEGMENT, UDP_GRO). The
-length of a segment is not told, but ESP tells it: the next one begins with the same SPI and the next sequence number.
+A packet socket sees what the kernel carries inside: up to 64 KiB of ESP packets behind one UDP header (UDP_SEGMENT,
+UDP_GRO). The length of a segment is not told, but ESP tells it: the next one begins with the same SPI and the next
+sequence number.
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ def _datagram(ip: bytes, udp: bytes, payload: bytes, number: int) -> bytes:
 
 def _checksum(octets: bytes) -> int:
     """RFC 1071."""
-    total = sum(struct.unpack(f"!{len(octets + bytes(len(octets) % 2)) // 2}H", octets + bytes(len(octets) % 2)))
+    even = octets + bytes(len(octets) % 2)
+    total: int = sum(struct.unpack(f"!{len(even) // 2}H", even))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF

@@ -59,5 +59,7 @@ def _assemble(lines: list[tuple[str, _Line]]) -> array.array[int]:
 
     program = array.array("B")
     for number, (_, (operation, operand, when_true, when_false)) in enumerate(lines):
-        program.frombytes(struct.pack("HBBI", operation, distance(when_true, number), distance(when_false, number), operand))
+        program.frombytes(
+            struct.pack("HBBI", operation, distance(when_true, number), distance(when_false, number), operand)
+        )
     return program

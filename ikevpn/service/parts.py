@@ -1,4 +1,6 @@
-"""The parts of a running daemon, wired once: engine, data plane, host, sockets, tunnels, history. Starts nothing by itself."""
+"""The parts of a running daemon, wired once: engine, data plane, host, sockets, tunnels, history. Starts nothing by
+itself.
+"""
 
 from __future__ import annotations
 

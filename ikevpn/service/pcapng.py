@@ -16,7 +16,9 @@ _OPTION_APPLICATION, _OPTION_RESOLUTION = 4, 9
 
 def write_head(application: str) -> bytes:
     """The blocks that open a file."""
-    section = struct.pack("<IHHQ", _BYTE_ORDER, 1, 0, _LENGTH_UNKNOWN) + _option(_OPTION_APPLICATION, application.encode())
+    section = struct.pack("<IHHQ", _BYTE_ORDER, 1, 0, _LENGTH_UNKNOWN) + _option(
+        _OPTION_APPLICATION, application.encode()
+    )
     interface = struct.pack("<HHI", LINKTYPE_RAW, 0, 0) + _option(_OPTION_RESOLUTION, bytes([9]))
     return _block(_SECTION, section + _option(0, b"")) + _block(_INTERFACE, interface + _option(0, b""))
 

@@ -1,8 +1,9 @@
-"""UDP port 500: one socket for every local address, because asyncio-dgram does not tell to which address a datagram came.
+"""UDP port 500: one socket for every local address, because asyncio-dgram does not tell to which address a datagram
+came.
 
-Reading is bounded by its rhythm: the event loop takes one datagram per socket and turn, and the reader hands it on before the next
-turn, so nothing piles up inside. Sending never waits: what does not fit is dropped and counted, and IKE sends it again.
-Port 4500 belongs to the data plane.
+Reading is bounded by its rhythm: the event loop takes one datagram per socket and turn, and the reader hands it on
+before the next turn, so nothing piles up inside. Sending never waits: what does not fit is dropped and counted, and IKE
+sends it again. Port 4500 belongs to the data plane.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ _log = logging.getLogger(__name__)
 
 
 class IkePorts:
-    """The sockets of the IKE port. `follow` opens and closes them as addresses come and go; `opened` hears of each new one."""
+    """The sockets of the IKE port. `follow` opens and closes them as addresses come and go; `opened` hears of each new
+    one.
+    """
 
     def __init__(self, port: int, received: Received, opened: Callable[[Endpoint, int], None]) -> None:
         self.port = port
@@ -88,9 +91,7 @@ class IkePorts:
 class _Port:
     """One bound socket with its reader and its writer."""
 
-    def __init__(
-        self, local: Endpoint, stream: Any, received: Received, counters: Counter[str]
-    ) -> None:
+    def __init__(self, local: Endpoint, stream: Any, received: Received, counters: Counter[str]) -> None:
         self._local = local
         self._stream = stream
         self._received = received
@@ -134,7 +135,7 @@ class _Port:
                 self._queue.task_done()
 
     async def _send(self, data: bytes, remote: tuple[str, int]) -> None:
-        """asyncio-dgram raises the error of an earlier datagram before it sends this one, so this one is tried again."""
+        """asyncio-dgram raises the error of an earlier datagram before it sends this one: this one is tried again."""
         for _ in range(2):
             try:
                 await self._stream.send(data, remote)
@@ -170,7 +171,7 @@ def _refusal(error: OSError, address: Address, port: int) -> HostError:
     if error.errno == errno.EADDRINUSE:
         return HostError(
             f"UDP {where} is in use by another program",
-            fix=f"`ss -ulpn 'sport = :{port}'` shows which one; other IPsec daemons (charon, pluto, racoon) have to be stopped",
+            fix=f"`ss -ulpn 'sport = :{port}'` shows which one; other IPsec daemons (charon, pluto) have to be stopped",
             reason="port-in-use",
         )
     if error.errno in (errno.EACCES, errno.EPERM):

@@ -1,6 +1,7 @@
 """What the process may do: checks it at the start, and gives up what is not needed once everything stands.
 
-Uses the kernel's own numbers through prctl and capset; changes no user id, so that secrets readable by their owner stay readable at a reload.
+Uses the kernel's own numbers through prctl and capset; changes no user id, so that secrets readable by their owner stay
+readable at a reload.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ CAP_NET_BIND_SERVICE = 10
 CAP_NET_ADMIN = 12
 CAP_NET_RAW = 13
 KEPT = (CAP_DAC_READ_SEARCH, CAP_NET_BIND_SERVICE, CAP_NET_ADMIN, CAP_NET_RAW)
-"""Configuration and secrets at a reload, wherever they are; port 500 on new addresses; devices and routes; raw ESP and captures."""
+"""Configuration and secrets at a reload, wherever they are; port 500 on new addresses; devices and routes; raw ESP and
+captures.
+"""
 
 _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 4, 24, 38
 _CAPABILITY_VERSION_3 = 0x20080522

@@ -5,6 +5,7 @@ It goes through a pipe, as a line of the control protocol; a pipe that closes wi
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import time
@@ -15,10 +16,8 @@ from ikevpn.service import api
 
 def tell(descriptor: int, reply: api.Done | api.Error) -> None:
     """Say it and close the pipe; a starter that is gone does not matter."""
-    try:
+    with contextlib.suppress(OSError):
         os.write(descriptor, api.write(reply))
-    except OSError:
-        pass
     os.close(descriptor)
 
 
@@ -33,7 +32,9 @@ def wait(descriptor: int, timeout_s: float) -> api.Error | None:
         piece = os.read(descriptor, api.LONGEST_LINE)
         if not piece:
             raise HostError(
-                "the daemon ended before it was ready", fix="`ikevpn daemon` in a terminal shows why", reason="daemon-ended"
+                "the daemon ended before it was ready",
+                fix="`ikevpn daemon` in a terminal shows why",
+                reason="daemon-ended",
             )
         line += piece
     reply = api.read_reply(line)

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from ikevpn import __version__
-from ikevpn.errors import UsageError
+from ikevpn.errors import HostError, UsageError
 from ikevpn.ike.effects import Effect
 from ikevpn.ike.engine import Engine
 from ikevpn.model import reasons
 from ikevpn.model.events import Code, Event, Fact, Reason
 from ikevpn.service import api
-from ikevpn.service.parts import Parts
 from ikevpn.service.keeper import Wanted
+from ikevpn.service.parts import Parts
 from ikevpn.service.state import index, tunnel_state
 from ikevpn.service.tunnel import Tunnel
 from ikevpn.service.tunnels import Difference
@@ -109,7 +109,8 @@ class Requests:
             return
         if tunnel.keeper.up:
             raise UsageError(
-                f"{tunnel.name} is up already, and its keys were exchanged before a capture ran; `ikevpn down {tunnel.name}` first"
+                f"{tunnel.name} is up already, and its keys were exchanged before a capture ran; "
+                f"`ikevpn down {tunnel.name}` first"
             )
         self._parts.captures.start(tunnel.name, Path(file), tunnel.concerns)
 
@@ -141,7 +142,10 @@ class Requests:
         return (await self._states([tunnel]))[0]
 
     async def _states(self, tunnels: list[Tunnel]) -> list[api.TunnelState]:
-        uses = index(await self._parts.plane.query())
+        try:
+            uses = index(await self._parts.plane.query())
+        except HostError:
+            uses = {}  # the worker has just crashed; its counters are gone, the rest is worth telling
         now = self._parts.driver.now
         engine = self._parts.driver.engine.status(now)
         return [tunnel_state(tunnel, engine, uses, now) for tunnel in tunnels]
@@ -181,7 +185,9 @@ class Requests:
                             yield _failed(failure)
                             return
             except TimeoutError:
-                yield api.Error(reason="timeout", sentence=f"{tunnel.name} has no new keys after {request.timeout_s:g} s")
+                yield api.Error(
+                    reason="timeout", sentence=f"{tunnel.name} has no new keys after {request.timeout_s:g} s"
+                )
                 return
         yield api.Done()
 
@@ -189,7 +195,9 @@ class Requests:
         """Names of children; the empty one is phase 1."""
         known = [child.name for child in tunnel.config.template.children]
         if request.child and request.child not in known:
-            raise UsageError(f'{tunnel.name} has no child "{request.child}"; it has {", ".join(known)}', reason="tunnel-unknown")
+            raise UsageError(
+                f'{tunnel.name} has no child "{request.child}"; it has {", ".join(known)}', reason="tunnel-unknown"
+            )
         if not tunnel.keeper.up:
             raise UsageError(f"{tunnel.name} is not up", reason="not-up")
         if request.phase1:
@@ -199,7 +207,10 @@ class Requests:
     async def _reload(self, request: api.Reload) -> Answer:
         difference = await self._reload_configuration()
         yield api.ReloadAnswer(
-            added=difference.added, changed=difference.changed, removed=difference.removed, unchanged=difference.unchanged
+            added=difference.added,
+            changed=difference.changed,
+            removed=difference.removed,
+            unchanged=difference.unchanged,
         )
 
 
@@ -222,5 +233,3 @@ def _rekeyed(event: Event, waiting: set[str]) -> Event | None:
     elif event.code in (Code.PHASE1_FAILED, Code.PHASE2_FAILED) and event.facts.get("role") != "responder":
         return event
     return None
-
-

@@ -22,7 +22,9 @@ def index(uses: Iterable[SaUse]) -> Uses:
 def tunnel_state(tunnel: Tunnel, engine: EngineStatus, uses: Uses, now: float) -> api.TunnelState:
     """One tunnel. A dialup tunnel shows the newest of its peers on top and the children of all."""
     keeper, config = tunnel.keeper, tunnel.config
-    found = [child for child in engine.children if child.tunnel == tunnel.name and child.outbound and not child.superseded]
+    found = [
+        child for child in engine.children if child.tunnel == tunnel.name and child.outbound and not child.superseded
+    ]
     children = [_up(child, uses) for child in found]
     up = {child.child for child in found}
     children += [

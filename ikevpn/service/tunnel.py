@@ -1,6 +1,7 @@
 """One tunnel at work: what its keeper wants becomes preparations on the host, lookups of names and calls to the engine.
 
-The order is the point: device, policies and blocks stand before anything is negotiated, and go after everything is torn down.
+The order is the point: device, policies and blocks stand before anything is negotiated, and go after everything is torn
+down.
 """
 
 from __future__ import annotations
@@ -119,7 +120,9 @@ class Tunnel:
     # Names and addresses
 
     async def _remotes(self) -> tuple[AddressRange, ...]:
-        """The peer's places in the order of the configuration. Raises HostError where names lead nowhere and nothing else is left."""
+        """The peer's places in the order of the configuration. Raises HostError where names lead nowhere and nothing
+        else is left.
+        """
         found: list[AddressRange] = []
         missing: HostError | None = None
         for remote in self.config.remotes:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 
 from ikevpn.config.configuration import Configuration, TunnelConfig
-from ikevpn.config.finding import did_you_mean
 from ikevpn.config.words import Start
-from ikevpn.errors import HostError, UsageError
+from ikevpn.errors import HostError
 from ikevpn.model.events import Code, Event, Fact
 from ikevpn.service.keeper import Wanted
 from ikevpn.service.tunnel import Tunnel, World
+from ikevpn.service.unknown import unknown_tunnel
 
 WANTED = {Start.UP: Wanted.UP, Start.ON_DEMAND: Wanted.ON_DEMAND, Start.LISTEN: Wanted.LISTEN}
 
@@ -46,7 +46,9 @@ class Tunnels:
         return {"secret_from": tunnel.config.secret_from} if tunnel is not None else {}
 
     async def apply(self, configuration: Configuration, *, start: bool) -> Difference:
-        """Make the tunnels those of `configuration`: what did not change is not touched. With `start`, new ones begin as they say."""
+        """Make the tunnels those of `configuration`: what did not change is not touched. With `start`, new ones begin
+        as they say.
+        """
         difference = compare({tunnel.name: tunnel.config for tunnel in self}, configuration.tunnels)
         wanted = {tunnel.name: tunnel.keeper.wanted for tunnel in self}
         for name in (*difference.removed, *difference.changed):
@@ -115,10 +117,3 @@ def compare(old: Mapping[str, TunnelConfig], new: Mapping[str, TunnelConfig]) ->
         removed=tuple(name for name in old if name not in new),
         unchanged=tuple(name for name in both if old[name] == new[name]),
     )
-
-
-def unknown_tunnel(name: str, known: Iterable[str]) -> UsageError:
-    """The error for a name that is not in the configuration."""
-    names = list(known)
-    hint = did_you_mean(name, names) or (f"Known are: {', '.join(names[:10])}." if names else "None is configured.")
-    return UsageError(f'there is no tunnel "{name}". {hint}', reason="tunnel-unknown")

@@ -1,7 +1,8 @@
 """Key material in the tables of Wireshark: `ikev1_decryption_table` and `esp_sa`. Text only; opens no file.
 
-A folder with these two files and `preferences` is a Wireshark configuration: `WIRESHARK_CONFIG_DIR=FOLDER tshark -r FILE`.
-Every function here returns secrets; only a capture that the user asked for may call them. Names are those of Wireshark 4.0.
+A folder with these two files and `preferences` is a Wireshark configuration: `WIRESHARK_CONFIG_DIR=FOLDER tshark -r
+FILE`. Every function here returns secrets; only a capture that the user asked for may call them. Names are those of
+Wireshark 4.0.
 """
 
 from __future__ import annotations
@@ -41,7 +42,9 @@ def ike_row(cky_i: bytes, encryption_key: bytes) -> str:
 
 
 def esp_row(sa: Sa) -> str:
-    """A line of `esp_sa`; addresses are left open, since a NAT may change them while the SPI stays. Empty for unknown algorithms."""
+    """A line of `esp_sa`; addresses are left open, since a NAT may change them while the SPI stays. Empty for unknown
+    algorithms.
+    """
     algorithms = sa.algorithms
     cipher, integrity = _CIPHERS.get(algorithms.cipher), _INTEGRITIES.get(algorithms.integrity)
     if cipher is None or integrity is None:

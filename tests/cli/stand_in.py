@@ -59,7 +59,9 @@ ROME = api.TunnelState(
 
 def event(code: str, sentence: str, **more: object) -> api.EventLine:
     """An event of paris."""
-    return api.EventLine(number=1, time=1_700_000_000.0, code=code, tunnel="paris", sentence=sentence, **{"reason": "none", **more})  # type: ignore[arg-type]
+    return api.EventLine(
+        number=1, time=1_700_000_000.0, code=code, tunnel="paris", sentence=sentence, **{"reason": "none", **more}
+    )  # type: ignore[arg-type]
 
 
 @contextmanager

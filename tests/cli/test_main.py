@@ -14,7 +14,20 @@ from ikevpn.cli.main import main
 from ikevpn.errors import ConfigError, HostError, IkevpnError, UsageError
 from tests.conftest import REPOSITORY
 
-VERBS = "up down status list log check reload version daemon rekey explain completion".split()
+VERBS = [
+    "up",
+    "down",
+    "status",
+    "list",
+    "log",
+    "check",
+    "reload",
+    "version",
+    "daemon",
+    "rekey",
+    "explain",
+    "completion",
+]
 
 
 def test_the_verbs_are_these() -> None:
@@ -106,7 +119,9 @@ def test_explain_knows_every_code(ikevpn) -> None:
     for name in names:
         result = ikevpn("explain", name)
         assert result.exit_code == 0 and result.output.startswith(f"{name}: ")
-        assert "{" not in result.output.replace('{ file = "NAME.psk" }', "") and "unknown" not in result.output.replace(name, "")
+        assert "{" not in result.output.replace('{ file = "NAME.psk" }', "") and "unknown" not in result.output.replace(
+            name, ""
+        )
 
 
 def test_explain_of_nothing_known_is_status_2(ikevpn) -> None:

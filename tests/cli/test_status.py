@@ -10,7 +10,9 @@ from ikevpn.cli.exit_codes import ExitCode
 from ikevpn.service import api
 from tests.cli.stand_in import CHILD, PARIS, ROME, daemon
 
-ANSWER = api.StatusAnswer(tunnels=(PARIS, ROME), counters={"esp.packets-in": 12}, up_s=90061, configuration="/etc/ikevpn")
+ANSWER = api.StatusAnswer(
+    tunnels=(PARIS, ROME), counters={"esp.packets-in": 12}, up_s=90061, configuration="/etc/ikevpn"
+)
 
 
 def test_the_table(ikevpn, folder: Path) -> None:
@@ -18,10 +20,13 @@ def test_the_table(ikevpn, folder: Path) -> None:
         output = ikevpn("status").output
     assert requests == [api.Status(tunnel="")]
     heading, paris, rome, *rest = output.splitlines()
-    assert heading.split() == "tunnel state peer networks since in out".split()
+    assert heading.split() == ["tunnel", "state", "peer", "networks", "since", "in", "out"]
     assert " ".join(paris.split()) == "paris up 203.0.113.2:4500 10.1.1.0/24 === 10.2.2.0/24 1m 35s 1.4 MB 999 B"
     assert " ".join(rome.split()) == "rome waiting rome.example.net 0.0.0.0/0 === 0.0.0.0/0"
-    assert rest == ["rome: phase 1 with 198.51.100.9:500 failed: no answer from 198.51.100.9:500", "rome: attempt 4 in 12 s"]
+    assert rest == [
+        "rome: phase 1 with 198.51.100.9:500 failed: no answer from 198.51.100.9:500",
+        "rome: attempt 4 in 12 s",
+    ]
 
 
 def test_details(ikevpn, folder: Path) -> None:
@@ -65,5 +70,18 @@ def test_no_tunnels_at_all(ikevpn, folder: Path) -> None:
 
 
 def test_durations_and_amounts_are_short() -> None:
-    assert [render.duration(s) for s in (0, 59, 61, 660, 3700, 90000)] == ["0s", "59s", "1m 1s", "11m", "1h 1m", "1d 1h"]
-    assert [render.amount(n) for n in (0, 999, 1000, 1_550_000, 10**15)] == ["0 B", "999 B", "1.0 kB", "1.6 MB", "1000.0 TB"]
+    assert [render.duration(s) for s in (0, 59, 61, 660, 3700, 90000)] == [
+        "0s",
+        "59s",
+        "1m 1s",
+        "11m",
+        "1h 1m",
+        "1d 1h",
+    ]
+    assert [render.amount(n) for n in (0, 999, 1000, 1_550_000, 10**15)] == [
+        "0 B",
+        "999 B",
+        "1.0 kB",
+        "1.6 MB",
+        "1000.0 TB",
+    ]

@@ -19,7 +19,10 @@ FAILED = event(
     facts={"notify": "no-proposal-chosen", "offered": ("pre-g2-3des-sha", "pre-g2-des-md5")},
 )
 REFUSED = api.Error(
-    reason="peer-refused-phase1", kind="peer", sentence="203.0.113.2:500 refuses", advice=("compare", "look into its log")
+    reason="peer-refused-phase1",
+    kind="peer",
+    sentence="203.0.113.2:500 refuses",
+    advice=("compare", "look into its log"),
 )
 
 
@@ -80,7 +83,9 @@ def test_a_broken_configuration_starts_nothing(ikevpn, folder: Path) -> None:
     assert result.exit_code == ExitCode.USAGE and "chmod 600" in result.stderr
 
 
-def test_a_capture_comes_with_a_warning_and_an_absolute_path(ikevpn, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_capture_comes_with_a_warning_and_an_absolute_path(
+    ikevpn, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(folder)
     with daemon(folder / "sock", api.UpAnswer(tunnel=PARIS)) as requests:
         result = ikevpn("up", "paris", "--capture", "x.pcapng")

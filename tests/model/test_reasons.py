@@ -18,7 +18,9 @@ def test_the_table_is_complete() -> None:
     assert set(reasons.REASONS) == set(Reason)
 
 
-@pytest.mark.parametrize("entry", [*reasons.CODES.values(), *reasons.REASONS.values()], ids=lambda entry: entry.what[:40])
+@pytest.mark.parametrize(
+    "entry", [*reasons.CODES.values(), *reasons.REASONS.values()], ids=lambda entry: entry.what[:40]
+)
 def test_every_entry_explains_itself(entry: reasons.Entry) -> None:
     assert entry.meaning.endswith("."), entry
     assert all(not line.endswith(".") for line in (entry.what, *entry.advice))
@@ -48,7 +50,7 @@ def test_unreachable() -> None:
 def test_wrong_secret_names_the_place_of_the_secret_and_who_is_meant() -> None:
     advice = reasons.advice(fail(Reason.WRONG_SECRET, secret_from="/etc/ikevpn/paris.psk"))
     assert "tunnel paris takes its secret from /etc/ikevpn/paris.psk" in advice
-    assert any(line.endswith("does it have one for 192.0.2.1?") for line in advice)
+    assert any(line.endswith("does it have a secret for 192.0.2.1?") for line in advice)
 
 
 def test_no_common_proposal_shows_both_sides_and_the_nearest() -> None:
@@ -74,7 +76,9 @@ def test_proxy_ids_stand_side_by_side() -> None:
 
 
 def test_a_wrong_identity_shows_what_came_and_what_was_expected() -> None:
-    event = fail(Reason.WRONG_PEER_IDENTITY, received="fw.example.net", received_type="fqdn", expected=("paris: 203.0.113.2",))
+    event = fail(
+        Reason.WRONG_PEER_IDENTITY, received="fw.example.net", received_type="fqdn", expected=("paris: 203.0.113.2",)
+    )
     assert reasons.why(event) == "the peer calls itself fw.example.net (fqdn), and we expect 203.0.113.2"
     assert 'remote_id = "fw.example.net"' in reasons.advice(event)[0]
 

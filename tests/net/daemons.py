@@ -21,6 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from ikevpn.errors import HostError
+from ikevpn.service import api, client
 from tests.conftest import REPOSITORY
 
 PATIENCE_S = 15.0
@@ -85,8 +89,22 @@ class Side:
 
     def tunnel(self) -> dict[str, Any]:
         """The only tunnel as `status --json` shows it."""
-        (found,) = self.ikevpn("status", "--json").json["tunnels"]
-        return found  # type: ignore[no-any-return]
+        (found,) = self.status().tunnels
+        answer: dict[str, Any] = msgspec.to_builtins(found)
+        return answer
+
+    def status(self) -> api.StatusAnswer:
+        """What the daemon answers to `ikevpn status`. Raises HostError where there is none."""
+        answer = client.answer(self.socket, api.Status())
+        assert isinstance(answer, api.StatusAnswer)
+        return answer
+
+    def answers(self) -> bool:
+        """Whether there is a daemon."""
+        try:
+            return bool(self.status())
+        except HostError:
+            return False
 
     def pings(self, target: str, count: int = 3) -> int:
         """How many of `count` pings from our inner address are answered."""
@@ -110,7 +128,7 @@ class Side:
             self.command("daemon", *words), stdout=log, stderr=subprocess.STDOUT, text=True, env=environment
         )
         try:
-            until(lambda: process.poll() is not None or self.ikevpn("status").status == 0, "the start of the daemon")
+            until(lambda: process.poll() is not None or self.answers(), "the start of the daemon")
             yield process
         finally:
             if process.poll() is None:
@@ -155,7 +173,20 @@ def two_sides(folder: Path) -> Iterator[tuple[Side, Side]]:
             _ip("netns", "add", side.namespace)
             _ip("-n", side.namespace, "link", "set", "lo", "up")
         left, right = sides
-        _ip("-n", left.namespace, "link", "add", "cable", "type", "veth", "peer", "name", "cable", "netns", right.namespace)
+        _ip(
+            "-n",
+            left.namespace,
+            "link",
+            "add",
+            "cable",
+            "type",
+            "veth",
+            "peer",
+            "name",
+            "cable",
+            "netns",
+            right.namespace,
+        )
         for side in sides:
             _ip("-n", side.namespace, "addr", "add", f"{side.outer}/24", "dev", "cable")
             _ip("-n", side.namespace, "addr", "add", f"2001:db8::{side.number}/64", "dev", "cable", "nodad")

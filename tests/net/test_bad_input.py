@@ -56,7 +56,10 @@ def test_wrong_secret_as_initiator(sides: tuple[Side, Side]) -> None:
 
 def test_wrong_secret_as_responder(sides: tuple[Side, Side]) -> None:
     up(sides[0], secret="not the same secret")
-    assert "london: did not use a datagram from 192.0.2.1:500, main mode message 5: the pre-shared keys differ" in sides[1].log()
+    assert (
+        "london: did not use a datagram from 192.0.2.1:500, main mode message 5: the pre-shared keys differ"
+        in sides[1].log()
+    )
 
 
 def test_no_common_proposal_in_phase_1(sides: tuple[Side, Side]) -> None:
@@ -82,7 +85,10 @@ def test_proxy_id_mismatch(sides: tuple[Side, Side]) -> None:
     assert first_line(ended) == "paris is not up: the networks differ, we have 10.1.1.0/24 === 10.2.3.0/24"
     assert "the peer said: invalid-id-information" in ended.err
     log = sides[1].log()
-    assert "the networks differ: the peer asks for 10.2.3.0/24 === 10.1.1.0/24, we have london: 10.2.2.0/24 === 10.1.1.0/24" in log
+    assert (
+        "the networks differ: the peer asks for 10.2.3.0/24 === 10.1.1.0/24, "
+        "we have london: 10.2.2.0/24 === 10.1.1.0/24" in log
+    )
 
 
 def test_wrong_peer_identity(sides: tuple[Side, Side]) -> None:

@@ -93,7 +93,7 @@ def test_rekeying_changes_keys_and_loses_no_ping(sides: tuple[Side, Side]) -> No
 
 
 def test_reload_touches_only_what_changed(sides: tuple[Side, Side]) -> None:
-    left, right = sides
+    left, _ = sides
     left.write("paris")
     with left.daemon() as daemon:
         until(lambda: is_up(left), "paris")
@@ -204,7 +204,7 @@ def test_the_default_route_goes_into_the_tunnel_and_the_peer_stays_reachable(sid
 
 
 def test_a_name_is_looked_up_and_a_tunnel_is_found_by_it(sides: tuple[Side, Side]) -> None:
-    left, right = sides
+    left, _ = sides
     hosts = Path(f"/etc/netns/{left.namespace}")
     hosts.mkdir(parents=True)
     try:
@@ -262,7 +262,9 @@ def test_no_secret_shows_up_anywhere(sides: tuple[Side, Side]) -> None:
     left.write("paris", secret := "a secret for tests, long enough")
     with left.daemon("--log-level", "debug", "--log-json"):
         until(lambda: is_up(left), "paris")
-        shown = left.log() + "".join(left.ikevpn(*words).out for words in (("status", "--json"), ("log", "--json"), ("list", "--json")))
+        shown = left.log() + "".join(
+            left.ikevpn(*words).out for words in (("status", "--json"), ("log", "--json"), ("list", "--json"))
+        )
     assert secret not in shown and secret.encode().hex() not in shown
 
 

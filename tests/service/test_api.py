@@ -20,7 +20,13 @@ CHILD = api.ChildState(name="a", selector="10.1.0.0/16 === 10.2.0.0/16", state="
 TUNNEL = api.TunnelState(name="paris", wanted="up", state="up", children=(CHILD,))
 REPLIES = [
     api.EventLine(
-        number=1, time=2.5, code="child-up", tunnel="paris", reason="none", sentence="up", facts={"spi_in": "0a", "n": ("x",)}
+        number=1,
+        time=2.5,
+        code="child-up",
+        tunnel="paris",
+        reason="none",
+        sentence="up",
+        facts={"spi_in": "0a", "n": ("x",)},
     ),
     api.Lost(count=3),
     api.Error(reason="timeout", sentence="too late", advice=("wait",)),

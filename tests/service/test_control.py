@@ -60,11 +60,11 @@ def test_a_request_gets_its_replies_in_order(path: Path) -> None:
 
 
 def test_only_the_owner_may_talk(path: Path) -> None:
-    async def scenario() -> int:
+    async def scenario() -> os.stat_result:
         async with serving(path):
-            return path.stat().st_mode
+            return await asyncio.to_thread(path.stat)
 
-    assert stat.S_IMODE(asyncio.run(scenario())) == 0o600
+    assert stat.S_IMODE(asyncio.run(scenario()).st_mode) == 0o600
 
 
 def test_the_socket_file_goes_with_the_daemon(path: Path) -> None:
@@ -113,7 +113,9 @@ def test_a_file_of_somebody_else_is_left_alone(path: Path) -> None:
         (ConfigError("bad", fix="mend it"), "config", "config", ()),
     ],
 )
-def test_errors_of_ours_become_replies(path: Path, error: Exception, reason: str, kind: str, advice: tuple[str, ...]) -> None:
+def test_errors_of_ours_become_replies(
+    path: Path, error: Exception, reason: str, kind: str, advice: tuple[str, ...]
+) -> None:
     async def failing(request: api.AnyRequest) -> AsyncGenerator[api.Reply, None]:
         raise error
         yield STATUS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import pytest
 
@@ -89,7 +90,14 @@ def test_a_failure_is_told_and_tried_again_for_ever_with_growing_pauses() -> Non
         assert await peer.keeper.outcome() == REFUSED
         await asyncio.sleep(600)
         starts = [when for when, _, _ in peer.calls]
-        assert [later - earlier for earlier, later in zip(starts, starts[1:], strict=False)][:6] == [2, 4, 8, 16, 32, 60]
+        assert [later - earlier for earlier, later in pairwise(starts)][:6] == [
+            2,
+            4,
+            8,
+            16,
+            32,
+            60,
+        ]
         assert peer.keeper.state == "waiting" and peer.keeper.next_attempt is not None
         assert {event.code for event in peer.reports} == {Code.RETRY_LATER}
         await peer.keeper.close()

@@ -46,7 +46,12 @@ def test_a_wrong_secret_is_told_at_once_although_it_is_only_a_datagram(capsys: p
 def test_json_has_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     (line,) = logged(capsys, LogLevel.INFO, FAILED, as_json=True)
     body = json.loads(line)
-    assert (body["level"], body["tunnel"], body["code"], body["reason"]) == ("error", "paris", "phase1-failed", "no-answer")
+    assert (body["level"], body["tunnel"], body["code"], body["reason"]) == (
+        "error",
+        "paris",
+        "phase1-failed",
+        "no-answer",
+    )
 
 
 def test_the_journal_has_times_of_its_own(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

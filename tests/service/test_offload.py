@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ikevpn.service.offload import split
 
 scapy = pytest.importorskip("scapy.layers.inet")
-from scapy.layers.inet import IP, UDP, ICMP  # noqa: E402
+from scapy.layers.inet import ICMP, IP, UDP  # noqa: E402
 from scapy.layers.inet6 import IPv6  # noqa: E402
 from scapy.packet import Raw  # noqa: E402
 
@@ -28,7 +28,9 @@ def packet(payload: bytes, version: int = 4) -> bytes:
 @pytest.mark.parametrize("version", [4, 6])
 @given(count=st.integers(2, 12), size=st.integers(48, 200), last=st.integers(16, 48), first=st.integers(1, 2**32 - 1))
 def test_every_segment_becomes_a_whole_packet(version: int, count: int, size: int, last: int, first: int) -> None:
-    pieces = [esp((first + n) & 0xFFFFFFFF, size) for n in range(count - 1)] + [esp((first + count - 1) & 0xFFFFFFFF, last)]
+    pieces = [esp((first + n) & 0xFFFFFFFF, size) for n in range(count - 1)] + [
+        esp((first + count - 1) & 0xFFFFFFFF, last)
+    ]
     found = split(packet(b"".join(pieces), version))
     kind = IP if version == 4 else IPv6
     read = [kind(each) for each in found]

@@ -13,7 +13,9 @@ from ikevpn.service import pcapng
 
 def test_packets_and_times_come_back(tmp_path: Path) -> None:
     file = tmp_path / "x.pcapng"
-    packets = [bytes(IP(src="192.0.2.1", dst="192.0.2.2") / UDP(sport=500, dport=500) / Raw(bytes(n))) for n in range(8)]
+    packets = [
+        bytes(IP(src="192.0.2.1", dst="192.0.2.2") / UDP(sport=500, dport=500) / Raw(bytes(n))) for n in range(8)
+    ]
     times = [1_700_000_000_123_456_789 + n for n in range(8)]
     blocks = [pcapng.write_packet(packet, when) for packet, when in zip(packets, times, strict=True)]
     file.write_bytes(pcapng.write_head("ikevpn test") + b"".join(blocks))

@@ -8,7 +8,8 @@ import pytest
 
 from ikevpn.config.configuration import TunnelConfig
 from ikevpn.config.load import load
-from ikevpn.service.tunnels import compare, unknown_tunnel
+from ikevpn.service.tunnels import compare
+from ikevpn.service.unknown import unknown_tunnel
 
 TUNNEL = """
 [tunnel.{name}]

@@ -17,7 +17,15 @@ from ikevpn.service import wireshark
 from ikevpn.wire.registry import EspCipher, Integrity, Protocol
 
 
-def sa(cipher: EspCipher, key: str, integrity: Integrity = Integrity.NONE, mac: str = "", *, spi: int = 0x1234, cut: bool = False) -> Sa:
+def sa(
+    cipher: EspCipher,
+    key: str,
+    integrity: Integrity = Integrity.NONE,
+    mac: str = "",
+    *,
+    spi: int = 0x1234,
+    cut: bool = False,
+) -> Sa:
     return Sa(
         direction=Direction.IN,
         spi=spi,
