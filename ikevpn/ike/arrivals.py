@@ -88,7 +88,10 @@ def _begin(core: Core, arrival: Arrival) -> None:
 
 
 def _fragment(core: Core, sa: IkeSa, arrival: Arrival) -> None:
-    """Collect; a whole message goes the way of any other."""
+    """Collect; a whole message goes the way of any other. Only from who has announced it: this costs memory."""
+    if Capability.FRAGMENTATION not in sa.capabilities:
+        core.drop(Reason.UNEXPECTED_MESSAGE, sa, message="a fragment")
+        return
     try:
         chain = message.read_chain(arrival.header.next_payload, arrival.data[HEADER_SIZE:], origin=HEADER_SIZE)
         piece = chain.first(Fragment)
@@ -141,7 +144,8 @@ def _settle_phase1(core: Core, sa: IkeSa, exchange: Exchange, result: Result) ->
     if result.outcome is Outcome.FINISHED:
         early, sa.early = sa.early, []
         for each in early:
-            _dispatch(core, sa, each)
+            if sa.state is IkeState.ESTABLISHED:
+                _dispatch(core, sa, each)
 
 
 def _phase2(core: Core, sa: IkeSa, arrival: Arrival, script: Script) -> None:
@@ -152,8 +156,9 @@ def _phase2(core: Core, sa: IkeSa, arrival: Arrival, script: Script) -> None:
             # An exchange that was forgotten: its messages are still authentic, so that only the id tells a replay.
             core.drop(Reason.DUPLICATE)
             return
-        if len(sa.exchanges) >= core.settings.max_exchanges:
-            _make_room(core, sa)
+        if len(sa.exchanges) >= core.settings.max_exchanges and not _make_room(core, sa):
+            core.drop(Reason.LIMIT, sa, message=script.name)
+            return
         scratch: object = Quick() if script is QUICK else informational.scratch()
         exchange = Exchange(script, message_id, Role.RESPONDER, scratch, iv=protect.first_iv(sa, message_id))
         result = receive(core, sa, exchange, arrival)
@@ -168,12 +173,13 @@ def _phase2(core: Core, sa: IkeSa, arrival: Arrival, script: Script) -> None:
     negotiation.settle(core, sa, exchange, result)
 
 
-def _make_room(core: Core, sa: IkeSa) -> None:
-    """The oldest finished exchange stops answering duplicates."""
+def _make_room(core: Core, sa: IkeSa) -> bool:
+    """The oldest finished exchange stops answering duplicates. False where none is finished."""
     oldest = next((each for each in sa.exchanges.values() if each.done and each.message_id), None)
     if oldest is not None:
         del sa.exchanges[oldest.message_id]
         core.timers.cancel(Timer(TimerKind.FORGET, sa.serial, oldest.message_id))
+    return oldest is not None
 
 
 # What cannot be believed

@@ -39,7 +39,7 @@ def find(core: Core, sa: IkeSa, wanted: Selector) -> tuple[Tunnel, ChildRequest]
 
     Looks through all tunnels that this peer may use. Raises Rejected with both sides of the mismatch.
     """
-    tunnels = [core.tunnels.get(each.name, each) for each in sa.candidates]
+    tunnels = [core.tunnels[each.name] for each in sa.candidates if each.name in core.tunnels]
     pairs = [(tunnel, child) for tunnel in tunnels for child in tunnel.children]
     found = next((pair for pair in pairs if pair[1].selector == wanted), None)
     found = found or next((pair for pair in pairs if pair[1].selector.contains(wanted)), None)

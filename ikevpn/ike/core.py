@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import count
 from typing import TypeVar
 
-from ikevpn.errors import UsageError
+from ikevpn.ike.directory import Directory
 from ikevpn.ike.effects import Effect, Keepalive, Report, Send
 from ikevpn.ike.register import Register
 from ikevpn.ike.sa import Child, IkeSa, IkeState, Peer, Role
@@ -43,8 +44,16 @@ class EngineSettings:
     linger_s: float = 60  # how long a finished exchange answers duplicates
     retire_s: float = 15  # how long a superseded SA must have been idle before it is deleted
     max_resent: int = 10  # answers to duplicates of one message
-    max_notifies_per_s: int = 10  # unauthenticated error notifies
+    max_notifies_per_s: int = 10  # of each kind that strangers can call forth
     max_children_per_peer: int = 256
+
+
+class Budget(StrEnum):
+    """What anybody can make us do, and therefore only so often."""
+
+    REFUSAL = "refusal"  # an unprotected error notify in phase 1
+    INVALID_SPI = "invalid-spi"  # telling a peer that we do not know an SPI
+    REPORT = "report"  # an event about somebody whom no tunnel could mean
 
 
 class Core:
@@ -57,7 +66,7 @@ class Core:
         self.effects: list[Effect] = []
         self.counters: Counter[str] = Counter()
         self.timers = Timers()
-        self.tunnels: dict[str, Tunnel] = {}
+        self.tunnels = Directory()
         self.secrets: tuple[SharedSecret, ...] = ()
         self.ike_sas: dict[int, IkeSa] = {}
         self.by_cookie: dict[bytes, IkeSa] = {}
@@ -71,7 +80,7 @@ class Core:
         self.by_spi: dict[int, Child] = {}  # our inbound SPI
         self.neighbours: Counter[Address] = Counter()  # established IKE SAs and pairs by the address of the peer
         self.keepalives: Counter[tuple[Endpoint, Endpoint]] = Counter()  # how many need each mapping
-        self.notifies = (0, 0)  # unauthenticated error notifies: the second, and how many were sent in it
+        self._spent: dict[Budget, tuple[int, int]] = {}  # the second, and how often in it
         self._serials = count(1)
         self._reqids = count(_FIRST_DYNAMIC_REQID)
 
@@ -104,13 +113,6 @@ class Core:
         return number
 
     # Tables
-
-    def tunnel(self, name: str) -> Tunnel:
-        """Raises UsageError where there is no such tunnel."""
-        try:
-            return self.tunnels[name]
-        except KeyError:
-            raise UsageError(f"there is no tunnel {name}", reason="unknown-tunnel") from None
 
     def add_ike_sa(self, sa: IkeSa) -> None:
         self.ike_sas[sa.serial] = sa
@@ -223,6 +225,13 @@ class Core:
             near = own or [each for each in near if each.identity is None]
         return [each.secret for each in sorted(near, key=_width)]
 
+    def affords(self, budget: Budget) -> bool:
+        """Whether strangers have not yet made us do this too often within this second; counts."""
+        second, times = self._spent.get(budget, (0, 0))
+        times = times if second == int(self.now) else 0
+        self._spent[budget] = (int(self.now), times + 1)
+        return times < self.settings.max_notifies_per_s
+
     # Outbox
 
     def emit(self, effect: Effect) -> None:
@@ -234,7 +243,8 @@ class Core:
         room = size - _UDP_AND_IP[sa.remote.address.version] - (_NON_ESP_MARKER if sa.natt else 0)
         pieces: Iterable[bytes] = (datagram,)
         if size and len(datagram) > room and Capability.FRAGMENTATION in sa.capabilities:
-            sa.fragment_id = sa.fragment_id % 0xFFFF + 1
+            if sa.fragmented != hash(datagram):  # repeated, it keeps its number: what arrived before still counts
+                sa.fragmented, sa.fragment_id = hash(datagram), sa.fragment_id % 0xFFFF + 1
             pieces = fragment.split(datagram, sa.fragment_id, room)
         for piece in pieces:
             self.emit(Send(piece, sa.local, sa.remote, sa.natt))

@@ -37,9 +37,13 @@ def look(core: Core, sa: IkeSa) -> None:
     if sa.heard + sa.tunnel.dpd_interval_s > core.now:
         plan(core, sa)
         return
+    _query(core, sa)
+    core.timers.set(Timer(TimerKind.DPD_DECIDE, sa.serial), core.now + _DECIDE_S)
+
+
+def _query(core: Core, sa: IkeSa) -> None:
     for child in core.children_with(sa):
         core.emit(QuerySa(child.spi_in))
-    core.timers.set(Timer(TimerKind.DPD_DECIDE, sa.serial), core.now + _DECIDE_S)
 
 
 def decide(core: Core, sa: IkeSa) -> Verdict:
@@ -59,6 +63,8 @@ def question(core: Core, sa: IkeSa) -> Notify:
         sa.dpd.sequence = int.from_bytes(core.entropy(4), "big") & 0x7FFF_FFFF
     if sa.dpd.waiting == 0:
         sa.dpd.sequence = (sa.dpd.sequence + 1) & 0xFFFF_FFFF
+    else:  # under load the answer may be lost while traffic goes on: look again
+        _query(core, sa)
     sa.dpd.waiting += 1
     core.report(Code.DPD_SENT, sa, tries=sa.dpd.waiting)
     return _notify(sa, NotifyType.R_U_THERE, sa.dpd.sequence.to_bytes(4, "big"))
@@ -79,7 +85,7 @@ def answer(core: Core, sa: IkeSa, payload: Notify) -> Notify | None:
 
 def answered(core: Core, sa: IkeSa, payload: Notify) -> None:
     """The peer lives."""
-    if int.from_bytes(payload.data, "big") != sa.dpd.sequence:
+    if not sa.dpd.sequence or payload.data != sa.dpd.sequence.to_bytes(4, "big"):
         core.counters["drop-dpd-unexpected"] += 1
         return
     if sa.dpd.on_demand:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ikevpn.errors import Malformed
 from ikevpn.ike import arrivals, dpd, exchange, informational, negotiation
-from ikevpn.ike.core import Core, EngineSettings
+from ikevpn.ike.core import Budget, Core, EngineSettings
 from ikevpn.ike.dpd import Verdict
 from ikevpn.ike.effects import Effect, QuerySa
 from ikevpn.ike.exchange import Arrival
@@ -50,12 +50,12 @@ class Engine:
 
     def add_tunnel(self, tunnel: Tunnel) -> None:
         """Make a tunnel known, or replace one for exchanges to come."""
-        self._core.tunnels[tunnel.name] = tunnel
+        self._core.tunnels.add(tunnel)
 
     def remove_tunnel(self, name: str) -> None:
         """Forget a tunnel; `terminate` it first. Raises UsageError where there is none."""
-        self._core.tunnel(name)
-        del self._core.tunnels[name]
+        self._core.tunnels.check(name)
+        self._core.tunnels.remove(name)
 
     def set_secrets(self, secrets: Sequence[SharedSecret]) -> None:
         """Pre-shared keys for tunnels that have none of their own."""
@@ -84,7 +84,7 @@ class Engine:
         `local.port` is the IKE port. Raises UsageError for an unknown tunnel.
         """
         core = self._at(now)
-        found = core.tunnel(tunnel)
+        found = core.tunnels[tunnel]
         requests = [
             wanted(found, child)
             for child in found.children
@@ -100,7 +100,7 @@ class Engine:
     def terminate(self, tunnel: str, now: float, child: str | None = None) -> list[Effect]:
         """Take down a tunnel or one child, with Deletes to the peer. Raises UsageError for an unknown tunnel."""
         core = self._at(now)
-        core.tunnel(tunnel)
+        core.tunnels.check(tunnel)
         for each in [each for each in core.children.values() if each.tunnel.name == tunnel]:
             if child in (None, each.name):
                 negotiation.delete_child(core, each, Reason.REQUESTED)
@@ -114,7 +114,7 @@ class Engine:
     def rekey(self, tunnel: str, now: float, child: str | None = None) -> list[Effect]:
         """Renew phase 1, or one child, now."""
         core = self._at(now)
-        core.tunnel(tunnel)
+        core.tunnels.check(tunnel)
         if child is None:
             for sa in [sa for sa in core.ike_sas.values() if sa.name == tunnel and sa.state is IkeState.ESTABLISHED]:
                 if not sa.superseded:
@@ -127,7 +127,7 @@ class Engine:
     def probe(self, tunnel: str, now: float) -> list[Effect]:
         """Ask the peers of a tunnel whether they live; the answer is the event DPD_ANSWERED or IKE_DOWN."""
         core = self._at(now)
-        core.tunnel(tunnel)
+        core.tunnels.check(tunnel)
         for sa in [sa for sa in core.ike_sas.values() if sa.name == tunnel and sa.state is IkeState.ESTABLISHED]:
             if Capability.DPD in sa.capabilities and not sa.superseded:
                 sa.dpd.on_demand = True
@@ -148,7 +148,7 @@ class Engine:
     def acquire(self, tunnel: str, reqid: int, local: Endpoint, remote: Endpoint, now: float) -> list[Effect]:
         """A packet wants out and there is no SA for it."""
         core = self._at(now)
-        found = core.tunnel(tunnel)
+        found = core.tunnels[tunnel]
         child = next((child for child in found.children if child.reqid == reqid), None)
         return self.initiate(tunnel, local, remote, now, [child.name]) if child else self._out()
 
@@ -191,16 +191,17 @@ class Engine:
         return self._out()
 
     def unknown_spi(self, spi: int, local: Endpoint, remote: Endpoint, now: float) -> list[Effect]:
-        """ESP for an SPI that we do not have: tell a peer that we know, under the protection of its IKE SA."""
+        """ESP for an SPI that we do not have: tell a peer that we know, under the protection of its IKE SA.
+
+        Anybody can send such packets under a peer's address, so this is done only so often.
+        """
         core = self._at(now)
-        found = [
-            sa
-            for sa in core.ike_sas.values()
-            if sa.state is IkeState.ESTABLISHED and sa.remote.address == remote.address
-        ]
-        if found and spi not in core.by_spi:
-            newest = max(found, key=lambda sa: sa.established)
-            informational.notify(core, newest, NotifyType.INVALID_SPI, spi=spi.to_bytes(4, "big"))
+        if spi in core.by_spi or not core.neighbours[remote.address] or not core.affords(Budget.INVALID_SPI):
+            return self._out()
+        there = [sa for sa in core.ike_sas.values() if sa.state is IkeState.ESTABLISHED and _at_address(sa, remote)]
+        sa = max(there, key=lambda sa: (sa.remote == remote, not sa.superseded, sa.established), default=None)
+        if sa is not None:
+            informational.notify(core, sa, NotifyType.INVALID_SPI, spi=spi.to_bytes(4, "big"))
         return self._out()
 
     # Time
@@ -333,6 +334,10 @@ class Engine:
 
     def _expire(self, child: Child) -> None:
         negotiation.delete_child(self._core, child, Reason.EXPIRED)
+
+
+def _at_address(sa: IkeSa, remote: Endpoint) -> bool:
+    return sa.remote.address == remote.address
 
 
 __all__ = ["Engine", "EngineSettings"]

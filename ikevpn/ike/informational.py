@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 from ikevpn.errors import Malformed
 from ikevpn.ike import dpd, lifetime, protect, select
-from ikevpn.ike.core import Core
+from ikevpn.ike.core import Budget, Core
 from ikevpn.ike.protect import HashKind
 from ikevpn.ike.sa import Child, Exchange, IkeSa, IkeState, Role
 from ikevpn.model.events import Code
@@ -41,14 +41,9 @@ def notify(core: Core, sa: IkeSa, kind: NotifyType, *, spi: bytes = b"", data: b
 
 def refuse(core: Core, sa: IkeSa, kind: NotifyType) -> None:
     """An unprotected error notify in phase 1: never longer than what it answers, and only so many a second."""
-    second, sent = core.notifies
-    if second != int(core.now):
-        second, sent = int(core.now), 0
-    if sent >= core.settings.max_notifies_per_s:
-        return
-    core.notifies = (second, sent + 1)
-    payload = Notify(Doi.IPSEC, Protocol.ISAKMP, b"", kind)
-    core.send(sa, protect.clear(sa, ExchangeType.INFORMATIONAL, core.message_id(sa), [payload]))
+    if core.affords(Budget.REFUSAL):
+        payload = Notify(Doi.IPSEC, Protocol.ISAKMP, b"", kind)
+        core.send(sa, protect.clear(sa, ExchangeType.INFORMATIONAL, core.message_id(sa), [payload]))
 
 
 def delete_child(core: Core, sa: IkeSa, child: Child) -> None:

@@ -101,8 +101,8 @@ def _renew_later(core: Core, child: Child) -> None:
 
 def renew_ike(core: Core, sa: IkeSa) -> None:
     """Phase 1 again beside the old SA, which is retired when the new one is up. Children stay."""
-    tunnel = core.tunnels.get(sa.name)
-    if tunnel is not None and tunnel.name not in core.initiating:
+    if sa.name in core.tunnels and sa.name not in core.initiating:
+        tunnel = core.tunnels[sa.name]
         mapped = sa.natt and sa.nat.peer_is_behind
         start_phase1(core, tunnel, *_begins_at(core, sa.local, sa.remote, mapped=mapped))
 

@@ -174,6 +174,7 @@ class IkeSa:
     spent: array[int] = field(default_factory=lambda: array("I"))  # message ids of either side, four octets each
     reassembly: Reassembly = field(default_factory=Reassembly)
     fragment_id: int = 0
+    fragmented: int = 0  # hash of the datagram that has this number
     first_from: Endpoint | None = None  # where message 1 came from, as responder
     waiting: deque[ChildRequest] = field(default_factory=deque)
     early: list[Arrival] = field(default_factory=list)

@@ -6,6 +6,8 @@ import heapq
 from enum import StrEnum
 from typing import NamedTuple
 
+_SLACK = 256  # dead entries that are not worth clearing out
+
 
 class TimerKind(StrEnum):
     """What is due."""
@@ -32,29 +34,38 @@ class Timer(NamedTuple):
 
 
 class Timers:
-    """A heap with lazy deletion: an entry counts only while it agrees with `_deadlines`."""
+    """A heap with lazy deletion: an entry counts only while it agrees with `_deadlines`, and the dead never outnumber
+    the living by much."""
 
     def __init__(self) -> None:
         self._deadlines: dict[int, dict[Timer, float]] = {}  # by owner
         self._heap: list[tuple[float, Timer]] = []
+        self._armed = 0
 
     def __len__(self) -> int:
-        return sum(map(len, self._deadlines.values()))
+        return self._armed
 
     def set(self, timer: Timer, at: float) -> None:
         """(Re)arm a timer."""
-        self._deadlines.setdefault(timer.owner, {})[timer] = at
+        owned = self._deadlines.setdefault(timer.owner, {})
+        self._armed += timer not in owned
+        owned[timer] = at
         heapq.heappush(self._heap, (at, timer))
+        if len(self._heap) > 2 * self._armed + _SLACK:
+            self._heap = [(at, timer) for owned in self._deadlines.values() for timer, at in owned.items()]
+            heapq.heapify(self._heap)
 
     def cancel(self, timer: Timer) -> None:
         """Forget a timer; fine where it is not set."""
         owned = self._deadlines.get(timer.owner)
-        if owned and owned.pop(timer, None) is not None and not owned:
-            del self._deadlines[timer.owner]
+        if owned and owned.pop(timer, None) is not None:
+            self._armed -= 1
+            if not owned:
+                del self._deadlines[timer.owner]
 
     def cancel_owner(self, owner: int) -> None:
         """Forget all timers of an IKE SA or child."""
-        self._deadlines.pop(owner, None)
+        self._armed -= len(self._deadlines.pop(owner, ()))
 
     def at(self, timer: Timer) -> float | None:
         """When a timer is due, if it is set."""

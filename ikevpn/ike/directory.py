@@ -1,0 +1,72 @@
+"""Tunnels by name, and by the addresses from which their peers may call. Knows nothing of what is negotiated."""
+
+from __future__ import annotations
+
+from ikevpn.errors import UsageError
+from ikevpn.model.address import Address, Endpoint
+from ikevpn.model.tunnel import Tunnel
+
+_ANYWHERE = 1 << 128
+
+
+class Directory:
+    """A stranger's first message costs the same with one tunnel of its address as with a thousand of others."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, Tunnel] = {}
+        self._by_address: dict[Address, dict[str, Tunnel]] = {}
+        self._wide: dict[str, Tunnel] = {}  # for ranges of addresses, or any
+
+    def add(self, tunnel: Tunnel) -> None:
+        """Make known, or replace."""
+        self.remove(tunnel.name)
+        self._by_name[tunnel.name] = tunnel
+        for each in tunnel.remotes:
+            if each.first == each.last:
+                self._by_address.setdefault(each.first, {})[tunnel.name] = tunnel
+        if not tunnel.remotes or any(each.first != each.last for each in tunnel.remotes):
+            self._wide[tunnel.name] = tunnel
+
+    def remove(self, name: str) -> None:
+        """Fine where there is none."""
+        tunnel = self._by_name.pop(name, None)
+        self._wide.pop(name, None)
+        for each in tunnel.remotes if tunnel else ():
+            there = self._by_address.get(each.first, {})
+            if there.pop(name, None) is not None and not there:
+                del self._by_address[each.first]
+
+    def check(self, name: str) -> None:
+        """Raises UsageError where there is no such tunnel."""
+        if name not in self._by_name:
+            raise UsageError(f"there is no tunnel {name}", reason="unknown-tunnel")
+
+    def __getitem__(self, name: str) -> Tunnel:
+        """Raises UsageError where there is no such tunnel."""
+        self.check(name)
+        return self._by_name[name]
+
+    def get(self, name: str, otherwise: Tunnel) -> Tunnel:
+        """As it is configured now."""
+        return self._by_name.get(name, otherwise)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._by_name
+
+    def may_call(self, local: Endpoint, remote: Endpoint) -> list[Tunnel]:
+        """Tunnels whose peer may be at that address and may call us at this one; the more specific come first."""
+        near = {**self._by_address.get(remote.address, {}), **self._wide}
+        found = [each for each in near.values() if _may_be(each, local, remote)]
+        return sorted(found, key=lambda each: _width(each, remote))
+
+
+def _may_be(tunnel: Tunnel, local: Endpoint, remote: Endpoint) -> bool:
+    if tunnel.local is not None and tunnel.local != local.address:
+        return False
+    return tunnel.any_remote or any(each.contains(remote.address) for each in tunnel.remotes)
+
+
+def _width(tunnel: Tunnel, remote: Endpoint) -> int:
+    """How many addresses a tunnel would have accepted in place of this one."""
+    widths = (int(each.last) - int(each.first) for each in tunnel.remotes if each.contains(remote.address))
+    return min(widths, default=_ANYWHERE)

@@ -1,0 +1,126 @@
+"""Strangers: who gets a half-open SA, how many, and what the rest hears."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ikevpn.ike.engine import EngineSettings
+from ikevpn.model.address import Endpoint
+from ikevpn.model.events import Code, Reason
+from ikevpn.model.tunnel import Phase1Mode
+from ikevpn.wire.payload import Notify
+from ikevpn.wire.registry import NotifyType
+from tests.ike.bench import Bench, core_of, events, facts, ike_sas, losing, tunnel
+from tests.ike.test_transcripts import first_payload
+
+
+def first_message() -> bytes:
+    bench = Bench(tamper=lambda sent: [])
+    bench.initiate()
+    return bench.datagrams("a")[0]
+
+
+def from_everywhere(data: bytes, number: int) -> tuple[bytes, Endpoint]:
+    """The same message with another cookie from another address."""
+    return number.to_bytes(8, "big") + data[8:], Endpoint.of(f"203.0.{number >> 8 & 255}.{number & 255}", 500)
+
+
+def listening(settings: EngineSettings) -> Bench:
+    return Bench(tunnel(), replace(Bench().b.tunnel, remotes=()), settings=settings)
+
+
+def test_so_many_from_one_address() -> None:
+    bench = listening(EngineSettings(max_half_open_per_source=5))
+    data = first_message()
+    for number in range(1, 20):
+        bench.give("b", number.to_bytes(8, "big") + data[8:])
+    assert len(ike_sas(bench.b)) == 5 and bench.b.engine.counters["drop-too-many-half-open"] == 14
+    assert core_of(bench.b).half_open_by_source.total() == 5
+
+
+def test_so_many_at_all_and_the_oldest_goes() -> None:
+    bench = listening(EngineSettings(max_half_open=10))
+    data = first_message()
+    for number in range(1, 31):
+        message, source = from_everywhere(data, number)
+        bench.give("b", message, source=source)
+    assert [sa.cky_i[-1] for sa in ike_sas(bench.b)] == list(range(21, 31))
+    assert bench.b.engine.counters["half-open-evicted"] == 20
+    assert bench.b.engine.status(bench.now).half_open == 10
+    bench.run(60)
+    assert not ike_sas(bench.b) and not core_of(bench.b).half_open_by_source and not len(core_of(bench.b).timers)
+
+
+def test_who_has_answered_stays_during_a_flood() -> None:
+    """Message 3 proves that the address is no invention."""
+    bench = listening(EngineSettings(max_half_open=10))
+    held: list[object] = []
+    bench.tamper = lambda sent: held.append(sent) or [] if sent.datagram.data[19] & 1 else [sent]  # type: ignore[func-returns-value]
+    bench.up()
+    data = first_message()
+    for number in range(1, 50):
+        message, source = from_everywhere(data, number)
+        bench.give("b", message, source=source)
+    for sent in held:
+        bench.deliver(sent)  # type: ignore[arg-type]
+    bench.tamper = lambda sent: [sent]
+    bench.run(1)
+    assert bench.matched()
+
+
+def test_an_established_sa_is_not_half_open() -> None:
+    bench = listening(EngineSettings(max_half_open_per_source=1)).up()
+    assert bench.matched() and not core_of(bench.b).half_open and not core_of(bench.b).half_open_by_source
+    for _ in range(3):
+        bench.perform(bench.a, bench.a.engine.rekey("ab", bench.now))
+        bench.run(1)
+    assert len(events(bench.a, Code.IKE_REKEYED)) == 3
+
+
+def test_a_half_open_sa_ends_with_a_reason() -> None:
+    bench = Bench(tamper=losing(*range(99), sender="b")).up()
+    bench.run(29)
+    assert not events(bench.b, Code.PHASE1_FAILED)
+    bench.tamper = lambda sent: []
+    bench.run(2)
+    assert bench.b.reasons(Code.PHASE1_FAILED) == [Reason.NO_ANSWER]
+    assert facts(bench.b, Code.PHASE1_FAILED)["half_open"] is True
+
+
+def test_nobody_is_expected_from_there() -> None:
+    bench = Bench()
+    data = first_message()
+    bench.give("b", data, source=Endpoint.of("203.0.113.77", 500))
+    (dropped,) = events(bench.b, Code.DATAGRAM_DROPPED)
+    assert dropped.reason is Reason.NO_MATCHING_TUNNEL and dropped.facts["remote"] == "203.0.113.77:500"
+    (answer,) = bench.datagrams("b")
+    assert first_payload(answer, Notify).type == NotifyType.NO_PROPOSAL_CHOSEN
+    assert len(answer) <= len(data) and not ike_sas(bench.b)
+
+
+def test_the_other_mode_is_configured() -> None:
+    bench = Bench(tunnel(mode=Phase1Mode.AGGRESSIVE), Bench().b.tunnel).up()
+    assert facts(bench.b, Code.DATAGRAM_DROPPED)["configured"] == ("ba: main",)
+
+
+def test_answers_and_events_for_strangers_are_few() -> None:
+    bench = Bench()
+    data = first_message()
+    for number in range(1, 500):
+        message, source = from_everywhere(data, number)
+        bench.give("b", message, source=source)
+    limit = EngineSettings().max_notifies_per_s
+    assert len(bench.datagrams("b")) == limit and len(events(bench.b, Code.DATAGRAM_DROPPED)) == limit
+    assert bench.b.engine.counters["drop-no-matching-tunnel"] == 499
+    bench.now += 1
+    bench.give("b", data, source=Endpoint.of("203.0.113.77", 500))
+    assert len(bench.datagrams("b")) == limit + 1
+
+
+def test_refusals_of_proposals_are_few() -> None:
+    bench = Bench(tunnel(), replace(Bench().b.tunnel, remotes=(), ike_proposals=()))
+    data = first_message()
+    for number in range(1, 100):
+        message, source = from_everywhere(data, number)
+        bench.give("b", message, source=source)
+    assert len(bench.datagrams("b")) == EngineSettings().max_notifies_per_s and not ike_sas(bench.b)
