@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import combinations, product
 
@@ -15,12 +16,18 @@ def pairs(row: Row) -> set[Pair]:
 
 
 def cover(factors: Mapping[str, Sequence[str]]) -> list[Row]:
-    """Rows that cover all pairs; greedy and deterministic: of equal rows the first in the product's order is taken."""
+    """Rows that cover all pairs; greedy and deterministic.
+
+    Of rows that cover equally many new pairs, the one whose pairs have been used least is taken, so that factors with
+    few values are not left at their first ones; then the first in the product's order.
+    """
     candidates = [dict(zip(factors, values, strict=True)) for values in product(*factors.values())]
     uncovered = set().union(*(pairs(row) for row in candidates))
+    used: Counter[Pair] = Counter()
     rows = []
     while uncovered:
-        best = max(candidates, key=lambda row: len(pairs(row) & uncovered))
+        best = max(candidates, key=lambda row: (len(pairs(row) & uncovered), -sum(used[pair] for pair in pairs(row))))
         rows.append(best)
+        used.update(pairs(best))
         uncovered -= pairs(best)
     return rows
