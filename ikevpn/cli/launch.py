@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 
+from ikevpn.cli import render
 from ikevpn.cli.context import Context, fail_reply
 from ikevpn.service import ready
 from ikevpn.service.unknown import unknown_tunnel
@@ -18,9 +19,12 @@ PATIENCE_S = 20.0
 
 def start_daemon(context: Context, tunnel: str, as_json: bool) -> None:
     """Check what can be checked without it, then start the daemon. Raises ConfigErrors, UsageError, HostError."""
-    known = context.load().tunnels
-    if tunnel not in known:
-        raise unknown_tunnel(tunnel, known)
+    configuration = context.load()
+    if tunnel not in configuration.tunnels:
+        raise unknown_tunnel(tunnel, configuration.tunnels)
+    for finding in configuration.warnings:
+        if f"tunnel.{tunnel}" in finding.where:
+            render.say(f"warning: {finding}", "yellow", stderr=True)
     read_end, write_end = os.pipe()
     try:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and module

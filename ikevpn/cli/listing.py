@@ -11,26 +11,33 @@ from ikevpn.config.configuration import TunnelConfig
 
 
 @click.command("list")
+@click.option("-v", "--verbose", is_flag=True, help="Secrets too: where they are, and four digits to compare them by.")
 @as_json
 @pass_context
 @ending
-def listing(context: Context, as_json: bool) -> None:
+def listing(context: Context, verbose: bool, as_json: bool) -> None:
     """List the tunnels of the configuration."""
     tunnels = context.load().tunnels.values()
     if as_json:
         render.write_json([_row(tunnel) for tunnel in tunnels])
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("tunnel", "remote", "networks", "start", "binding", "device"):
+    for heading in ("tunnel", "remote", "networks", "start", "binding", "device", *(["secret"] if verbose else [])):
         table.add_column(heading)
     for tunnel in tunnels:
         networks = "\n".join(str(selector) for selector in tunnel.selectors)
-        table.add_row(tunnel.name, _remote(tunnel), networks, tunnel.start.value, tunnel.binding.value, tunnel.device)
+        cells = [tunnel.name, _remote(tunnel), networks, tunnel.start.value, tunnel.binding.value, tunnel.device]
+        table.add_row(*cells, *([_secret(tunnel)] if verbose else []))
     render.table(table)
 
 
 def _remote(tunnel: TunnelConfig) -> str:
     return ", ".join(str(remote) for remote in tunnel.remotes) or "any"
+
+
+def _secret(tunnel: TunnelConfig) -> str:
+    digits = tunnel.secret_fingerprint
+    return f"{tunnel.secret_from} ({digits})" if digits else tunnel.secret_from
 
 
 def _row(tunnel: TunnelConfig) -> dict[str, object]:

@@ -171,7 +171,7 @@ REASONS: Mapping[Reason, Entry] = {
         "encrypted message, or the proof in it does not verify.",
         (
             "compare the secret with the peer's, letter by letter; blanks and line ends count on some gateways",
-            "tunnel {tunnel} takes its secret from {secret_from}",
+            "tunnel {tunnel} takes its secret from {secret_from}[; `ikevpn list -v` shows it as {fingerprint}]",
             "a gateway with several peers picks by our address or identity: does it have a secret for {local_address}?",
         ),
     ),

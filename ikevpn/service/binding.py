@@ -36,6 +36,7 @@ from ikevpn.net.host import Host
 from ikevpn.net.plan import Plan
 from ikevpn.net.routes import plan_blocks, plan_routes, plan_way_out
 from ikevpn.service.device_mtu import device_mtu
+from ikevpn.service.devices import Devices
 from ikevpn.service.priority import priority
 
 FIRST_DYNAMIC_REQID = 1_000_000
@@ -49,27 +50,6 @@ class Level(IntEnum):
     ABSENT = 0
     CLOSED = 1
     OPEN = 2
-
-
-class Devices:
-    """TUN devices by name, each there for as long as somebody uses it."""
-
-    def __init__(self, plane: DataPlane) -> None:
-        self._plane = plane
-        self._users: Counter[str] = Counter()
-
-    async def take(self, name: str, mtu: int) -> None:
-        """Use a device; the first user makes it. Raises HostError."""
-        if not self._users[name]:
-            await self._plane.add_device(name, mtu)
-        self._users[name] += 1
-
-    async def release(self, name: str) -> None:
-        """Use it no longer; with the last user it goes."""
-        self._users[name] -= 1
-        if self._users[name] <= 0:
-            del self._users[name]
-            await self._plane.delete_device(name)
 
 
 class Binding:
@@ -125,6 +105,12 @@ class Binding:
             self._expecting.cancel()
             self._expecting = None
         await self._move()
+
+    @property
+    def covers_peer(self) -> bool:
+        """Whether the peer itself lies in a network behind the tunnel, so that it needs a route of its own."""
+        networks = self._networks()
+        return any(_covered(remote, networks) for remote in self._all_remotes())
 
     async def settled(self) -> None:
         """Wait until everything is in force."""
@@ -260,9 +246,8 @@ class Binding:
     async def _ways_out(self, networks: Sequence[Network]) -> Plan:
         """Routes for the peer itself where the tunnel's networks cover it; none where the host is not connected now."""
         plan: Plan = ()
-        remotes = dict.fromkeys((*self._remotes, *(sa.remote.address for sa in self._dynamic.values())))
-        for remote in remotes:
-            if any(remote.version == network.version and remote in network for network in networks):
+        for remote in self._all_remotes():
+            if _covered(remote, networks):
                 try:
                     path = await self._host.path_to(remote, self._config.local)
                 except HostError as error:
@@ -270,6 +255,10 @@ class Binding:
                     continue
                 plan += plan_way_out(networks, remote, path)
         return plan
+
+    def _all_remotes(self) -> list[Address]:
+        dynamic = (sa.remote.address for sa in self._dynamic.values())
+        return list(dict.fromkeys((*self._remotes, *dynamic)))
 
     async def _source(self) -> Address | None:
         """What this host itself calls from: an address of the local networks, unless the device has its own."""
@@ -297,6 +286,10 @@ class Binding:
             acquire=True,
             priority=priority(selector),
         )
+
+
+def _covered(remote: Address, networks: Iterable[Network]) -> bool:
+    return any(remote.version == network.version and remote in network for network in networks)
 
 
 class Bindings:

@@ -71,6 +71,7 @@ class Daemon:
         privileges.hide_memory()
         self._parts = Parts(self._options.config, configuration)
         self._parts.history.listen(log.write)
+        _warn(configuration)
         async with AsyncExitStack() as undo:
             await self._start(configuration, undo)
             await self._stop.wait()
@@ -172,6 +173,7 @@ class Daemon:
         """Read the configuration again and apply what changed. Raises ConfigErrors; then nothing has changed."""
         async with self._reloading:
             configuration = load(self._options.config)
+            _warn(configuration)
             notify.reloading()
             try:
                 difference = await self._parts.tunnels.apply(configuration, start=not self._options.until_idle)
@@ -197,6 +199,12 @@ class Daemon:
             await self.reload()
         except IkevpnError as error:
             _log.error("not reloaded: %s", error)
+
+
+def _warn(configuration: Configuration) -> None:
+    """What works and is unwise goes into the log, once a start or reload."""
+    for finding in configuration.warnings:
+        _log.warning("%s", finding)
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

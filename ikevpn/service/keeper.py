@@ -144,6 +144,7 @@ class Keeper:
         self.wanted = Wanted.DOWN
         striving = self._striving
         self._stop_striving()
+        self._tell(Event(Code.PHASE1_FAILED, self.name, Reason.REQUESTED))
         if striving is not None:
             await asyncio.gather(striving, return_exceptions=True)
 

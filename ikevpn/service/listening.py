@@ -18,11 +18,16 @@ _log = logging.getLogger(__name__)
 
 
 class Listening:
-    """The daemon's ports. `open` once, then `follow` for ever."""
+    """The daemon's ports. `open` once, then `follow` for ever.
+
+    An address that cannot be used yet, as IPv6 ones in their first second, is no reason to fail: it comes again as a
+    change.
+    """
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._settings = parts.settings
+        self._own: frozenset[Address] = frozenset()
 
     async def open(self) -> None:
         """Open all ports. Raises HostError for the first that is refused."""
@@ -32,7 +37,9 @@ class Listening:
                 await plane.listen_natt(Endpoint(address, self._settings.natt_port))
         for version in (4, 6) if ipv6 else (4,):
             await plane.listen_raw(version)
-        await self._parts.ports.follow(await self._addresses())
+        self._own = await self._own_addresses()
+        tolerated = {"no-such-address"} if any(address.is_unspecified for address in self._settings.listen) else ()
+        await self._parts.ports.follow(spread(self._settings.listen, self._own), tolerated)
 
     async def follow(self) -> None:
         """After every change of the host: the right addresses have sockets, and bindings are in force."""
@@ -45,17 +52,20 @@ class Listening:
             changes.close()
 
     async def _look_again(self) -> None:
+        """Where our own addresses have changed, everything may have; else only ways around a tunnel can be wrong."""
+        own = await self._own_addresses()
+        moved, self._own = own != self._own, own
         try:
-            await self._parts.ports.follow(await self._addresses())
+            await self._parts.ports.follow(spread(self._settings.listen, own))
         except HostError as error:
             _log.warning("%s", error)
         for binding in self._parts.bindings:
-            binding.refresh()
+            if moved or binding.covers_peer:
+                binding.refresh()
 
-    async def _addresses(self) -> set[Address]:
-        """Where the IKE port is to be open: wildcards stand for all addresses of this host."""
-        own = [interface.ip for _, interface in await self._parts.host.own_addresses()]
-        return set(spread(self._settings.listen, own))
+    async def _own_addresses(self) -> frozenset[Address]:
+        found = (interface.ip for _, interface in await self._parts.host.own_addresses())
+        return frozenset(address for address in found if not address.is_link_local)
 
 
 def _host_has_ipv6() -> bool:
@@ -65,7 +75,7 @@ def _host_has_ipv6() -> bool:
 
 def spread(listen: Iterable[Address], own: Iterable[Address]) -> list[Address]:
     """`listen` with its wildcards replaced by the addresses of the host that IKE can use."""
-    usable = [address for address in own if not address.is_link_local]
+    usable = sorted((address for address in own if not address.is_link_local), key=str)
     found: list[Address] = []
     for address in listen:
         found += [each for each in usable if each.version == address.version] if address.is_unspecified else [address]

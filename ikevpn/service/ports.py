@@ -14,7 +14,7 @@ import errno
 import logging
 import socket
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Any
 
 import asyncio_dgram
@@ -47,7 +47,7 @@ class IkePorts:
         """Where we listen now."""
         return frozenset(self._open)
 
-    async def follow(self, addresses: Iterable[Address]) -> None:
+    async def follow(self, addresses: Iterable[Address], tolerated: Container[str] = ()) -> None:
         """Listen on exactly these addresses. Raises HostError for the first that is refused, after all were tried."""
         wanted = set(addresses)
         for gone in self.addresses - wanted:
@@ -57,7 +57,8 @@ class IkePorts:
             try:
                 await self.ensure(new)
             except HostError as error:
-                refused = refused or error
+                if error.reason not in tolerated:
+                    refused = refused or error
         if refused is not None:
             raise refused
 

@@ -220,6 +220,10 @@ def _rekey(engine: Engine, tunnel: str, child: str, now: float) -> list[Effect]:
 
 def _failed(event: Event) -> api.Error:
     """A failure as the answer to a request."""
+    if event.code is Code.HOST_REFUSED:
+        fix = str(event.facts.get("fix", ""))
+        sentence = reasons.sentence(event)
+        return api.Error(reason="host", kind="host", sentence=sentence, advice=(fix,) if fix else ())
     return api.Error(reason=event.reason.value, kind="peer", sentence=reasons.why(event), advice=reasons.advice(event))
 
 

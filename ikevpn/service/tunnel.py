@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from ikevpn.config.configuration import TunnelConfig
 from ikevpn.errors import HostError, UsageError
@@ -57,6 +58,13 @@ class Tunnel:
     @property
     def name(self) -> str:
         return self.config.name
+
+    @cached_property
+    def secret_facts(self) -> dict[str, Fact]:
+        """Where the secret is kept and by which digits it can be compared; computed once, because it is slow on
+        purpose.
+        """
+        return {"secret_from": self.config.secret_from, "fingerprint": self.config.secret_fingerprint}
 
     async def want(self, wanted: Wanted) -> None:
         """Prepare the host, tell the engine, and from then on keep the tunnel as wanted. Raises HostError."""

@@ -43,12 +43,13 @@ class Tunnels:
     def secret_facts(self, name: str) -> dict[str, Fact]:
         """Where the secret of a tunnel is kept; never the secret."""
         tunnel = self._by_name.get(name)
-        return {"secret_from": tunnel.config.secret_from} if tunnel is not None else {}
+        return tunnel.secret_facts if tunnel is not None else {}
 
     async def apply(self, configuration: Configuration, *, start: bool) -> Difference:
         """Make the tunnels those of `configuration`: what did not change is not touched. With `start`, new ones begin
         as they say.
         """
+        self._world.driver.engine.set_secrets(configuration.secrets)
         difference = compare({tunnel.name: tunnel.config for tunnel in self}, configuration.tunnels)
         wanted = {tunnel.name: tunnel.keeper.wanted for tunnel in self}
         for name in (*difference.removed, *difference.changed):

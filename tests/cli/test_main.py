@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,7 @@ def test_version_needs_no_daemon(ikevpn) -> None:
 def test_list_shows_what_is_configured(ikevpn) -> None:
     line = ikevpn("list").output.splitlines()[1]
     assert line.split() == ["paris", "203.0.113.2", "10.1.1.0/24", "===", "10.2.2.0/24", "up", "policy", "ikevpn0"]
+    assert re.search(r"/paris\.psk \([0-9a-f]{4}\)$", ikevpn("list", "-v").output.splitlines()[1])
     (row,) = json.loads(ikevpn("list", "--json").output)
     assert row["name"] == "paris" and row["routes"] == ["10.2.2.0/24"]
 

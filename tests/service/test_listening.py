@@ -14,7 +14,7 @@ def texts(*listen: str) -> list[str]:
 
 
 def test_a_wildcard_means_every_address_of_its_family_but_link_local_ones() -> None:
-    assert texts("0.0.0.0") == ["127.0.0.1", "192.0.2.1", "10.1.1.1"]
+    assert texts("0.0.0.0") == ["10.1.1.1", "127.0.0.1", "192.0.2.1"]
     assert texts("::") == ["2001:db8::1"]
 
 
