@@ -24,6 +24,7 @@ from ikevpn.service.listening import Listening
 from ikevpn.service.parts import Parts
 from ikevpn.service.plane_events import PlaneEvents
 from ikevpn.service.requests import Requests
+from ikevpn.service.threads import UnjoinedThreads
 from ikevpn.service.tunnels import Difference
 
 IDLE_START_S = 30.0
@@ -65,6 +66,7 @@ class Daemon:
 
     async def run(self) -> None:
         """Start, serve, stop. Raises IkevpnError for a failed start, and where the data plane cannot be kept alive."""
+        asyncio.get_running_loop().set_default_executor(UnjoinedThreads())
         configuration = load(self._options.config)
         log.set_up(self._options.log_level or configuration.daemon.log_level, self._options.log_json)
         privileges.require()
