@@ -1,4 +1,4 @@
-"""Threads that nobody waits for at the end. Name lookups run in them: a resolver without a network can hang long.
+"""Threads that nobody waits for at the end. Name lookups run in them: a resolver without a network can hang long."""
 
 from __future__ import annotations
 
