@@ -42,17 +42,17 @@ def carries(one: Side, other: Side, octets: int = traffic.TRANSFER_OCTETS) -> No
 
 
 def rekeys_without_loss(one: Side, other: Side, by: Iterable[Side], name: str = "t", tolerated: int = 0) -> None:
-    """While pings go through, each of `by` in turn has the ESP SAs replaced; at most `tolerated` pings are lost.
+    """While pings go through, each of `by` in turn has the ESP SAs replaced; each time at most `tolerated` are lost.
 
     Peers that switch to a new SA before the other side can have it lose a ping between themselves; we must not.
     """
-    pings = traffic.Pings(one.end, other.end)
     for side in by:
+        pings = traffic.Pings(one.end, other.end)
         before = one.peer.sas(name)
         side.peer.rekey(name)
         both_hold(one, other, name, but=before)
-    lost = pings.finish()
-    expect(len(lost) <= tolerated, f"rekeying lost {len(lost)} pings: {lost}")
+        lost = pings.finish()
+        expect(len(lost) <= tolerated, f"the rekey by {side.peer.label} lost {len(lost)} pings: {lost}")
 
 
 def goes_down(by: Side, other: Side, name: str = "t") -> None:
