@@ -67,6 +67,7 @@ def _begin(core: Core, arrival: Arrival) -> None:
         script is None
         or header.cky_r != ZERO_COOKIE
         or header.cky_i == ZERO_COOKIE
+        or header.cky_i in core.by_cookie  # our own message 1, played back
         or header.message_id
         or header.encrypted
     ):
@@ -88,8 +89,11 @@ def _begin(core: Core, arrival: Arrival) -> None:
 
 
 def _fragment(core: Core, sa: IkeSa, arrival: Arrival) -> None:
-    """Collect; a whole message goes the way of any other. Only from who has announced it: this costs memory."""
-    if Capability.FRAGMENTATION not in sa.capabilities:
+    """Collect; a whole message goes the way of any other.
+
+    This costs memory, so strangers must have announced it first; already the first answer to us may come in pieces.
+    """
+    if sa.role is Role.RESPONDER and Capability.FRAGMENTATION not in sa.capabilities:
         core.drop(Reason.UNEXPECTED_MESSAGE, sa, message="a fragment")
         return
     try:
@@ -188,12 +192,19 @@ def _make_room(core: Core, sa: IkeSa) -> bool:
 def _too_early(core: Core, sa: IkeSa, arrival: Arrival) -> None:
     """Encrypted before phase 1 is done: kept for later; to an initiator, perhaps the reason why it never will be."""
     exchange = sa.exchanges[0]
+    if arrival.header.exchange not in _PHASE2:
+        core.drop(Reason.UNKNOWN_EXCHANGE, sa, exchange=arrival.header.exchange.label)
+        return
     if sa.role is Role.INITIATOR:
         if arrival.header.exchange == ExchangeType.INFORMATIONAL and sa.keys is not None:
             _refusal_under_keys(core, sa, exchange, arrival)
+        else:
+            core.drop(Reason.UNEXPECTED_MESSAGE, sa, message=arrival.header.exchange.label)
         return
     if len(sa.early) < core.settings.max_early:
         sa.early.append(arrival)
+    else:
+        core.drop(Reason.LIMIT, sa, message=arrival.header.exchange.label)
     if exchange.flight and exchange.resent < core.settings.max_resent and exchange.script is AGGRESSIVE:
         exchange.resent += 1  # the initiator believes to be done: our message 2 makes it repeat its message 3
         core.send(sa, exchange.flight)

@@ -6,7 +6,7 @@ import hmac
 from dataclasses import dataclass, field
 
 from ikevpn.crypto import ciphers, groups, keys
-from ikevpn.crypto.groups import KeyPair
+from ikevpn.crypto.groups import BadPublicValue, KeyPair
 from ikevpn.crypto.iv import phase1_iv
 from ikevpn.errors import NotAuthentic, Refused
 from ikevpn.ike import natt, select
@@ -199,6 +199,8 @@ def share(exchange: Exchange) -> None:
     assert state.pair is not None
     theirs = state.public_r if exchange.role is Role.INITIATOR else state.public_i
     try:
+        if theirs == state.pair.public:
+            raise BadPublicValue("the peer's public value is our own, played back")
         state.shared = groups.shared(state.pair, theirs)
     except Refused as error:
         facts = {"detail": str(error)}

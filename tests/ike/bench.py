@@ -128,7 +128,7 @@ def state_of(sa: IkeSa, exchange: Exchange) -> tuple[object, ...]:
     """All of an SA and an exchange that a refused message must leave as it was."""
     return (
         *(sa.state, sa.keys, sa.cky_r, sa.last_block, sa.peer_id, sa.proposal, sa.lifetime, tuple(sa.exchanges)),
-        *(sa.local, sa.remote, sa.natt, sa.heard, sa.superseded, len(sa.spent)),
+        *(sa.local, sa.remote, sa.natt, sa.heard, sa.superseded),
         *(exchange.row, exchange.iv, exchange.flight, tuple(exchange.answered)),
     )
 

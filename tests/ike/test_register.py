@@ -70,4 +70,3 @@ def test_two_clients_with_the_same_inner_address_leave_each_other_alone() -> Non
     assert [child.superseded for child in children(first.b)] == [False, False]
     assert len({child.reqid for child in children(first.b)}) == 2
     assert not [event for event in first.b.events if event.code in (Code.INITIAL_CONTACT, Code.CHILD_DOWN)]
-    assert first.b.address == THERE
