@@ -220,6 +220,9 @@ def rejected(core: Core, sa: IkeSa, exchange: Exchange, why: Rejected) -> None:
             core.drop(why.why, sa, **why.facts)  # anybody may have sent this: the real peer still has its chance
             sa.hint = sa.hint or Hint(why.why, {"notify": notify.label, **why.facts})
             return
+        if exchange.script is MAIN and exchange.role is Role.INITIATOR and proved:
+            sa.last_block = exchange.iv  # for the peer all is well: what it has now must go
+            informational.delete_ike(core, sa)
         phase1_failed(core, sa, exchange, Hint(why.why, {"notify": notify.label, **why.facts}))
         return
     if exchange.script.kind == ExchangeType.QUICK:
@@ -311,6 +314,8 @@ def end(core: Core, sa: IkeSa, reason: Reason, *, with_children: bool, tell: boo
         return
     established = sa.state is IkeState.ESTABLISHED
     if tell and established:
+        for child in _half_made(sa):  # the initiator has them already, if its last message is on the way
+            informational.delete_child(core, sa, child)
         informational.delete_ike(core, sa)
     last = established and not core.siblings(sa)
     core.forget_ike_sa(sa)
@@ -329,9 +334,8 @@ def end(core: Core, sa: IkeSa, reason: Reason, *, with_children: bool, tell: boo
 def _break_off(core: Core, sa: IkeSa, reason: Reason) -> None:
     """The quick modes of an SA that is gone: ours go on under its successor or have failed, half-made pairs go."""
     successor = core.ike_sa_with(sa.peers[0])
-    for exchange in sa.exchanges.values():
-        if exchange.script is QUICK and not exchange.done and exchange.scratch.child is not None:
-            children.remove(core, exchange.scratch.child, reason)
+    for child in _half_made(sa):
+        children.remove(core, child, reason)
     for request in (*_requests(sa), *sa.waiting):
         if successor is not None:
             request_child(core, successor, request)
@@ -339,6 +343,12 @@ def _break_off(core: Core, sa: IkeSa, reason: Reason) -> None:
             facts = {"child": request.name, "selector": str(request.selector), "role": str(Role.INITIATOR)}
             core.report(Code.PHASE2_FAILED, sa, reason, **facts)
             _not_renewed(core, request)
+
+
+def _half_made(sa: IkeSa) -> list[Child]:
+    """Pairs for which we, as responder, still wait for message 3."""
+    unfinished = (each for each in sa.exchanges.values() if each.script is QUICK and not each.done)
+    return [each.scratch.child for each in unfinished if each.scratch.child is not None]
 
 
 def _revive(core: Core, sa: IkeSa) -> None:
