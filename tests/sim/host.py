@@ -61,6 +61,7 @@ class Host:
         self._rng = random.Random(f"{seed}/{plan.name}/host")
         self._incarnation = 0
         self._asleep_until = 0.0
+        self._closed = False
         self._disturbed = 0.0
         self._armed: float | None = None
         self._alarm = 0
@@ -129,6 +130,7 @@ class Host:
         for keeper in self.keepers.values():
             keeper.stop()
         self.call(lambda now: self.engine.shutdown(now))
+        self._closed = True
 
     # packets
 
@@ -137,6 +139,8 @@ class Host:
         if not self.awake or (packet.kind is not Kind.ESP_RAW and packet.target.port not in (IKE_PORT, NATT_PORT)):
             return
         self._world.trace.packet(self._clock.now, self.name, "got", packet)
+        if packet.kind is Kind.IKE and self._closed:
+            return  # the process that would read it is gone; its engine is only kept to be looked at
         if packet.kind is Kind.IKE:
             natt = packet.target.port == NATT_PORT
             data, local, remote = packet.data, packet.target, packet.source

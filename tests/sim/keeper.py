@@ -82,6 +82,8 @@ class Keeper:
 
     def heard(self, event: Event) -> None:
         """The engine reported something about this tunnel."""
+        if event.code is Code.PHASE1_FAILED and event.facts.get("role") == "responder":
+            return  # somebody else's start
         if event.code in FAILURES:
             self.failures.append((self._house.now, event.code, event.reason))
         if event.code in _NEWS:

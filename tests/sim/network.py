@@ -109,14 +109,19 @@ class Network:
 
 
 def forged(packet: Packet, rng: random.Random) -> Packet:
-    """What an attacker who sees a datagram may send: a replay, from here or elsewhere, perhaps with octets changed."""
+    """What an attacker who sees a datagram may send: a replay, from here or elsewhere, perhaps with octets changed.
+
+    Vendor ids, NAT-D and the port of clear messages prove nothing, so that who bends them in time can spoil a tunnel for
+    as long as its phase 1 lives. IKEv1 cannot help that: clear messages are only played again or cut short here.
+    """
     data = bytearray(packet.data)
-    how = rng.randrange(4)
+    clear = len(data) > 28 and not data[19] & 1
+    how = rng.choice((0, 2)) if clear else rng.randrange(4)
     if how == 1 and data:
         data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
     elif how == 2:
         del data[rng.randrange(len(data) + 1) :]
     elif how == 3 and len(data) > 28:
         data[28:] = rng.randbytes(len(data) - 28)
-    source = packet.source if rng.random() < 0.5 else packet.source.at(rng.randrange(1024, 65536))
+    source = packet.source if clear or rng.random() < 0.5 else packet.source.at(rng.randrange(1024, 65536))
     return replace(packet, data=bytes(data), source=source)
