@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from ikevpn.cli.main import main
+from tests.cli.stand_in import Ikevpn
 
 CONFIGURATION = """
 [tunnel.paris]
@@ -17,7 +17,6 @@ secret = { file = "paris.psk" }
 local_networks = ["10.1.1.0/24"]
 remote_networks = ["10.2.2.0/24"]
 """
-Ikevpn = Callable[..., Result]
 
 
 @pytest.fixture

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from click.testing import Result
 
 from ikevpn.service import api
 from ikevpn.service.control import ControlSocket
+
+Ikevpn = Callable[..., Result]
+"""The fixture `ikevpn`: calls the command line with words."""
 
 PAIR = "10.1.1.0/24 === 10.2.2.0/24"
 CHILD = api.ChildState(
@@ -57,11 +63,10 @@ ROME = api.TunnelState(
 )
 
 
-def event(code: str, sentence: str, **more: object) -> api.EventLine:
+def event(code: str, sentence: str, **more: Any) -> api.EventLine:
     """An event of paris."""
-    return api.EventLine(
-        number=1, time=1_700_000_000.0, code=code, tunnel="paris", sentence=sentence, **{"reason": "none", **more}
-    )  # type: ignore[arg-type]
+    fields: dict[str, Any] = {"reason": "none", **more}
+    return api.EventLine(number=1, time=1_700_000_000.0, code=code, tunnel="paris", sentence=sentence, **fields)
 
 
 @contextmanager

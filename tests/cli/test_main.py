@@ -13,6 +13,7 @@ from ikevpn.cli import exit_codes
 from ikevpn.cli.exit_codes import ExitCode
 from ikevpn.cli.main import main
 from ikevpn.errors import ConfigError, HostError, IkevpnError, UsageError
+from tests.cli.stand_in import Ikevpn
 from tests.conftest import REPOSITORY
 
 VERBS = [
@@ -36,7 +37,7 @@ def test_the_verbs_are_these() -> None:
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_has_help(ikevpn, verb: str) -> None:
+def test_every_verb_has_help(ikevpn: Ikevpn, verb: str) -> None:
     result = ikevpn(verb, "--help")
     assert result.exit_code == 0 and result.output.startswith("Usage:")
     assert main.commands[verb].get_short_help_str(200)
@@ -47,7 +48,7 @@ def test_every_verb_that_prints_knows_json(verb: str) -> None:
     assert "--json" in {option for parameter in main.commands[verb].params for option in parameter.opts}
 
 
-def test_help_lists_the_exit_codes(ikevpn) -> None:
+def test_help_lists_the_exit_codes(ikevpn: Ikevpn) -> None:
     output = ikevpn("--help").output
     assert all(f"{code.value}  {meaning}" in output for code, meaning in exit_codes.MEANINGS.items())
 
@@ -85,23 +86,23 @@ def test_errors_of_the_daemon_too(reason: str, kind: str, code: ExitCode) -> Non
 
 
 @pytest.mark.parametrize("words", [("status",), ("down", "paris"), ("reload",), ("log",), ("rekey", "paris")])
-def test_without_a_daemon_they_say_how_to_get_one(ikevpn, words: tuple[str, ...]) -> None:
+def test_without_a_daemon_they_say_how_to_get_one(ikevpn: Ikevpn, words: tuple[str, ...]) -> None:
     result = ikevpn(*words)
     assert result.exit_code == ExitCode.HOST
     assert "no daemon answers at" in result.output and "ikevpn daemon" in result.output
 
 
-def test_errors_are_json_when_asked(ikevpn) -> None:
+def test_errors_are_json_when_asked(ikevpn: Ikevpn) -> None:
     reply = json.loads(ikevpn("status", "--json").output)
     assert (reply["type"], reply["reason"]) == ("error", "no-daemon")
 
 
-def test_version_needs_no_daemon(ikevpn) -> None:
+def test_version_needs_no_daemon(ikevpn: Ikevpn) -> None:
     assert f"ikevpn {__version__}\nno daemon is running" in ikevpn("version").output
     assert json.loads(ikevpn("version", "--json").output) == {"version": __version__, "protocol": 1, "daemon": None}
 
 
-def test_list_shows_what_is_configured(ikevpn) -> None:
+def test_list_shows_what_is_configured(ikevpn: Ikevpn) -> None:
     line = ikevpn("list").output.splitlines()[1]
     assert line.split() == ["paris", "203.0.113.2", "10.1.1.0/24", "===", "10.2.2.0/24", "up", "policy", "ikevpn0"]
     assert re.search(r"/paris\.psk \([0-9a-f]{4}\)$", ikevpn("list", "-v").output.splitlines()[1])
@@ -109,13 +110,13 @@ def test_list_shows_what_is_configured(ikevpn) -> None:
     assert row["name"] == "paris" and row["routes"] == ["10.2.2.0/24"]
 
 
-def test_list_of_a_broken_configuration_is_status_2(ikevpn, folder: Path) -> None:
+def test_list_of_a_broken_configuration_is_status_2(ikevpn: Ikevpn, folder: Path) -> None:
     (folder / "ikevpn.toml").write_text('[tunnel.paris]\nremot = "203.0.113.2"\n')
     result = ikevpn("list")
     assert result.exit_code == ExitCode.USAGE and 'Did you mean "remote"?' in result.output
 
 
-def test_explain_knows_every_code(ikevpn) -> None:
+def test_explain_knows_every_code(ikevpn: Ikevpn) -> None:
     names = ikevpn("explain").output.split()
     assert "wrong-secret" in names and "none" not in names
     for name in names:
@@ -126,12 +127,12 @@ def test_explain_knows_every_code(ikevpn) -> None:
         )
 
 
-def test_explain_of_nothing_known_is_status_2(ikevpn) -> None:
+def test_explain_of_nothing_known_is_status_2(ikevpn: Ikevpn) -> None:
     result = ikevpn("explain", "fnord")
     assert result.exit_code == ExitCode.USAGE and "`ikevpn explain` lists them" in result.output
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_scripts(ikevpn, shell: str) -> None:
+def test_completion_scripts(ikevpn: Ikevpn, shell: str) -> None:
     output = ikevpn("completion", shell).output
     assert "_IKEVPN_COMPLETE" in output and "ikevpn" in output

@@ -8,14 +8,14 @@ from pathlib import Path
 from ikevpn.cli import render
 from ikevpn.cli.exit_codes import ExitCode
 from ikevpn.service import api
-from tests.cli.stand_in import CHILD, PARIS, ROME, daemon
+from tests.cli.stand_in import CHILD, PARIS, ROME, Ikevpn, daemon
 
 ANSWER = api.StatusAnswer(
     tunnels=(PARIS, ROME), counters={"esp.packets-in": 12}, up_s=90061, configuration="/etc/ikevpn"
 )
 
 
-def test_the_table(ikevpn, folder: Path) -> None:
+def test_the_table(ikevpn: Ikevpn, folder: Path) -> None:
     with daemon(folder / "sock", ANSWER) as requests:
         output = ikevpn("status").output
     assert requests == [api.Status(tunnel="")]
@@ -29,7 +29,7 @@ def test_the_table(ikevpn, folder: Path) -> None:
     ]
 
 
-def test_details(ikevpn, folder: Path) -> None:
+def test_details(ikevpn: Ikevpn, folder: Path) -> None:
     with daemon(folder / "sock", ANSWER):
         output = ikevpn("status", "-v").output
     for part in (
@@ -43,28 +43,28 @@ def test_details(ikevpn, folder: Path) -> None:
         assert part in output
 
 
-def test_sending_into_the_void_is_pointed_out(ikevpn, folder: Path) -> None:
+def test_sending_into_the_void_is_pointed_out(ikevpn: Ikevpn, folder: Path) -> None:
     child = api.ChildState(name="a", selector="a === b", state="up", packets_out=50, packets_in=0, age_s=61)
     tunnel = api.TunnelState(name="paris", wanted="up", state="up", children=(child,))
     with daemon(folder / "sock", api.StatusAnswer(tunnels=(tunnel,))):
         assert "a === b sends but has received nothing for 1m 1s" in ikevpn("status").output
 
 
-def test_json_is_the_answer_itself(ikevpn, folder: Path) -> None:
+def test_json_is_the_answer_itself(ikevpn: Ikevpn, folder: Path) -> None:
     with daemon(folder / "sock", ANSWER):
         found = json.loads(ikevpn("status", "--json").output)
     assert found["tunnels"][0]["children"][0]["spi_in"] == CHILD.spi_in
     assert found["counters"] == {"esp.packets-in": 12}
 
 
-def test_an_unknown_tunnel_is_status_4(ikevpn, folder: Path) -> None:
+def test_an_unknown_tunnel_is_status_4(ikevpn: Ikevpn, folder: Path) -> None:
     error = api.Error(reason="tunnel-unknown", kind="usage", sentence='there is no tunnel "x"')
     with daemon(folder / "sock", error):
         result = ikevpn("status", "x")
     assert result.exit_code == ExitCode.UNKNOWN_TUNNEL and 'there is no tunnel "x"' in result.output
 
 
-def test_no_tunnels_at_all(ikevpn, folder: Path) -> None:
+def test_no_tunnels_at_all(ikevpn: Ikevpn, folder: Path) -> None:
     with daemon(folder / "sock", api.StatusAnswer(tunnels=())):
         assert ikevpn("status").output == "no tunnels are configured\n"
 

@@ -9,7 +9,7 @@ import pytest
 
 from ikevpn.cli.exit_codes import ExitCode
 from ikevpn.service import api
-from tests.cli.stand_in import PAIR, PARIS, daemon, event
+from tests.cli.stand_in import PAIR, PARIS, Ikevpn, daemon, event
 
 STARTED = event("phase1-started", "phase 1 with 203.0.113.2:500: we start")
 FAILED = event(
@@ -26,7 +26,7 @@ REFUSED = api.Error(
 )
 
 
-def test_steps_and_a_last_line_with_addresses_algorithms_and_spis(ikevpn, folder: Path) -> None:
+def test_steps_and_a_last_line_with_addresses_algorithms_and_spis(ikevpn: Ikevpn, folder: Path) -> None:
     with daemon(folder / "sock", STARTED, api.UpAnswer(tunnel=PARIS)) as requests:
         result = ikevpn("up", "paris", "--timeout", "7")
     assert requests == [api.Up(tunnel="paris", timeout_s=7.0)]
@@ -38,7 +38,7 @@ def test_steps_and_a_last_line_with_addresses_algorithms_and_spis(ikevpn, folder
     ]
 
 
-def test_a_failure_says_what_the_peer_said_what_we_offered_and_what_to_try(ikevpn, folder: Path) -> None:
+def test_a_failure_says_what_the_peer_said_what_we_offered_and_what_to_try(ikevpn: Ikevpn, folder: Path) -> None:
     with daemon(folder / "sock", STARTED, FAILED, REFUSED):
         result = ikevpn("up", "paris")
     assert result.exit_code == ExitCode.FAILED
@@ -52,39 +52,39 @@ def test_a_failure_says_what_the_peer_said_what_we_offered_and_what_to_try(ikevp
     ]
 
 
-def test_what_we_refused_is_not_put_into_the_peers_mouth(ikevpn, folder: Path) -> None:
+def test_what_we_refused_is_not_put_into_the_peers_mouth(ikevpn: Ikevpn, folder: Path) -> None:
     failed = event("phase1-failed", "…", reason="wrong-peer-identity", facts={"notify": "invalid-id-information"})
     with daemon(folder / "sock", failed, api.Error(reason="wrong-peer-identity", kind="peer", sentence="another name")):
         result = ikevpn("up", "paris")
     assert "we told the peer: invalid-id-information" in result.stderr
 
 
-def test_a_timeout_is_status_5(ikevpn, folder: Path) -> None:
+def test_a_timeout_is_status_5(ikevpn: Ikevpn, folder: Path) -> None:
     with daemon(folder / "sock", api.Error(reason="timeout", kind="peer", sentence="it was not up within 1 s")):
         assert ikevpn("up", "paris").exit_code == ExitCode.TIMEOUT
 
 
-def test_json_is_one_object_a_line(ikevpn, folder: Path) -> None:
+def test_json_is_one_object_a_line(ikevpn: Ikevpn, folder: Path) -> None:
     with daemon(folder / "sock", STARTED, FAILED, REFUSED):
         result = ikevpn("up", "paris", "--json")
     assert [json.loads(line)["type"] for line in result.stdout.splitlines()] == ["event", "event", "error"]
     assert result.stderr == "" and result.exit_code == ExitCode.FAILED
 
 
-def test_an_unknown_tunnel_starts_nothing(ikevpn, folder: Path) -> None:
+def test_an_unknown_tunnel_starts_nothing(ikevpn: Ikevpn, folder: Path) -> None:
     result = ikevpn("up", "pariss")
     assert result.exit_code == ExitCode.UNKNOWN_TUNNEL and 'Did you mean "paris"?' in result.stderr
     assert not (folder / "sock").exists()
 
 
-def test_a_broken_configuration_starts_nothing(ikevpn, folder: Path) -> None:
+def test_a_broken_configuration_starts_nothing(ikevpn: Ikevpn, folder: Path) -> None:
     (folder / "paris.psk").chmod(0o644)
     result = ikevpn("up", "paris")
     assert result.exit_code == ExitCode.USAGE and "chmod 600" in result.stderr
 
 
 def test_a_capture_comes_with_a_warning_and_an_absolute_path(
-    ikevpn, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ikevpn: Ikevpn, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder)
     with daemon(folder / "sock", api.UpAnswer(tunnel=PARIS)) as requests:
@@ -93,30 +93,30 @@ def test_a_capture_comes_with_a_warning_and_an_absolute_path(
     assert "let anyone read" in result.stderr and "WIRESHARK_CONFIG_DIR=x.pcapng.keys" in result.stderr
 
 
-def test_down(ikevpn, folder: Path) -> None:
+def test_down(ikevpn: Ikevpn, folder: Path) -> None:
     with daemon(folder / "sock", api.Done()) as requests:
         assert ikevpn("down", "paris").output == "paris is down\n"
     assert requests == [api.Down(tunnel="paris", timeout_s=10.0)]
 
 
-def test_reload_says_what_it_did(ikevpn, folder: Path) -> None:
+def test_reload_says_what_it_did(ikevpn: Ikevpn, folder: Path) -> None:
     with daemon(folder / "sock", api.ReloadAnswer(added=("a", "b"), unchanged=("c",))):
         assert ikevpn("reload").output == "added: a, b\nunchanged: c\n"
 
 
-def test_reload_of_a_broken_configuration_is_status_2(ikevpn, folder: Path) -> None:
+def test_reload_of_a_broken_configuration_is_status_2(ikevpn: Ikevpn, folder: Path) -> None:
     with daemon(folder / "sock", api.Error(reason="bad-value", kind="config", sentence="x.toml:3: wrong")):
         result = ikevpn("reload")
     assert result.exit_code == ExitCode.USAGE and result.stderr == "x.toml:3: wrong\n"
 
 
-def test_rekey(ikevpn, folder: Path) -> None:
+def test_rekey(ikevpn: Ikevpn, folder: Path) -> None:
     with daemon(folder / "sock", event("child-rekeyed", "new keys"), api.Done()) as requests:
         assert ikevpn("rekey", "paris", "--child", "lan").output == "new keys\n"
     assert requests == [api.Rekey(tunnel="paris", child="lan", timeout_s=30.0)]
 
 
-def test_log_shows_time_tunnel_and_advice(ikevpn, folder: Path) -> None:
+def test_log_shows_time_tunnel_and_advice(ikevpn: Ikevpn, folder: Path) -> None:
     failed = event("phase1-failed", "it failed", advice=("mend it",))
     with daemon(folder / "sock", STARTED, api.Lost(count=2), failed, api.Done()) as requests:
         lines = ikevpn("log", "paris", "-n", "5").output.splitlines()

@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -145,7 +145,7 @@ class Side:
         return not self.routes() and self.devices() == {"lo", "cable"} and not self.socket.exists()
 
 
-def _lines(table: dict[str, object]) -> list[str]:
+def _lines(table: Mapping[str, object]) -> list[str]:
     return [f"{key} = {_toml(value)}" for key, value in table.items() if value is not None]
 
 

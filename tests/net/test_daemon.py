@@ -9,6 +9,7 @@ import stat
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -167,7 +168,7 @@ def test_after_a_crash_of_the_daemon_traffic_is_blocked_and_the_next_start_clean
 
 def test_route_based_with_addresses_of_its_own(sides: tuple[Side, Side]) -> None:
     left, right = sides
-    numbered = {"binding": "route", "local_networks": None, "remote_networks": None}
+    numbered: dict[str, Any] = {"binding": "route", "local_networks": None, "remote_networks": None}
     right.write("london", start="listen", address=["10.9.9.2/30"], routes=["10.1.0.0/16"], **numbered)
     assert right.ikevpn("reload").status == 0
     left.write("paris", address=["10.9.9.1/30"], routes=["10.2.0.0/16"], **numbered)

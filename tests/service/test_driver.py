@@ -46,7 +46,8 @@ class Plane:
 
 
 def driving() -> tuple[Driver, Plane, list[Effect]]:
-    plane, done = Plane(), []
+    done: list[Effect] = []
+    plane = Plane()
     driver = Driver(Engine(EngineSettings(), lambda n: bytes(range(1, n + 1))), plane)  # type: ignore[arg-type]
     driver.perform = done.extend
     return driver, plane, done

@@ -29,9 +29,14 @@ class Recorder:
 
 def perform(*effects: Effect) -> list[tuple[Any, ...]]:
     done: list[tuple[Any, ...]] = []
-    rooms: list[Any] = [Recorder(name, done) for name in ("plane", "ports", "bindings", "captures")]
+    plane, ports, bindings, captures = (Recorder(name, done) for name in ("plane", "ports", "bindings", "captures"))
     performer = Performer(
-        *rooms, report=lambda event: done.append(("report", event)), query=lambda spi: done.append(("query", spi))
+        plane,
+        ports,
+        bindings,
+        captures,
+        report=lambda event: done.append(("report", event)),
+        query=lambda spi: done.append(("query", spi)),
     )
     performer.perform(effects)
     return done

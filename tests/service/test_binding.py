@@ -1,0 +1,224 @@
+"""What stands on the host at every level, with a host and a data plane that only write down what they are told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from dataclasses import replace
+from ipaddress import ip_address
+from pathlib import Path as FilePath
+from typing import Any
+
+import pytest
+
+from ikevpn.config.load import load
+from ikevpn.errors import HostError
+from ikevpn.ike.effects import DeleteSa
+from ikevpn.model.address import Address, AddressRange
+from ikevpn.model.events import Event
+from ikevpn.model.sa import Direction, Policy, Sa
+from ikevpn.model.selector import Selector
+from ikevpn.net.local import Path
+from ikevpn.net.plan import AddRoute, Plan
+from ikevpn.service.binding import EXPECTED_WITHIN_S, Binding, Bindings
+from ikevpn.wire.registry import EspCipher
+from tests.service.test_wireshark import sa as sample
+from tests.service.virtual import run
+
+BLOCK, ROUTE = "blackhole 10.2.0.0/16 metric 2000000000", "10.2.0.0/16 dev ikevpn0 metric 100"
+SELECTOR = Selector(AddressRange.of("10.1.0.0/16"), AddressRange.of("10.2.0.0/16"))
+SA = replace(sample(EspCipher.AES_GCM_16, "00" * 20, spi=1), reqid=7, tunnel="paris", selectors=(SELECTOR,))
+
+
+class Host:
+    """Plans in force by owner; refuses everything while `refusal` is set."""
+
+    def __init__(self) -> None:
+        self.plans: dict[str, Plan] = {}
+        self.refusal: HostError | None = None
+
+    async def apply(self, owner: str, plan: Plan) -> None:
+        if self.refusal:
+            raise self.refusal
+        self.plans[owner] = plan
+
+    async def undo(self, owner: str) -> None:
+        self.plans.pop(owner, None)
+
+    async def path_to(self, remote: Address, source: Address | None = None) -> Path:
+        return Path(ip_address("192.0.2.1"), "eth0", ip_address("192.0.2.254"), 1500)
+
+    async def source_in(self, networks: Iterable[AddressRange]) -> Address | None:
+        return next((network.first for network in networks), None)
+
+    @property
+    def routes(self) -> list[str]:
+        return [str(step.route) for plan in self.plans.values() for step in plan if isinstance(step, AddRoute)]
+
+
+class Plane:
+    """Devices and policies that exist."""
+
+    def __init__(self) -> None:
+        self.devices: list[str] = []
+        self.policies: list[Policy] = []
+
+    async def add_device(self, name: str, mtu: int) -> str:
+        self.devices.append(name)
+        return name
+
+    async def delete_device(self, name: str) -> None:
+        self.devices.remove(name)
+
+    def add_policy(self, policy: Policy) -> None:
+        if policy not in self.policies:
+            self.policies.append(policy)
+
+    def delete_policy(self, policy: Policy) -> None:
+        self.policies.remove(policy)
+
+
+class Ground:
+    """A binding of tunnel paris on such a host."""
+
+    def __init__(self, folder: FilePath, **keys: str) -> None:
+        (folder / "psk").write_text("a secret that is long enough")
+        (folder / "psk").chmod(0o600)
+        table = {
+            "remote": '"203.0.113.2"',
+            "secret": '{ file = "psk" }',
+            "local_networks": '["10.1.0.0/16"]',
+            "remote_networks": '["10.2.0.0/16"]',
+            **keys,
+        }
+        (folder / "x.toml").write_text(
+            "[tunnel.paris]\n" + "".join(f"{key} = {value}\n" for key, value in table.items())
+        )
+        self.host, self.plane = Host(), Plane()
+        self.reports: list[Event] = []
+        self.bindings = Bindings(self.host, self.plane, self.reports.append)  # type: ignore[arg-type]
+        self.binding: Binding = self.bindings.binding(load(folder / "x.toml").tunnels["paris"], [7])
+
+    def add(self, sa: Sa) -> Coroutine[Any, Any, None]:
+        self.bindings.adding(sa)
+        return self.binding.settled()
+
+    def delete(self, sa: Sa) -> Coroutine[Any, Any, None]:
+        self.bindings.deleted(DeleteSa(sa.spi, sa.direction, sa.reqid, sa.tunnel))
+        return self.binding.settled()
+
+
+def test_closed_until_the_first_inbound_sa_and_after_the_last(tmp_path: FilePath) -> None:
+    async def scenario() -> None:
+        ground = Ground(tmp_path)
+        await ground.binding.stand(always_open=False)
+        assert (ground.plane.devices, ground.host.routes) == (["ikevpn0"], [BLOCK])
+        assert [(policy.reqid, policy.selector, policy.acquire) for policy in ground.plane.policies] == [
+            (7, SELECTOR, True)
+        ]
+        await ground.add(SA)
+        assert ground.host.routes == [BLOCK, ROUTE]
+        await ground.add(replace(SA, spi=2))  # a renewal
+        await ground.add(replace(SA, spi=3, direction=Direction.OUT))
+        await ground.delete(SA)
+        assert ground.host.routes == [BLOCK, ROUTE]
+        await ground.delete(replace(SA, spi=2))
+        assert ground.host.routes == [BLOCK]
+        await ground.binding.leave()
+        assert (ground.plane.devices, ground.host.plans, ground.plane.policies) == ([], {}, [])
+
+    run(scenario())
+
+
+def test_what_starts_by_traffic_is_always_open(tmp_path: FilePath) -> None:
+    async def scenario() -> list[str]:
+        ground = Ground(tmp_path)
+        await ground.binding.stand(always_open=True)
+        return ground.host.routes
+
+    assert run(scenario()) == [BLOCK, ROUTE]
+
+
+def test_open_while_sas_are_expected_and_not_for_ever(tmp_path: FilePath) -> None:
+    async def scenario() -> None:
+        ground = Ground(tmp_path)
+        await ground.binding.stand(always_open=False)
+        ground.binding.expect()
+        await ground.binding.settled()
+        assert ROUTE in ground.host.routes
+        await asyncio.sleep(EXPECTED_WITHIN_S + 1)
+        assert ground.host.routes == [BLOCK]
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(("word", "routes"), [("reject", ["unreachable 10.2.0.0/16"]), ("pass", [])])
+def test_what_the_user_wants_of_a_tunnel_that_is_down(tmp_path: FilePath, word: str, routes: list[str]) -> None:
+    async def scenario() -> list[str]:
+        ground = Ground(tmp_path, when_down=f'"{word}"')
+        await ground.binding.stand(always_open=False)
+        return [route.partition(" metric ")[0] for route in ground.host.routes]
+
+    assert run(scenario()) == routes
+
+
+def test_a_refusal_leaves_nothing(tmp_path: FilePath) -> None:
+    async def scenario() -> None:
+        ground = Ground(tmp_path)
+        ground.host.refusal = HostError("no")
+        with pytest.raises(HostError, match="no"):
+            await ground.binding.stand(always_open=False)
+        assert (ground.plane.devices, ground.host.plans, ground.plane.policies) == ([], {}, [])
+
+    run(scenario())
+
+
+def test_a_refusal_in_the_background_is_reported(tmp_path: FilePath) -> None:
+    async def scenario() -> list[Event]:
+        ground = Ground(tmp_path)
+        await ground.binding.stand(always_open=False)
+        ground.host.refusal = HostError("the route exists", fix="remove it")
+        await ground.add(SA)
+        return ground.reports
+
+    (event,) = run(scenario())
+    assert dict(event.facts) == {"detail": "the route exists", "fix": "remove it"}
+
+
+def test_the_peer_stays_reachable_behind_a_default_route(tmp_path: FilePath) -> None:
+    async def scenario() -> Ground:
+        ground = Ground(tmp_path, remote_networks='["0.0.0.0/0"]')
+        await ground.binding.stand(always_open=True)
+        return ground
+
+    ground = run(scenario())
+    assert ground.binding.covers_peer
+    assert ground.host.routes[0] == "203.0.113.2/32 via 192.0.2.254 dev eth0"
+    assert "0.0.0.0/1 dev ikevpn0 metric 100" in ground.host.routes
+
+
+def test_a_dialup_peer_has_its_own_policy_and_route_and_no_default_route(tmp_path: FilePath) -> None:
+    async def scenario() -> None:
+        ground = Ground(tmp_path, remote='"any"', remote_networks='["0.0.0.0/0"]')
+        await ground.binding.stand(always_open=False)
+        assert ground.host.routes == []
+        dialup = replace(SA, reqid=1_000_000)
+        await ground.add(dialup)
+        assert ROUTE in ground.host.routes
+        assert {policy.reqid for policy in ground.plane.policies} == {7, 1_000_000}
+        await ground.delete(dialup)
+        assert ground.host.routes == []
+        assert {policy.reqid for policy in ground.plane.policies} == {7}
+
+    run(scenario())
+
+
+def test_a_new_worker_learns_the_policies(tmp_path: FilePath) -> None:
+    async def scenario() -> int:
+        ground = Ground(tmp_path)
+        await ground.binding.stand(always_open=False)
+        ground.plane.policies.clear()
+        ground.binding.restore()
+        return len(ground.plane.policies)
+
+    assert run(scenario()) == 1
