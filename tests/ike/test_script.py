@@ -182,7 +182,11 @@ def bendings() -> Iterator[tuple[str, int, Bent]]:
                 yield name, step, bent
 
 
-@pytest.mark.parametrize(("name", "step", "bent"), list(bendings()), ids=lambda value: getattr(value, "name", str(value)))
+def label(value: object) -> str:
+    return value.name if isinstance(value, Bent) else str(value)
+
+
+@pytest.mark.parametrize(("name", "step", "bent"), list(bendings()), ids=label)
 def test_a_bent_copy_comes_first(name: str, step: int, bent: Bent) -> None:
     log = recorded(name)
     bench = before(name, step)

@@ -1,0 +1,195 @@
+"""NAT detection, the move to port 4500, and peers whose mapping changes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ikevpn.ike import natt
+from ikevpn.ike.sa import Nat
+from ikevpn.ike.select import mode_for
+from ikevpn.model.address import AddressRange, Endpoint
+from ikevpn.model.events import Code
+from ikevpn.model.sa import Encapsulation, SaMode
+from ikevpn.model.tunnel import NattDraft, NatTraversal, Phase1Mode, Tunnel
+from ikevpn.wire import vendor
+from ikevpn.wire.payload import NatD, VendorId
+from ikevpn.wire.registry import Mode, PayloadType
+from tests.ike.bench import (
+    HERE,
+    THERE,
+    Bench,
+    children,
+    core_of,
+    events,
+    facts,
+    ike_sas,
+    keepalives,
+    moves,
+    only_sa,
+    other_side,
+    outbound,
+    tunnel,
+)
+from tests.ike.test_transcripts import first_payload
+from tests.manners import bend
+
+OUTSIDE = Endpoint.of("203.0.113.9", 1024)
+NAPT = {HERE: OUTSIDE, HERE.at(4500): OUTSIDE.at(1025)}
+MODES = [Phase1Mode.MAIN, Phase1Mode.AGGRESSIVE]
+
+
+def behind_nat(ours: Tunnel | None = None, **theirs: object) -> Bench:
+    """ "a" behind a NAT that maps ports."""
+    mine = ours or tunnel()
+    there = replace(other_side(mine), remotes=(AddressRange.of("203.0.113.9"),), **theirs)  # type: ignore[arg-type]
+    return Bench(mine, there, nat=NAPT)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_no_nat(mode: Phase1Mode) -> None:
+    bench = Bench(tunnel(mode=mode)).up()
+    for side in (bench.a, bench.b):
+        assert events(side, Code.NO_NAT) and not events(side, Code.NAT_DETECTED)
+        assert not only_sa(side).natt and only_sa(side).remote.port == 500
+        assert all(sa.encapsulation is Encapsulation.NONE for sa in side.sas.values())
+    assert not keepalives(bench, "a") and not keepalives(bench, "b")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_we_are_behind_one(mode: Phase1Mode) -> None:
+    bench = behind_nat(tunnel(mode=mode)).up()
+    assert bench.matched()
+    assert facts(bench.a, Code.NAT_DETECTED)["behind"] == ("we",)
+    assert facts(bench.b, Code.NAT_DETECTED)["behind"] == ("peer",)
+    assert only_sa(bench.a).remote == THERE.at(4500) and only_sa(bench.b).remote == OUTSIDE.at(1025)
+    assert all(sa.encapsulation is Encapsulation.UDP for sa in (*bench.a.sas.values(), *bench.b.sas.values()))
+    assert keepalives(bench, "a") == [(HERE.at(4500), THERE.at(4500), 20)] and not keepalives(bench, "b")
+    floated = [sent.datagram for sent in bench.log if sent.sender == "a" and sent.datagram.natt]
+    assert floated[0].data[18] in (2, 4) and floated[0].data[19] & 1
+    assert all(datagram.local.port == 4500 for datagram in floated)
+
+
+@pytest.mark.parametrize("who", ["a", "b"])
+@pytest.mark.parametrize("mode", MODES)
+def test_forced(mode: Phase1Mode, who: str) -> None:
+    mine = tunnel(mode=mode)
+    forced = replace(mine, nat_traversal=NatTraversal.FORCE)
+    bench = Bench(forced, other_side(mine)) if who == "a" else Bench(mine, other_side(forced))
+    bench.up()
+    assert bench.matched()
+    assert all(sa.encapsulation is Encapsulation.UDP for sa in (*bench.a.sas.values(), *bench.b.sas.values()))
+    assert only_sa(bench.a).natt and only_sa(bench.b).natt
+
+
+@pytest.mark.parametrize("off", ["a", "b"])
+def test_switched_off(off: str) -> None:
+    mine = tunnel()
+    quiet = replace(mine, nat_traversal=NatTraversal.OFF)
+    bench = Bench(quiet, other_side(mine)) if off == "a" else Bench(mine, other_side(quiet))
+    bench.up()
+    assert bench.matched() and not events(bench.a, Code.NO_NAT, Code.NAT_DETECTED)
+    assert first_payload(bench.datagrams("a")[2 - 1], NatD) is None
+
+
+@pytest.mark.parametrize("row", natt.DRAFTS, ids=lambda row: str(row.draft))
+def test_each_text(row: natt.DraftRow) -> None:
+    bench = behind_nat(tunnel(natt_drafts=(row.draft,)), natt_drafts=tuple(NattDraft)).up()
+    assert bench.matched()
+    assert facts(bench.b, Code.NAT_DETECTED)["draft"] == str(row.draft)
+    answer = first_payload(bench.datagrams("b")[0], VendorId)
+    assert answer.data == row.vendor_id
+    assert first_payload(bench.datagrams("a")[1], NatD).payload_type is row.nat_d
+    assert only_sa(bench.a).natt is row.floats
+    udp = Encapsulation.UDP if row.floats else Encapsulation.UDP_NON_IKE
+    assert all(sa.encapsulation is udp for sa in bench.b.sas.values())
+    wanted = Mode.UDP_TUNNEL if row.draft is NattDraft.RFC else Mode.UDP_TUNNEL_DRAFT
+    assert mode_for(SaMode.TUNNEL, udp, row.draft) is wanted
+
+
+def test_the_best_common_text_is_used() -> None:
+    bench = behind_nat(natt_drafts=(NattDraft.DRAFT_02N, NattDraft.DRAFT_00)).up()
+    assert facts(bench.a, Code.NAT_DETECTED)["draft"] == "draft-02n" and bench.matched()
+    assert vendor.NATT_DRAFT_02N in bench.datagrams("b")[0]
+
+
+@pytest.mark.parametrize("change", [bend.without(NatD), lambda built: built[:-1]], ids=["none", "one"])
+def test_without_two_hashes_there_is_no_nat_traversal(change: bend.Change) -> None:
+    bench = Bench()
+    with bend.payloads(bench.a, "main mode message 3", change):
+        bench.up()
+    assert only_sa(bench.b).nat == Nat() and not events(bench.b, Code.NO_NAT)
+
+
+def test_several_addresses_of_the_peer() -> None:
+    """All hashes behind the first are the peer's own addresses; one that fits will do."""
+    bench = Bench()
+    with bend.payloads(bench.a, "main mode message 3", lambda built: [*built[:3], NatD(bytes(20)), built[3]]):
+        bench.up()
+    assert events(bench.b, Code.NO_NAT) and bench.matched()
+
+
+def test_original_addresses_in_transport_mode() -> None:
+    sa = only_sa(behind_nat(tunnel(sa_mode=SaMode.TRANSPORT)).up().a)
+    both = natt.original_addresses(sa, SaMode.TRANSPORT, sa.role)
+    assert [each.payload_type for each in both] == [PayloadType.NAT_OA] * 2
+    assert [each.write()[-4:] for each in both] == [HERE.address.packed, THERE.address.packed]
+    assert natt.original_addresses(sa, SaMode.TUNNEL, sa.role) == []
+
+
+# The mapping changes
+
+
+def test_ike_follows_the_mapping_that_esp_has_proved() -> None:
+    bench = behind_nat().up()
+    elsewhere = OUTSIDE.at(7777)
+    (child,) = children(bench.b)
+    bench.perform(bench.b, bench.b.engine.mapping(child.spi_in, elsewhere, bench.now))
+    assert only_sa(bench.b).remote == child.remote == elsewhere
+    bench.nat = {HERE: OUTSIDE, HERE.at(4500): elsewhere}
+    bench.perform(bench.b, bench.b.engine.rekey("ba", bench.now, "net"))
+    bench.run(1)
+    assert events(bench.b, Code.CHILD_REKEYED) and bench.matched()
+    assert bench.b.engine.mapping(123456, elsewhere, bench.now) == []
+
+
+def test_children_follow_authenticated_ike() -> None:
+    bench = behind_nat().up()
+    (out,) = outbound(bench.b)
+    elsewhere = OUTSIDE.at(7777)
+    bench.nat = {HERE: OUTSIDE, HERE.at(4500): elsewhere}
+    bench.perform(bench.a, bench.a.engine.probe("ab", bench.now))
+    bench.run(1)
+    (moved,) = moves(bench, "b")
+    assert moved.spis == (out.spi,) and moved.remote == elsewhere
+    assert events(bench.b, Code.PEER_MOVED) and core_of(bench.b).neighbours[OUTSIDE.address] == 2
+
+
+def test_keepalives_end_with_what_needs_them() -> None:
+    bench = behind_nat().up()
+    bench.perform(bench.a, bench.a.engine.terminate("ab", bench.now))
+    assert keepalives(bench, "a") == [
+        (HERE.at(4500), THERE.at(4500), 20),
+        (HERE.at(4500), THERE.at(4500), 0),
+    ]
+    assert not core_of(bench.a).keepalives
+
+
+def test_who_is_behind_a_nat_is_called_where_its_mapping_is() -> None:
+    """A phase 1 that the outer side renews begins on port 4500 (RFC 3947 §4): nothing else comes through the NAT."""
+    bench = behind_nat().up()
+    bench.perform(bench.b, bench.b.engine.rekey("ba", bench.now))
+    bench.run(1)
+    assert events(bench.b, Code.IKE_REKEYED) and events(bench.a, Code.IKE_REKEYED)
+    newest = ike_sas(bench.b)[-1]
+    assert newest.natt and newest.remote == OUTSIDE.at(1025) and newest.nat.peer_is_behind
+    assert all(sa.encapsulation is Encapsulation.UDP for sa in bench.b.sas.values())
+
+
+def test_who_is_behind_a_nat_begins_on_the_ike_port() -> None:
+    bench = behind_nat().up()
+    bench.perform(bench.a, bench.a.engine.rekey("ab", bench.now))
+    bench.run(1)
+    assert events(bench.a, Code.IKE_REKEYED) and bench.matched()
+    assert ike_sas(bench.b)[-1].first_from == OUTSIDE
