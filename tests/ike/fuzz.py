@@ -28,6 +28,7 @@ from tests.sim.invariants import entries
 _PER_STATE = 1000
 _HEADER = 28
 _MOST_PER_OCTET = 3.0  # one datagram's answers, at most, in octets per octet that came
+_LONGEST_MESSAGE = 800
 _MOST_OVERALL = 1.5
 _MOST_GROWTH_KIB = 16 * 1024
 _TABLES = 40_000  # entries in all tables together; the half-open limit with all that hangs on them
@@ -134,7 +135,9 @@ def feed(
         findings.fed += 1
         findings.octets_in += len(data)
         findings.octets_out += out
-        if out > max(_MOST_PER_OCTET * len(data), 100):
+        # Who knows our cookie has shown that it receives what we send: a message may be repeated to it, a few times.
+        knows_us = data[8:16] != bytes(8)
+        if out > max(_MOST_PER_OCTET * len(data), _LONGEST_MESSAGE if knows_us else 100):
             findings.faults.append(f"{out} octets in answer to {len(data)}: {data.hex()}")
 
 
@@ -144,7 +147,7 @@ def run(count: int, seed: int = 0) -> Findings:
     for engine, datagrams, now in states(rng):
         if findings.fed + len(findings.faults) >= count:
             break
-        feed(engine, datagrams + rng.sample(corpus, min(len(corpus), 20)), now, rng, findings, min(_PER_STATE, count))
+        feed(engine, datagrams + rng.sample(corpus, min(len(corpus), 6)), now, rng, findings, min(_PER_STATE, count))
         status = engine.status(now)
         half_open = sum(1 for sa in status.ike_sas if sa.state != "established")
         findings.most_half_open = max(findings.most_half_open, half_open)

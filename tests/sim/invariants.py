@@ -49,6 +49,7 @@ def after_quiet(world: World) -> None:
         _failed_with_a_reason(world)
     for host in world.hosts.values():
         _bounded(world, host)
+        _of_one_mind(world, host)
     _no_storm(world)
 
 
@@ -133,6 +134,16 @@ def _bounded(world: World, host: Host) -> None:
     sas = [sa for sa in host.status().ike_sas if sa.state == "established"]
     if len(sas) > _IKE_SAS_PER_PEER * len(peers):
         world.complain(f"{host.name}: {len(sas)} IKE SAs for {len(peers)} peers")
+
+
+def _of_one_mind(world: World, host: Host) -> None:
+    """The engine believes in exactly those SAs that the data plane has."""
+    children = host.status().children
+    believed = {(Direction.IN, child.spi_in) for child in children}
+    believed |= {(Direction.OUT, child.spi_out) for child in children if child.outbound}
+    for way, spi in believed ^ set(host.plane.sas):
+        where = "the engine" if (way, spi) in believed else "the data plane"
+        world.complain(f"{host.name}: only {where} knows of {way} {spi:08x}")
 
 
 def _no_storm(world: World) -> None:

@@ -111,8 +111,8 @@ class Network:
 def forged(packet: Packet, rng: random.Random) -> Packet:
     """What an attacker who sees a datagram may send: a replay, from here or elsewhere, perhaps with octets changed.
 
-    Vendor ids, NAT-D and the port of clear messages prove nothing: who bends them in time can spoil a tunnel for as long
-    as its phase 1 lives. IKEv1 cannot help that, so clear messages are only played again or cut short here.
+    Vendor ids, NAT-D and the port of clear messages prove nothing: who bends them in time can spoil a tunnel while its
+    phase 1 lives. IKEv1 cannot help that, so clear messages are only played again or cut short here.
     """
     data = bytearray(packet.data)
     clear = len(data) > 28 and not data[19] & 1

@@ -21,9 +21,16 @@ _MAGIC = b"offer", b"accep", b"delet"
 
 
 @dataclass(frozen=True)
+class ChildStatus:
+    spi_in: int
+    spi_out: int
+    outbound: bool = True
+
+
+@dataclass(frozen=True)
 class Status:
     ike_sas: tuple[str, ...]
-    children: tuple[int, ...]
+    children: tuple[ChildStatus, ...]
 
 
 class Honest(EngineFace):
@@ -114,7 +121,7 @@ class Honest(EngineFace):
         return self.renewal
 
     def status(self, now: float) -> Status:
-        return Status((), tuple(self.pairs))
+        return Status((), tuple(ChildStatus(*pair) for pair in self.pairs.items()))
 
     def rekey(self, tunnel: str, now: float, child: str | None = None) -> list[Effect]:
         return []

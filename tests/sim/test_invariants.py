@@ -63,6 +63,7 @@ def test_a_sound_engine_passes() -> None:
     [
         (stand_in.Forgetful, "left after shutdown"),
         (stand_in.Forgetful, "was superseded"),
+        (stand_in.Forgetful, "only the data plane knows"),
         (stand_in.WrongKeys, "not the same transform or keys"),
         (stand_in.Hasty, "quiet hours"),
         (stand_in.Spinning, "rings without end"),
