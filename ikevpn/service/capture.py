@@ -11,6 +11,7 @@ cut back into the datagrams that travel. Writes keys nowhere else, and never wit
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 import struct
@@ -35,6 +36,8 @@ LONGEST_PACKET = 1 << 17
 BUFFER = 8 << 20
 PER_TURN = 256
 
+_log = logging.getLogger(__name__)
+
 Wanted = Callable[[Address, Address], bool]
 """Whether a packet between these two addresses belongs into the file."""
 
@@ -47,6 +50,7 @@ class Capture:
         self.keys = file.with_name(file.name + ".keys")
         self.packets = 0
         self._wanted = wanted
+        self._failed = False
         self._socket = _packet_socket(ports)
         try:
             _create_keys(self.keys)
@@ -73,8 +77,17 @@ class Capture:
         self._note("esp_sa", wireshark.esp_row(sa))
 
     def _note(self, table: str, row: str) -> None:
-        with (self.keys / table).open("a") as rows:
-            rows.write(row)
+        try:
+            with (self.keys / table).open("a") as rows:
+                rows.write(row)
+        except OSError as error:
+            self._fail(error)
+
+    def _fail(self, error: OSError) -> None:
+        """A full disk must not touch the tunnel: say it once and go on without."""
+        if not self._failed:
+            _log.error("the capture %s is incomplete: %s", self.file, error.strerror)
+        self._failed = True
 
     def _read(self) -> None:
         blocks = []
@@ -88,8 +101,11 @@ class Capture:
             when = _time_ns(ancillary)
             blocks += [pcapng.write_packet(each, when) for each in split(packet)]
         self.packets += len(blocks)
-        if blocks:
-            os.write(self._out, b"".join(blocks))
+        if blocks and not self._failed:
+            try:
+                os.write(self._out, b"".join(blocks))
+            except OSError as error:
+                self._fail(error)
 
 
 def _create(file: Path) -> int:
