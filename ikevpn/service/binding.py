@@ -91,20 +91,36 @@ class Binding:
     def expect(self) -> None:
         """SAs will follow at once: open; and close again if none came."""
         if self._expecting is None:
-            self._expecting = asyncio.get_running_loop().call_later(EXPECTED_WITHIN_S, self._expect_no_more)
+            self._expecting = asyncio.get_running_loop().call_later(EXPECTED_WITHIN_S, self._expected_long_enough)
             self.refresh()
 
-    def _expect_no_more(self) -> None:
-        self._expecting = None
+    def _expected_long_enough(self) -> None:
+        self._expect_no_more()
         self.refresh()
+
+    def _expect_no_more(self) -> None:
+        if self._expecting is not None:
+            self._expecting.cancel()
+            self._expecting = None
+
+    async def close(self) -> None:
+        """Down, yet still configured: what belongs into the tunnel does not leave in clear, unless the user says so."""
+        self._wanted = self._wanted and self._config.when_down is not WhenDown.PASS
+        self._always_open = False
+        self._expect_no_more()
+        await self._move()
 
     async def leave(self) -> None:
         """Undo everything. Raises HostError after everything was tried."""
         self._wanted = False
-        if self._expecting is not None:
-            self._expecting.cancel()
-            self._expecting = None
+        self._expect_no_more()
         await self._move()
+
+    def blocks(self) -> Plan:
+        """What keeps the tunnel's traffic from leaving in clear."""
+        if self._level is Level.ABSENT or self._config.when_down is WhenDown.PASS:
+            return ()
+        return plan_blocks(self._networks(), reject=self._config.when_down is WhenDown.REJECT)
 
     @property
     def covers_peer(self) -> bool:
@@ -284,7 +300,7 @@ class Binding:
             reqid=reqid,
             tunnel=self._config.name,
             acquire=True,
-            priority=priority(selector),
+            priority=priority(selector, made_for_a_peer=reqid >= FIRST_DYNAMIC_REQID),
         )
 
 

@@ -118,7 +118,7 @@ class Requests:
         tunnel = self._parts.tunnels.get(request.tunnel)
         try:
             async with asyncio.timeout(request.timeout_s):
-                await tunnel.down()
+                await tunnel.down(still_configured=True)
         except TimeoutError:
             yield api.Error(reason="timeout", sentence=f"{tunnel.name} was not down within {request.timeout_s:g} s")
             return

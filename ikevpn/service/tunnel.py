@@ -77,8 +77,11 @@ class Tunnel:
             self._following = asyncio.create_task(self._follow_names(), name=f"names of {self.name}")
         self.keeper.want(wanted)
 
-    async def down(self) -> None:
-        """Start nothing more, tell the peer, undo what was set up on the host."""
+    async def down(self, *, still_configured: bool = False) -> None:
+        """Start nothing more, tell the peer, undo what was set up on the host.
+
+        Of a tunnel that is `still_configured` the block stays: its traffic does not leave in clear.
+        """
         await self.keeper.close()
         if self._following is not None:
             self._following.cancel()
@@ -87,7 +90,7 @@ class Tunnel:
         if self._known:
             self._world.driver.engine.remove_tunnel(self.name)
             self._known = False
-        await self.binding.leave()
+        await (self.binding.close() if still_configured else self.binding.leave())
 
     def lose_everything(self) -> None:
         """All SAs are gone on our side: tell the peer, and begin again where the tunnel is wanted."""

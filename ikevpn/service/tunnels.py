@@ -10,6 +10,7 @@ from ikevpn.config.configuration import Configuration, TunnelConfig
 from ikevpn.config.words import Start
 from ikevpn.errors import HostError
 from ikevpn.model.events import Code, Event, Fact
+from ikevpn.net.plan import Plan
 from ikevpn.service.keeper import Wanted
 from ikevpn.service.tunnel import Tunnel, World
 from ikevpn.service.unknown import unknown_tunnel
@@ -52,14 +53,32 @@ class Tunnels:
         self._world.driver.engine.set_secrets(configuration.secrets)
         difference = compare({tunnel.name: tunnel.config for tunnel in self}, configuration.tunnels)
         wanted = {tunnel.name: tunnel.keeper.wanted for tunnel in self}
-        for name in (*difference.removed, *difference.changed):
+        blocks = {name: self._by_name[name].binding.blocks() for name in difference.changed}
+        for name in difference.removed:
             await self.remove(name)
-        for name in (*difference.changed, *difference.added):
+        for name in difference.changed:
+            await self._change(
+                name, configuration.tunnels[name], blocks[name], start and wanted[name] is not Wanted.DOWN
+            )
+        for name in difference.added:
             tunnel = self._add(configuration.tunnels[name])
-            stopped = name in difference.changed and wanted[name] is Wanted.DOWN
-            if start and not stopped:
+            if start:
                 await self._begin(tunnel)
         return difference
+
+    async def _change(self, name: str, config: TunnelConfig, blocks: Plan, start: bool) -> None:
+        """The old tunnel goes and the new one comes; in between nothing leaves in clear."""
+        host, owner = self._world.bindings.host, f"{name} while it changes"
+        old = self._by_name[name]
+        try:
+            await host.apply(owner, blocks)
+        except HostError as error:
+            self._refused(old, error)
+        await self.remove(name)
+        tunnel = self._add(config)
+        if start:
+            await self._begin(tunnel)
+        await host.undo(owner)
 
     async def remove(self, name: str) -> None:
         """Take a tunnel down and forget it."""

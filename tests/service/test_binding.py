@@ -222,3 +222,25 @@ def test_a_new_worker_learns_the_policies(tmp_path: FilePath) -> None:
         return len(ground.plane.policies)
 
     assert run(scenario()) == 1
+
+
+def test_down_by_the_users_wish_still_sends_nothing_in_clear(tmp_path: FilePath) -> None:
+    async def scenario() -> None:
+        ground = Ground(tmp_path)
+        await ground.binding.stand(always_open=True)
+        await ground.binding.close()
+        assert ground.host.routes == [BLOCK]
+        await ground.binding.leave()
+        assert ground.host.plans == {}
+
+    run(scenario())
+
+
+def test_down_leaves_nothing_where_the_user_lets_traffic_pass(tmp_path: FilePath) -> None:
+    async def scenario() -> None:
+        ground = Ground(tmp_path, when_down='"pass"')
+        await ground.binding.stand(always_open=True)
+        await ground.binding.close()
+        assert (ground.plane.devices, ground.host.plans) == ([], {})
+
+    run(scenario())

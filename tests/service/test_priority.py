@@ -1,4 +1,4 @@
-"""The more exact selector is looked up first."""
+"""More exact selectors come first; of equal ones that of a peer with SAs."""
 
 from __future__ import annotations
 
@@ -6,25 +6,16 @@ from ikevpn.model.address import AddressRange
 from ikevpn.model.selector import Selector
 from ikevpn.service.priority import priority
 
-
-def selector(local: str, remote: str, *service: int) -> Selector:
-    return Selector(AddressRange.of(local), AddressRange.of(remote), *service)
-
-
-def test_exact_before_wide() -> None:
-    ordered = [
-        selector("0.0.0.0/0", "0.0.0.0/0"),
-        selector("0.0.0.0/0", "10.0.0.0/8"),
-        selector("10.1.1.0/24", "10.0.0.0/8"),
-        selector("10.1.1.0/24", "10.2.2.0/24"),
-        selector("10.1.1.0/24", "10.2.2.0/24", 6),
-        selector("10.1.1.0/24", "10.2.2.0/24", 6, 0, 443),
-        selector("10.1.1.1", "10.2.2.2", 6, 0, 443),
-    ]
-    assert sorted(ordered, key=priority) == ordered
-    assert len({priority(each) for each in ordered}) == len(ordered)
+WIDE = Selector(AddressRange.of("10.1.0.0/16"), AddressRange.of("10.2.0.0/16"))
+NARROW = Selector(AddressRange.of("10.1.0.0/16"), AddressRange.of("10.2.3.0/24"))
 
 
-def test_a_range_counts_as_the_network_around_it() -> None:
-    assert priority(selector("10.1.1.5-10.1.1.9", "10.2.2.0/24")) == priority(selector("10.1.1.4/30", "10.2.2.0/24"))
-    assert priority(selector("2001:db8::/32", "2001:db9::/32")) == 64
+def test_the_more_exact_selector_comes_first() -> None:
+    assert priority(NARROW) > priority(WIDE)
+    assert priority(Selector(WIDE.local, WIDE.remote, protocol=17)) > priority(WIDE)
+
+
+def test_of_equal_ones_the_one_made_for_a_peer_comes_first() -> None:
+    """The configured one has no SA where the peer may be anywhere: its packets would be held for nothing."""
+    assert priority(WIDE, made_for_a_peer=True) > priority(WIDE)
+    assert priority(NARROW) > priority(WIDE, made_for_a_peer=True)
