@@ -174,7 +174,8 @@ def _scenario(
     commands = _commands(rng, plans, nats, chaos_s)
     quiet_s = 1.2 * max(t.ipsec_lifetime.seconds for t in tunnels)
     attacked = rng.random() < 0.25
-    heal_s = 150.0 if mismatch else _heal_s(tunnels)
+    probed = all(t.dpd_interval_s for t in tunnels)
+    heal_s = 150.0 if mismatch and probed else _heal_s(tunnels)
     return Scenario(seed, title, plans, nats, weather, commands, flows, chaos_s, heal_s, quiet_s, attacked, mismatch)
 
 
