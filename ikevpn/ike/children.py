@@ -133,15 +133,27 @@ def install_inbound(core: Core, child: Child) -> None:
     core.emit(AddSa(_sa(child, Direction.IN)))
 
 
-def install_outbound(core: Core, child: Child) -> None:
-    """From now on we send on this pair; what it replaces is retired, and its own renewal planned."""
+def agreed(core: Core, child: Child) -> None:
+    """The quick mode of a pair is done. A responder sends on it at once; an initiator, whose message 3 the peer has yet
+    to read, a moment later, and meanwhile on the pair that it replaces.
+    """
     if child.serial not in core.children:
         return
+    child.agreed = core.now
     lifetime.plan_child(core, child)
-    older = _older(core, child)
-    winner = next((each for each in older if _collided(child, each) and _order(child) < _order(each)), None)
-    if winner is not None:
-        # Both sides began at once and the other pair stays: what comes in on this one is still taken.
+    delay = core.settings.switch_s if _in_use(core, child) else core.settings.switch_first_s
+    if child.role is Role.RESPONDER or not delay:
+        switch(core, child)
+    else:
+        core.timers.set(Timer(TimerKind.CHILD_SWITCH, child.serial), core.now + delay)
+
+
+def switch(core: Core, child: Child) -> None:
+    """From now on we send on this pair, and what it replaces is retired."""
+    core.timers.cancel(Timer(TimerKind.CHILD_SWITCH, child.serial))
+    older = _in_use(core, child)
+    if any(_beats(each, child) for each in older):
+        # The other pair stays in use: what comes in on this one is still taken.
         child.withheld = True
         retire(core, child, initiated=child.role is Role.INITIATOR)
         return
@@ -156,7 +168,7 @@ def install_outbound(core: Core, child: Child) -> None:
 
 
 def _send_on(core: Core, child: Child) -> None:
-    child.outbound, child.withheld, child.installed = True, False, core.now
+    child.outbound, child.withheld = True, False
     core.emit(AddSa(_sa(child, Direction.OUT)))
 
 
@@ -182,8 +194,8 @@ def _sa(child: Child, direction: Direction) -> Sa:
 # Succession
 
 
-def _older(core: Core, child: Child) -> list[Child]:
-    """The pairs in use for the same traffic with the same peer; as a rule one or none."""
+def _in_use(core: Core, child: Child) -> list[Child]:
+    """The other pairs on which we send the same traffic to the same peer; as a rule one or none."""
     return [
         each
         for each in core.children_of.of(child.peer)
@@ -192,8 +204,13 @@ def _older(core: Core, child: Child) -> list[Child]:
 
 
 def _collided(child: Child, other: Child) -> bool:
-    """Whether both sides began without knowing of each other: the newer pair's quick mode before the older was done."""
-    return child.role is not other.role and child.begun <= other.installed
+    """Whether both sides began without knowing of each other: neither quick mode was done when the other began."""
+    return child.role is not other.role and child.begun <= other.agreed and other.begun <= child.agreed
+
+
+def _beats(other: Child, child: Child) -> bool:
+    """Whether `other` stays in use though `child` is ready: it won a collision, or was agreed on later."""
+    return _order(child) < _order(other) if _collided(child, other) else child.agreed < other.agreed
 
 
 def _order(child: Child) -> bytes:
@@ -223,6 +240,12 @@ def remove(core: Core, child: Child, reason: Reason) -> None:
     if child.outbound:
         core.emit(DeleteSa(child.spi_out, Direction.OUT, child.reqid, child.tunnel.name))
     same = [each for each in core.children_of.of(child.peer) if each.reqid == child.reqid]
+    ready = next(
+        (each for each in same if core.timers.at(Timer(TimerKind.CHILD_SWITCH, each.serial)) is not None), None
+    )
+    if ready is not None and not any(each.outbound for each in same):
+        switch(core, ready)
+        return
     survivors = [each for each in same if each.outbound or each.withheld]
     if not survivors:
         core.report_child(Code.CHILD_DOWN, child, reason)

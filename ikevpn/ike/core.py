@@ -42,6 +42,8 @@ class EngineSettings:
     max_exchanges: int = 64  # unfinished and lingering ones, per IKE SA
     max_early: int = 4  # datagrams kept per half-open SA that came before phase 1 was done
     linger_s: float = 60  # how long a finished exchange answers duplicates
+    switch_first_s: float = 0.02  # from message 3 to our first packet on a pair: the peer needs a moment to install it
+    switch_s: float = 1.0  # the same where an older pair still carries traffic
     retire_s: float = 15  # how long a superseded SA must have been idle before it is deleted
     max_resent: int = 10  # answers to duplicates of one message
     max_notifies_per_s: int = 10  # of each kind that strangers can call forth

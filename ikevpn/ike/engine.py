@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from ikevpn.errors import Malformed
-from ikevpn.ike import arrivals, dpd, exchange, informational, negotiation
+from ikevpn.ike import arrivals, children, dpd, exchange, informational, negotiation
 from ikevpn.ike.core import Budget, Core, EngineSettings
 from ikevpn.ike.dpd import Verdict
 from ikevpn.ike.effects import Effect, QuerySa
@@ -43,6 +43,7 @@ class Engine:
             TimerKind.DPD_DECIDE: self._dpd_decide,
             TimerKind.CHILD_REKEY: self._child_rekey,
             TimerKind.CHILD_EXPIRE: self._child_expire,
+            TimerKind.CHILD_SWITCH: self._child_switch,
             TimerKind.CHILD_RETIRE: self._child_retire,
         }
 
@@ -291,6 +292,11 @@ class Engine:
         child = self._core.children.get(timer.owner)
         if child is not None:
             self._expire(child)
+
+    def _child_switch(self, timer: Timer) -> None:
+        child = self._core.children.get(timer.owner)
+        if child is not None:
+            children.switch(self._core, child)
 
     def _child_retire(self, timer: Timer) -> None:
         child = self._core.children.get(timer.owner)

@@ -129,6 +129,8 @@ def settle(core: Core, sa: IkeSa, exchange: Exchange, result: Result) -> None:
             _phase1_done(core, sa, exchange)
         elif exchange.script.kind == ExchangeType.INFORMATIONAL:
             _act_on_news(core, sa, exchange)
+        else:
+            children.agreed(core, exchange.scratch.child)
 
 
 def _phase1_done(core: Core, sa: IkeSa, exchange: Exchange) -> None:

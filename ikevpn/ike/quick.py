@@ -159,7 +159,6 @@ def take_2(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     _take_responder_lifetime(core, sa, state, chain)
     state.child = children.make(core, sa, exchange, _shared(state))
     children.install_inbound(core, state.child)
-    children.install_outbound(core, state.child)
 
 
 def _answered_selector(sa: IkeSa, chain: Chain, state: Quick) -> Selector:
@@ -198,10 +197,7 @@ def build_3(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
 
 
 def take_3(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
-    """The initiator is there: we may send."""
-    state: Quick = exchange.scratch
-    assert state.child is not None
-    children.install_outbound(core, state.child)
+    """The initiator has everything; there is nothing more to learn."""
 
 
 # Shared

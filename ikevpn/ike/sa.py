@@ -225,7 +225,7 @@ class Child:
     algorithms: dict[Direction, Algorithms] = field(default_factory=dict)
     outbound: bool = False
     withheld: bool = False
-    installed: float = 0.0  # since when both directions are in use
+    agreed: float = 0.0  # when its quick mode was done, for us
     superseded: bool = False
     rekeying: bool = False
     mapped: bool = False  # the peer can be reached only by the NAT mapping that it keeps open for port 4500

@@ -22,6 +22,7 @@ class TimerKind(StrEnum):
     DPD_DECIDE = "dpd-decide"
     CHILD_REKEY = "child-rekey"
     CHILD_EXPIRE = "child-expire"
+    CHILD_SWITCH = "child-switch"
     CHILD_RETIRE = "child-retire"
 
 

@@ -7,9 +7,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ikevpn.ike.engine import Engine, EngineSettings
-
 from ikevpn.ike.effects import AddSa, DeleteSa, Effect, Report, Send
+from ikevpn.ike.engine import Engine, EngineSettings
 from ikevpn.model.address import AddressRange, Endpoint
 from ikevpn.model.events import Code, Event, Reason
 from ikevpn.model.proposal import IkeProposal, IpsecProposal, Lifetime
@@ -21,6 +20,8 @@ from ikevpn.wire.registry import EspCipher, Group, Hash, IkeCipher, Integrity, P
 
 HERE, THERE = Endpoint.of("192.0.2.1", 500), Endpoint.of("198.51.100.1", 500)
 NATT_PORT = 4500
+AT_ONCE = EngineSettings(switch_first_s=0, switch_s=0)
+"""Most tests have no use for the moment between message 3 and the first packet; `test_children` has."""
 _NET_A, _NET_B = AddressRange.of("10.1.0.0/24"), AddressRange.of("10.2.0.0/24")
 
 
@@ -89,7 +90,7 @@ class Pair:
         tamper: Tamper = lambda sent: [sent],
     ) -> None:
         ours = ours or tunnel()
-        chosen = settings or EngineSettings()
+        chosen = settings or AT_ONCE
         self.a = Side("a", ours, HERE, chosen)
         self.b = Side("b", theirs or other_side(ours), THERE, chosen)
         self.now = 1000.0

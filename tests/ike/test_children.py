@@ -279,3 +279,45 @@ def test_replays_of_a_lost_collision_do_not_make_more() -> None:
         bench.deliver(Sent(sent.sender, sent.datagram))
     bench.run(1)
     assert (len(children(bench.a)), len(children(bench.b))) == count
+
+
+def test_an_initiator_waits_a_moment_with_its_first_packet() -> None:
+    """The peer must read message 3 before it can open anything: a packet beside it would be lost."""
+    bench = Bench(tunnel(), settings=EngineSettings())
+    bench.initiate()
+    bench.run(EngineSettings().switch_first_s / 2)
+    assert outbound(bench.b) and not outbound(bench.a)
+    bench.run(EngineSettings().switch_first_s)
+    assert agreed(bench) and events(bench.a, Code.CHILD_UP)
+
+
+def test_a_renewed_pair_carries_traffic_only_after_its_predecessor_has_had_time() -> None:
+    bench = Bench(tunnel(), settings=EngineSettings()).up()
+    bench.run(1)
+    old = used(bench.a)
+    bench.perform(bench.a, bench.a.engine.rekey("ab", bench.now, "net"))
+    bench.run(EngineSettings().switch_s / 2)
+    assert used(bench.a) is old
+    bench.run(EngineSettings().switch_s)
+    assert used(bench.a) is not old and agreed(bench)
+
+
+def test_a_ready_pair_takes_over_at_once_where_its_predecessor_goes() -> None:
+    bench = Bench(tunnel(), settings=EngineSettings()).up()
+    bench.run(1)
+    old = used(bench.a)
+    bench.perform(bench.a, bench.a.engine.rekey("ab", bench.now, "net"))
+    bench.run(0.1)
+    bench.perform(bench.a, bench.a.engine.expired(old.spi_in, Direction.IN, ExpireKind.HARD, bench.now))
+    assert used(bench.a) is not old and not events(bench.a, Code.CHILD_DOWN)
+
+
+def test_the_peers_renewal_during_the_wait_is_no_collision() -> None:
+    """Both sides know that it is the newer one, and both end on it."""
+    bench = Bench(tunnel(), settings=EngineSettings()).up()
+    bench.run(1)
+    bench.perform(bench.a, bench.a.engine.rekey("ab", bench.now, "net"))
+    bench.run(0.3)
+    bench.perform(bench.b, bench.b.engine.rekey("ba", bench.now, "net"))
+    bench.run(3 * EngineSettings().switch_s)
+    assert agreed(bench) and used(bench.b).role is Role.INITIATOR

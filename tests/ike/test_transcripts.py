@@ -133,7 +133,7 @@ def test_as_initiator_every_octet_is_the_recorded_one(
         fragment_size=0,
         initial_contact=False,
     )
-    engine = Engine(EngineSettings(), entropy)
+    engine = Engine(EngineSettings(switch_first_s=0), entropy)
     engine.add_tunnel(tunnel)
     effects = engine.initiate("recorded", local, remote, _NOW)
     assert sent(effects) == [messages[0]]
@@ -233,7 +233,7 @@ def test_as_responder_strongswans_main_and_quick_mode_are_accepted(
     selector = Selector(AddressRange.of("10.1.0.0/16"), AddressRange.of("192.168.0.100"))
     spi, nonce = _quick_answer(known, messages)
     entropy = Recorded((8, messages[1][8:16]), (32, first_payload(messages[3], Nonce).data), (32, nonce), (4, spi))
-    engine = Engine(EngineSettings(), entropy)
+    engine = Engine(EngineSettings(switch_first_s=0), entropy)
     engine.add_tunnel(_strongswan_tunnel(known["psk"], Phase1Mode.MAIN, selector, remote))
     effects: list[Effect] = []
     for number in (0, 2, 4, 6, 8):
@@ -269,7 +269,7 @@ def _aggressive(corpus: Path, monkeypatch: pytest.MonkeyPatch, psk: str) -> dict
     _known_exchange(monkeypatch, first_payload(messages[0], KeyExchange).data, bytes(128))
     monkeypatch.setattr(select, "offer_ike", lambda proposals, lifetime: first_payload(messages[0], SA))
     entropy = Recorded((8, messages[0][:8]), (32, first_payload(messages[0], Nonce).data))
-    engine = Engine(EngineSettings(), entropy)
+    engine = Engine(EngineSettings(switch_first_s=0), entropy)
     selector = Selector(AddressRange.of("192.168.0.100"), AddressRange.of("10.1.0.0/16"))
     engine.add_tunnel(_strongswan_tunnel(psk, Phase1Mode.AGGRESSIVE, selector, remote))
     first = sent(engine.initiate("recorded", local, remote, _NOW))
@@ -304,7 +304,7 @@ def test_real_first_messages_get_one_answer(corpus: Path, name: str) -> None:
     """Either message 2 or one NO-PROPOSAL-CHOSEN; no exception, no longer answer than twice the question."""
     datagram, data = captures.ike(corpus / "ike" / name)[0]
     local = Endpoint(datagram.target, 500)
-    engine = Engine(EngineSettings(), Recorded())
+    engine = Engine(EngineSettings(switch_first_s=0), Recorded())
     selector = Selector(AddressRange.everything(), AddressRange.everything())
     engine.add_tunnel(
         replace(
@@ -318,7 +318,7 @@ def test_real_first_messages_get_one_answer(corpus: Path, name: str) -> None:
 
 def test_an_ikev2_request_makes_no_state(corpus: Path) -> None:
     datagram, data = captures.ike(corpus / "ike" / "ikev2-sa-init.pcap")[0]
-    engine = Engine(EngineSettings(), Recorded())
+    engine = Engine(EngineSettings(switch_first_s=0), Recorded())
     effects = engine.datagram(data, Endpoint(datagram.target, 500), Endpoint(datagram.source, 500), _NOW)
     assert all(len(each) <= 60 for each in sent(effects))
     assert not list(engine.status(_NOW).ike_sas)
@@ -328,6 +328,6 @@ def test_an_ikev2_request_makes_no_state(corpus: Path) -> None:
 def test_a_stranger_leaves_nothing(corpus: Path) -> None:
     """Nobody is configured: the first message of a stranger leaves no state."""
     datagram, data = captures.ike(corpus / "ike" / "ios-main.pcap")[0]
-    engine = Engine(EngineSettings(), Recorded())
+    engine = Engine(EngineSettings(switch_first_s=0), Recorded())
     engine.datagram(data, Endpoint(datagram.target, 500), Endpoint(datagram.source, 500), _NOW)
     assert not list(engine.status(_NOW).ike_sas)
