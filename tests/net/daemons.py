@@ -78,10 +78,17 @@ class Side:
     def run(self, *argv: str) -> Ended:
         """A command inside, to its end."""
         environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-        done = subprocess.run(
-            ["ip", "netns", "exec", self.namespace, *argv], capture_output=True, text=True, timeout=60, env=environment
-        )
-        return Ended(done.returncode, done.stdout, done.stderr)
+        words = ["ip", "netns", "exec", self.namespace, *argv]
+        with subprocess.Popen(
+            words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        ) as process:
+            try:
+                out, err = process.communicate(timeout=90)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                out, err = process.communicate()
+                err += f"\n`{' '.join(argv)}` did not end within 90 s"
+        return Ended(process.returncode, out, err)
 
     def ikevpn(self, *words: str) -> Ended:
         """`ikevpn WORDS` inside."""
