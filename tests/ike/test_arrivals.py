@@ -1,0 +1,173 @@
+"""Where datagrams go: by cookies, in fragments, too early, or nowhere."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ikevpn.ike.engine import EngineSettings
+from ikevpn.model.address import Endpoint
+from ikevpn.model.events import Code, Reason
+from ikevpn.model.tunnel import Phase1Mode
+from ikevpn.wire import fragment
+from ikevpn.wire.payload import VendorId
+from ikevpn.wire.registry import ExchangeType
+from tests.ike.bench import PFS, Bench, Sent, core_of, events, ike_sas, only_sa, tunnel
+from tests.manners import bend
+
+MAIN, QUICK, AGGRESSIVE = ExchangeType.MAIN, ExchangeType.QUICK, ExchangeType.AGGRESSIVE
+
+
+def fragmented(bench: Bench) -> list[bytes]:
+    return [sent.datagram.data for sent in bench.log if sent.datagram.data[16] == 132]
+
+
+def test_long_messages_go_in_fragments() -> None:
+    bench = Bench(tunnel(fragment_size=200, ipsec_proposals=(PFS,))).up()
+    assert bench.matched() and fragmented(bench)
+    assert all(len(data) <= 200 - 28 for data in fragmented(bench))
+    assert len(bench.datagrams("a")[0]) > 172  # message 1: nobody knows yet who can put it together
+
+
+def test_the_first_answer_may_come_in_fragments() -> None:
+    bench = Bench(tunnel(fragment_size=300, mode=Phase1Mode.AGGRESSIVE)).up()
+    assert bench.matched() and bench.datagrams("b")[0][16] == 132
+
+
+def test_fragments_in_any_order_and_twice() -> None:
+    held: list[Sent] = []
+
+    def tamper(sent: Sent) -> list[Sent]:
+        if sent.datagram.data[16] != 132:
+            return [sent]
+        held.append(sent)
+        if not sent.datagram.data[35] & 1:
+            return []
+        backwards = [*held[::-1], *held]
+        held.clear()
+        return backwards
+
+    bench = Bench(tunnel(fragment_size=150, ipsec_proposals=(PFS,)), tamper=tamper).up()
+    assert bench.matched()
+
+
+def test_what_arrived_of_a_message_counts_when_it_is_repeated() -> None:
+    """Each time another fragment is lost; together two attempts are whole."""
+    seen: set[bytes] = set()
+
+    def tamper(sent: Sent) -> list[Sent]:
+        data = sent.datagram.data
+        if data[16] == 132 and data[34] == 2 and sent.sender == "a" and data not in seen:
+            seen.add(data)
+            return []
+        if data[16] == 132 and data[34] == 1 and sent.sender == "a" and seen and data in seen:
+            return []
+        seen.add(data)
+        return [sent]
+
+    bench = Bench(tunnel(fragment_size=200), tamper=tamper).up()
+    bench.run(10)
+    assert bench.matched()
+
+
+def test_nobody_who_has_not_announced_it_makes_us_collect() -> None:
+    bench = Bench()
+    with bend.payloads(bench.a, "main mode message 1", bend.without(VendorId)):
+        bench.initiate()
+        bench.step()
+    sa = only_sa(bench.b)
+    pieces = fragment.split(sa.cky_i + sa.cky_r + bench.datagrams("b")[0][16:], 1, 60)
+    for piece in pieces:
+        bench.give("b", piece)
+    assert bench.b.reasons(Code.DATAGRAM_DROPPED) == [Reason.UNEXPECTED_MESSAGE] * len(pieces)
+    assert not sa.reassembly._collecting
+
+
+def test_fragments_of_another_message() -> None:
+    bench = Bench().up()
+    sa = only_sa(bench.b)
+    other = b"another1" + sa.cky_r + bench.datagrams("a")[-1][16:]
+    pieces = [sa.cookies + piece[16:] for piece in fragment.split(other, 9, 60)]
+    for piece in pieces:
+        bench.give("b", piece)
+    assert events(bench.b, Code.DATAGRAM_DROPPED)[-1].facts["detail"] == "fragments of another message"
+    nested = fragment.split(fragment.split(bench.datagrams("a")[-1], 3, 90)[0], 10, 60)
+    for piece in nested:
+        bench.give("b", piece)
+    assert events(bench.b, Code.DATAGRAM_DROPPED)[-1].facts["detail"] == "fragments of another message"
+    bench.give("b", pieces[0][:24] + (28).to_bytes(4, "big"))
+    assert bench.b.reasons(Code.DATAGRAM_DROPPED)[-1] is Reason.MALFORMED and bench.matched()
+
+
+def test_so_much_is_kept_that_comes_too_early() -> None:
+    bench = Bench(tunnel(mode=Phase1Mode.AGGRESSIVE), settings=EngineSettings(max_early=2))
+    held: list[Sent] = []
+
+    def tamper(sent: Sent) -> list[Sent]:
+        if sent.sender == "a" and sent.datagram.data[18] == AGGRESSIVE and sent.datagram.data[19] & 1:
+            held.append(sent)
+            return []
+        return [sent]
+
+    bench.tamper = tamper
+    bench.up()
+    quick = bench.datagrams("a", QUICK)[0]
+    for number in range(5):
+        bench.give("b", quick[:20] + bytes([number]) + quick[21:])
+    assert len(only_sa(bench.b).early) == 2 and bench.b.engine.counters["drop-limit"] == 4
+    bench.tamper = lambda sent: [sent]
+    bench.deliver(held[0])
+    bench.run(5)
+    assert bench.matched() and not only_sa(bench.b).early
+
+
+def test_the_cookie_of_the_other_side_is_not_enough() -> None:
+    bench = Bench().up()
+    sa = only_sa(bench.b)
+    data = bench.datagrams("a")[-1]
+    before = len(bench.log)
+    bench.give("b", b"forgery!" + data[8:])
+    bench.give("b", data[:8] + b"forgery!" + data[16:])
+    bench.give("b", sa.cky_r + sa.cky_i + data[16:])
+    assert bench.b.engine.counters["drop-unknown-cookie"] == 3 and len(bench.log) == before
+
+
+def test_message_1_from_elsewhere_is_somebody_else() -> None:
+    """The same cookie from another address: two half-open SAs, each answered where it came from."""
+    bench = Bench(tunnel(), tamper=lambda sent: [])
+    bench.b.engine.add_tunnel(replace(bench.b.tunnel, remotes=()))
+    bench.initiate()
+    (first,) = bench.datagrams("a")
+    bench.give("b", first)
+    bench.give("b", first, source=Endpoint.of("203.0.113.5", 500))
+    assert len(ike_sas(bench.b)) == 2 and len({sa.cky_r for sa in ike_sas(bench.b)}) == 2
+    assert {sent.datagram.remote for sent in bench.log if sent.sender == "b"} == {sa.remote for sa in ike_sas(bench.b)}
+
+
+@pytest.mark.parametrize("data", [b"", b"\x00" * 27, bytes(28), b"\xff" * 28, b"\xff" * 3000])
+def test_noise(data: bytes) -> None:
+    bench = Bench().up()
+    assert bench.b.engine.datagram(data, bench.b.address, bench.a.address, bench.now) == []
+    assert not core_of(bench.b).half_open
+
+
+def test_a_replayed_exchange_is_known_for_ever() -> None:
+    bench = Bench().up()
+    quick = bench.datagrams("a", QUICK)[0]
+    bench.run(600)
+    before, count = len(bench.log), len(bench.b.sas)
+    heard = only_sa(bench.b).heard
+    bench.give("b", quick, source=Endpoint.of("203.0.113.5", 500))
+    assert len(bench.log) == before and len(bench.b.sas) == count and only_sa(bench.b).heard == heard
+    assert bench.b.engine.counters["drop-duplicate"] == 1
+
+
+def test_our_own_messages_played_back_are_not_the_peers() -> None:
+    """The hash of an informational does not say who made it (RFC 2409 section 5.7)."""
+    bench = Bench().up()
+    bench.perform(bench.a, bench.a.engine.probe("ab", bench.now))
+    question = bench.log[-1].datagram.data
+    before = len(bench.log)
+    bench.give("a", question)
+    assert len(bench.log) == before and bench.a.engine.counters["drop-duplicate"] == 1
