@@ -9,6 +9,7 @@ from ikevpn.model.sa import Direction, Limits
 
 _SOFT_PACKETS = 0xF000_0000  # sequence numbers must not wrap (RFC 4303 §3.3.3): leave time for a renewal
 _HARD_PACKETS = 0xFFFF_FFFF
+_EARLIEST = 0.1  # of a lifetime; a renewal at once would lead to the next one
 _RESPONDER_SHARE = 0.5
 """A responder waits longer than an initiator, so that as a rule only one of the two starts."""
 
@@ -16,7 +17,7 @@ _RESPONDER_SHARE = 0.5
 def renewal_share(core: Core, margin: float, role: Role) -> float:
     """The part of a lifetime after which renewal starts: 1 - margin * (1 to 1.5), for a responder half that margin."""
     jitter = 1 + core.entropy(1)[0] / 512
-    return 1 - margin * jitter * (1 if role is Role.INITIATOR else _RESPONDER_SHARE)
+    return max(_EARLIEST, 1 - margin * jitter * (1 if role is Role.INITIATOR else _RESPONDER_SHARE))
 
 
 def plan_child(core: Core, child: Child) -> None:
@@ -45,7 +46,7 @@ def limits(child: Child, direction: Direction) -> Limits:
     margin = child.tunnel.rekey_margin * (1.5 if child.role is Role.INITIATOR else 1.5 * _RESPONDER_SHARE)
     outbound = direction is Direction.OUT and not child.proposal.extended_sequence_numbers
     return Limits(
-        soft_bytes=int(hard * (1 - margin)),
+        soft_bytes=int(hard * max(_EARLIEST, 1 - margin)),
         hard_bytes=hard,
         soft_packets=_SOFT_PACKETS if outbound else 0,
         hard_packets=_HARD_PACKETS if outbound else 0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ikevpn.ike.core import Core
-from ikevpn.ike.sa import Child, IkeSa
+from ikevpn.ike.sa import Child, IkeSa, IkeState
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,8 @@ def snapshot(core: Core, now: float) -> EngineStatus:
 
 
 def _ike(sa: IkeSa, now: float) -> IkeStatus:
-    start = sa.established or sa.created
+    done = sa.state is IkeState.ESTABLISHED
+    start = sa.established if done else sa.created
     behind = (("we", sa.nat.we_are_behind), ("peer", sa.nat.peer_is_behind))
     return IkeStatus(
         tunnel=sa.name,
@@ -89,8 +90,8 @@ def _ike(sa: IkeSa, now: float) -> IkeStatus:
         behind_nat=tuple(name for name, there in behind if there),
         peer_products=sa.peer_products,
         age_s=now - start,
-        heard_s=now - sa.heard if sa.heard else 0.0,
-        remaining_s=start + sa.lifetime.seconds - now if sa.established and sa.lifetime.seconds else 0.0,
+        heard_s=now - sa.heard if done else 0.0,
+        remaining_s=start + sa.lifetime.seconds - now if done and sa.lifetime.seconds else 0.0,
         superseded=sa.superseded,
     )
 
