@@ -29,7 +29,7 @@ class WhenDown(StrEnum):
 
     BLOCK = "block"
     REJECT = "reject"
-    PASS = "pass"  # noqa: S105
+    PASS = "pass"
 
 
 class InMode(StrEnum):

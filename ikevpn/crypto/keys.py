@@ -63,14 +63,14 @@ def encryption_key(hash: Hash, skeyid_e: bytes, size: int) -> bytes:
     return stretched[:size]
 
 
-def hash_i(  # noqa: PLR0917 - all that the RFC puts into it
+def hash_i(
     hash: Hash, skeyids: Skeyids, gxi: bytes, gxr: bytes, cky_i: bytes, cky_r: bytes, sai_b: bytes, idii_b: bytes
 ) -> bytes:
     """HASH_I, with which the initiator proves itself in phase 1, RFC 2409 §5."""
     return prf(hash, skeyids.skeyid, gxi + gxr + cky_i + cky_r + sai_b + idii_b)
 
 
-def hash_r(  # noqa: PLR0917 - all that the RFC puts into it
+def hash_r(
     hash: Hash, skeyids: Skeyids, gxi: bytes, gxr: bytes, cky_i: bytes, cky_r: bytes, sai_b: bytes, idir_b: bytes
 ) -> bytes:
     """HASH_R, the responder's. Arguments in the same order as for HASH_I; `sai_b` is the initiator's here too."""
@@ -97,7 +97,7 @@ def informational_hash(hash: Hash, skeyid_a: bytes, message_id: int, rest: bytes
     return quick_hash_1(hash, skeyid_a, message_id, rest)
 
 
-def keymat(  # noqa: PLR0917 - all that the RFC puts into it
+def keymat(
     hash: Hash, skeyid_d: bytes, protocol: int, spi: bytes, ni: bytes, nr: bytes, size: int, gxy: bytes = b""
 ) -> bytes:
     """KEYMAT of `size` octets for the SA with this `spi`, the receiver's choice, RFC 2409 §5.5.

@@ -20,6 +20,8 @@ from ikevpn.wire.payload import Fragment, Notify
 from ikevpn.wire.registry import ExchangeType, NotifyType, PayloadType
 from ikevpn.wire.vendor import Capability
 
+_SUSPECT_EVERY_S = 10.0
+"""Anybody can send what makes us ask: no more often than this."""
 _PHASE1 = {ExchangeType.MAIN: MAIN, ExchangeType.AGGRESSIVE: AGGRESSIVE}
 _PHASE2 = {ExchangeType.QUICK: QUICK, ExchangeType.INFORMATIONAL: INFORMATIONAL}
 _HINTS = {
@@ -160,13 +162,14 @@ def _phase2(core: Core, sa: IkeSa, arrival: Arrival, script: Script) -> None:
             # An exchange that was forgotten: its messages are still authentic, so that only the id tells a replay.
             core.drop(Reason.DUPLICATE)
             return
-        if len(sa.exchanges) >= core.settings.max_exchanges and not _make_room(core, sa):
+        if len(sa.exchanges) >= core.settings.max_exchanges and _oldest_done(sa) is None:
             core.drop(Reason.LIMIT, sa, message=script.name)
             return
         scratch: object = Quick() if script is QUICK else informational.scratch()
         exchange = Exchange(script, message_id, Role.RESPONDER, scratch, iv=protect.first_iv(sa, message_id))
         result = receive(core, sa, exchange, arrival)
         if result.outcome is not Outcome.IGNORED:
+            _make_room(core, sa)
             sa.exchanges[message_id] = exchange
             sa.spent.append(message_id)
     elif exchange.script is not script:
@@ -177,13 +180,16 @@ def _phase2(core: Core, sa: IkeSa, arrival: Arrival, script: Script) -> None:
     negotiation.settle(core, sa, exchange, result)
 
 
-def _make_room(core: Core, sa: IkeSa) -> bool:
-    """The oldest finished exchange stops answering duplicates. False where none is finished."""
-    oldest = next((each for each in sa.exchanges.values() if each.done and each.message_id), None)
-    if oldest is not None:
+def _oldest_done(sa: IkeSa) -> Exchange | None:
+    return next((each for each in sa.exchanges.values() if each.done and each.message_id), None)
+
+
+def _make_room(core: Core, sa: IkeSa) -> None:
+    """For an exchange that has proved itself: the oldest finished one stops answering duplicates."""
+    oldest = _oldest_done(sa)
+    if oldest is not None and len(sa.exchanges) >= core.settings.max_exchanges:
         del sa.exchanges[oldest.message_id]
         core.timers.cancel(Timer(TimerKind.FORGET, sa.serial, oldest.message_id))
-    return oldest is not None
 
 
 # What cannot be believed
@@ -255,6 +261,7 @@ def _hearsay(core: Core, sa: IkeSa, arrival: Arrival) -> None:
 
 def _suspect(core: Core, sa: IkeSa) -> None:
     """A peer that has forgotten us cannot prove it: ask under the SA whether it still knows."""
-    if Capability.DPD in sa.capabilities and not sa.dpd.waiting and not sa.superseded:
-        sa.dpd.on_demand = True
+    lately = sa.dpd.suspected is not None and core.now - sa.dpd.suspected < _SUSPECT_EVERY_S
+    if Capability.DPD in sa.capabilities and not sa.dpd.waiting and not sa.superseded and not lately:
+        sa.dpd.on_demand, sa.dpd.suspected = True, core.now
         informational.send(core, sa, [dpd.question(core, sa)])

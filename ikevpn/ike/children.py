@@ -35,14 +35,14 @@ _PEERS_PATIENCE = 4
 
 
 def find(core: Core, sa: IkeSa, wanted: Selector) -> tuple[Tunnel, ChildRequest]:
-    """The child that a peer asks for: an equal selector first, then one that contains it (RFC 2409 knows no narrowing).
+    """The child that a peer asks for: the smallest selector that contains what it names (RFC 2409 knows no narrowing).
 
     Looks through all tunnels that this peer may use. Raises Rejected with both sides of the mismatch.
     """
     tunnels = [core.tunnels[each.name] for each in sa.candidates if each.name in core.tunnels]
     pairs = [(tunnel, child) for tunnel in tunnels for child in tunnel.children]
-    found = next((pair for pair in pairs if pair[1].selector == wanted), None)
-    found = found or next((pair for pair in pairs if pair[1].selector.contains(wanted)), None)
+    fitting = [pair for pair in pairs if pair[1].selector.contains(wanted)]
+    found = min(fitting, key=lambda pair: pair[1].selector.width, default=None)
     if found is None:
         facts: dict[str, Fact] = {
             "theirs": str(wanted),

@@ -251,8 +251,8 @@ class Engine:
 
     def _ike_rekey(self, timer: Timer) -> None:
         sa = self._core.ike_sas.get(timer.owner)
-        if sa is None or sa.superseded:
-            return
+        if sa is None or sa.superseded or not self._core.children_with(sa):
+            return  # nothing lives under it that a new one would have to carry on
         negotiation.renew_ike(self._core, sa)
         remaining = sa.established + sa.lifetime.seconds - self._core.now
         if remaining > 0:  # a renewal that fails is tried again while there is time

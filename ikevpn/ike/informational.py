@@ -56,6 +56,12 @@ def delete_ike(core: Core, sa: IkeSa) -> None:
     send(core, sa, [Delete(Doi.IPSEC, Protocol.ISAKMP, (sa.cookies,))])
 
 
+def shorten_ike(core: Core, sa: IkeSa) -> None:
+    """RESPONDER-LIFETIME for phase 1: ours is shorter than what the initiator asked for (RFC 2407 §4.6.3.1)."""
+    data = attributes.write_all(select.lifetime_attributes(sa.lifetime, phase1=True))
+    send(core, sa, [Notify(Doi.IPSEC, Protocol.ISAKMP, sa.cookies, NotifyType.RESPONDER_LIFETIME, data)])
+
+
 # Reading
 
 

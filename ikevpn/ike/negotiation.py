@@ -148,6 +148,8 @@ def _phase1_done(core: Core, sa: IkeSa, exchange: Exchange) -> None:
     core.report(
         code, sa, proposal=str(sa.proposal), natt=natt_text, seconds=sa.lifetime.seconds, mode=exchange.script.name
     )
+    if sa.role is Role.RESPONDER and sa.lifetime != state.peer_lifetime:
+        informational.shorten_ike(core, sa)
     lifetime.plan_ike(core, sa)
     _supersede(core, sa, older)
     dpd.plan(core, sa)
@@ -251,6 +253,8 @@ def given_up(core: Core, sa: IkeSa, exchange: Exchange) -> None:
     elif exchange.script.kind == ExchangeType.QUICK:
         _drop_exchange(core, sa, exchange)
         _quick_failed(core, sa, exchange, Hint(hint.reason, facts))
+        if sa.heard <= begun:  # not a word under this IKE SA since: the next attempt shall not run into it again
+            end(core, sa, Reason.NO_ANSWER, with_children=False)
 
 
 def phase1_failed(core: Core, sa: IkeSa, exchange: Exchange, hint: Hint) -> None:

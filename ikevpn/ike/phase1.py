@@ -55,6 +55,7 @@ class Phase1:
     id_body_i: bytes = b""
     id_body_r: bytes = b""
     trials: tuple[Keys, ...] = ()
+    peer_lifetime: Lifetime = Lifetime()
     answer: SA | None = None  # the responder's choice, until it is sent
     own: list[Payload] = field(default_factory=list)  # the responder's KE and nonce, until they are sent
     told: Lifetime = Lifetime()  # in the transform that was chosen
@@ -117,7 +118,7 @@ def take_offer(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> SA:
             # Which of several tunnels is meant shows only with the identity: keep all that agree with this choice.
             sa.candidates = tuple(each for each in sa.candidates if choice.proposal in each.ike_proposals)
             state.told = choice.lifetime
-            _chosen(core, sa, tunnel, choice)
+            _chosen(core, sa, state, tunnel, choice)
             return choice.payload
     accepted = dict.fromkeys(str(each) for tunnel in sa.candidates for each in tunnel.ike_proposals)
     facts = {"offered": select.names_ike(offer), "accepted": tuple(accepted)}
@@ -135,14 +136,15 @@ def take_answer(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> IkeP
             "the peer chose what we did not offer", NotifyType.BAD_PROPOSAL_SYNTAX, Reason.PEER_REFUSED_PHASE1, facts
         )
     exchange.scratch.told = choice.lifetime
-    _chosen(core, sa, tunnel, choice)
+    _chosen(core, sa, exchange.scratch, tunnel, choice)
     return choice.proposal
 
 
-def _chosen(core: Core, sa: IkeSa, tunnel: Tunnel, choice: IkeChoice) -> None:
+def _chosen(core: Core, sa: IkeSa, state: Phase1, tunnel: Tunnel, choice: IkeChoice) -> None:
     sa.tunnel = tunnel
     sa.proposal = choice.proposal
     sa.lifetime = tunnel.ike_lifetime.shorter(choice.lifetime)
+    state.peer_lifetime = choice.lifetime
     core.report(Code.PROPOSAL_CHOSEN, sa, chosen=str(choice.proposal))
 
 

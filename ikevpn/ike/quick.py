@@ -133,7 +133,7 @@ def build_2(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
     assert state.tunnel is not None
     payloads += natt.original_addresses(sa, state.tunnel.sa_mode, exchange.role)
     if state.shorter:
-        data = attributes.write_all(select.lifetime_attributes(state.lifetime))
+        data = attributes.write_all(select.lifetime_attributes(state.lifetime, phase1=False))
         payloads.append(Notify(Doi.IPSEC, choice.proposal.protocol, spi, NotifyType.RESPONDER_LIFETIME, data))
     state.child = children.make(core, sa, exchange, _shared(state))
     children.install_inbound(core, state.child)

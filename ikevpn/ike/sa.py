@@ -109,6 +109,7 @@ class Dpd:
     waiting: int = 0  # R-U-THERE sent without answer
     peer_sequence: int | None = None
     on_demand: bool = False
+    suspected: float | None = None  # when something that proves nothing last made us ask
 
 
 @dataclass(slots=True, eq=False)

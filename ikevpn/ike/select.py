@@ -255,15 +255,14 @@ def names_ipsec(offer: SA) -> tuple[str, ...]:
     return _names(str(read[0]) if read else "unknown" for read in reads)
 
 
-def lifetime_attributes(lifetime: Lifetime) -> tuple[Attribute, ...]:
-    """The data of RESPONDER-LIFETIME in phase 2 (RFC 2407 §4.6.3.1)."""
-    return tuple(_lifetime_attributes(Ipsec.LIFE_TYPE, Ipsec.LIFE_DURATION, lifetime))
+def lifetime_attributes(lifetime: Lifetime, *, phase1: bool) -> tuple[Attribute, ...]:
+    """The data of RESPONDER-LIFETIME (RFC 2407 §4.6.3.1)."""
+    return tuple(_lifetime_attributes(*_lifetime_kinds(phase1), lifetime))
 
 
 def read_lifetime(attributes: Sequence[Attribute], *, phase1: bool) -> Lifetime:
     """A lifetime out of RESPONDER-LIFETIME; parts that make no sense count as absent (FortiGate sends such)."""
-    pair = (Ike.LIFE_TYPE, Ike.LIFE_DURATION) if phase1 else (Ipsec.LIFE_TYPE, Ipsec.LIFE_DURATION)
-    return _lifetime(attributes, *pair)
+    return _lifetime(attributes, *_lifetime_kinds(phase1))
 
 
 # Shared
@@ -310,6 +309,10 @@ def _values(attributes: Sequence[Attribute], *repeatable: int) -> dict[int, int]
     except Malformed:
         return None
     return values
+
+
+def _lifetime_kinds(phase1: bool) -> tuple[int, int]:
+    return (Ike.LIFE_TYPE, Ike.LIFE_DURATION) if phase1 else (Ipsec.LIFE_TYPE, Ipsec.LIFE_DURATION)
 
 
 def _lifetime_attributes(life_type: int, life_duration: int, lifetime: Lifetime) -> Iterable[Attribute]:

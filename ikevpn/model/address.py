@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network, summarize_address_range
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+    summarize_address_range,
+)
 from typing import Self
 
 Address = IPv4Address | IPv6Address
@@ -65,6 +73,11 @@ class AddressRange:
     @property
     def version(self) -> int:
         return self.first.version
+
+    @property
+    def size(self) -> int:
+        """How many addresses it has."""
+        return int(self.last) - int(self.first) + 1
 
     def networks(self) -> list[Network]:
         """The fewest networks that cover the range exactly; what a route can say."""

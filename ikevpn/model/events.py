@@ -1,4 +1,4 @@
-"""What happened, to which tunnel and why. Every event is one code and some facts; the sentence for people is in `reasons`."""
+"""What happened, to which tunnel and why: one code and some facts an event. The sentence for people is in `reasons`."""
 
 from __future__ import annotations
 
@@ -95,8 +95,8 @@ _NOTHING: Mapping[str, Fact] = MappingProxyType({})
 class Event:
     """One thing that happened. `tunnel` is empty where it cannot be told; `facts` are plain values, never secrets.
 
-    Common facts: `local`, `remote` (endpoints), `child`, `peer_id`, `offered`, `accepted`, `chosen`, `notify`, `spi_in`, `spi_out`,
-    `message` (what was sent or missing), `tries`, `seconds`.
+    Common facts: `local`, `remote` (endpoints), `child`, `peer_id`, `offered`, `accepted`, `chosen`, `notify`,
+    `spi_in`, `spi_out`, `message` (what was sent or missing), `tries`, `seconds`.
     """
 
     code: Code

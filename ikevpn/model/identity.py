@@ -26,7 +26,7 @@ class Identity:
 
     @classmethod
     def of(cls, text: str) -> Self:
-        """Reads what people write: an address, `name@domain`, a domain name, or `keyid:anything` (`keyid:0x…` for octets).
+        """Reads what people write: an address, `name@domain`, a domain name, `keyid:anything` (`keyid:0x…` for octets).
 
         Raises ValueError where the text is empty.
         """

@@ -21,7 +21,7 @@ from ikevpn.model.algorithm_names import (
     PROTOCOLS,
 )
 from ikevpn.model.proposal import IkeProposal, IpsecProposal
-from ikevpn.wire.registry import EspCipher, Integrity
+from ikevpn.wire.registry import EspCipher
 
 T = TypeVar("T")
 

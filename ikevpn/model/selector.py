@@ -40,6 +40,12 @@ class Selector:
             and self.remote_port in (ANY, target_port)
         )
 
+    @property
+    def width(self) -> tuple[int, bool, bool, bool]:
+        """How much traffic this is, for comparing selectors that contain each other: smaller is more exact."""
+        addresses = self.local.size * self.remote.size
+        return addresses, self.protocol == ANY, self.local_port == ANY, self.remote_port == ANY
+
     def reversed(self) -> Selector:
         """The same traffic seen from the other side."""
         return Selector(self.remote, self.local, self.protocol, self.remote_port, self.local_port)

@@ -9,9 +9,12 @@ import pytest
 from ikevpn.ike.core import EngineSettings
 from ikevpn.ike.sa import Child, Role
 from ikevpn.ike.timers import Timer, TimerKind
+from ikevpn.model.address import AddressRange
 from ikevpn.model.events import Code, Reason
 from ikevpn.model.proposal import Lifetime
 from ikevpn.model.sa import Direction, ExpireKind
+from ikevpn.model.selector import Selector
+from ikevpn.model.tunnel import Child as Configured
 from ikevpn.wire.payload import Delete
 from ikevpn.wire.registry import Doi, ExchangeType, Protocol
 from tests.ike.bench import (
@@ -321,3 +324,13 @@ def test_the_peers_renewal_during_the_wait_is_no_collision() -> None:
     bench.perform(bench.b, bench.b.engine.rekey("ba", bench.now, "net"))
     bench.run(3 * EngineSettings().switch_s)
     assert agreed(bench) and used(bench.b).role is Role.INITIATOR
+
+
+def test_the_smallest_network_that_contains_the_request_is_meant() -> None:
+    wide, narrow = (
+        Selector(AddressRange.of(local), AddressRange.of(remote))
+        for local, remote in (("0.0.0.0/0", "0.0.0.0/0"), ("10.2.0.0/16", "10.1.0.0/16"))
+    )
+    there = (Configured("everything", 51, wide), Configured("office", 52, narrow))
+    bench = Bench(tunnel(), replace(other_side(tunnel()), children=there)).up()
+    assert [child.name for child in children(bench.b)] == ["office"]
