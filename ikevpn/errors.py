@@ -1,13 +1,13 @@
 """The exception tree. Every error that can reach a user is an `IkevpnError` with a reason code.
 
-    IkevpnError                      anything that this package raises on purpose
-    ├── UsageError                   our own misuse of an interface; a bug in the caller
-    ├── ConfigError                  what the user wrote cannot work; names file, key, value and fix
-    ├── HostError                    the host refuses: not root, no TUN, port in use, no such device
-    └── PeerError                    the peer's misbehaviour; never fatal to the process
-        ├── Malformed                bytes that do not parse, with the offset at which they stop making sense
-        ├── Refused                  well-formed, but we cannot agree to it; carries the notify type to send
-        └── NotAuthentic             a hash, ICV or signature does not verify
+IkevpnError                      anything that this package raises on purpose
+├── UsageError                   our own misuse of an interface; a bug in the caller
+├── ConfigError                  what the user wrote cannot work; names file, key, value and fix
+├── HostError                    the host refuses: not root, no TUN, port in use, no such device
+└── PeerError                    the peer's misbehaviour; never fatal to the process
+    ├── Malformed                bytes that do not parse, with the offset at which they stop making sense
+    ├── Refused                  well-formed, but we cannot agree to it; carries the notify type to send
+    └── NotAuthentic             a hash, ICV or signature does not verify
 """
 
 from __future__ import annotations

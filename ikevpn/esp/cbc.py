@@ -46,11 +46,13 @@ def _single_des(key: bytes) -> TripleDES:
     return TripleDES(key * 3)
 
 
-_ALGORITHMS: Mapping[EspCipher, Callable[[bytes], AES | TripleDES]] = MappingProxyType({
-    EspCipher.DES: _single_des,
-    EspCipher.TRIPLE_DES: TripleDES,
-    EspCipher.AES_CBC: AES,
-})
+_ALGORITHMS: Mapping[EspCipher, Callable[[bytes], AES | TripleDES]] = MappingProxyType(
+    {
+        EspCipher.DES: _single_des,
+        EspCipher.TRIPLE_DES: TripleDES,
+        EspCipher.AES_CBC: AES,
+    }
+)
 
 
 class CbcEncryption:

@@ -11,13 +11,15 @@ from cryptography.hazmat.primitives.hmac import HMAC
 
 from ikevpn.wire.registry import Hash
 
-_HASHES: Mapping[Hash, type[HashAlgorithm]] = MappingProxyType({
-    Hash.MD5: MD5,
-    Hash.SHA1: SHA1,
-    Hash.SHA2_256: SHA256,
-    Hash.SHA2_384: SHA384,
-    Hash.SHA2_512: SHA512,
-})
+_HASHES: Mapping[Hash, type[HashAlgorithm]] = MappingProxyType(
+    {
+        Hash.MD5: MD5,
+        Hash.SHA1: SHA1,
+        Hash.SHA2_256: SHA256,
+        Hash.SHA2_384: SHA384,
+        Hash.SHA2_512: SHA512,
+    }
+)
 
 
 class Mac:
