@@ -8,13 +8,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
+import ikevpn
 from ikevpn.cli import render
 from ikevpn.cli.context import Context, fail_reply
 from ikevpn.service import ready
 from ikevpn.service.unknown import unknown_tunnel
 
 PATIENCE_S = 20.0
+_PACKAGE = str(Path(ikevpn.__file__).resolve().parent.parent)
 
 
 def start_daemon(context: Context, tunnel: str, as_json: bool) -> None:
@@ -34,6 +37,8 @@ def start_daemon(context: Context, tunnel: str, as_json: bool) -> None:
             stderr=subprocess.DEVNULL,
             pass_fds=(write_end,),
             start_new_session=True,
+            cwd="/",
+            env=_environment(),
         )
     finally:
         os.close(write_end)
@@ -51,5 +56,12 @@ def start_daemon(context: Context, tunnel: str, as_json: bool) -> None:
 
 
 def _command(context: Context) -> list[str]:
+    """The same interpreter, with nothing from the working directory (-P), which may be anybody's."""
     places = ["--config", str(context.config.absolute()), "--socket", str(context.socket.absolute())]
-    return [sys.executable, "-m", "ikevpn", *places, "daemon"]
+    return [sys.executable, "-P", "-m", "ikevpn", *places, "daemon"]
+
+
+def _environment() -> dict[str, str]:
+    """The same package, wherever we found it ourselves."""
+    inherited = os.environ.get("PYTHONPATH")
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([_PACKAGE, inherited] if inherited else [_PACKAGE])}
