@@ -36,7 +36,10 @@ class Host:
         await self._call(self._open)
 
     async def close(self, *, undo: bool = True) -> None:
-        """Put everything back (unless `undo` is False) and let go. Raises HostError after everything was tried."""
+        """Put back what this run did and let go; without `undo` everything stays in force for a next run to find.
+
+        Raises HostError after everything was tried.
+        """
         try:
             if undo:
                 await self._call(self._ledger.undo_all)

@@ -64,9 +64,12 @@ class Ledger:
         self.undo(_BEFORE)
 
     def undo_all(self) -> None:
-        """Put the host back as it was. Raises HostError after everything was tried."""
+        """Undo what this run did. Raises HostError after everything was tried.
+
+        Without `settle` what an earlier run left behind stays: a start that fails opens none of its blocks.
+        """
         failed: HostError | None = None
-        for owner in reversed(list(self._plans)):
+        for owner in reversed([owner for owner in self._plans if owner != _BEFORE]):
             try:
                 self.undo(owner)
             except HostError as error:

@@ -60,10 +60,12 @@ class Put:
 
 
 @contextlib.contextmanager
-def make(tmp_path: Path, table: Table) -> Iterator[Ledger]:
+def make(tmp_path: Path, table: Table, found: tuple[Put, ...] = ()) -> Iterator[Ledger]:
+    """A ledger; an earlier run has left `found` behind."""
     path = tmp_path / "journal"
     path.unlink(missing_ok=True)
     journal = Journal(path)
+    journal.found = found
     yield Ledger(cast(Kernel, table), journal)
     journal.close()
 
@@ -97,6 +99,24 @@ def test_a_refused_step_leaves_everything_as_it_was(tmp_path: Path) -> None:
             ledger.apply("a", plan(1, 3, 9, 4))
         assert table.there == {1, 2}
         assert ledger.plan_of("a") == plan(1, 2)
+
+
+def test_a_start_that_fails_leaves_what_an_earlier_run_has_left(tmp_path: Path) -> None:
+    table = Table(there={1, 2})
+    with make(tmp_path, table, plan(1, 2)) as ledger:
+        ledger.apply("a", plan(2, 3))
+        ledger.undo_all()
+        assert table.there == {1, 2}
+
+
+def test_a_start_that_succeeds_tidies_up_after_an_earlier_run(tmp_path: Path) -> None:
+    table = Table(there={1, 2})
+    with make(tmp_path, table, plan(1, 2)) as ledger:
+        ledger.apply("a", plan(2, 3))
+        ledger.settle()
+        assert table.there == {2, 3}
+        ledger.undo_all()
+        assert table.there == set()
 
 
 owners = st.sampled_from(["a", "b", "c"])
