@@ -6,6 +6,11 @@ SEEDS ?= 5000
 JOBS ?= $(shell nproc)
 BIN := $(VENV)/bin
 
+# A cross-section that takes some minutes; `make interop SCENARIOS=all` has them all.
+SCENARIOS ?= strongswan-main-*-aes256-sha256-g14-* strongswan-aggressive-*-3des-* nat-both-* nat-port-rewritten-* \
+  nat-two-clients-* ikevpn-* raw-esp-strongswan-*-aes256-*-pfs raw-esp-libreswan-i-aes128-* tshark-* sentence-* \
+  loss-10-percent-ikevpn-ikevpn
+
 .PHONY: demo test lint format unit net sim interop docs clean
 
 demo: $(VENV)/demo.stamp ## a tunnel between two namespaces, seen at work
@@ -36,7 +41,7 @@ net: $(VENV)/test.stamp ## tests in network namespaces; needs root
 
 interop: $(VENV)/test.stamp ## real peers in network namespaces; needs root
 	@sh interop/packages.sh test
-	$(BIN)/python -m interop run $${SCENARIOS:-quick}
+	set -f; $(BIN)/python -m interop run --jobs $(JOBS) $(SCENARIOS)
 
 docs: $(VENV)/test.stamp ## pages that are generated
 	$(BIN)/python -m ikevpn.config.reference

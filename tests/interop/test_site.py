@@ -32,7 +32,7 @@ def test_a_process_that_escapes_its_group_is_found() -> None:
     with Site() as site:
         host = site.namespace("one")
         host.run("sh", "-c", "setsid sleep 60 >/dev/null 2>&1 &")
-        assert any("process" in left for left in site.leftovers())
+        wait_until(lambda: any("process" in left for left in site.leftovers()), "a process that is left")
     assert site.leftovers() == []
 
 
