@@ -85,7 +85,7 @@ CODES: Mapping[Code, Entry] = {
     ),
     Code.HOST_REFUSED: Entry("{detail}", "This host does not let us do what the tunnel needs.", ("{fix}",)),
     Code.DATA_PLANE_CRASHED: Entry(
-        "the data plane ended unexpectedly and is started again[: {detail}]",
+        "the data plane ended unexpectedly and is started again[ in {seconds} s][: {detail}]",
         "The process that carries the traffic is gone. Nothing leaves in clear; tunnels that are wanted come up again.",
     ),
     Code.RELOADED: Entry(

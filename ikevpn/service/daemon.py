@@ -65,7 +65,7 @@ class Daemon:
         self._requests: Requests
 
     async def run(self) -> None:
-        """Start, serve, stop. Raises IkevpnError for a failed start, and where the data plane cannot be kept alive."""
+        """Start, serve, stop. Raises IkevpnError for a failed start, and for what ended it unasked."""
         asyncio.get_running_loop().set_default_executor(UnjoinedThreads())
         configuration = load(self._options.config)
         log.set_up(self._options.log_level or configuration.daemon.log_level, self._options.log_json)
@@ -92,7 +92,7 @@ class Daemon:
         await self._control.open()
         undo.push_async_callback(self._control.close)
         await parts.host.open()
-        undo.push_async_callback(parts.host.close)
+        undo.push_async_callback(self._close_host)
         undo.push_async_callback(parts.plane.stop)
         await parts.plane.start()
         undo.push_async_callback(parts.driver.close)
@@ -141,13 +141,17 @@ class Daemon:
             self._stop.set()
 
     async def _take_down(self) -> None:
-        """Everything down, with Deletes; what the host refuses to undo is logged."""
+        """Everything down, with Deletes; what the host refuses to undo is logged. Blocks outlive a failure."""
         for tunnel in self._parts.tunnels:
             try:
-                await tunnel.down()
+                await tunnel.down(still_configured=self._failure is not None)
             except IkevpnError as error:
                 _log.error("%s: %s", tunnel.name, error)
         self._parts.driver.shielded(self._parts.driver.engine.shutdown)
+
+    async def _close_host(self) -> None:
+        """Nobody has asked for the end of a daemon that fails: its blocks stay, as after a crash, for the next one."""
+        await self._parts.host.close(undo=self._failure is None)
 
     # Requests, signals
 

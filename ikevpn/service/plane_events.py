@@ -1,21 +1,22 @@
-"""What the data plane says, on its way to engine, keepers and bindings; and what to do when its worker is gone."""
+"""What the data plane says, on its way to engine, keepers and bindings; and what to do when its worker is gone: start
+another one, after pauses that grow where that does not help, and never give up. Without a worker nothing passes.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections import deque
+import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ikevpn.dataplane import interface as dataplane
 from ikevpn.errors import HostError
-from ikevpn.model.events import Code, Event
+from ikevpn.model.events import Code, Event, Fact
+from ikevpn.service.keeper import pause_s
 from ikevpn.service.parts import Parts
 
-CRASHES_ALLOWED = 5
-CRASHES_WITHIN_S = 60.0
-_log = logging.getLogger(__name__)
+STEADY_S = 60.0
+"""A worker that lived for so long was a good one: its successor is started at once."""
 
 
 class PlaneEvents:
@@ -23,7 +24,8 @@ class PlaneEvents:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._crashes: deque[float] = deque(maxlen=CRASHES_ALLOWED)
+        self._crashes = 0  # in a row
+        self._started = asyncio.get_running_loop().time()
         driver = parts.driver
         self._acts: Mapping[type[dataplane.DataPlaneEvent], Callable[[Any], None]] = {
             dataplane.IkeDatagram: driver.received_natt,
@@ -34,7 +36,7 @@ class PlaneEvents:
         }
 
     async def follow(self) -> None:
-        """Until the data plane is stopped. Raises HostError where the worker crashes again and again."""
+        """Until the data plane is stopped."""
         async for event in self._parts.plane.events():
             if isinstance(event, dataplane.Crashed):
                 await self._crashed(event)
@@ -48,18 +50,28 @@ class PlaneEvents:
 
     async def _crashed(self, event: dataplane.Crashed) -> None:
         """Start the worker anew. Its SAs are gone: every tunnel ends, and those that are wanted come up again."""
-        parts = self._parts
-        parts.report(Event(Code.DATA_PLANE_CRASHED, facts={"detail": event.detail}))
-        now = asyncio.get_running_loop().time()
-        self._crashes.append(now)
-        if len(self._crashes) == CRASHES_ALLOWED and now - self._crashes[0] < CRASHES_WITHIN_S:
-            raise HostError(
-                f"the data plane crashed {CRASHES_ALLOWED} times within {CRASHES_WITHIN_S:.0f} s: {event.detail}",
-                fix="report it with the daemon's log",
-                reason="data-plane",
-            )
-        await parts.plane.start()
+        parts, detail = self._parts, event.detail
+        if asyncio.get_running_loop().time() - self._started >= STEADY_S:
+            self._crashes = 0
+        while detail:
+            detail = await self._start_again(detail)
+        self._started = asyncio.get_running_loop().time()
         for binding in parts.bindings:
             binding.restore()
         for tunnel in parts.tunnels:
             tunnel.lose_everything()
+
+    async def _start_again(self, detail: str) -> str:
+        """One attempt, after a pause unless it is the first; returns what is in its way, or nothing."""
+        seconds = pause_s(self._crashes, random.random()) if self._crashes else 0.0  # noqa: S311 - only spreads
+        self._crashes += 1
+        facts: dict[str, Fact] = {"detail": detail}
+        if seconds:
+            facts["seconds"] = round(seconds, 1)
+        self._parts.report(Event(Code.DATA_PLANE_CRASHED, facts=facts))
+        await asyncio.sleep(seconds)
+        try:
+            await self._parts.plane.start()
+        except HostError as error:
+            return str(error)
+        return ""

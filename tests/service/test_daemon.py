@@ -1,0 +1,48 @@
+"""How a daemon ends: by request it puts everything back, by a failure it leaves its blocks."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ikevpn.errors import HostError
+from ikevpn.service.daemon import Daemon, Options
+
+
+class Parts:
+    """One tunnel and a host, which write down how they are left."""
+
+    def __init__(self) -> None:
+        self.left: list[bool] = []
+        self.tunnels = [SimpleNamespace(name="paris", down=self.down)]
+        self.host = SimpleNamespace(close=self.close)
+        self.driver = SimpleNamespace(shielded=lambda command: None, engine=SimpleNamespace(shutdown=None))
+
+    async def down(self, *, still_configured: bool = False) -> None:
+        self.left.append(still_configured)
+
+    async def close(self, *, undo: bool) -> None:
+        self.left.append(not undo)
+
+
+@pytest.mark.parametrize("failure", [None, HostError("netlink is gone"), ZeroDivisionError("a mistake")])
+def test_blocks_outlive_a_daemon_that_fails(failure: Exception | None) -> None:
+    async def following() -> None:
+        if failure is not None:
+            raise failure
+
+    async def scenario() -> list[bool]:
+        daemon: Any = Daemon(Options(Path("/etc/ikevpn")))
+        daemon._parts = parts = Parts()
+        task = asyncio.create_task(following())
+        await asyncio.wait([task])
+        daemon._followed(task)
+        await daemon._take_down()
+        await daemon._close_host()
+        return parts.left
+
+    assert asyncio.run(scenario()) == [failure is not None] * 2

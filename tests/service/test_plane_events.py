@@ -1,0 +1,92 @@
+"""A worker that keeps crashing, in virtual time: it is started again and again, and the daemon goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from itertools import pairwise
+from types import SimpleNamespace
+
+from ikevpn.dataplane.interface import Crashed
+from ikevpn.errors import HostError
+from ikevpn.model import reasons
+from ikevpn.model.events import Code, Event
+from ikevpn.service.plane_events import STEADY_S, PlaneEvents
+from tests.service.virtual import run
+
+
+class Plane:
+    """Lives as long as the next of `lives` says, then crashes; negative: does not even start."""
+
+    def __init__(self, *lives: float) -> None:
+        self.lives = list(lives)
+        self.starts: list[float] = []
+
+    async def start(self) -> None:
+        self.starts.append(asyncio.get_running_loop().time())
+        if self.lives and self.lives[0] < 0:
+            del self.lives[0]
+            raise HostError("no memory")
+
+    async def events(self) -> AsyncIterator[Crashed]:
+        while self.lives:
+            await asyncio.sleep(self.lives.pop(0))
+            yield Crashed("it fell over")
+
+
+class Follower:
+    """A daemon's parts around such a plane."""
+
+    def __init__(self, *lives: float) -> None:
+        self.plane = Plane(*lives)
+        self.reports: list[Event] = []
+        self.told: list[str] = []
+        self.bindings = [SimpleNamespace(restore=lambda: self.told.append("policies"))]
+        self.tunnels = [SimpleNamespace(lose_everything=lambda: self.told.append("sas"))]
+        self.driver = SimpleNamespace(received_natt=print, expired=print, moved=print, unknown_spi=print)
+
+    def report(self, event: Event) -> None:
+        self.reports.append(event)
+
+
+def follow(*lives: float) -> Follower:
+    async def scenario() -> Follower:
+        follower = Follower(*lives)
+        await PlaneEvents(follower).follow()  # type: ignore[arg-type]
+        return follower
+
+    return run(scenario())
+
+
+def test_the_first_crash_costs_no_time_and_everything_is_told_anew() -> None:
+    follower = follow(1000)
+    assert follower.plane.starts == [1000]
+    assert follower.told == ["policies", "sas"]
+    (event,) = follower.reports
+    assert event.code is Code.DATA_PLANE_CRASHED
+    assert reasons.sentence(event) == "the data plane ended unexpectedly and is started again: it fell over"
+
+
+def test_a_worker_that_keeps_crashing_is_started_again_for_ever_with_growing_pauses() -> None:
+    follower = follow(*[0.1] * 30)
+    assert len(follower.plane.starts) == len(follower.reports) == 30
+    pauses = [later - earlier for earlier, later in pairwise(follower.plane.starts)]
+    assert pauses[0] < 4 and min(pauses[10:]) > 40 and max(pauses) < 90
+    assert "is started again in " in reasons.sentence(follower.reports[-1])
+
+
+def test_a_worker_that_does_not_start_is_tried_again() -> None:
+    follower = follow(0, -1, -1, 5)
+    assert len(follower.plane.starts) == 4
+    assert [event.facts["detail"] for event in follower.reports] == [
+        "it fell over",
+        "no memory",
+        "no memory",
+        "it fell over",
+    ]
+    assert follower.told == ["policies", "sas"] * 2
+
+
+def test_after_a_good_life_there_is_no_pause() -> None:
+    follower = follow(0, 0, STEADY_S)
+    assert ["seconds" in event.facts for event in follower.reports] == [False, True, False]
