@@ -3,39 +3,61 @@
 from __future__ import annotations
 
 from ikevpn.ike import informational
-from ikevpn.ike.core import Budget, Core
+from ikevpn.ike.core import Core
 from ikevpn.ike.exchange import Arrival
 from ikevpn.ike.sa import IkeSa, Role
 from ikevpn.ike.timers import Timer, TimerKind
+from ikevpn.model.address import Address
 from ikevpn.model.events import Code, Reason
 from ikevpn.model.tunnel import Phase1Mode, Tunnel
 from ikevpn.wire.registry import ExchangeType, NotifyType
 
-_ANSWERED_ONCE = 2  # rows done when message 2 is sent
 _MODES = {ExchangeType.MAIN: Phase1Mode.MAIN, ExchangeType.AGGRESSIVE: Phase1Mode.AGGRESSIVE}
 
 
 def admit(core: Core, arrival: Arrival) -> IkeSa | None:
     """A half-open SA for message 1 of a phase 1, or None with the reason counted."""
     mode = _MODES[arrival.header.exchange]
-    if core.half_open_by_source[arrival.remote.address] >= core.settings.max_half_open_per_source:
-        core.drop(Reason.TOO_MANY_HALF_OPEN)
-        return None
     reachable = core.tunnels.may_call(arrival.local, arrival.remote)
     candidates = tuple(each for each in reachable if each.mode is mode)
     if not candidates:
         _turn_away(core, arrival, reachable)
         return None
-    if len(core.half_open) >= core.settings.max_half_open:
-        # Under a flood new peers get in rather than nobody; who has answered to our cookie goes last.
-        core.counters["half-open-evicted"] += 1
-        silent = (sa for sa in core.half_open.values() if sa.exchanges[0].row <= _ANSWERED_ONCE)
-        core.forget_ike_sa(next(silent, next(iter(core.half_open.values()))))
+    if not _make_room(core, arrival.remote.address):
+        core.drop(Reason.TOO_MANY_HALF_OPEN)
+        return None
     sa = _half_open(core, arrival, candidates)
     core.add_ike_sa(sa)
     core.timers.set(Timer(TimerKind.HALF_OPEN, sa.serial), core.now + core.settings.half_open_s)
     core.report(Code.PHASE1_RESPONDING, sa, mode=str(mode))
     return sa
+
+
+def _make_room(core: Core, source: Address) -> bool:
+    """Under a flood new peers get in rather than nobody; who has answered to our cookie goes last, and never for
+    others of its own address, whose messages may all be inventions.
+    """
+    if core.half_open.from_source(source) >= core.settings.max_half_open_per_source:
+        silent = core.half_open.silent_from(source)
+        if silent is None:
+            return False
+        evict(core, silent)
+    elif len(core.half_open) >= core.settings.max_half_open:
+        evict(core, core.half_open.least())
+    return True
+
+
+def evict(core: Core, sa: IkeSa) -> None:
+    """A half-open SA goes because there is not enough for all."""
+    core.counters["half-open-evicted"] += 1
+    core.forget_ike_sa(sa)
+
+
+def keep(core: Core, sa: IkeSa) -> None:
+    """Something is kept for an SA; where that is too much for all half-open ones together, who has most goes."""
+    core.half_open.weigh(sa)
+    while core.half_open.octets > core.settings.max_held_octets:
+        evict(core, core.half_open.heaviest())
 
 
 def _half_open(core: Core, arrival: Arrival, candidates: tuple[Tunnel, ...]) -> IkeSa:
@@ -55,7 +77,6 @@ def _half_open(core: Core, arrival: Arrival, candidates: tuple[Tunnel, ...]) -> 
 
 def _turn_away(core: Core, arrival: Arrival, reachable: list[Tunnel]) -> None:
     sa = _half_open(core, arrival, ())
-    told = sa if core.affords(Budget.REPORT) else None
     configured = tuple(f"{each.name}: {each.mode}" for each in reachable)
-    core.drop(Reason.NO_MATCHING_TUNNEL, told, mode=str(_MODES[arrival.header.exchange]), configured=configured)
+    core.drop(Reason.NO_MATCHING_TUNNEL, sa, mode=str(_MODES[arrival.header.exchange]), configured=configured)
     informational.refuse(core, sa, NotifyType.NO_PROPOSAL_CHOSEN)

@@ -102,7 +102,8 @@ def _fragment(core: Core, sa: IkeSa, arrival: Arrival) -> None:
         chain = message.read_chain(arrival.header.next_payload, arrival.data[HEADER_SIZE:], origin=HEADER_SIZE)
         piece = chain.first(Fragment)
         whole = sa.reassembly.take(piece) if piece else None
-        if whole is None:
+        admission.keep(core, sa)
+        if whole is None or sa.state is IkeState.ENDED:
             return
         header = isakmp_header.read(whole)
     except Malformed as error:
@@ -207,8 +208,12 @@ def _too_early(core: Core, sa: IkeSa, arrival: Arrival) -> None:
         else:
             core.drop(Reason.UNEXPECTED_MESSAGE, sa, message=arrival.header.exchange.label)
         return
-    if len(sa.early) < core.settings.max_early:
+    octets = sum(len(each.data) for each in sa.early) + len(arrival.data)
+    if len(sa.early) < core.settings.max_early and octets <= core.settings.max_early_octets:
         sa.early.append(arrival)
+        admission.keep(core, sa)
+        if sa.state is IkeState.ENDED:
+            return
     else:
         core.drop(Reason.LIMIT, sa, message=arrival.header.exchange.label)
     if exchange.flight and exchange.resent < core.settings.max_resent and exchange.script is AGGRESSIVE:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import count
 from typing import TypeVar
 
+from ikevpn.ike.budget import Allowance, Budget, Budgets
 from ikevpn.ike.directory import Directory
 from ikevpn.ike.effects import Effect, Keepalive, Report, Send
+from ikevpn.ike.half_open import HalfOpen
 from ikevpn.ike.register import Register
 from ikevpn.ike.sa import Child, IkeSa, IkeState, Peer, Role
 from ikevpn.ike.timers import Timers
@@ -38,24 +39,20 @@ class EngineSettings:
     natt_port: int = 4500
     max_half_open: int = 1000
     max_half_open_per_source: int = 32
-    half_open_s: float = 30
+    half_open_s: float = 60
+    max_held_octets: int = 1 << 21  # fragments and early datagrams kept for all half-open SAs together
     max_exchanges: int = 64  # unfinished and lingering ones, per IKE SA
     max_early: int = 4  # datagrams kept per half-open SA that came before phase 1 was done
+    max_early_octets: int = 8192  # and how long they may be together
     linger_s: float = 60  # how long a finished exchange answers duplicates
     switch_first_s: float = 0.02  # from message 3 to our first packet on a pair: the peer needs a moment to install it
     switch_s: float = 1.0  # the same where an older pair still carries traffic
     retire_s: float = 15  # how long a superseded SA must have been idle before it is deleted
     max_resent: int = 10  # answers to duplicates of one message
     max_notifies_per_s: int = 10  # of each kind that strangers can call forth
+    max_stranger_events: int = 20  # of each code and reason at once
+    max_stranger_events_per_s: float = 0.1  # and in the long run: the history is for those who have proved something
     max_children_per_peer: int = 256
-
-
-class Budget(StrEnum):
-    """What anybody can make us do, and therefore only so often."""
-
-    REFUSAL = "refusal"  # an unprotected error notify in phase 1
-    INVALID_SPI = "invalid-spi"  # telling a peer that we do not know an SPI
-    REPORT = "report"  # an event about somebody whom no tunnel could mean
 
 
 class Core:
@@ -73,8 +70,7 @@ class Core:
         self.ike_sas: dict[int, IkeSa] = {}
         self.by_cookie: dict[bytes, IkeSa] = {}
         self.by_first: dict[tuple[bytes, Endpoint], IkeSa] = {}  # responder's SAs by cky_i and source of message 1
-        self.half_open: dict[int, IkeSa] = {}  # responder's SAs that nobody has authenticated, oldest first
-        self.half_open_by_source: Counter[Address] = Counter()
+        self.half_open = HalfOpen()  # responder's SAs that nobody has authenticated
         self.initiating: dict[str, IkeSa] = {}  # the phase 1 that we have started for a tunnel and that is not done
         self.established = Register[IkeSa]()
         self.children: dict[int, Child] = {}
@@ -82,7 +78,9 @@ class Core:
         self.by_spi: dict[int, Child] = {}  # our inbound SPI
         self.neighbours: Counter[Address] = Counter()  # established IKE SAs and pairs by the address of the peer
         self.keepalives: Counter[tuple[Endpoint, Endpoint]] = Counter()  # how many need each mapping
-        self._spent: dict[Budget, tuple[int, int]] = {}  # the second, and how often in it
+        notifies = Allowance(settings.max_notifies_per_s, settings.max_notifies_per_s)
+        events = Allowance(settings.max_stranger_events, settings.max_stranger_events_per_s)
+        self._budgets = Budgets({Budget.REFUSAL: notifies, Budget.INVALID_SPI: notifies, Budget.EVENT: events})
         self._serials = count(1)
         self._reqids = count(_FIRST_DYNAMIC_REQID)
 
@@ -124,8 +122,7 @@ class Core:
         else:
             sa.first_from = sa.remote
             self.by_first[sa.cky_i, sa.first_from] = sa
-            self.half_open[sa.serial] = sa
-            self.half_open_by_source[sa.remote.address] += 1
+            self.half_open.add(sa)
 
     def forget_ike_sa(self, sa: IkeSa) -> None:
         """Remove an SA with all that hangs on it except its children."""
@@ -169,8 +166,7 @@ class Core:
         """An SA is no longer under negotiation: authenticated, or gone."""
         if self.initiating.get(sa.name) is sa:
             del self.initiating[sa.name]
-        if self.half_open.pop(sa.serial, None) is not None and sa.first_from is not None:
-            _less(self.half_open_by_source, sa.first_from.address)
+        self.half_open.remove(sa)
 
     def establish(self, sa: IkeSa) -> None:
         """Phase 1 is done."""
@@ -228,11 +224,8 @@ class Core:
         return [each.secret for each in sorted(near, key=_width)]
 
     def affords(self, budget: Budget) -> bool:
-        """Whether strangers have not yet made us do this too often within this second; counts."""
-        second, times = self._spent.get(budget, (0, 0))
-        times = times if second == int(self.now) else 0
-        self._spent[budget] = (int(self.now), times + 1)
-        return times < self.settings.max_notifies_per_s
+        """Whether strangers have not yet made us do this too often; counts where it is done."""
+        return self._budgets.affords(budget, self.now)
 
     # Outbox
 
@@ -252,7 +245,10 @@ class Core:
             self.emit(Send(piece, sa.local, sa.remote, sa.natt))
 
     def report(self, code: Code, sa: IkeSa | None = None, reason: Reason = Reason.NONE, **facts: Fact) -> None:
-        """An event of an IKE SA: endpoints are added."""
+        """An event of an IKE SA: endpoints are added. What strangers call forth is told only so often, else counted."""
+        if sa is not None and sa.is_stranger and not self._budgets.affords(Budget.EVENT, self.now, f"{code} {reason}"):
+            self.counters[f"untold-{code}"] += 1
+            return
         if sa is not None:
             facts = {"local": str(sa.local), "remote": str(sa.remote), "role": str(sa.role), **facts}
             if sa.peer_id is not None:

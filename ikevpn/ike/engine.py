@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ikevpn.errors import Malformed
 from ikevpn.ike import arrivals, children, dpd, exchange, informational, negotiation
-from ikevpn.ike.core import Budget, Core, EngineSettings
+from ikevpn.ike.budget import Budget
+from ikevpn.ike.core import Core, EngineSettings
 from ikevpn.ike.dpd import Verdict
 from ikevpn.ike.effects import Effect, QuerySa
 from ikevpn.ike.exchange import Arrival

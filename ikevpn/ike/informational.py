@@ -10,7 +10,8 @@ from types import SimpleNamespace
 
 from ikevpn.errors import Malformed
 from ikevpn.ike import dpd, lifetime, protect, select
-from ikevpn.ike.core import Budget, Core
+from ikevpn.ike.budget import Budget
+from ikevpn.ike.core import Core
 from ikevpn.ike.protect import HashKind
 from ikevpn.ike.sa import Child, Exchange, IkeSa, IkeState, Role
 from ikevpn.model.events import Code

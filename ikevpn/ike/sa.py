@@ -179,6 +179,7 @@ class IkeSa:
     first_from: Endpoint | None = None  # where message 1 came from, as responder
     waiting: deque[ChildRequest] = field(default_factory=deque)
     early: list[Arrival] = field(default_factory=list)
+    held: int = 0  # octets of early datagrams and of fragments, while half-open
     hint: Hint | None = None
     dpd: Dpd = field(default_factory=Dpd)
     heard: float = 0.0  # last authenticated sign of life
@@ -197,6 +198,11 @@ class IkeSa:
     @property
     def name(self) -> str:
         return self.tunnel.name if self.tunnel else ""
+
+    @property
+    def is_stranger(self) -> bool:
+        """Whether somebody called us and has proved nothing: anybody may have done so."""
+        return self.role is Role.RESPONDER and not self.peers
 
 
 @dataclass(slots=True, eq=False)

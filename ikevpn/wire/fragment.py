@@ -99,6 +99,11 @@ class Reassembly:
         self._collecting.pop(key, None)
         return message if self._finish(fragment.id, pieces, message) else None
 
+    @property
+    def octets(self) -> int:
+        """How much is kept of messages that are not complete."""
+        return sum(len(piece.data) for pieces in self._collecting.values() for piece in pieces.values())
+
     def _finish(self, fragment_id: int, pieces: dict[int, Fragment], message: bytes) -> bool:
         """Remember a complete message, if it is one by its header."""
         try:

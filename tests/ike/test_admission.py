@@ -7,6 +7,7 @@ from dataclasses import replace
 from ikevpn.ike.engine import EngineSettings
 from ikevpn.model.address import Endpoint
 from ikevpn.model.events import Code, Reason
+from ikevpn.model.secret import Secret
 from ikevpn.model.tunnel import Phase1Mode
 from ikevpn.wire.payload import Notify
 from ikevpn.wire.registry import NotifyType
@@ -34,8 +35,44 @@ def test_so_many_from_one_address() -> None:
     data = first_message()
     for number in range(1, 20):
         bench.give("b", number.to_bytes(8, "big") + data[8:])
-    assert len(ike_sas(bench.b)) == 5 and bench.b.engine.counters["drop-too-many-half-open"] == 14
-    assert core_of(bench.b).half_open_by_source.total() == 5
+    assert [sa.cky_i[-1] for sa in ike_sas(bench.b)] == list(range(15, 20))
+    assert bench.b.engine.counters["half-open-evicted"] == 14
+    assert core_of(bench.b).half_open.from_source(bench.a.address.address) == 5
+
+
+def test_a_stranger_with_a_forged_address_locks_nobody_out() -> None:
+    """One invented message a second in the name of our peer, for as long as it likes."""
+    bench = Bench()
+    data = first_message()
+    for number in range(1, 200):
+        bench.give("b", number.to_bytes(8, "big") + data[8:])
+        bench.run(1)
+    bench.up()
+    assert bench.matched()
+
+
+def test_who_has_answered_does_not_go_for_others_of_its_address() -> None:
+    bench = listening(EngineSettings(max_half_open_per_source=2))
+    bench.tamper = lambda sent: [] if sent.sender == "a" and sent.datagram.data[19] & 1 else [sent]
+    data = first_message()
+    bench.up()
+    bench.give("b", b"second!!" + data[8:])
+    second = ike_sas(bench.b)[-1]
+    second.exchanges[0].row = 4
+    bench.give("b", b"third!!!" + data[8:])
+    assert [sa.cky_i for sa in ike_sas(bench.b)][1:] == [b"second!!"]
+    assert bench.b.engine.counters["drop-too-many-half-open"] == 1
+
+
+def test_one_network_of_ipv6_is_one_source() -> None:
+    """Whoever has a /64 has 2^64 addresses."""
+    bench = listening(EngineSettings(max_half_open_per_source=5))
+    data = first_message()
+    for number in range(1, 20):
+        source = Endpoint.of(f"2001:db8:1:1::{number:x}", 500)
+        bench.give("b", number.to_bytes(8, "big") + data[8:], source=source)
+    bench.give("b", b"another!" + data[8:], source=Endpoint.of("2001:db8:1:2::1", 500))
+    assert len(ike_sas(bench.b)) == 6
 
 
 def test_so_many_at_all_and_the_oldest_goes() -> None:
@@ -48,7 +85,7 @@ def test_so_many_at_all_and_the_oldest_goes() -> None:
     assert bench.b.engine.counters["half-open-evicted"] == 20
     assert bench.b.engine.status(bench.now).half_open == 10
     bench.run(60)
-    assert not ike_sas(bench.b) and not core_of(bench.b).half_open_by_source and not len(core_of(bench.b).timers)
+    assert not ike_sas(bench.b) and not core_of(bench.b).half_open._by_source and not len(core_of(bench.b).timers)
 
 
 def test_who_has_answered_stays_during_a_flood() -> None:
@@ -70,7 +107,7 @@ def test_who_has_answered_stays_during_a_flood() -> None:
 
 def test_an_established_sa_is_not_half_open() -> None:
     bench = listening(EngineSettings(max_half_open_per_source=1)).up()
-    assert bench.matched() and not core_of(bench.b).half_open and not core_of(bench.b).half_open_by_source
+    assert bench.matched() and not core_of(bench.b).half_open and not core_of(bench.b).half_open._by_source
     for _ in range(3):
         bench.perform(bench.a, bench.a.engine.rekey("ab", bench.now))
         bench.run(1)
@@ -79,7 +116,7 @@ def test_an_established_sa_is_not_half_open() -> None:
 
 def test_a_half_open_sa_ends_with_a_reason() -> None:
     bench = Bench(tamper=losing(*range(99), sender="b")).up()
-    bench.run(29)
+    bench.run(59)
     assert not events(bench.b, Code.PHASE1_FAILED)
     bench.tamper = lambda sent: []
     bench.run(2)
@@ -110,7 +147,9 @@ def test_answers_and_events_for_strangers_are_few() -> None:
         message, source = from_everywhere(data, number)
         bench.give("b", message, source=source)
     limit = EngineSettings().max_notifies_per_s
-    assert len(bench.datagrams("b")) == limit and len(events(bench.b, Code.DATAGRAM_DROPPED)) == limit
+    told = len(events(bench.b, Code.DATAGRAM_DROPPED))
+    assert len(bench.datagrams("b")) == limit and told == EngineSettings().max_stranger_events
+    assert bench.b.engine.counters["untold-datagram-dropped"] == 499 - told
     assert bench.b.engine.counters["drop-no-matching-tunnel"] == 499
     bench.now += 1
     bench.give("b", data, source=Endpoint.of("203.0.113.77", 500))
@@ -124,3 +163,29 @@ def test_refusals_of_proposals_are_few() -> None:
         message, source = from_everywhere(data, number)
         bench.give("b", message, source=source)
     assert len(bench.datagrams("b")) == EngineSettings().max_notifies_per_s and not ike_sas(bench.b)
+
+
+def test_a_flood_does_not_wipe_the_history() -> None:
+    """An hour of invented first messages, answered and forgotten, is worth few events; what is not told is counted."""
+    bench = listening(EngineSettings())
+    data = first_message()
+    for number in range(1, 3600):
+        message, source = from_everywhere(data, number)
+        bench.give("b", message, source=source)
+        bench.run(1)
+    assert len(bench.b.events) < 1500
+    assert bench.b.engine.counters["untold-phase1-responding"] > 3000
+
+
+def test_one_kind_of_failure_does_not_hide_another() -> None:
+    """In a flood of first messages that lead nowhere, a wrong secret is told."""
+    bench = listening(EngineSettings())
+    data = first_message()
+    for number in range(1, 500):
+        message, source = from_everywhere(data, number)
+        bench.give("b", message, source=source)
+    wrong = Bench(tunnel(psk=Secret(b"another")), replace(Bench().b.tunnel, remotes=()))
+    wrong.b = bench.b
+    wrong.up()
+    wrong.run(100)
+    assert Reason.WRONG_SECRET in bench.b.reasons(Code.PHASE1_FAILED, Code.DATAGRAM_DROPPED)

@@ -122,6 +122,38 @@ def test_so_much_is_kept_that_comes_too_early() -> None:
     assert bench.matched() and not only_sa(bench.b).early
 
 
+def test_few_octets_are_kept_that_come_too_early() -> None:
+    bench = Bench(tunnel(mode=Phase1Mode.AGGRESSIVE))
+    bench.tamper = lambda sent: [] if sent.sender == "a" and sent.datagram.data[19] & 1 else [sent]
+    bench.up()
+    quick = bench.datagrams("a", QUICK)[0]
+    for number in range(1, 4):
+        size = 3000
+        data = quick[:20] + bytes([number] * 4) + size.to_bytes(4, "big") + bytes(size - 28)
+        bench.give("b", data)
+    assert sum(len(each.data) for each in only_sa(bench.b).early) <= EngineSettings().max_early_octets
+    assert bench.b.engine.counters["drop-limit"]
+
+
+def test_all_that_is_kept_for_strangers_is_bounded() -> None:
+    """Who has most goes when there is too much."""
+    settings = EngineSettings(max_held_octets=5000)
+    bench = Bench(Bench().a.tunnel, replace(Bench().b.tunnel, remotes=()), settings=settings, tamper=lambda sent: [])
+    bench.initiate()
+    (first,) = bench.datagrams("a")
+    for number in range(1, 20):
+        source = Endpoint.of(f"203.0.113.{number}", 500)
+        bench.give("b", bytes([number] * 8) + first[8:], source=source)
+        sa = ike_sas(bench.b)[-1]
+        size = 100 * (number + 1)
+        long = sa.cookies + first[16:24] + size.to_bytes(4, "big") + bytes(size - 28)
+        for piece in fragment.split(long, 1, 60)[:-1]:
+            bench.give("b", piece, source=source)
+            held = sum(each.reassembly.octets for each in ike_sas(bench.b))
+            assert held == core_of(bench.b).half_open.octets <= settings.max_held_octets
+    assert bench.b.engine.counters["half-open-evicted"] and len(ike_sas(bench.b)) > 3
+
+
 def test_the_cookie_of_the_other_side_is_not_enough() -> None:
     bench = Bench().up()
     sa = only_sa(bench.b)

@@ -30,7 +30,7 @@ def test_a_flood_of_first_messages_meets_a_limit() -> None:
 def test_one_source_does_not_take_all_places() -> None:
     engine, findings = flood(200, one_source=True)
     assert findings.most_half_open <= EngineSettings().max_half_open_per_source
-    assert engine.counters["drop-too-many-half-open"] > 100
+    assert engine.counters["half-open-evicted"] > 100
 
 
 @pytest.mark.parametrize("fault", ["raises", "amplifies"])

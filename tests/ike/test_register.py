@@ -49,7 +49,7 @@ def test_tables_are_empty_in_the_end() -> None:
     bench.run(100)
     for side in (bench.a, bench.b):
         core = core_of(side)
-        left = (core.ike_sas, core.by_cookie, core.by_first, core.half_open, core.half_open_by_source, core.initiating)
+        left = (core.ike_sas, core.by_cookie, core.by_first, core.half_open, core.half_open._by_source, core.initiating)
         assert not any((*left, core.children, core.by_spi, core.neighbours, core.keepalives)), side.name
         assert not core.established._by_peer and not core.children_of._by_peer
         assert not len(core.timers)
