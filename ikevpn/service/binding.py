@@ -2,9 +2,11 @@
 plane.
 
 What stands at a level is one plan, so that going down undoes exactly what going up did. Device, policies and blocks
-stand before anything is negotiated: nothing leaves in clear meanwhile.
+stand before anything is negotiated: nothing leaves in clear meanwhile. Blocks come first, because they need no device:
+where the host refuses anything else, they stay, and the rest is tried again.
 
     ABSENT   nothing of it is on the host
+    BLOCKED  only blocks: the host has refused the rest
     CLOSED   device, policies, blocks: traffic for the tunnel is dropped
     OPEN     routes into the device as well
 
@@ -43,13 +45,16 @@ FIRST_DYNAMIC_REQID = 1_000_000
 """From here on the engine numbers pairs that no configuration names: dialup peers and narrowed networks."""
 MOST_REMOTES = 32
 EXPECTED_WITHIN_S = 10.0
+AGAIN_S = 60.0
+"""How long after a refusal the host is asked again."""
 _log = logging.getLogger(__name__)
 
 
 class Level(IntEnum):
     ABSENT = 0
-    CLOSED = 1
-    OPEN = 2
+    BLOCKED = 1
+    CLOSED = 2
+    OPEN = 3
 
 
 class Binding:
@@ -68,25 +73,22 @@ class Binding:
         self._always_open = False
         self._expecting: asyncio.TimerHandle | None = None
         self._level = Level.ABSENT
+        self._again: asyncio.TimerHandle | None = None  # set while something is refused
         self._moving = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def device(self) -> str:
         """The device, while there is one."""
-        return self._config.device if self._level > Level.ABSENT else ""
+        return self._config.device if self._level >= Level.CLOSED else ""
 
     async def stand(self, *, always_open: bool) -> None:
-        """Set up what the tunnel needs; `always_open` for one that its own traffic starts. Raises HostError; then
-        nothing is left.
+        """Set up what the tunnel needs; `always_open` for one that its own traffic starts.
+
+        Raises HostError; what could be set up stays then, blocks above all, and the rest is tried again.
         """
         self._wanted, self._always_open = True, always_open
-        try:
-            await self._move()
-        except HostError:
-            self._wanted = False
-            await self._move()
-            raise
+        await self._move()
 
     def expect(self) -> None:
         """SAs will follow at once: open; and close again if none came."""
@@ -118,9 +120,7 @@ class Binding:
 
     def blocks(self) -> Plan:
         """What keeps the tunnel's traffic from leaving in clear."""
-        if self._level is Level.ABSENT or self._config.when_down is WhenDown.PASS:
-            return ()
-        return plan_blocks(self._networks(), reject=self._config.when_down is WhenDown.REJECT)
+        return () if self._level is Level.ABSENT else self._blocks()
 
     @property
     def covers_peer(self) -> bool:
@@ -141,11 +141,13 @@ class Binding:
             task.add_done_callback(self._tasks.discard)
 
     async def admit(self, remotes: Iterable[Address]) -> None:
-        """The peer is at one of these addresses: they must be reached outside of the tunnel. Raises HostError."""
+        """The peer is at one of these addresses: they must be reached outside of the tunnel. What was refused before
+        is tried again. Raises HostError.
+        """
         new = [remote for remote in remotes if remote not in self._remotes]
         for remote in new:
             self._know(remote)
-        if new and self._level is not Level.ABSENT:
+        if (new and self._level is not Level.ABSENT) or (self._again and self._wanted):
             await self._move()
 
     def _know(self, remote: Address) -> None:
@@ -155,7 +157,7 @@ class Binding:
 
     def restore(self) -> None:
         """The data plane was started anew: tell it the policies again."""
-        if self._level is not Level.ABSENT:
+        if self._level >= Level.CLOSED:
             self._add_policies()
 
     # SAs
@@ -205,18 +207,32 @@ class Binding:
             self._report(Event(Code.HOST_REFUSED, self._config.name, facts=facts))
 
     async def _move(self) -> None:
-        """Go where things are to be now; calls that come meanwhile find it done."""
+        """Go where things are to be now; calls that come meanwhile find it done. Raises HostError; then it is tried
+        again.
+        """
         async with self._moving:
-            level = self._target()
-            if level is Level.ABSENT:
-                await self._clear()
-                return
-            if self._level is Level.ABSENT:
-                await self._devices.take(self._config.device, await self._mtu())
-                self._level = Level.CLOSED
-            self._add_policies()
-            await self._host.apply(self._config.name, await self._plan(level))
-            self._level = level
+            if self._again is not None:
+                self._again.cancel()
+                self._again = None
+            try:
+                await self._go(self._target())
+            except HostError:
+                self._again = asyncio.get_running_loop().call_later(AGAIN_S, self.refresh)
+                raise
+
+    async def _go(self, level: Level) -> None:
+        if level is Level.ABSENT:
+            await self._clear()
+            return
+        if self._level is Level.ABSENT:
+            await self._host.apply(self._config.name, self._blocks())
+            self._level = Level.BLOCKED
+        if self._level is Level.BLOCKED:
+            await self._devices.take(self._config.device, await self._mtu())
+            self._level = Level.CLOSED
+        self._add_policies()
+        await self._host.apply(self._config.name, await self._plan(level))
+        self._level = level
 
     def _target(self) -> Level:
         if not self._wanted:
@@ -224,15 +240,16 @@ class Binding:
         return Level.OPEN if self._always_open or self._inbound or self._expecting else Level.CLOSED
 
     async def _clear(self) -> None:
-        if self._level is Level.ABSENT:
+        before, self._level = self._level, Level.ABSENT
+        if before is Level.ABSENT:
             return
-        self._level = Level.ABSENT
         try:
             await self._host.undo(self._config.name)
         finally:
-            for policy in self._policies:
-                self._plane.delete_policy(policy)
-            await self._devices.release(self._config.device)
+            if before >= Level.CLOSED:
+                for policy in self._policies:
+                    self._plane.delete_policy(policy)
+                await self._devices.release(self._config.device)
 
     def _add_policies(self) -> None:
         for policy in self._policies:
@@ -243,13 +260,15 @@ class Binding:
 
     async def _plan(self, level: Level) -> Plan:
         config, networks = self._config, self._networks()
-        plan = await self._ways_out(networks)
-        if config.when_down is not WhenDown.PASS:
-            plan += plan_blocks(networks, reject=config.when_down is WhenDown.REJECT)
-        plan += plan_device(config.device, config.addresses)
+        plan = await self._ways_out(networks) + self._blocks() + plan_device(config.device, config.addresses)
         if level is Level.OPEN:
             plan += plan_routes(networks, config.device, config.metric, await self._source())
         return plan
+
+    def _blocks(self) -> Plan:
+        if self._config.when_down is WhenDown.PASS:
+            return ()
+        return plan_blocks(self._networks(), reject=self._config.when_down is WhenDown.REJECT)
 
     def _networks(self) -> list[Network]:
         """What is routed. A peer that may be anywhere gets what its SAs say, and never the default route unasked."""

@@ -67,15 +67,25 @@ class Tunnel:
         return {"secret_from": self.config.secret_from, "fingerprint": self.config.secret_fingerprint}
 
     async def want(self, wanted: Wanted) -> None:
-        """Prepare the host, tell the engine, and from then on keep the tunnel as wanted. Raises HostError."""
+        """Prepare the host, tell the engine, and from then on keep the tunnel as wanted.
+
+        Raises HostError where the host refuses something; the tunnel is wanted all the same. One that is wanted up
+        does not raise: its attempts meet the refusal, say so and come again.
+        """
         if wanted is Wanted.DOWN:
             raise UsageError("a tunnel goes down by Tunnel.down")
-        await self.binding.stand(always_open=wanted is Wanted.ON_DEMAND)
+        refusal: HostError | None = None
+        try:
+            await self.binding.stand(always_open=wanted is Wanted.ON_DEMAND)
+        except HostError as error:
+            refusal = error
         if not self._known and not self.config.remote_names:
             self._tell_engine([remote for remote in self.config.remotes if isinstance(remote, AddressRange)])
         if self.config.remote_names and self._following is None:
             self._following = asyncio.create_task(self._follow_names(), name=f"names of {self.name}")
         self.keeper.want(wanted)
+        if refusal is not None and wanted is not Wanted.UP:
+            raise refusal
 
     async def down(self, *, still_configured: bool = False) -> None:
         """Start nothing more, tell the peer, undo what was set up on the host.

@@ -20,7 +20,7 @@ from ikevpn.model.sa import Direction, Policy, Sa
 from ikevpn.model.selector import Selector
 from ikevpn.net.local import Path
 from ikevpn.net.plan import AddRoute, Plan
-from ikevpn.service.binding import EXPECTED_WITHIN_S, Binding, Bindings
+from ikevpn.service.binding import AGAIN_S, EXPECTED_WITHIN_S, Binding, Bindings
 from ikevpn.wire.registry import EspCipher
 from tests.service.test_wireshark import sa as sample
 from tests.service.virtual import run
@@ -61,9 +61,12 @@ class Plane:
 
     def __init__(self) -> None:
         self.devices: list[str] = []
+        self.refusal: HostError | None = None
         self.policies: list[Policy] = []
 
     async def add_device(self, name: str, mtu: int) -> str:
+        if self.refusal:
+            raise self.refusal
         self.devices.append(name)
         return name
 
@@ -162,12 +165,48 @@ def test_what_the_user_wants_of_a_tunnel_that_is_down(tmp_path: FilePath, word: 
     assert run(scenario()) == routes
 
 
-def test_a_refusal_leaves_nothing(tmp_path: FilePath) -> None:
+def test_where_the_host_refuses_the_device_nothing_leaves_in_clear_and_it_is_asked_again(tmp_path: FilePath) -> None:
     async def scenario() -> None:
         ground = Ground(tmp_path)
-        ground.host.refusal = HostError("no")
-        with pytest.raises(HostError, match="no"):
+        ground.plane.refusal = HostError("the name is taken")
+        with pytest.raises(HostError, match="taken"):
+            await ground.binding.stand(always_open=True)
+        assert (ground.plane.devices, ground.plane.policies, ground.binding.device) == ([], [], "")
+        assert ground.host.routes == [BLOCK]
+        await asyncio.sleep(AGAIN_S + 1)
+        assert [str(event.facts["detail"]) for event in ground.reports] == ["the name is taken"]
+        ground.plane.refusal = None
+        await asyncio.sleep(AGAIN_S)
+        assert (ground.plane.devices, ground.host.routes) == (["ikevpn0"], [BLOCK, ROUTE])
+        await ground.binding.leave()
+        assert (ground.plane.devices, ground.host.plans, ground.plane.policies) == ([], {}, [])
+
+    run(scenario())
+
+
+def test_every_attempt_asks_for_what_was_refused(tmp_path: FilePath) -> None:
+    async def scenario() -> None:
+        ground = Ground(tmp_path)
+        ground.plane.refusal = HostError("the name is taken")
+        for act in (ground.binding.stand(always_open=False), ground.binding.admit([])):
+            with pytest.raises(HostError, match="taken"):
+                await act
+        ground.plane.refusal = None
+        await ground.binding.admit([])
+        assert ground.plane.devices == ["ikevpn0"]
+
+    run(scenario())
+
+
+def test_what_was_refused_and_is_not_wanted_leaves_nothing(tmp_path: FilePath) -> None:
+    async def scenario() -> None:
+        ground = Ground(tmp_path)
+        ground.plane.refusal = HostError("the name is taken")
+        with pytest.raises(HostError, match="taken"):
             await ground.binding.stand(always_open=False)
+        await ground.binding.leave()
+        ground.plane.refusal = None
+        await asyncio.sleep(AGAIN_S + 1)
         assert (ground.plane.devices, ground.host.plans, ground.plane.policies) == ([], {}, [])
 
     run(scenario())
