@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ikevpn.errors import Malformed, NotAuthentic
-from ikevpn.ike import admission, dpd, informational, negotiation, protect
+from ikevpn.ike import admission, informational, negotiation, protect
 from ikevpn.ike.core import Core
 from ikevpn.ike.exchange import Arrival, Outcome, Result, Script, doubt, receive
 from ikevpn.ike.phase1 import Phase1
@@ -20,8 +20,6 @@ from ikevpn.wire.payload import Fragment, Notify
 from ikevpn.wire.registry import ExchangeType, NotifyType, PayloadType
 from ikevpn.wire.vendor import Capability
 
-_SUSPECT_EVERY_S = 10.0
-"""Anybody can send what makes us ask: no more often than this."""
 _PHASE1 = {ExchangeType.MAIN: MAIN, ExchangeType.AGGRESSIVE: AGGRESSIVE}
 _PHASE2 = {ExchangeType.QUICK: QUICK, ExchangeType.INFORMATIONAL: INFORMATIONAL}
 _HINTS = {
@@ -254,7 +252,7 @@ def _hearsay(core: Core, sa: IkeSa, arrival: Arrival) -> None:
     if error_notify is None:
         core.drop(Reason.UNEXPECTED_MESSAGE, sa, message="unprotected informational")
     elif sa.state is IkeState.ESTABLISHED:
-        _suspect(core, sa)
+        informational.suspect(core, sa)
     elif sa.role is Role.INITIATOR and sa.hint is None:
         label = error_notify.type.label
         core.report(Code.PEER_NOTIFY, sa, notify=label, authenticated=False)
@@ -262,11 +260,3 @@ def _hearsay(core: Core, sa: IkeSa, arrival: Arrival) -> None:
         reason = _HINTS.get(error_notify.type, Reason.PEER_REFUSED_PHASE1) if keyed else Reason.PEER_REFUSED_PHASE1
         offered = tuple(map(str, sa.exchanges[0].scratch.offered))
         doubt(core, sa, sa.exchanges[0], reason, notify=label, offered=offered)
-
-
-def _suspect(core: Core, sa: IkeSa) -> None:
-    """A peer that has forgotten us cannot prove it: ask under the SA whether it still knows."""
-    lately = sa.dpd.suspected is not None and core.now - sa.dpd.suspected < _SUSPECT_EVERY_S
-    if Capability.DPD in sa.capabilities and not sa.dpd.waiting and not sa.superseded and not lately:
-        sa.dpd.on_demand, sa.dpd.suspected = True, core.now
-        informational.send(core, sa, [dpd.question(core, sa)])

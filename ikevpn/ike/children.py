@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ikevpn.crypto import keys
 from ikevpn.crypto.tables import ESP_CIPHERS, INTEGRITIES
-from ikevpn.ike import lifetime
+from ikevpn.ike import informational, lifetime
 from ikevpn.ike.core import Core
 from ikevpn.ike.effects import AddSa, DeleteSa
 from ikevpn.ike.exchange import Rejected
@@ -37,7 +37,8 @@ _PEERS_PATIENCE = 4
 def find(core: Core, sa: IkeSa, wanted: Selector) -> tuple[Tunnel, ChildRequest]:
     """The child that a peer asks for: the smallest selector that contains what it names (RFC 2409 knows no narrowing).
 
-    Looks through all tunnels that this peer may use. Raises Rejected with both sides of the mismatch.
+    Looks through all tunnels that this peer may use. Raises Rejected with both sides of the mismatch, or where another
+    peer has some of it.
     """
     tunnels = [core.tunnels[each.name] for each in sa.candidates if each.name in core.tunnels]
     pairs = [(tunnel, child) for tunnel in tunnels for child in tunnel.children]
@@ -54,10 +55,37 @@ def find(core: Core, sa: IkeSa, wanted: Selector) -> tuple[Tunnel, ChildRequest]
     if len(core.children_with(sa)) >= core.settings.max_children_per_peer:
         raise Rejected("too many SAs", NotifyType.NO_PROPOSAL_CHOSEN, Reason.LIMIT)
     tunnel, child = found
+    if tunnel.many_peers:
+        _check_free(core, sa, wanted)
     reqid = child.reqid
     if tunnel.any_remote or child.selector != wanted:
         reqid = _known_reqid(core, sa, tunnel, wanted) or core.reqid()
     return tunnel, ChildRequest(tunnel, child.name, reqid, wanted)
+
+
+def _check_free(core: Core, sa: IkeSa, wanted: Selector) -> None:
+    """Where many peers may call, none gets addresses that another one has, or it would get its traffic.
+
+    Nothing but the same identity proves that both are the same machine. For the case that the other is dead we ask it
+    at once: without an answer its pairs go, and the next attempt finds the addresses free. Raises Rejected.
+    """
+    same = {(each.identity, each.address) for each in sa.peers}
+    others = (each for each in core.children.values() if (each.peer.identity, each.peer.address) not in same)
+    holder = next(
+        (each for each in others if each.tunnel.many_peers and each.selector.remote.overlaps(wanted.remote)), None
+    )
+    if holder is None:
+        return
+    asked = core.ike_sa_with(holder.peer)
+    if asked is not None:
+        informational.suspect(core, asked)
+    facts: dict[str, Fact] = {
+        "theirs": str(wanted.remote),
+        "held": str(holder.selector.remote),
+        "holder": str(holder.peer_id),
+        "holder_remote": str(holder.remote),
+    }
+    raise Rejected("another peer has these addresses", NotifyType.INVALID_ID_INFORMATION, Reason.ADDRESS_TAKEN, facts)
 
 
 def _known_reqid(core: Core, sa: IkeSa, tunnel: Tunnel, wanted: Selector) -> int | None:

@@ -18,7 +18,10 @@ from ikevpn.model.events import Code
 from ikevpn.wire import attributes
 from ikevpn.wire.payload import Delete, Notify, Payload
 from ikevpn.wire.registry import Doi, ExchangeType, NotifyType, Protocol
+from ikevpn.wire.vendor import Capability
 
+_SUSPECT_EVERY_S = 10.0
+"""Anybody can send what makes us ask: no more often than this."""
 _IPSEC = (Protocol.ESP, Protocol.AH)
 
 
@@ -61,6 +64,14 @@ def shorten_ike(core: Core, sa: IkeSa) -> None:
     """RESPONDER-LIFETIME for phase 1: ours is shorter than what the initiator asked for (RFC 2407 §4.6.3.1)."""
     data = attributes.write_all(select.lifetime_attributes(sa.lifetime, phase1=True))
     send(core, sa, [Notify(Doi.IPSEC, Protocol.ISAKMP, sa.cookies, NotifyType.RESPONDER_LIFETIME, data)])
+
+
+def suspect(core: Core, sa: IkeSa) -> None:
+    """A peer that has forgotten us cannot prove it: ask under the SA whether it still knows."""
+    lately = sa.dpd.suspected is not None and core.now - sa.dpd.suspected < _SUSPECT_EVERY_S
+    if Capability.DPD in sa.capabilities and not sa.dpd.waiting and not sa.superseded and not lately:
+        sa.dpd.on_demand, sa.dpd.suspected = True, core.now
+        send(core, sa, [dpd.question(core, sa)])
 
 
 # Reading

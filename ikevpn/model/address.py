@@ -89,6 +89,10 @@ class AddressRange:
             other = AddressRange.of_address(other)
         return other.version == self.version and self.first <= other.first and other.last <= self.last  # type: ignore[operator]
 
+    def overlaps(self, other: AddressRange) -> bool:
+        """Whether there is an address in both."""
+        return other.version == self.version and self.first <= other.last and other.first <= self.last  # type: ignore[operator]
+
     def __str__(self) -> str:
         networks = self.networks()
         if len(networks) > 1:

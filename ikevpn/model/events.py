@@ -67,6 +67,7 @@ class Reason(StrEnum):
     PEER_REFUSED_PHASE1 = "peer-refused-phase1"
     PEER_REFUSED_PHASE2 = "peer-refused-phase2"
     PROXY_ID_MISMATCH = "proxy-id-mismatch"
+    ADDRESS_TAKEN = "address-taken"
     WRONG_PEER_IDENTITY = "wrong-peer-identity"
     NO_MATCHING_TUNNEL = "no-matching-tunnel"
     MALFORMED = "malformed"

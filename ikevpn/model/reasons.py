@@ -212,6 +212,15 @@ REASONS: Mapping[Reason, Entry] = {
             "to take what the peer wants, make `local_networks` and `remote_networks` say {theirs} (ours first)",
         ),
     ),
+    Reason.ADDRESS_TAKEN: Entry(
+        "{peer_id} asks for {theirs}, but {held} belongs to {holder}[ at {holder_remote}]",
+        "Several peers use this tunnel, and another one has these inner addresses: they are not taken away from it.",
+        (
+            "give every peer inner addresses of its own",
+            "if the older connection is dead, dead peer detection ends it within a minute, and the next attempt works",
+            "a peer that comes back under the same identity replaces its older connection: set its identity",
+        ),
+    ),
     Reason.WRONG_PEER_IDENTITY: Entry(
         "the peer calls itself {received}[ ({received_type})][, and we expect {expected}]",
         "The peer proved that it knows the secret, but under another name than the configuration says.",

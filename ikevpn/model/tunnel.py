@@ -92,6 +92,11 @@ class Tunnel:
     def any_remote(self) -> bool:
         return not self.remotes
 
+    @property
+    def many_peers(self) -> bool:
+        """Whether peers that nobody has named one by one may call; several single addresses are one peer's."""
+        return self.any_remote or any(each.size > 1 for each in self.remotes)
+
 
 @dataclass(frozen=True, slots=True)
 class SharedSecret:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 import pytest
 
-from ikevpn.ike.core import EngineSettings
+from ikevpn.ike.engine import Engine, EngineSettings
 from ikevpn.ike.sa import Child, Role
 from ikevpn.ike.timers import Timer, TimerKind
-from ikevpn.model.address import AddressRange
+from ikevpn.model import reasons
+from ikevpn.model.address import AddressRange, Endpoint
 from ikevpn.model.events import Code, Reason
+from ikevpn.model.identity import Identity
 from ikevpn.model.proposal import Lifetime
 from ikevpn.model.sa import Direction, ExpireKind
 from ikevpn.model.selector import Selector
@@ -19,6 +22,7 @@ from ikevpn.wire.payload import Delete
 from ikevpn.wire.registry import Doi, ExchangeType, Protocol
 from tests.ike.bench import (
     AES,
+    HERE,
     PFS,
     TRIPLE_DES,
     Bench,
@@ -35,6 +39,7 @@ from tests.ike.bench import (
     says,
     tunnel,
 )
+from tests.ike.pair import AT_ONCE
 
 QUICK = ExchangeType.QUICK
 RETIRE_S = EngineSettings().retire_s
@@ -334,3 +339,80 @@ def test_the_smallest_network_that_contains_the_request_is_meant() -> None:
     there = (Configured("everything", 51, wide), Configured("office", 52, narrow))
     bench = Bench(tunnel(), replace(other_side(tunnel()), children=there)).up()
     assert [child.name for child in children(bench.b)] == ["office"]
+
+
+# Many peers under one tunnel
+
+_DIALUP = Configured("net", 41, Selector(AddressRange.of("10.2.0.0/24"), AddressRange.of("10.1.0.0/16")))
+
+
+def dialup(name: str, inner: str, address: str, server: Bench | None = None) -> Bench:
+    """A client that asks for `inner`, towards the server of another bench or one of its own."""
+    client = tunnel(
+        local_id=Identity.of(name),
+        children=(Configured("net", 1, Selector(AddressRange.of(inner), _DIALUP.selector.local)),),
+    )
+    theirs = replace(other_side(client), remotes=(), remote_id=None, children=(_DIALUP,))
+    outside = {HERE: Endpoint.of(address, 500), HERE.at(4500): Endpoint.of(address, 4500)}
+    bench = Bench(client, theirs, nat=outside)
+    bench.a.engine = Engine(AT_ONCE, random.Random(name + address).randbytes)
+    bench.a.engine.add_tunnel(client)
+    if server is not None:
+        bench.b, bench.now = server.b, server.now
+    return bench
+
+
+@pytest.mark.parametrize("asked", ["10.1.0.7", "10.1.0.0/24", "10.1.0.0/16"])
+def test_nobody_takes_the_address_of_another_peer(asked: str) -> None:
+    one = dialup("one.example", "10.1.0.7", "203.0.113.1").up()
+    (held,) = children(one.b)
+    two = dialup("two.example", asked, "203.0.113.2", one).up()
+    assert children(two.b) == [held] and not children(two.a)
+    (failed,) = events(two.b, Code.PHASE2_FAILED)
+    assert failed.reason is Reason.ADDRESS_TAKEN
+    assert failed.facts["peer_id"] == "two.example" and failed.facts["holder"] == "one.example"
+    assert reasons.sentence(failed) == (
+        f"phase 2 failed: two.example asks for {asked}, but 10.1.0.7 belongs to one.example at 203.0.113.1:4500"
+    )
+    assert two.a.reasons(Code.PHASE2_FAILED) == [Reason.PROXY_ID_MISMATCH]
+
+
+def test_other_addresses_are_free() -> None:
+    one = dialup("one.example", "10.1.0.7", "203.0.113.1").up()
+    two = dialup("two.example", "10.1.0.8", "203.0.113.2", one).up()
+    assert len(children(two.b)) == 2 and not events(two.b, Code.PHASE2_FAILED)
+    two.perform(two.a, two.a.engine.rekey("ab", two.now, "net"))
+    two.run(0.1)
+    assert events(two.b, Code.CHILD_REKEYED)
+
+
+@pytest.mark.parametrize("initial_contact", [True, False])
+def test_the_same_identity_gets_its_addresses_back_from_anywhere(initial_contact: bool) -> None:
+    one = dialup("one.example", "10.1.0.7", "203.0.113.1").up()
+    (old,) = children(one.b)
+    again = dialup("one.example", "10.1.0.7", "203.0.113.2", one)
+    again.a.engine.add_tunnel(replace(again.a.tunnel, initial_contact=initial_contact))
+    again.up()
+    assert used(again.b) is not old and used(again.b).remote.address == Endpoint.of("203.0.113.2", 500).address
+    assert used(again.b).spi_in == used(again.a).spi_out
+
+
+def test_the_addresses_of_a_dead_peer_are_free_once_it_does_not_answer() -> None:
+    one = dialup("one.example", "10.1.0.7", "203.0.113.1").up()
+    two = dialup("two.example", "10.1.0.7", "203.0.113.2", one).up()
+    assert events(two.b, Code.DPD_SENT) and not children(two.a)
+    two.run(60)
+    assert Reason.DEAD_PEER in two.b.reasons(Code.CHILD_DOWN)
+    two.initiate()
+    two.run(0.1)
+    assert used(two.a) and used(two.b).peer_id == Identity.of("two.example")
+
+
+def test_a_tunnel_with_one_named_peer_changes_hands_at_once() -> None:
+    """Several single addresses are those of one peer: nobody else may call."""
+    both = (AddressRange.of("203.0.113.1"), AddressRange.of("203.0.113.2"))
+    one = dialup("one.example", "10.1.0.7", "203.0.113.1")
+    one.b.engine.add_tunnel(replace(one.b.tunnel, remotes=both, any_remote_id=True))
+    one.up()
+    two = dialup("two.example", "10.1.0.7", "203.0.113.2", one).up()
+    assert used(two.a) and not events(two.b, Code.PHASE2_FAILED)

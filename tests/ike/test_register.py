@@ -6,12 +6,16 @@ from dataclasses import replace
 
 from ikevpn.ike.register import Register
 from ikevpn.ike.sa import Child, IkeState, Peer
-from ikevpn.model.address import Endpoint
+from ikevpn.model.address import AddressRange, Endpoint
 from ikevpn.model.events import Code
 from ikevpn.model.identity import Identity
+from ikevpn.model.selector import Selector
+from ikevpn.model.tunnel import Child as Configured
 from tests.ike.bench import HERE, Bench, children, core_of, ike_sas, tunnel
 
 _INNER = Identity.of("192.168.1.5")
+_ANY_OF_10_1 = (Configured("net", 41, Selector(AddressRange.of("10.2.0.0/24"), AddressRange.of("10.1.0.0/16"))),)
+_NEXT = (Configured("net", 1, Selector(AddressRange.of("10.1.1.0/24"), AddressRange.of("10.2.0.0/24"))),)
 _ONE, _OTHER = Endpoint.of("203.0.113.7", 4500), Endpoint.of("203.0.113.8", 4500)
 
 
@@ -58,9 +62,9 @@ def test_tables_are_empty_in_the_end() -> None:
 def test_two_clients_with_the_same_inner_address_leave_each_other_alone() -> None:
     """Half of the home routers in the world give out 192.168.1.x."""
     client = tunnel(local_id=_INNER)
-    server = replace(Bench().b.tunnel, remotes=(), remote_id=None)
+    server = replace(Bench().b.tunnel, remotes=(), remote_id=None, children=_ANY_OF_10_1)
     first = Bench(client, server, nat={HERE: _ONE.at(500), HERE.at(4500): _ONE}).up()
-    second = Bench(client, server, nat={HERE: _OTHER.at(500), HERE.at(4500): _OTHER})
+    second = Bench(replace(client, children=_NEXT), server, nat={HERE: _OTHER.at(500), HERE.at(4500): _OTHER})
     second.b = first.b
     second.a.engine._core.entropy = lambda size: bytes(range(7, 7 + size))
     second.up()
