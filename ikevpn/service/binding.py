@@ -82,6 +82,11 @@ class Binding:
         """The device, while there is one."""
         return self._config.device if self._level >= Level.CLOSED else ""
 
+    @property
+    def absent(self) -> bool:
+        """Whether nothing of it is on the host."""
+        return self._level is Level.ABSENT
+
     async def stand(self, *, always_open: bool) -> None:
         """Set up what the tunnel needs; `always_open` for one that its own traffic starts.
 
@@ -111,6 +116,11 @@ class Binding:
         self._always_open = False
         self._expect_no_more()
         await self._move()
+
+    async def bar(self) -> None:
+        """The same for a tunnel that nobody has wanted yet. Raises HostError; what could be set up stays then."""
+        self._wanted = True
+        await self.close()
 
     async def leave(self) -> None:
         """Undo everything. Raises HostError after everything was tried."""

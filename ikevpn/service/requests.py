@@ -6,8 +6,10 @@ A client that hangs up closes its generator: an `up` that nobody waits for any m
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,14 @@ from ikevpn.service.tunnel import Tunnel
 from ikevpn.service.tunnels import Difference
 
 Answer = AsyncGenerator[api.Reply, None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """How a tunnel was before an `up`."""
+
+    wanted: Wanted
+    absent: bool
 
 
 class Requests:
@@ -58,14 +68,14 @@ class Requests:
             await tunnel.want(Wanted.LISTEN)
             yield api.UpAnswer(tunnel=await self._state(tunnel))
             return
-        before, good = tunnel.keeper.wanted, False
+        before, good = _Before(tunnel.keeper.wanted, tunnel.binding.absent), False
         with self._parts.history.subscribe(tunnel.name) as events:
             try:
                 self._start_capture(tunnel, request.capture)
                 await tunnel.want(Wanted.UP)
                 outcome = asyncio.ensure_future(self._outcome(tunnel, request.timeout_s))
                 async for record in events.until(outcome):
-                    if record.event.code is not Code.RETRY_LATER or before is Wanted.UP:
+                    if record.event.code is not Code.RETRY_LATER or before.wanted is Wanted.UP:
                         yield record.line()
                 failure = outcome.result()
                 good = failure is None
@@ -95,14 +105,15 @@ class Requests:
         task.add_done_callback(self._tidying.discard)
         await asyncio.shield(task)
 
-    async def _take_back(self, tunnel: Tunnel, before: Wanted) -> None:
-        """A tunnel that did not come up is wanted as it was before."""
-        if before is Wanted.DOWN:
+    async def _take_back(self, tunnel: Tunnel, before: _Before) -> None:
+        """A tunnel that did not come up is wanted as it was before, and what blocked its traffic does so again."""
+        if before.wanted is Wanted.DOWN:
             self._parts.captures.stop(tunnel.name)
-            await tunnel.down()
+            await tunnel.down(still_configured=not before.absent)
             self._settled()
-        elif before is not Wanted.UP:
-            await tunnel.want(before)
+        elif before.wanted is not Wanted.UP:
+            with contextlib.suppress(HostError):  # what the client hears is why its own request failed
+                await tunnel.want(before.wanted)
 
     def _start_capture(self, tunnel: Tunnel, file: str) -> None:
         if not file:

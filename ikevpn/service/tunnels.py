@@ -10,7 +10,6 @@ from ikevpn.config.configuration import Configuration, TunnelConfig
 from ikevpn.config.words import Start
 from ikevpn.errors import HostError
 from ikevpn.model.events import Code, Event, Fact
-from ikevpn.net.plan import Plan
 from ikevpn.service.keeper import Wanted
 from ikevpn.service.tunnel import Tunnel, World
 from ikevpn.service.unknown import unknown_tunnel
@@ -53,31 +52,33 @@ class Tunnels:
         self._world.driver.engine.set_secrets(configuration.secrets)
         difference = compare({tunnel.name: tunnel.config for tunnel in self}, configuration.tunnels)
         wanted = {tunnel.name: tunnel.keeper.wanted for tunnel in self}
-        blocks = {name: self._by_name[name].binding.blocks() for name in difference.changed}
         for name in difference.removed:
             await self.remove(name)
         for name in difference.changed:
-            await self._change(
-                name, configuration.tunnels[name], blocks[name], start and wanted[name] is not Wanted.DOWN
-            )
+            await self._change(name, configuration.tunnels[name], start and wanted[name] is not Wanted.DOWN)
         for name in difference.added:
             tunnel = self._add(configuration.tunnels[name])
             if start:
                 await self._begin(tunnel)
         return difference
 
-    async def _change(self, name: str, config: TunnelConfig, blocks: Plan, start: bool) -> None:
-        """The old tunnel goes and the new one comes; in between nothing leaves in clear."""
+    async def _change(self, name: str, config: TunnelConfig, start: bool) -> None:
+        """The old tunnel goes and the new one comes; nothing leaves in clear in between, nor afterwards where the old
+        one stood and the new one is not to start.
+        """
         host, owner = self._world.bindings.host, f"{name} while it changes"
         old = self._by_name[name]
+        stood = not old.binding.absent
         try:
-            await host.apply(owner, blocks)
+            await host.apply(owner, old.binding.blocks())
         except HostError as error:
             self._refused(old, error)
         await self.remove(name)
         tunnel = self._add(config)
         if start:
             await self._begin(tunnel)
+        elif stood:
+            await self._bar(tunnel)
         await host.undo(owner)
 
     async def remove(self, name: str) -> None:
@@ -105,6 +106,12 @@ class Tunnels:
         """One tunnel that the host refuses does not keep the others from starting."""
         try:
             await tunnel.want(WANTED[tunnel.config.start])
+        except HostError as error:
+            self._refused(tunnel, error)
+
+    async def _bar(self, tunnel: Tunnel) -> None:
+        try:
+            await tunnel.binding.bar()
         except HostError as error:
             self._refused(tunnel, error)
 

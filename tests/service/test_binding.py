@@ -48,6 +48,9 @@ class Host:
     async def path_to(self, remote: Address, source: Address | None = None) -> Path:
         return Path(ip_address("192.0.2.1"), "eth0", ip_address("192.0.2.254"), 1500)
 
+    async def ensure(self, address: Address) -> None:
+        """The IKE port listens everywhere."""
+
     async def source_in(self, networks: Iterable[AddressRange]) -> Address | None:
         return next((network.first for network in networks), None)
 

@@ -111,9 +111,10 @@ def test_one_pair_of_two_is_up_and_its_newest_sa_counts(config: TunnelConfig) ->
     begun = ChildStatus(**{**CHILD, "spi_in": 2, "outbound": False})
     engine = EngineStatus((IkeStatus(**IKE),), (old, ChildStatus(**CHILD), begun), 0, 0)
     uses = (
-        SaUse(0x0A, Direction.IN, bytes=100, packets=2, idle_s=0.5, drops=(("replayed", 3),)),
-        SaUse(0x0B, Direction.OUT, bytes=50, packets=1),
-        SaUse(0x0A, Direction.OUT, bytes=7_777),
+        SaUse(0x0A, Direction.IN, bytes=100, packets=2, idle_s=0.5, drops=(("replayed", 3),), reqid=1),
+        SaUse(0x0B, Direction.OUT, bytes=50, packets=1, reqid=1),
+        SaUse(0x0B, Direction.OUT, bytes=9_999, packets=9, reqid=5),
+        SaUse(0x0A, Direction.OUT, bytes=7_777, reqid=1),
     )
     found = state(
         config,

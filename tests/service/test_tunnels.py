@@ -1,15 +1,26 @@
-"""What a reload does with which tunnel."""
+"""What a reload does with which tunnel, and what it leaves on the host."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from ikevpn.config.configuration import TunnelConfig
 from ikevpn.config.load import load
-from ikevpn.service.tunnels import compare
+from ikevpn.ike.engine import Engine, EngineSettings
+from ikevpn.model.events import Event
+from ikevpn.service.binding import Bindings
+from ikevpn.service.driver import Driver
+from ikevpn.service.keeper import Wanted
+from ikevpn.service.tunnel import World
+from ikevpn.service.tunnels import Difference, Tunnels, compare
 from ikevpn.service.unknown import unknown_tunnel
+from tests.service.test_binding import BLOCK, Host, Plane
+from tests.service.virtual import run
 
 TUNNEL = """
 [tunnel.{name}]
@@ -18,6 +29,33 @@ secret = {{ file = "psk" }}
 local_networks = ["10.1.0.0/16"]
 remote_networks = ["10.{last}.0.0/16"]
 """
+
+
+class Daemon:
+    """A configuration of one tunnel, with a real engine whose datagrams go nowhere."""
+
+    def __init__(self, folder: Path, **keys: str) -> None:
+        self.folder = folder
+        self.host, self.plane, self.reports = Host(), Plane(), list[Event]()
+        self.driver = Driver(Engine(EngineSettings(), os.urandom), self.plane)  # type: ignore[arg-type]
+        bindings = Bindings(self.host, self.plane, self.report)  # type: ignore[arg-type]
+        ports: Any = SimpleNamespace(port=500, ensure=self.host.ensure)
+        host: Any = self.host
+        self.tunnels = Tunnels(World(self.driver, host, ports, bindings, self.report))
+        self.write(**keys)
+
+    def report(self, event: Event) -> None:
+        self.reports.append(event)
+        self.tunnels.heard(event)
+
+    def write(self, psk: str = "a long enough secret", **keys: str) -> None:
+        (self.folder / "psk").write_text(psk)
+        (self.folder / "psk").chmod(0o600)
+        more = "".join(f"{key} = {value}\n" for key, value in keys.items())
+        (self.folder / "ikevpn.toml").write_text(TUNNEL.format(name="paris", last=2) + more)
+
+    async def apply(self, *, start: bool = True) -> Difference:
+        return await self.tunnels.apply(load(self.folder / "ikevpn.toml"), start=start)
 
 
 @pytest.fixture
@@ -56,3 +94,31 @@ def test_a_wrong_name_is_answered_with_the_right_one() -> None:
     assert error.reason == "tunnel-unknown" and 'Did you mean "paris"?' in str(error)
     assert "Known are: paris, rome." in str(unknown_tunnel("xyz", ["paris", "rome"]))
     assert "None is configured." in str(unknown_tunnel("xyz", []))
+
+
+@pytest.mark.parametrize(("when_down", "routes"), [("block", [BLOCK]), ("pass", [])])
+def test_a_stopped_tunnel_that_changes_stays_stopped_and_closed(
+    folder: Path, when_down: str, routes: list[str]
+) -> None:
+    async def scenario() -> list[str]:
+        daemon = Daemon(folder)
+        await daemon.apply()
+        await daemon.tunnels.get("paris").down(still_configured=True)
+        daemon.write(esp_lifetime_s="600", when_down=f'"{when_down}"')
+        assert (await daemon.apply()).changed == ("paris",)
+        assert daemon.tunnels.get("paris").keeper.wanted is Wanted.DOWN
+        assert not [owner for owner in daemon.host.plans if owner != "paris"]
+        return daemon.host.routes
+
+    assert run(scenario()) == routes
+
+
+def test_a_tunnel_that_was_never_wanted_leaves_nothing_when_it_changes(folder: Path) -> None:
+    async def scenario() -> list[str]:
+        daemon = Daemon(folder)
+        await daemon.apply(start=False)
+        daemon.write(esp_lifetime_s="600")
+        await daemon.apply(start=False)
+        return daemon.host.routes
+
+    assert run(scenario()) == []
