@@ -49,6 +49,9 @@ def _alone(tunnel: TunnelConfig) -> Iterator[_Remark]:
     template = tunnel.template
     if tunnel.start is not Start.LISTEN:
         yield from _several_groups(tunnel)
+    if tunnel.any_remote and any(_is_everything(selector.remote) for selector in tunnel.selectors):
+        sentence = "every peer that knows the secret gets routes to whatever networks it says it has."
+        yield _Remark("any-network", tunnel, "remote_networks", sentence, "Name the networks that peers may have.")
     if template.psk and len(template.psk) < _SHORT_SECRET:
         sentence = f"the secret has fewer than {_SHORT_SECRET} octets and can be guessed."
         yield _Remark("short-secret", tunnel, "secret", sentence, "Agree on 20 random characters with the peer.")
@@ -138,6 +141,10 @@ def _same_peers(tunnels: Sequence[TunnelConfig]) -> Iterator[_Remark]:
             sentence = f"a peer that calls could mean tunnel {other.name} or this one."
             fix = "Give them different values of remote, local or remote_id."
             yield _Remark("ambiguous-peer", tunnel, "", sentence, fix)
+
+
+def _is_everything(found: AddressRange) -> bool:
+    return found == AddressRange.everything(found.version)
 
 
 def _overlap(one: Selector, two: Selector) -> bool:

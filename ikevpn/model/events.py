@@ -31,6 +31,7 @@ class Code(StrEnum):
     NAME_RESOLVED = "name-resolved"
     RETRY_LATER = "retry-later"
     HOST_REFUSED = "host-refused"
+    NETWORK_REFUSED = "network-refused"
     DATA_PLANE_CRASHED = "data-plane-crashed"
     RELOADED = "reloaded"
     # steps that a user sees when things are slow or odd

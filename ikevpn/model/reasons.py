@@ -84,6 +84,11 @@ CODES: Mapping[Code, Entry] = {
         "A tunnel that is wanted up is tried again for ever; the pauses grow to a minute and vary at random.",
     ),
     Code.HOST_REFUSED: Entry("{detail}", "This host does not let us do what the tunnel needs.", ("{fix}",)),
+    Code.NETWORK_REFUSED: Entry(
+        "{network}, which the peer names, is not routed to it: {detail}",
+        "A peer that may be anywhere gets routes to what it asks for, but none that would take over this host's own.",
+        ("name the networks that peers may have in remote_networks",),
+    ),
     Code.DATA_PLANE_CRASHED: Entry(
         "the data plane ended unexpectedly and is started again[ in {seconds} s][: {detail}]",
         "The process that carries the traffic is gone. Nothing leaves in clear; tunnels that are wanted come up again.",

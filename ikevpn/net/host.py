@@ -70,6 +70,10 @@ class Host:
         """An address of our own in one of `networks`."""
         return await self._call(lambda: local.source_in(self._kernel, networks))
 
+    async def own_and_routers(self) -> frozenset[Address]:
+        """All addresses of this host, and those of the routers by which it reaches others."""
+        return await self._call(lambda: local.own_and_routers(self._kernel))
+
     async def own_addresses(self) -> list[tuple[str, Interface]]:
         """All addresses of this host with their devices."""
         return await self._call(self._kernel.own_addresses)

@@ -42,6 +42,13 @@ def source_in(kernel: Kernel, networks: Iterable[AddressRange]) -> Address | Non
     return next((address for network in networks for address in own if network.contains(address)), None)
 
 
+def own_and_routers(kernel: Kernel) -> frozenset[Address]:
+    """All addresses of this host, and those of the routers by which it reaches others."""
+    own = (interface.ip for _, interface in kernel.own_addresses())
+    routes = (route for version in (4, 6) for route in kernel.routes(version, ours=False))
+    return frozenset((*own, *(route.gateway for route in routes if route.gateway)))
+
+
 def _search(kernel: Kernel, remote: Address) -> Route | None:
     """What the kernel would choose if our routes were not there: the longest prefix, then the lowest metric."""
     fitting = [route for route in kernel.routes(remote.version, ours=False) if _covers(route, remote)]

@@ -37,6 +37,7 @@ from ikevpn.net.addresses import plan_device
 from ikevpn.net.host import Host
 from ikevpn.net.plan import Plan
 from ikevpn.net.routes import plan_blocks, plan_routes, plan_way_out
+from ikevpn.service.contribution import refusal
 from ikevpn.service.device_mtu import device_mtu
 from ikevpn.service.devices import Devices
 from ikevpn.service.priority import priority
@@ -67,6 +68,7 @@ class Binding:
         children = zip(config.template.children, reqids, strict=True)
         self._policies = [self._policy(child.selector, reqid) for child, reqid in children]
         self._dynamic: dict[int, Sa] = {}
+        self._refused: dict[Network, str] = {}  # what peers have named and is not routed, with the reason
         self._inbound: Counter[int] = Counter()  # SAs by reqid
         self._remotes: dict[Address, None] = dict.fromkeys(config.remote_addresses)
         self._wanted = False
@@ -234,6 +236,7 @@ class Binding:
         if level is Level.ABSENT:
             await self._clear()
             return
+        await self._judge_contributions()
         if self._level is Level.ABSENT:
             await self._host.apply(self._config.name, self._blocks())
             self._level = Level.BLOCKED
@@ -268,6 +271,17 @@ class Binding:
             for selector in sa.selectors:
                 self._plane.add_policy(self._policy(selector, sa.reqid))
 
+    async def _judge_contributions(self) -> None:
+        """What is refused is said once, for as long as it is."""
+        found = self._contributed()
+        here = await self._host.own_and_routers() if found else ()
+        judged = {network: refusal(network, here) for network in found}
+        refused = {network: why for network, why in judged.items() if why}
+        for network in refused.keys() - self._refused.keys():
+            facts = {"network": str(network), "detail": refused[network]}
+            self._report(Event(Code.NETWORK_REFUSED, self._config.name, facts=facts))
+        self._refused = refused
+
     async def _plan(self, level: Level) -> Plan:
         config, networks = self._config, self._networks()
         plan = await self._ways_out(networks) + self._blocks() + plan_device(config.device, config.addresses)
@@ -281,12 +295,21 @@ class Binding:
         return plan_blocks(self._networks(), reject=self._config.when_down is WhenDown.REJECT)
 
     def _networks(self) -> list[Network]:
-        """What is routed. A peer that may be anywhere gets what its SAs say, and never the default route unasked."""
+        """What is routed. A peer that may be anywhere gets what its SAs say, within the bounds of `contribution`."""
+        contributed = (network for network in self._contributed() if network not in self._refused)
+        return [*self._fixed(), *contributed]
+
+    def _fixed(self) -> list[Network]:
+        """What the configuration says; to a peer that may be anywhere never the default route."""
+        return [network for network in self._config.routes if network.prefixlen or not self._config.any_remote]
+
+    def _contributed(self) -> list[Network]:
+        """What peers that may be anywhere have named beyond that."""
         if not self._config.any_remote:
-            return list(self._config.routes)
-        fixed = [network for network in self._config.routes if network.prefixlen]
+            return []
+        fixed = self._fixed()
         found = (network for sa in self._dynamic.values() for s in sa.selectors for network in s.remote.networks())
-        return [*fixed, *(network for network in dict.fromkeys(found) if network not in fixed)]
+        return [network for network in dict.fromkeys(found) if network not in fixed]
 
     async def _ways_out(self, networks: Sequence[Network]) -> Plan:
         """Routes for the peer itself where the tunnel's networks cover it; none where the host is not connected now."""

@@ -68,6 +68,15 @@ def test_each_weakness_once(tunnel: Write, line: str, sentence: str) -> None:
     assert warnings(path) == [f"FILE:{number}: tunnel.paris.{sentence}"]
 
 
+def test_a_peer_from_anywhere_that_may_have_any_network(tunnel: Write) -> None:
+    (warning,) = warnings(tunnel('remote = "any"', 'remote_networks = ["0.0.0.0/0"]'))
+    assert warning == (
+        "FILE:5: tunnel.paris.remote_networks: every peer that knows the secret gets routes to whatever networks it "
+        "says it has. Name the networks that peers may have."
+    )
+    assert warnings(tunnel('remote = "any"', 'remote_networks = ["10.0.0.0/8"]')) == []
+
+
 def test_3des_with_a_limit_is_no_news(tunnel: Write) -> None:
     assert warnings(tunnel('esp_proposals = "g14-esp-3des-sha"', "esp_lifetime_kb = 4000000")) == []
 

@@ -357,6 +357,7 @@ def test_paths(place: Place, tmp_path: Path) -> None:
         assert await host.source_in([AddressRange.of("10.1.1.0/24")]) == ip_address("10.1.1.1")
         assert await host.source_in([AddressRange.of("10.8.0.0/24")]) is None
         assert ("lan", ip_interface("10.1.1.1/24")) in await host.own_addresses()
+        assert {ip_address("10.1.1.1"), ip_address("2001:db8::fe")} <= await host.own_and_routers()
 
     run(place, tmp_path, story)
 

@@ -15,7 +15,7 @@ from ikevpn.config.load import load
 from ikevpn.errors import HostError
 from ikevpn.ike.effects import DeleteSa
 from ikevpn.model.address import Address, AddressRange
-from ikevpn.model.events import Event
+from ikevpn.model.events import Code, Event
 from ikevpn.model.sa import Direction, Policy, Sa
 from ikevpn.model.selector import Selector
 from ikevpn.net.local import Path
@@ -47,6 +47,9 @@ class Host:
 
     async def path_to(self, remote: Address, source: Address | None = None) -> Path:
         return Path(ip_address("192.0.2.1"), "eth0", ip_address("192.0.2.254"), 1500)
+
+    async def own_and_routers(self) -> frozenset[Address]:
+        return frozenset(map(ip_address, ("192.0.2.1", "192.0.2.254", "2001:db8::1")))
 
     async def ensure(self, address: Address) -> None:
         """The IKE port listens everywhere."""
@@ -103,7 +106,9 @@ class Ground:
         self.host, self.plane = Host(), Plane()
         self.reports: list[Event] = []
         self.bindings = Bindings(self.host, self.plane, self.reports.append)  # type: ignore[arg-type]
-        self.binding: Binding = self.bindings.binding(load(folder / "x.toml").tunnels["paris"], [7])
+        config = load(folder / "x.toml").tunnels["paris"]
+        reqids = range(7, 7 + len(config.selectors))
+        self.binding: Binding = self.bindings.binding(config, reqids)
 
     def add(self, sa: Sa) -> Coroutine[Any, Any, None]:
         self.bindings.adding(sa)
@@ -253,6 +258,26 @@ def test_a_dialup_peer_has_its_own_policy_and_route_and_no_default_route(tmp_pat
         assert {policy.reqid for policy in ground.plane.policies} == {7}
 
     run(scenario())
+
+
+@pytest.mark.parametrize("network", ["0.0.0.0/1", "192.0.2.0/24", "192.0.2.254/32", "2001:db8::/32", "8000::/1"])
+def test_a_dialup_peer_does_not_take_over_the_way_out_of_this_host(tmp_path: FilePath, network: str) -> None:
+    async def scenario() -> Ground:
+        ground = Ground(
+            tmp_path,
+            remote='"any"',
+            local_networks='["10.1.0.0/16", "fd00::/64"]',
+            remote_networks='["0.0.0.0/0", "::/0"]',
+        )
+        await ground.binding.stand(always_open=False)
+        named = Selector(AddressRange.of("10.1.0.0/16"), AddressRange.of(network))
+        await ground.add(replace(SA, reqid=1_000_000, selectors=(named, SELECTOR)))
+        await ground.add(replace(SA, spi=2, reqid=1_000_001))
+        return ground
+
+    ground = run(scenario())
+    assert ground.host.routes == [BLOCK, ROUTE]
+    assert [(event.code, event.facts["network"]) for event in ground.reports] == [(Code.NETWORK_REFUSED, network)]
 
 
 def test_a_new_worker_learns_the_policies(tmp_path: FilePath) -> None:
