@@ -42,7 +42,7 @@ class OutboundSa:
     def use(self, now: float) -> SaUse:
         """Counters since installation."""
         idle_s = None if self.used_at is None else now - self.used_at
-        return SaUse(self.sa.spi, Direction.OUT, self.state.bytes, self.state.packets, idle_s)
+        return SaUse(self.sa.spi, Direction.OUT, self.state.bytes, self.state.packets, idle_s, reqid=self.sa.reqid)
 
 
 class InboundSa:
@@ -93,7 +93,7 @@ class InboundSa:
         state = self.state
         idle_s = None if state.used_at is None else now - state.used_at
         drops = tuple((drop.value, count) for drop, count in state.drops.items())
-        return SaUse(self.sa.spi, Direction.IN, state.bytes, state.packets, idle_s, drops)
+        return SaUse(self.sa.spi, Direction.IN, state.bytes, state.packets, idle_s, drops, self.sa.reqid)
 
 
 Association = InboundSa | OutboundSa

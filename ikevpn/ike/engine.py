@@ -154,10 +154,10 @@ class Engine:
         child = next((child for child in found.children if child.reqid == reqid), None)
         return self.initiate(tunnel, local, remote, now, [child.name]) if child else self._out()
 
-    def expired(self, spi: int, direction: Direction, kind: ExpireKind, now: float) -> list[Effect]:
+    def expired(self, spi: int, direction: Direction, reqid: int, kind: ExpireKind, now: float) -> list[Effect]:
         """An SA has reached a limit in octets, packets or time."""
         core = self._at(now)
-        child = self._child_by_spi(spi, direction)
+        child = self._child_by_spi(spi, direction, reqid)
         if child is not None and kind is ExpireKind.HARD:
             self._expire(child)
         elif child is not None and not child.superseded and not child.rekeying and child.outbound:
@@ -334,10 +334,12 @@ class Engine:
         ]
         return max(found, key=lambda sa: sa.established, default=core.initiating.get(tunnel.name))
 
-    def _child_by_spi(self, spi: int, direction: Direction) -> Child | None:
+    def _child_by_spi(self, spi: int, direction: Direction, reqid: int) -> Child | None:
+        """An outbound SPI is the peer's choice, and two peers may choose alike."""
         if direction is Direction.IN:
             return self._core.by_spi.get(spi)
-        return next((child for child in self._core.children.values() if child.spi_out == spi and child.outbound), None)
+        same = (child for child in self._core.children.values() if (child.spi_out, child.reqid) == (spi, reqid))
+        return next((child for child in same if child.outbound), None)
 
     def _expire(self, child: Child) -> None:
         negotiation.delete_child(self._core, child, Reason.EXPIRED)

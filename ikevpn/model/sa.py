@@ -116,3 +116,4 @@ class SaUse:
     packets: int = 0
     idle_s: float | None = None
     drops: tuple[tuple[str, int], ...] = ()
+    reqid: int = 0  # tells apart outbound SAs whose SPI two peers chose alike

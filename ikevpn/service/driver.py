@@ -71,7 +71,7 @@ class Driver:
         self.shielded(lambda now: self.engine.datagram(event.data, event.local, event.remote, now, natt=True))
 
     def expired(self, event: Expire) -> None:
-        self.shielded(lambda now: self.engine.expired(event.spi, event.direction, event.kind, now))
+        self.shielded(lambda now: self.engine.expired(event.spi, event.direction, event.reqid, event.kind, now))
 
     def moved(self, event: Mapping) -> None:
         self.shielded(lambda now: self.engine.mapping(event.spi, event.new, now))

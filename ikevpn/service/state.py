@@ -11,12 +11,12 @@ from ikevpn.service import api
 from ikevpn.service.keeper import Keeper
 from ikevpn.service.tunnel import Tunnel
 
-Uses = Mapping[tuple[Direction, int], SaUse]
+Uses = Mapping[tuple[Direction, int, int], SaUse]
 
 
 def index(uses: Iterable[SaUse]) -> Uses:
-    """Counters by direction and SPI."""
-    return {(use.direction, use.spi): use for use in uses}
+    """Counters by direction, SPI and reqid: two peers may have chosen the same SPI for what we send."""
+    return {(use.direction, use.spi, use.reqid): use for use in uses}
 
 
 def tunnel_state(tunnel: Tunnel, engine: EngineStatus, uses: Uses, now: float) -> api.TunnelState:
@@ -64,8 +64,8 @@ def _newest(engine: EngineStatus, tunnel: str) -> IkeStatus | None:
 
 
 def _up(child: ChildStatus, uses: Uses) -> api.ChildState:
-    inbound = uses.get((Direction.IN, child.spi_in), SaUse(child.spi_in, Direction.IN))
-    outbound = uses.get((Direction.OUT, child.spi_out), SaUse(child.spi_out, Direction.OUT))
+    inbound = uses.get((Direction.IN, child.spi_in, child.reqid), SaUse(child.spi_in, Direction.IN))
+    outbound = uses.get((Direction.OUT, child.spi_out, child.reqid), SaUse(child.spi_out, Direction.OUT))
     return api.ChildState(
         name=child.child,
         selector=child.selector,

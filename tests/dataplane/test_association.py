@@ -10,17 +10,19 @@ from tests.esp.samples import SPI, entropy, ipv4, sa
 
 def test_use_of_an_outbound_sa() -> None:
     association = OutboundSa(sa(Direction.OUT), entropy(), 0.0)
-    assert association.use(5.0) == SaUse(SPI, Direction.OUT)
+    assert association.use(5.0) == SaUse(SPI, Direction.OUT, reqid=1)
     association.state.seal([ipv4(b"data")], 4)
     association.used_at = 6.0
-    assert association.use(8.0) == SaUse(SPI, Direction.OUT, bytes=24, packets=1, idle_s=2.0)
+    assert association.use(8.0) == SaUse(SPI, Direction.OUT, bytes=24, packets=1, idle_s=2.0, reqid=1)
 
 
 def test_use_of_an_inbound_sa_names_its_drops() -> None:
     association = InboundSa(sa(Direction.IN), 0.0)
     sealed = Outbound(sa(Direction.OUT), entropy()).seal([ipv4(b"data")], 4)
     association.state.open([*sealed, *sealed], 3.0)
-    assert association.use(4.0) == SaUse(SPI, Direction.IN, bytes=24, packets=1, idle_s=1.0, drops=(("replay", 1),))
+    assert association.use(4.0) == SaUse(
+        SPI, Direction.IN, bytes=24, packets=1, idle_s=1.0, drops=(("replay", 1),), reqid=1
+    )
 
 
 def test_ports_do_not_count_where_nothing_encapsulates() -> None:

@@ -114,7 +114,7 @@ def test_more_sas_than_fit_a_message() -> None:
         count = USES_PER_MESSAGE + 7
         for spi in range(1000, 1000 + count):
             outside.plane.add_sa(sa(Direction.IN, spi=spi))
-        assert await outside.plane.query() == tuple(SaUse(1000 + n, Direction.IN) for n in range(count))
+        assert await outside.plane.query() == tuple(SaUse(1000 + n, Direction.IN, reqid=1) for n in range(count))
 
     run(story)
 

@@ -187,7 +187,7 @@ def test_a_renewal_that_waits_for_a_phase_1_which_fails_is_tried_again() -> None
     sa = only_sa(bench.a)
     core_of(bench.a).forget_ike_sa(sa)
     bench.tamper = lambda sent: []
-    bench.perform(bench.a, bench.a.engine.expired(used(bench.a).spi_out, Direction.OUT, ExpireKind.SOFT, bench.now))
+    bench.perform(bench.a, bench.a.engine.expired(used(bench.a).spi_out, Direction.OUT, 1, ExpireKind.SOFT, bench.now))
     bench.run(100)
     assert bench.a.reasons(Code.PHASE1_FAILED)
     bench.tamper = lambda sent: [sent]
@@ -202,22 +202,22 @@ def test_soft_expiry_renews_once() -> None:
     bench = Bench().up()
     old = used(bench.a)
     for _ in range(3):
-        bench.perform(bench.a, bench.a.engine.expired(old.spi_out, Direction.OUT, ExpireKind.SOFT, bench.now))
+        bench.perform(bench.a, bench.a.engine.expired(old.spi_out, Direction.OUT, 1, ExpireKind.SOFT, bench.now))
     bench.run(1)
     assert len(events(bench.a, Code.CHILD_REKEYED)) == 1
-    bench.perform(bench.a, bench.a.engine.expired(old.spi_in, Direction.IN, ExpireKind.SOFT, bench.now))
+    bench.perform(bench.a, bench.a.engine.expired(old.spi_in, Direction.IN, 1, ExpireKind.SOFT, bench.now))
     bench.run(1)
     assert len(events(bench.a, Code.CHILD_REKEYED)) == 1
 
 
 def test_hard_expiry_deletes_on_both_sides() -> None:
     bench = Bench().up()
-    bench.perform(bench.a, bench.a.engine.expired(used(bench.a).spi_in, Direction.IN, ExpireKind.HARD, bench.now))
+    bench.perform(bench.a, bench.a.engine.expired(used(bench.a).spi_in, Direction.IN, 1, ExpireKind.HARD, bench.now))
     bench.run(1)
     assert not bench.a.sas and not bench.b.sas
     assert bench.a.reasons(Code.CHILD_DOWN) == [Reason.EXPIRED]
     assert bench.b.reasons(Code.CHILD_DOWN) == [Reason.PEER_DELETED]
-    assert bench.a.engine.expired(123456, Direction.IN, ExpireKind.HARD, bench.now) == []
+    assert bench.a.engine.expired(123456, Direction.IN, 1, ExpireKind.HARD, bench.now) == []
 
 
 def test_half_made_pairs_go_with_their_ike_sa() -> None:
@@ -316,7 +316,7 @@ def test_a_ready_pair_takes_over_at_once_where_its_predecessor_goes() -> None:
     old = used(bench.a)
     bench.perform(bench.a, bench.a.engine.rekey("ab", bench.now, "net"))
     bench.run(0.1)
-    bench.perform(bench.a, bench.a.engine.expired(old.spi_in, Direction.IN, ExpireKind.HARD, bench.now))
+    bench.perform(bench.a, bench.a.engine.expired(old.spi_in, Direction.IN, 1, ExpireKind.HARD, bench.now))
     assert used(bench.a) is not old and not events(bench.a, Code.CHILD_DOWN)
 
 
@@ -375,6 +375,16 @@ def test_nobody_takes_the_address_of_another_peer(asked: str) -> None:
         f"phase 2 failed: two.example asks for {asked}, but 10.1.0.7 belongs to one.example at 203.0.113.1:4500"
     )
     assert two.a.reasons(Code.PHASE2_FAILED) == [Reason.PROXY_ID_MISMATCH]
+
+
+def test_two_peers_may_choose_the_same_spi() -> None:
+    """What expires is the SA of that reqid, not the other one."""
+    one = dialup("one.example", "10.1.0.7", "203.0.113.1").up()
+    dialup("two.example", "10.1.0.8", "203.0.113.2", one).up()
+    first, second = children(one.b)
+    second.spi_out = first.spi_out
+    one.perform(one.b, one.b.engine.expired(second.spi_out, Direction.OUT, second.reqid, ExpireKind.HARD, one.now))
+    assert children(one.b) == [first]
 
 
 def test_other_addresses_are_free() -> None:

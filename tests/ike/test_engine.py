@@ -125,8 +125,8 @@ def test_what_the_data_plane_says_of_unknown_sas() -> None:
     bench = Bench().up()
     engine = bench.a.engine
     for effects in (
-        engine.expired(1, Direction.IN, ExpireKind.SOFT, bench.now),
-        engine.expired(1, Direction.OUT, ExpireKind.HARD, bench.now),
+        engine.expired(1, Direction.IN, 1, ExpireKind.SOFT, bench.now),
+        engine.expired(1, Direction.OUT, 1, ExpireKind.HARD, bench.now),
         engine.mapping(1, THERE, bench.now),
         engine.sa_used(SaUse(1, Direction.IN, idle_s=0.0), bench.now),
     ):

@@ -157,9 +157,9 @@ class Host:
     def delivered(self, inner: Inner) -> None:
         self._world.delivered(self, inner)
 
-    def expired(self, spi: int, direction: Direction, kind: ExpireKind) -> None:
+    def expired(self, spi: int, direction: Direction, reqid: int, kind: ExpireKind) -> None:
         self._note(f"data plane: {kind} limit of {direction} {spi:08x}")
-        self._if_alive(lambda: self.call(lambda now: self.engine.expired(spi, direction, kind, now)))
+        self._if_alive(lambda: self.call(lambda now: self.engine.expired(spi, direction, reqid, kind, now)))
 
     def mapping(self, spi: int, remote: Endpoint) -> None:
         self._note(f"data plane: peer of {spi:08x} is now {remote}")

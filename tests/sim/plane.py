@@ -24,7 +24,7 @@ class Owner(Protocol):
 
     def transmit(self, packet: Packet) -> None: ...
     def delivered(self, inner: Inner) -> None: ...
-    def expired(self, spi: int, direction: Direction, kind: ExpireKind) -> None: ...
+    def expired(self, spi: int, direction: Direction, reqid: int, kind: ExpireKind) -> None: ...
     def mapping(self, spi: int, remote: Endpoint) -> None: ...
     def unknown_spi(self, spi: int, local: Endpoint, remote: Endpoint) -> None: ...
     def acquire(self, tunnel: str, reqid: int) -> None: ...
@@ -193,10 +193,10 @@ class Plane:
         limits, sa = installed.sa.limits, installed.sa
         if _over(installed, limits.hard_bytes, limits.hard_packets):
             self.sas.pop((sa.direction, sa.spi), None)
-            self._clock.after(0.0, lambda: self._owner.expired(sa.spi, sa.direction, ExpireKind.HARD))
+            self._clock.after(0.0, lambda: self._owner.expired(sa.spi, sa.direction, sa.reqid, ExpireKind.HARD))
         elif not installed.soft_told and _over(installed, limits.soft_bytes, limits.soft_packets):
             installed.soft_told = True
-            self._clock.after(0.0, lambda: self._owner.expired(sa.spi, sa.direction, ExpireKind.SOFT))
+            self._clock.after(0.0, lambda: self._owner.expired(sa.spi, sa.direction, sa.reqid, ExpireKind.SOFT))
 
     def _expiry(self, key: tuple[Direction, int], installed: Installed, kind: ExpireKind) -> Callable[[], None]:
         def expire() -> None:
@@ -204,7 +204,7 @@ class Plane:
                 return
             if kind is ExpireKind.HARD:
                 del self.sas[key]
-            self._owner.expired(installed.sa.spi, installed.sa.direction, kind)
+            self._owner.expired(installed.sa.spi, installed.sa.direction, installed.sa.reqid, kind)
 
         return expire
 

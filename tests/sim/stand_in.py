@@ -132,7 +132,7 @@ class Honest(EngineFace):
     def acquire(self, tunnel: str, reqid: int, local: Endpoint, remote: Endpoint, now: float) -> list[Effect]:
         return self.initiate(tunnel, local, remote, now)
 
-    def expired(self, spi: int, direction: Direction, kind: ExpireKind, now: float) -> list[Effect]:
+    def expired(self, spi: int, direction: Direction, reqid: int, kind: ExpireKind, now: float) -> list[Effect]:
         return []
 
     def mapping(self, spi: int, remote: Endpoint, now: float) -> list[Effect]:
