@@ -9,7 +9,7 @@ from itertools import islice
 from ikevpn.config.configuration import TunnelConfig
 from ikevpn.config.finding import Finding, Severity
 from ikevpn.config.proposals import weaknesses_esp, weaknesses_ike
-from ikevpn.config.words import Start
+from ikevpn.config.words import Binding, Start
 from ikevpn.model.address import AddressRange, Network
 from ikevpn.model.selector import Selector
 from ikevpn.model.tunnel import Phase1Mode
@@ -52,9 +52,24 @@ def _alone(tunnel: TunnelConfig) -> Iterator[_Remark]:
     if tunnel.any_remote and any(_is_everything(selector.remote) for selector in tunnel.selectors):
         sentence = "every peer that knows the secret gets routes to whatever networks it says it has."
         yield _Remark("any-network", tunnel, "remote_networks", sentence, "Name the networks that peers may have.")
+    yield from _one_family(tunnel)
     if template.psk and len(template.psk) < _SHORT_SECRET:
         sentence = f"the secret has fewer than {_SHORT_SECRET} octets and can be guessed."
         yield _Remark("short-secret", tunnel, "secret", sentence, "Agree on 20 random characters with the peer.")
+
+
+def _one_family(tunnel: TunnelConfig) -> Iterator[_Remark]:
+    """Everything of one family is routed into the tunnel and nothing of the other: that one passes it by."""
+    routed = {network.version for network in tunnel.routes}
+    everything = {network.version for network in tunnel.routes if not network.prefixlen}
+    if everything == {4} == routed and not tunnel.any_remote:
+        sentence = "all of IPv4 goes into the tunnel, and IPv6 past it in clear."
+        fix = (
+            'Add "::/0" here and an IPv6 network on our side: it is dropped even where the peer has none; '
+            "or switch IPv6 off on this host: sysctl net.ipv6.conf.all.disable_ipv6=1"
+        )
+        key = "routes" if tunnel.binding is Binding.ROUTE else "remote_networks"
+        yield _Remark("ipv6-in-clear", tunnel, key, sentence, fix)
 
 
 def _several_groups(tunnel: TunnelConfig) -> Iterator[_Remark]:

@@ -77,6 +77,21 @@ def test_a_peer_from_anywhere_that_may_have_any_network(tunnel: Write) -> None:
     assert warnings(tunnel('remote = "any"', 'remote_networks = ["10.0.0.0/8"]')) == []
 
 
+def test_all_of_ipv4_and_nothing_of_ipv6(tunnel: Write) -> None:
+    (warning,) = warnings(tunnel('remote_networks = ["0.0.0.0/0"]'))
+    assert warning == (
+        "FILE:5: tunnel.paris.remote_networks: all of IPv4 goes into the tunnel, and IPv6 past it in clear. "
+        'Add "::/0" here and an IPv6 network on our side: it is dropped even where the peer has none; '
+        "or switch IPv6 off on this host: sysctl net.ipv6.conf.all.disable_ipv6=1"
+    )
+    both = 'local_networks = ["10.1.1.0/24", "fd00::/64"]'
+    assert warnings(tunnel(both, 'remote_networks = ["0.0.0.0/0", "::/0"]')) == []
+    (warning,) = warnings(
+        tunnel('binding = "route"', 'routes = ["0.0.0.0/0"]', without=("local_networks", "remote_networks"))
+    )
+    assert "tunnel.paris.routes: all of IPv4 goes into the tunnel" in warning
+
+
 def test_3des_with_a_limit_is_no_news(tunnel: Write) -> None:
     assert warnings(tunnel('esp_proposals = "g14-esp-3des-sha"', "esp_lifetime_kb = 4000000")) == []
 
