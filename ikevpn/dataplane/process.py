@@ -9,7 +9,7 @@ import socket
 import sys
 from asyncio.subprocess import DEVNULL, Process
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,9 +22,13 @@ from ikevpn.model.sa import SaUse
 READY_WITHIN_S = 30.0
 STOP_WITHIN_S = 3.0
 MESSAGES_PER_TURN = 64
+MOST_WAITING = 256
+"""Datagrams that wait for a worker which is behind; commands that change something always wait."""
 
 _PACKAGE = str(Path(ikevpn.__file__).resolve().parent.parent)
+_INHERITED = ("PATH", "LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "LANG", "LC_ALL", "LC_CTYPE", "TZ")
 _ANSWERS = (message.Done, message.Uses, message.Counts)
+_LOSABLE = (message.EspDatagram, message.SendIke)
 
 
 class WorkerProcess:
@@ -39,6 +43,7 @@ class WorkerProcess:
     ) -> None:
         self._process = process
         self._end = end
+        self.lost = 0  # datagrams for which there was no room
         self._event = event
         self._crashed = crashed
         self._loop = asyncio.get_running_loop()
@@ -74,9 +79,18 @@ class WorkerProcess:
         return worker
 
     def send(self, command: message.Command, *descriptors: int) -> None:
-        """In order; a worker that is behind gets it later. `descriptors` must stay open until the next answer."""
+        """In order; a worker that is behind gets it later. `descriptors` must stay open until the next answer.
+
+        Of the datagrams that wait, which anybody may have called forth, the oldest is lost where there are too many.
+        """
         self._unsent.append((command, descriptors))
         self._flush()
+        if not isinstance(command, _LOSABLE):
+            return
+        waiting = [each for each in self._unsent if isinstance(each[0], _LOSABLE)]
+        if len(waiting) > MOST_WAITING:
+            self._unsent.remove(waiting[0])
+            self.lost += 1
 
     async def ask(self, command: message.Command) -> Any:
         """Send and await the answer. Raises HostError where the worker ends meanwhile."""
@@ -170,11 +184,16 @@ def _ended() -> HostError:
     return HostError("the data plane's process has ended", reason="data-plane-gone")
 
 
+def environment(ours: Mapping[str, str]) -> dict[str, str]:
+    """What a worker inherits: where its program is, and nothing that could be a secret."""
+    inherited = {name: ours[name] for name in _INHERITED if name in ours}
+    path = [_PACKAGE, *filter(None, [ours.get("PYTHONPATH")])]
+    return {**inherited, "PYTHONPATH": os.pathsep.join(path)}
+
+
 async def _spawn(descriptor: int) -> Process:
-    """The same interpreter and the same package; nothing from the working directory (-P) and no secret in argv."""
-    inherited = os.environ.get("PYTHONPATH")
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([_PACKAGE, inherited] if inherited else [_PACKAGE])}
+    """The same interpreter and the same package; nothing from the working directory (-P), no secret in argv."""
     return await asyncio.create_subprocess_exec(
         sys.executable, "-P", "-m", "ikevpn.dataplane.worker", str(descriptor),
-        pass_fds=(descriptor,), stdin=DEVNULL, stdout=DEVNULL, env=environment,
+        pass_fds=(descriptor,), stdin=DEVNULL, stdout=DEVNULL, env=environment(os.environ),
     )  # fmt: skip

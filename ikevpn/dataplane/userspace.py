@@ -138,11 +138,13 @@ class UserspaceDataPlane:
 
     async def counters(self) -> dict[str, int]:
         """Drops by reason that belong to no SA, and totals. Raises HostError where the worker ends meanwhile."""
-        if self._worker is None:
+        worker = self._worker
+        if worker is None:
             return {}
-        answer = await self._worker.ask(message.Count())
+        answer = await worker.ask(message.Count())
         counts = dict(answer.counts)
         counts["events-lost"] += self._backlog.lost  # here and in the worker
+        counts["datagrams-lost"] = worker.lost  # on the way to the worker
         return counts
 
     async def events(self) -> AsyncIterator[DataPlaneEvent]:

@@ -18,6 +18,7 @@ from ikevpn.ike.timers import Timers
 from ikevpn.model.address import Address, Endpoint
 from ikevpn.model.events import Code, Event, Fact, Reason
 from ikevpn.model.identity import Identity
+from ikevpn.model.sa import Encapsulation
 from ikevpn.model.secret import Secret
 from ikevpn.model.tunnel import SharedSecret, Tunnel
 from ikevpn.wire import fragment
@@ -77,6 +78,7 @@ class Core:
         self.children_of = Register[Child]()
         self.by_spi: dict[int, Child] = {}  # our inbound SPI
         self.neighbours: Counter[Address] = Counter()  # established IKE SAs and pairs by the address of the peer
+        self.marked: Counter[Address] = Counter()  # pairs whose ESP comes to the IKE port, in the same way
         self.keepalives: Counter[tuple[Endpoint, Endpoint]] = Counter()  # how many need each mapping
         notifies = Allowance(settings.max_notifies_per_s, settings.max_notifies_per_s)
         events = Allowance(settings.max_stranger_events, settings.max_stranger_events_per_s)
@@ -157,8 +159,9 @@ class Core:
     def move(self, holder: IkeSa | Child, local: Endpoint, remote: Endpoint) -> None:
         """The peer is heard at another address or port."""
         if isinstance(holder, Child) or holder.state is IkeState.ESTABLISHED:
-            _less(self.neighbours, holder.remote.address)
-            self.neighbours[remote.address] += 1
+            for near in self._near(holder):
+                _less(near, holder.remote.address)
+                near[remote.address] += 1
         holder.local, holder.remote = local, remote
         self.keep_alive(holder, holder.kept_alive is not None)
 
@@ -192,7 +195,8 @@ class Core:
         self.children[child.serial] = child
         self.by_spi[child.spi_in] = child
         self.children_of.add(child.peer, child)
-        self.neighbours[child.remote.address] += 1
+        for near in self._near(child):
+            near[child.remote.address] += 1
         self.keep_alive(child, child.behind_nat)
 
     def forget_child(self, child: Child) -> bool:
@@ -201,10 +205,16 @@ class Core:
             return False
         self.by_spi.pop(child.spi_in, None)
         self.children_of.remove(child.peer, child)
-        _less(self.neighbours, child.remote.address)
+        for near in self._near(child):
+            _less(near, child.remote.address)
         self.keep_alive(child, False)
         self.timers.cancel_owner(child.serial)
         return True
+
+    def _near(self, holder: IkeSa | Child) -> tuple[Counter[Address], ...]:
+        """Where the address of a peer is counted."""
+        marked = isinstance(holder, Child) and holder.encapsulation is Encapsulation.UDP_NON_IKE
+        return (self.neighbours, self.marked) if marked else (self.neighbours,)
 
     def children_with(self, sa: IkeSa) -> list[Child]:
         """The pairs with the peer of an IKE SA, also those of other tunnels that it may use."""

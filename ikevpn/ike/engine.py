@@ -225,6 +225,13 @@ class Engine:
         """A frozen snapshot."""
         return snapshot(self._core, now)
 
+    def takes_marked_esp(self, remote: Endpoint) -> bool:
+        """Whether ESP behind the non-IKE marker (drafts 00 and 01) may come to the IKE port from that address.
+
+        Not by port: a NAT may have taken another one, which the data plane finds out.
+        """
+        return self._core.marked[remote.address] > 0
+
     @property
     def counters(self) -> Mapping[str, int]:
         """How often what was dropped, sent again or evicted."""

@@ -60,8 +60,11 @@ class Driver:
     # What comes in
 
     def received(self, data: bytes, local: Endpoint, remote: Endpoint) -> None:
-        """A datagram on the IKE port."""
+        """A datagram on the IKE port. What looks like ESP troubles the data plane only where a peer sends it so."""
         if data.startswith(NON_IKE_MARKER):
+            if not self.engine.takes_marked_esp(remote):
+                self.counters["esp-unexpected"] += 1
+                return
             self._plane.esp_datagram(data[len(NON_IKE_MARKER) :], local, remote)
             return
         self.shielded(lambda now: self.engine.datagram(data, local, remote, now))

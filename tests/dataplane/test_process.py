@@ -43,3 +43,12 @@ def test_a_worker_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch,
             await process.WorkerProcess.start(lambda _: None, lambda _: None)
 
     asyncio.run(story())
+
+
+def test_a_worker_inherits_no_secret() -> None:
+    ours = {"PATH": "/bin", "PYTHONPATH": "/lib/mine", "LANG": "C", "IKEVPN_PSK": "swordfish", "HOME": "/root"}
+    theirs = process.environment(ours)
+    assert theirs["PATH"] == "/bin" and theirs["LANG"] == "C"
+    assert theirs["PYTHONPATH"].split(":")[1:] == ["/lib/mine"]
+    assert theirs.keys() == {"PATH", "PYTHONPATH", "LANG"}
+    assert process.environment({}).keys() == {"PYTHONPATH"}

@@ -9,7 +9,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from ikevpn.dataplane import message
 from ikevpn.dataplane.interface import Crashed, DataPlaneEvent, Expire, IkeDatagram, UnknownSpi
+from ikevpn.dataplane.process import MOST_WAITING
 from ikevpn.dataplane.userspace import UserspaceDataPlane
 from ikevpn.dataplane.worker import USES_PER_MESSAGE
 from ikevpn.errors import HostError
@@ -102,6 +104,7 @@ def test_sas_policies_and_counters() -> None:
         # The policy names a device that was never made.
         assert counters == {
             "bytes-in": 21, "packets-in": 1, "drop-no-device": 1, "drop-unknown-spi": 1, "events-lost": 0,
+            "datagrams-lost": 0,
         }  # fmt: skip
         outside.plane.delete_sa(SPI, Direction.IN)
         assert await outside.plane.query() == ()
@@ -208,6 +211,26 @@ def test_a_worker_that_is_behind_gets_everything_in_the_end() -> None:
         assert outside.plane._worker._unsent
         os.kill(pid, signal.SIGCONT)
         assert len(await outside.plane.query()) == 3000
+
+    run(story)
+
+
+def test_datagrams_for_a_worker_that_is_behind_are_few() -> None:
+    """Strangers send them; what changes something is never lost."""
+
+    async def story(outside: Outside) -> None:
+        worker = outside.plane._worker
+        assert worker is not None
+        os.kill(worker._process.pid, signal.SIGSTOP)
+        outside.plane.add_sa(sa(Direction.IN, spi=1000))
+        for number in range(5000):
+            outside.plane.esp_datagram(number.to_bytes(4, "big") * 200, outside.local, outside.remote)
+        outside.plane.add_sa(sa(Direction.IN, spi=1001))
+        waiting = [command for command, _ in worker._unsent if isinstance(command, message.EspDatagram)]
+        assert len(waiting) == MOST_WAITING and waiting[-1].data[:4] == (4999).to_bytes(4, "big")
+        os.kill(worker._process.pid, signal.SIGCONT)
+        assert len(await outside.plane.query()) == 2
+        assert (await outside.plane.counters())["datagrams-lost"] == worker.lost > 1000
 
     run(story)
 

@@ -104,6 +104,14 @@ def test_each_text(row: natt.DraftRow) -> None:
     assert only_sa(bench.a).natt is row.floats
     udp = Encapsulation.UDP if row.floats else Encapsulation.UDP_NON_IKE
     assert all(sa.encapsulation is udp for sa in bench.b.sas.values())
+    outside = only_sa(bench.b).remote
+    assert bench.b.engine.takes_marked_esp(outside.at(1234)) is not row.floats
+    assert not bench.b.engine.takes_marked_esp(Endpoint.of("203.0.113.99", 500))
+    core_of(bench.b).move(children(bench.b)[0], bench.b.address, Endpoint.of("203.0.113.99", 500))
+    assert not bench.b.engine.takes_marked_esp(outside)
+    assert bench.b.engine.takes_marked_esp(Endpoint.of("203.0.113.99", 500)) is not row.floats
+    bench.b.engine.shutdown(bench.now)
+    assert not core_of(bench.b).marked
     wanted = Mode.UDP_TUNNEL if row.draft is NattDraft.RFC else Mode.UDP_TUNNEL_DRAFT
     assert mode_for(SaMode.TUNNEL, udp, row.draft) is wanted
 

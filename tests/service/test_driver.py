@@ -53,9 +53,12 @@ def driving() -> tuple[Driver, Plane, list[Effect]]:
     return driver, plane, done
 
 
-def test_esp_on_the_ike_port_goes_to_the_data_plane() -> None:
+def test_esp_on_the_ike_port_goes_to_the_data_plane_where_a_peer_sends_it_so() -> None:
     async def scenario() -> None:
         driver, plane, done = driving()
+        driver.received(bytes(8) + b"esp", HERE, THERE)
+        assert plane.esp == [] and done == [] and driver.counters["esp-unexpected"] == 1
+        driver.engine.takes_marked_esp = lambda remote: remote == THERE  # type: ignore[method-assign]
         driver.received(bytes(8) + b"esp", HERE, THERE)
         assert plane.esp == [b"esp"] and done == []
 
