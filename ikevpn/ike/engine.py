@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from ikevpn.errors import Malformed
-from ikevpn.ike import arrivals, children, dpd, exchange, informational, negotiation
+from ikevpn.ike import arrivals, children, dpd, exchange, informational, negotiation, revocation
 from ikevpn.ike.budget import Budget
 from ikevpn.ike.core import Core, EngineSettings
 from ikevpn.ike.dpd import Verdict
@@ -63,6 +63,11 @@ class Engine:
         """Pre-shared keys for tunnels that have none of their own."""
         self._core.secrets = tuple(secrets)
 
+    def replace_secrets(self, secrets: Sequence[SharedSecret], now: float) -> list[Effect]:
+        """The same while tunnels are up: what rests on a key that is no longer the peer's ends, with Deletes."""
+        revocation.replace_secrets(self._at(now), secrets)
+        return self._out()
+
     # From the network
 
     def datagram(self, data: bytes, local: Endpoint, remote: Endpoint, now: float, natt: bool = False) -> list[Effect]:
@@ -99,16 +104,18 @@ class Engine:
             negotiation.request_child(core, sa, request)
         return self._out()
 
-    def terminate(self, tunnel: str, now: float, child: str | None = None) -> list[Effect]:
+    def terminate(
+        self, tunnel: str, now: float, child: str | None = None, reason: Reason = Reason.REQUESTED
+    ) -> list[Effect]:
         """Take down a tunnel or one child, with Deletes to the peer. Raises UsageError for an unknown tunnel."""
         core = self._at(now)
         core.tunnels.check(tunnel)
         for each in [each for each in core.children.values() if each.tunnel.name == tunnel]:
             if child in (None, each.name):
-                negotiation.delete_child(core, each, Reason.REQUESTED)
+                negotiation.delete_child(core, each, reason)
         for sa in [sa for sa in core.ike_sas.values() if sa.name == tunnel]:
             if child is None:
-                negotiation.end(core, sa, Reason.REQUESTED, with_children=False, tell=True)
+                negotiation.end(core, sa, reason, with_children=False, tell=True)
             else:
                 negotiation.cancel(core, sa, child)
         return self._out()

@@ -49,7 +49,8 @@ class Tunnels:
         """Make the tunnels those of `configuration`: what did not change is not touched. With `start`, new ones begin
         as they say.
         """
-        self._world.driver.engine.set_secrets(configuration.secrets)
+        driver = self._world.driver
+        driver.run(lambda now: driver.engine.replace_secrets(configuration.secrets, now))
         difference = compare({tunnel.name: tunnel.config for tunnel in self}, configuration.tunnels)
         wanted = {tunnel.name: tunnel.keeper.wanted for tunnel in self}
         for name in difference.removed:
