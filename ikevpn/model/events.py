@@ -88,6 +88,7 @@ class Reason(StrEnum):
     NAME_NOT_FOUND = "name-not-found"
     NO_ROUTE = "no-route"
     TIMEOUT = "timeout"
+    DATA_PLANE_RESTARTED = "data-plane-restarted"
 
 
 _NOTHING: Mapping[str, Fact] = MappingProxyType({})

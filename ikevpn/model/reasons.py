@@ -282,6 +282,10 @@ REASONS: Mapping[Reason, Entry] = {
     Reason.CONFIGURATION_CHANGED: Entry(
         "its configuration changed", "A reload found other settings; the tunnel starts afresh."
     ),
+    Reason.DATA_PLANE_RESTARTED: Entry(
+        "the data plane was started again and has lost its keys",
+        "The process that carries the traffic ended. Nothing leaves in clear; tunnels that are wanted come up again.",
+    ),
     Reason.ANOTHER_WON: Entry(
         "both ends started at once and the other negotiation won", "Harmless: one of two is kept."
     ),

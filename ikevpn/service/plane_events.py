@@ -11,7 +11,7 @@ from typing import Any
 
 from ikevpn.dataplane import interface as dataplane
 from ikevpn.errors import HostError
-from ikevpn.model.events import Code, Event, Fact
+from ikevpn.model.events import Code, Event, Fact, Reason
 from ikevpn.service.keeper import pause_s
 from ikevpn.service.parts import Parts
 
@@ -59,7 +59,7 @@ class PlaneEvents:
         for binding in parts.bindings:
             binding.restore()
         for tunnel in parts.tunnels:
-            tunnel.lose_everything()
+            tunnel.lose_everything(Reason.DATA_PLANE_RESTARTED)
 
     async def _start_again(self, detail: str) -> str:
         """One attempt, after a pause unless it is the first; returns what is in its way, or nothing."""

@@ -102,11 +102,11 @@ class Tunnel:
             self._known = False
         await (self.binding.close() if still_configured else self.binding.leave())
 
-    def lose_everything(self) -> None:
-        """All SAs are gone on our side: tell the peer, and begin again where the tunnel is wanted."""
+    def lose_everything(self, reason: Reason = Reason.REQUESTED) -> None:
+        """All SAs go on our side: tell the peer, and begin again where the tunnel is wanted."""
         if self._known:
             driver = self._world.driver
-            driver.run(lambda now: driver.engine.terminate(self.name, now))
+            driver.run(lambda now: driver.engine.terminate(self.name, now, reason=reason))
 
     def heard(self, event: Event) -> None:
         """Something happened to this tunnel."""

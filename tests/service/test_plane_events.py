@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from ikevpn.dataplane.interface import Crashed
 from ikevpn.errors import HostError
 from ikevpn.model import reasons
-from ikevpn.model.events import Code, Event
+from ikevpn.model.events import Code, Event, Reason
 from ikevpn.service.plane_events import STEADY_S, PlaneEvents
 from tests.service.virtual import run
 
@@ -42,7 +42,7 @@ class Follower:
         self.reports: list[Event] = []
         self.told: list[str] = []
         self.bindings = [SimpleNamespace(restore=lambda: self.told.append("policies"))]
-        self.tunnels = [SimpleNamespace(lose_everything=lambda: self.told.append("sas"))]
+        self.tunnels = [SimpleNamespace(lose_everything=self.told.append)]
         self.driver = SimpleNamespace(received_natt=print, expired=print, moved=print, unknown_spi=print)
 
     def report(self, event: Event) -> None:
@@ -61,7 +61,7 @@ def follow(*lives: float) -> Follower:
 def test_the_first_crash_costs_no_time_and_everything_is_told_anew() -> None:
     follower = follow(1000)
     assert follower.plane.starts == [1000]
-    assert follower.told == ["policies", "sas"]
+    assert follower.told == ["policies", Reason.DATA_PLANE_RESTARTED]
     (event,) = follower.reports
     assert event.code is Code.DATA_PLANE_CRASHED
     assert reasons.sentence(event) == "the data plane ended unexpectedly and is started again: it fell over"
@@ -84,7 +84,7 @@ def test_a_worker_that_does_not_start_is_tried_again() -> None:
         "no memory",
         "it fell over",
     ]
-    assert follower.told == ["policies", "sas"] * 2
+    assert follower.told == ["policies", Reason.DATA_PLANE_RESTARTED] * 2
 
 
 def test_after_a_good_life_there_is_no_pause() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,8 +13,9 @@ import pytest
 
 from ikevpn.config.configuration import TunnelConfig
 from ikevpn.config.load import load
+from ikevpn.ike.effects import Effect, Report
 from ikevpn.ike.engine import Engine, EngineSettings
-from ikevpn.model.events import Event
+from ikevpn.model.events import Code, Event, Reason
 from ikevpn.service.binding import Bindings
 from ikevpn.service.driver import Driver
 from ikevpn.service.keeper import Wanted
@@ -42,7 +45,13 @@ class Daemon:
         ports: Any = SimpleNamespace(port=500, ensure=self.host.ensure)
         host: Any = self.host
         self.tunnels = Tunnels(World(self.driver, host, ports, bindings, self.report))
+        self.driver.perform = self.perform
         self.write(**keys)
+
+    def perform(self, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, Report):
+                self.report(effect.event)
 
     def report(self, event: Event) -> None:
         self.reports.append(event)
@@ -122,3 +131,16 @@ def test_a_tunnel_that_was_never_wanted_leaves_nothing_when_it_changes(folder: P
         return daemon.host.routes
 
     assert run(scenario()) == []
+
+
+def test_a_restarted_data_plane_is_nobodys_wish(folder: Path) -> None:
+    async def scenario() -> list[Event]:
+        daemon = Daemon(folder)
+        await daemon.apply()
+        await asyncio.sleep(0.1)  # the first attempt is under way
+        daemon.tunnels.get("paris").lose_everything(Reason.DATA_PLANE_RESTARTED)
+        await daemon.tunnels.get("paris").down()
+        return daemon.reports
+
+    ends = [event for event in run(scenario()) if event.code is Code.PHASE1_FAILED]
+    assert [event.reason for event in ends][:1] == [Reason.DATA_PLANE_RESTARTED]
