@@ -15,6 +15,7 @@ from pathlib import Path
 from ikevpn.config.configuration import Configuration
 from ikevpn.config.load import load
 from ikevpn.config.words import LogLevel
+from ikevpn.dataplane import confinement
 from ikevpn.errors import IkevpnError
 from ikevpn.model.events import Code, Event
 from ikevpn.service import api, log, notify, privileges, ready
@@ -70,7 +71,7 @@ class Daemon:
         configuration = load(self._options.config)
         log.set_up(self._options.log_level or configuration.daemon.log_level, self._options.log_json)
         privileges.require()
-        privileges.hide_memory()
+        confinement.hide_memory()
         self._parts = Parts(self._options.config, configuration)
         self._parts.history.listen(log.write)
         _warn(configuration)
@@ -102,7 +103,7 @@ class Daemon:
         undo.callback(parts.captures.close)
         if self._options.capture:
             parts.captures.start(EVERYTHING, self._options.capture, lambda address: True)
-        privileges.drop()
+        confinement.drop(privileges.KEPT)
         undo.push_async_callback(self._take_down)
         self._follow(PlaneEvents(parts).follow(), undo)
         self._follow(listening.follow(), undo)
