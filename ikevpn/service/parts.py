@@ -37,7 +37,8 @@ class Parts:
         self.host = Host(daemon.state)
         self.driver = Driver(Engine(_engine_settings(configuration), os.urandom), self.plane)
         self.started = self.driver.now
-        self.ports = IkePorts(daemon.ike_port, self.driver.received, self.plane.lend_ike_socket)
+        lend, give_back = self.plane.lend_ike_socket, self.plane.return_ike_socket
+        self.ports = IkePorts(daemon.ike_port, self.driver.received, lend, give_back)
         self.bindings = Bindings(self.host, self.plane, self.report)
         self.captures = Captures((daemon.ike_port, daemon.natt_port), self._tunnel_of)
         self.tunnels = Tunnels(World(self.driver, self.host, self.ports, self.bindings, self.report))

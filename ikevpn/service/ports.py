@@ -14,7 +14,7 @@ import errno
 import logging
 import socket
 from collections import Counter
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Awaitable, Callable, Container, Iterable
 from typing import Any
 
 import asyncio_dgram
@@ -31,15 +31,25 @@ _log = logging.getLogger(__name__)
 
 
 class IkePorts:
-    """The sockets of the IKE port. `follow` opens and closes them as addresses come and go; `opened` hears of each new
-    one.
+    """The sockets of the IKE port. `follow` opens and closes them as addresses come and go.
+
+    `opened` hears of each new one with its descriptor, `closed` of each that has gone: what was made of the descriptor
+    has to be closed when it returns, else the address could not be bound again.
     """
 
-    def __init__(self, port: int, received: Received, opened: Callable[[Endpoint, int], None]) -> None:
+    def __init__(
+        self,
+        port: int,
+        received: Received,
+        opened: Callable[[Endpoint, int], None],
+        closed: Callable[[Endpoint], Awaitable[None]],
+    ) -> None:
         self.port = port
         self.counters: Counter[str] = Counter()
         self._received = received
         self._opened = opened
+        self._closed = closed
+        self._changing = asyncio.Lock()
         self._open: dict[Address, _Port] = {}
 
     @property
@@ -50,22 +60,27 @@ class IkePorts:
     async def follow(self, addresses: Iterable[Address], tolerated: Container[str] = ()) -> None:
         """Listen on exactly these addresses. Raises HostError for the first that is refused, after all were tried."""
         wanted = set(addresses)
-        for gone in self.addresses - wanted:
-            await self._open.pop(gone).close()
         refused: HostError | None = None
-        for new in sorted(wanted - self.addresses, key=str):
-            try:
-                await self.ensure(new)
-            except HostError as error:
-                if error.reason not in tolerated:
-                    refused = refused or error
+        async with self._changing:
+            for gone in self.addresses - wanted:
+                await self._open.pop(gone).close()
+                await self._closed(Endpoint(gone, self.port))
+            for new in sorted(wanted - self.addresses, key=str):
+                try:
+                    await self._listen(new)
+                except HostError as error:
+                    if error.reason not in tolerated:
+                        refused = refused or error
         if refused is not None:
             raise refused
 
     async def ensure(self, address: Address) -> None:
         """Listen on one more address. Raises HostError."""
-        if address in self._open:
-            return
+        async with self._changing:
+            if address not in self._open:
+                await self._listen(address)
+
+    async def _listen(self, address: Address) -> None:
         bound = _bind(address, self.port)
         try:
             stream: Any = await asyncio_dgram.from_socket(bound)

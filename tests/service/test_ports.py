@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,10 +25,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+async def nothing(local: Endpoint) -> None:
+    """Nobody has made anything of a descriptor."""
+
+
 @asynccontextmanager
 async def ports() -> AsyncIterator[tuple[IkePorts, asyncio.Queue[Arrived]]]:
     arrived: asyncio.Queue[Arrived] = asyncio.Queue()
-    opened = IkePorts(free_port(), lambda *what: arrived.put_nowait(what), lambda local, descriptor: None)
+    opened = IkePorts(free_port(), lambda *what: arrived.put_nowait(what), lambda local, descriptor: None, nothing)
     try:
         yield opened, arrived
     finally:
@@ -61,15 +66,34 @@ def test_addresses_come_and_go() -> None:
     asyncio.run(scenario())
 
 
-def test_whoever_wants_descriptors_hears_of_every_socket() -> None:
-    async def scenario() -> list[Endpoint]:
-        heard: list[Endpoint] = []
-        ike = IkePorts(free_port(), lambda *what: None, lambda local, descriptor: heard.append(local))
-        await ike.follow([ONE, TWO])
-        await ike.close()
-        return heard
+def test_an_address_that_comes_back_hears_again_although_its_descriptor_was_duplicated() -> None:
+    async def scenario() -> None:
+        lent: dict[Endpoint, int] = {}
+        arrived: asyncio.Queue[Arrived] = asyncio.Queue()
 
-    assert [local.address for local in asyncio.run(scenario())] == [ONE, TWO]
+        async def give_back(local: Endpoint) -> None:
+            await asyncio.sleep(0)  # whoever has it is another process
+            os.close(lent.pop(local))
+
+        ike = IkePorts(
+            free_port(),
+            lambda *what: arrived.put_nowait(what),
+            lambda local, descriptor: lent.update({local: os.dup(descriptor)}),
+            give_back,
+        )
+        await ike.follow([ONE, TWO])
+        assert [local.address for local in lent] == [ONE, TWO]
+        going = asyncio.create_task(ike.follow([TWO]))
+        await asyncio.sleep(0)
+        await ike.ensure(ONE)
+        await going
+        here, there = Endpoint(ONE, ike.port), Endpoint(TWO, ike.port)
+        ike.send(b"again", there, here)
+        assert await asyncio.wait_for(arrived.get(), 5) == (b"again", here, there)
+        await ike.close()
+        assert lent == {}
+
+    asyncio.run(scenario())
 
 
 def test_a_taken_port_is_a_sentence_and_the_other_addresses_are_served() -> None:
