@@ -98,6 +98,11 @@ class WorkerProcess:
         self.send(command)
         return await answer
 
+    def kill(self) -> None:
+        """End a worker that hangs; what follows is what follows a crash."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+
     async def stop(self) -> None:
         """End the worker, by force where it does not listen."""
         self._wanted = False

@@ -2,6 +2,7 @@
 
 Everything that needs privilege is opened here and handed over, and kept open here as well: while no worker runs, the
 devices still exist, nobody reads them, and their traffic goes nowhere. `start` after a crash hands all over again.
+A worker that does not answer in time is ended, as if it had crashed.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import os
 import socket
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 from ikevpn.dataplane import message, rawesp, tun, udp
 from ikevpn.dataplane.backlog import Backlog
@@ -19,6 +21,8 @@ from ikevpn.dataplane.process import WorkerProcess
 from ikevpn.errors import HostError
 from ikevpn.model.address import Endpoint
 from ikevpn.model.sa import Direction, Policy, Sa, SaUse
+
+ANSWER_WITHIN_S = 5.0
 
 
 class UserspaceDataPlane:
@@ -73,7 +77,7 @@ class UserspaceDataPlane:
         try:
             if self._worker is not None:
                 with contextlib.suppress(HostError):  # a worker that crashed holds it no longer
-                    await self._worker.ask(message.DropDevice(name))
+                    await _ask(self._worker, message.DropDevice(name))
         finally:
             os.close(descriptor)
 
@@ -103,7 +107,7 @@ class UserspaceDataPlane:
         end.close()
         if self._worker is not None:
             with contextlib.suppress(HostError):  # a worker that crashed holds it no longer
-                await self._worker.ask(message.DropUdp(local))
+                await _ask(self._worker, message.DropUdp(local))
 
     def add_sa(self, sa: Sa) -> None:
         self._send(message.AddSa(sa))
@@ -133,15 +137,15 @@ class UserspaceDataPlane:
         self._send(message.EspDatagram(data, local, remote))
 
     async def query(self) -> Sequence[SaUse]:
-        """Counters of every SA; none while no worker runs. Raises HostError where the worker ends meanwhile."""
-        return () if self._worker is None else await self._worker.ask(message.Query())
+        """Counters of every SA; none while no worker runs. Raises HostError where the worker ends or hangs."""
+        return () if self._worker is None else await _ask(self._worker, message.Query())
 
     async def counters(self) -> dict[str, int]:
-        """Drops by reason that belong to no SA, and totals. Raises HostError where the worker ends meanwhile."""
+        """Drops by reason that belong to no SA, and totals. Raises HostError where the worker ends or hangs."""
         worker = self._worker
         if worker is None:
             return {}
-        answer = await worker.ask(message.Count())
+        answer = await _ask(worker, message.Count())
         counts = dict(answer.counts)
         counts["events-lost"] += self._backlog.lost  # here and in the worker
         counts["datagrams-lost"] = worker.lost  # on the way to the worker
@@ -172,3 +176,12 @@ class UserspaceDataPlane:
     def _crashed(self, detail: str) -> None:
         self._worker = None
         self._event(Crashed(detail))
+
+
+async def _ask(worker: WorkerProcess, command: message.Command) -> Any:
+    """The answer. Raises HostError where the worker ends meanwhile, or hangs; then it is ended."""
+    try:
+        return await asyncio.wait_for(worker.ask(command), ANSWER_WITHIN_S)
+    except TimeoutError:
+        worker.kill()
+        raise HostError("the data plane's process does not answer", reason="data-plane-gone") from None

@@ -5,6 +5,7 @@ another one, after pauses that grow where that does not help, and never give up.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,6 +16,8 @@ from ikevpn.model.events import Code, Event, Fact, Reason
 from ikevpn.service.keeper import pause_s
 from ikevpn.service.parts import Parts
 
+SIGN_OF_LIFE_S = 15.0
+"""How often the worker is asked anything at all: one that hangs is ended by the data plane, and then started anew."""
 STEADY_S = 60.0
 """A worker that lived for so long was a good one: its successor is started at once."""
 
@@ -42,6 +45,13 @@ class PlaneEvents:
                 await self._crashed(event)
             else:
                 self._acts[type(event)](event)
+
+    async def watch(self) -> None:
+        """For ever: see to it that a worker that hangs is noticed."""
+        while True:
+            await asyncio.sleep(SIGN_OF_LIFE_S)
+            with contextlib.suppress(HostError):  # its end comes as an event
+                await self._parts.plane.counters()
 
     def _acquire(self, event: dataplane.Acquire) -> None:
         for tunnel in self._parts.tunnels:

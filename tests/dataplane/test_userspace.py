@@ -188,6 +188,22 @@ def test_a_crash_is_told_and_a_new_worker_has_the_sockets() -> None:
     run(story)
 
 
+def test_a_worker_that_hangs_is_ended_and_can_be_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(outside: Outside) -> None:
+        assert outside.plane._worker is not None
+        os.kill(outside.plane._worker._process.pid, signal.SIGSTOP)
+        monkeypatch.setattr("ikevpn.dataplane.userspace.ANSWER_WITHIN_S", 0.05)
+        asked = (outside.plane.query(), outside.plane.counters())
+        refused = await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), WITHIN_S)
+        assert [str(each) for each in refused] == ["the data plane's process does not answer"] * 2
+        assert await outside.event() == Crashed("the data plane's process was ended by signal 9")
+        monkeypatch.undo()
+        await outside.plane.start()
+        assert await outside.plane.query() == ()
+
+    run(story)
+
+
 def test_who_asks_a_dying_worker_is_told() -> None:
     async def story(outside: Outside) -> None:
         assert outside.plane._worker is not None

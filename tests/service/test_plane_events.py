@@ -11,7 +11,7 @@ from ikevpn.dataplane.interface import Crashed
 from ikevpn.errors import HostError
 from ikevpn.model import reasons
 from ikevpn.model.events import Code, Event, Reason
-from ikevpn.service.plane_events import STEADY_S, PlaneEvents
+from ikevpn.service.plane_events import SIGN_OF_LIFE_S, STEADY_S, PlaneEvents
 from tests.service.virtual import run
 
 
@@ -85,6 +85,23 @@ def test_a_worker_that_does_not_start_is_tried_again() -> None:
         "it fell over",
     ]
     assert follower.told == ["policies", Reason.DATA_PLANE_RESTARTED] * 2
+
+
+def test_the_worker_is_asked_for_a_sign_of_life_and_its_silence_ends_nothing() -> None:
+    async def scenario() -> list[float]:
+        follower, asked = Follower(), list[float]()
+
+        async def counters() -> None:
+            asked.append(asyncio.get_running_loop().time())
+            raise HostError("the data plane's process does not answer")
+
+        follower.plane.counters = counters  # type: ignore[attr-defined]
+        watching = asyncio.create_task(PlaneEvents(follower).watch())  # type: ignore[arg-type]
+        await asyncio.sleep(2 * SIGN_OF_LIFE_S + 1)
+        watching.cancel()
+        return asked
+
+    assert run(scenario()) == [SIGN_OF_LIFE_S, 2 * SIGN_OF_LIFE_S]
 
 
 def test_after_a_good_life_there_is_no_pause() -> None:
