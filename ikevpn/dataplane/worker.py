@@ -182,7 +182,10 @@ class Worker:
         self._selector.register(receiver, selectors.EVENT_READ, partial(self._read_socket, receiver))
 
     def _read_socket(self, receiver: Receiver, now: float) -> None:
-        self._forwarding.from_outside(receiver.read_batch(BATCH), now)
+        arrivals = receiver.read_batch(BATCH)
+        # A peer sends on a new SA as soon as IKE has answered it, and that SA was announced before: it must be there.
+        self._listen(now)
+        self._forwarding.from_outside(arrivals, now)
 
     def _query(self, command: message.Query, now: float) -> None:
         uses = self._forwarding.uses(now)

@@ -10,10 +10,11 @@ from ikevpn.dataplane import channel, message
 from ikevpn.dataplane.interface import Acquire, IkeDatagram
 from ikevpn.dataplane.udp import open_socket
 from ikevpn.dataplane.worker import BATCH, Worker
+from ikevpn.esp.outbound import Outbound
 from ikevpn.model.address import Endpoint
 from ikevpn.model.sa import Direction
 from tests.dataplane.fakes import DEVICE, PACKET, packets, policy
-from tests.esp.samples import SPI, sa
+from tests.esp.samples import SPI, entropy, sa
 
 WITHIN_S = 30.0
 
@@ -133,3 +134,28 @@ def test_events_wait_for_a_control_process_that_is_behind() -> None:
         heard = [control.hear() for _ in range(100)]
         assert all(isinstance(event, IkeDatagram) for event in heard)
         assert [int.from_bytes(event.data[:4], "big") for event in heard] == list(range(100))
+
+
+def test_an_sa_is_there_before_the_first_packet_on_it() -> None:
+    """A peer is quick: new SA and first packet both come while the worker is about to read another packet."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    peer = socket.socket(type=socket.SOCK_DGRAM)
+    end = open_socket(Endpoint.of("127.0.0.1", 0))
+    where = end.getsockname()[:2]
+    calls = iter(range(1000))
+
+    def clock() -> float:
+        if next(calls) == 3:  # the second turn, in which the worker has just learnt that there is something to read
+            channel.send(ours, message.AddSa(sa(Direction.IN)))
+            peer.sendto(Outbound(sa(Direction.OUT), entropy()).seal([PACKET], 4)[0], where)
+        return 0.0
+
+    worker = Worker(theirs, clock)
+    channel.send(ours, message.UseUdp(Endpoint.of(*where), receive=True), [end.fileno()])
+    worker.turn()
+    peer.sendto(b"\xff", where)
+    worker.turn()
+    counts = worker._stats.report()
+    assert "drop-unknown-spi" not in counts and counts["drop-no-device"] == 1
+    for each in (ours, theirs, peer, end):
+        each.close()
