@@ -50,7 +50,8 @@ def take_1(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     state.own = phase1.build_key_exchange(core, sa, exchange)
     phase1.share(exchange)
     same = tuple(each for each in sa.candidates if core.secrets_for(each, remote, identity)[:1] == [secret])
-    sa.keys = phase1.derive(sa, exchange, secret, same)
+    assert sa.proposal is not None
+    sa.keys = phase1.derive(sa, exchange, sa.proposal, secret, same)
 
 
 def build_2(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
@@ -68,17 +69,19 @@ def build_2(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
 def verify_2(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, keys: Keys | None) -> Keys:
     """HASH_R needs everything that message 2 brings. Raises NotAuthentic, or Rejected for what we did not offer."""
     tunnel = _tunnel(sa)
-    sa.proposal = phase1.take_answer(core, sa, exchange, chain)
+    choice = phase1.read_answer(exchange, chain)
     phase1.take_key_exchange(exchange, chain)
     phase1.share(exchange)
     identity = phase1.read_identity(exchange, chain)
-    found = phase1.derive(sa, exchange, phase1.secret_of(core, tunnel, sa.remote.address, identity), (tunnel,))
+    secret = phase1.secret_of(core, tunnel, sa.remote.address, identity)
+    found = phase1.derive(sa, exchange, choice.proposal, secret, (tunnel,))
     phase1.check_proof(sa, exchange, chain, found)
     return found
 
 
 def take_2(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     """The responder has proved itself; the initiator moves to port 4500 where there is a NAT."""
+    phase1.take_choice(core, sa, exchange.scratch, _tunnel(sa), phase1.read_answer(exchange, chain))
     assert sa.proposal is not None
     core.report(Code.KEYS_DERIVED, sa)
     phase1.take_vendor_ids(sa, chain)

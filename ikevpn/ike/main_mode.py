@@ -42,7 +42,7 @@ def build_2(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
 
 def take_2(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     """The initiator learns what was chosen."""
-    phase1.take_answer(core, sa, exchange, chain)
+    phase1.take_choice(core, sa, exchange.scratch, _tunnel(sa), phase1.read_answer(exchange, chain))
     phase1.take_vendor_ids(sa, chain)
 
 
@@ -82,7 +82,7 @@ def take_4(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     phase1.share(exchange)
     remote = sa.remote.address
     secret = phase1.secret_of(core, tunnel, remote, phase1.expected_identity(tunnel, remote))
-    sa.keys = phase1.derive(sa, exchange, secret, (tunnel,))
+    sa.keys = phase1.derive(sa, exchange, sa.proposal, secret, (tunnel,))
     core.report(Code.KEYS_DERIVED, sa)
     natt.detect(core, sa, sa.proposal.hash, chain)
     natt.move(core, sa)
@@ -137,7 +137,9 @@ def _trials(core: Core, sa: IkeSa, exchange: Exchange) -> tuple[Keys, ...]:
     if not by_secret:
         facts = {"remote": str(sa.remote.address)}
         raise Rejected("no pre-shared key", NotifyType.AUTHENTICATION_FAILED, Reason.NO_SECRET, facts)
-    return tuple(phase1.derive(sa, exchange, secret, tuple(tunnels)) for secret, tunnels in by_secret[:_MAX_TRIALS])
+    assert sa.proposal is not None
+    found = by_secret[:_MAX_TRIALS]
+    return tuple(phase1.derive(sa, exchange, sa.proposal, secret, tuple(tunnels)) for secret, tunnels in found)
 
 
 def verify(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, keys: Keys | None) -> Keys:

@@ -148,7 +148,7 @@ def _phase1_done(core: Core, sa: IkeSa, exchange: Exchange) -> None:
     core.report(
         code, sa, proposal=str(sa.proposal), natt=natt_text, seconds=sa.lifetime.seconds, mode=exchange.script.name
     )
-    if sa.role is Role.RESPONDER and sa.lifetime != state.peer_lifetime:
+    if sa.role is Role.RESPONDER and sa.lifetime != state.told:
         informational.shorten_ike(core, sa)
     lifetime.plan_ike(core, sa)
     _supersede(core, sa, older)

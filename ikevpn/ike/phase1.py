@@ -55,7 +55,6 @@ class Phase1:
     id_body_i: bytes = b""
     id_body_r: bytes = b""
     trials: tuple[Keys, ...] = ()
-    peer_lifetime: Lifetime = Lifetime()
     answer: SA | None = None  # the responder's choice, until it is sent
     own: list[Payload] = field(default_factory=list)  # the responder's KE and nonce, until they are sent
     told: Lifetime = Lifetime()  # in the transform that was chosen
@@ -117,34 +116,32 @@ def take_offer(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> SA:
             state.sa_body = chain.body(SA) or b""
             # Which of several tunnels is meant shows only with the identity: keep all that agree with this choice.
             sa.candidates = tuple(each for each in sa.candidates if choice.proposal in each.ike_proposals)
-            state.told = choice.lifetime
-            _chosen(core, sa, state, tunnel, choice)
+            take_choice(core, sa, state, tunnel, choice)
             return choice.payload
     accepted = dict.fromkeys(str(each) for tunnel in sa.candidates for each in tunnel.ike_proposals)
     facts = {"offered": select.names_ike(offer), "accepted": tuple(accepted)}
     raise Rejected("no proposal that we accept", NotifyType.NO_PROPOSAL_CHOSEN, Reason.NO_PROPOSAL_PHASE1, facts)
 
 
-def take_answer(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> IkeProposal:
-    """The initiator reads what the responder chose. Raises Rejected where that was not offered."""
-    answer, tunnel = chain.first(SA), sa.tunnel
-    assert answer is not None and tunnel is not None
+def read_answer(exchange: Exchange, chain: Chain) -> IkeChoice:
+    """The initiator reads what the responder chose; changes nothing. Raises Rejected where that was not offered."""
+    answer = chain.first(SA)
+    assert answer is not None
     choice = select.check_ike(answer, exchange.scratch.offered)
     if choice is None:
         facts = {"offered": tuple(map(str, exchange.scratch.offered)), "chosen": select.names_ike(answer)}
         raise Rejected(
             "the peer chose what we did not offer", NotifyType.BAD_PROPOSAL_SYNTAX, Reason.PEER_REFUSED_PHASE1, facts
         )
-    exchange.scratch.told = choice.lifetime
-    _chosen(core, sa, exchange.scratch, tunnel, choice)
-    return choice.proposal
+    return choice
 
 
-def _chosen(core: Core, sa: IkeSa, state: Phase1, tunnel: Tunnel, choice: IkeChoice) -> None:
+def take_choice(core: Core, sa: IkeSa, state: Phase1, tunnel: Tunnel, choice: IkeChoice) -> None:
+    """Both sides know now what is agreed on."""
+    state.told = choice.lifetime
     sa.tunnel = tunnel
     sa.proposal = choice.proposal
     sa.lifetime = tunnel.ike_lifetime.shorter(choice.lifetime)
-    state.peer_lifetime = choice.lifetime
     core.report(Code.PROPOSAL_CHOSEN, sa, chosen=str(choice.proposal))
 
 
@@ -209,11 +206,9 @@ def share(exchange: Exchange) -> None:
         raise Rejected(str(error), NotifyType.INVALID_KEY_INFORMATION, Reason.BAD_KEY_EXCHANGE, facts) from error
 
 
-def derive(sa: IkeSa, exchange: Exchange, secret: Secret, tunnels: tuple[Tunnel, ...]) -> Keys:
+def derive(sa: IkeSa, exchange: Exchange, proposal: IkeProposal, secret: Secret, tunnels: tuple[Tunnel, ...]) -> Keys:
     """All keys of phase 1 with one pre-shared key (RFC 2409 §5, §5.4, appendix B)."""
     state: Phase1 = exchange.scratch
-    proposal = sa.proposal
-    assert proposal is not None
     skeyid = keys.skeyid_psk(proposal.hash, secret.reveal(), state.nonce_i, state.nonce_r)
     skeyids = keys.derive(proposal.hash, skeyid, state.shared, sa.cky_i, sa.cky_r)
     size = ciphers.key_size(proposal.cipher, proposal.key_bits)

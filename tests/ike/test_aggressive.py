@@ -192,6 +192,7 @@ def test_forged_answers_do_not_stop_the_real_one() -> None:
 
     bench = Bench(aggressive(), tamper=tamper).up()
     assert bench.matched() and bench.a.engine.counters["drop-wrong-secret"] >= 1
+    assert len(events(bench.a, Code.PROPOSAL_CHOSEN)) == 1
 
 
 def _forged(real: bytes) -> list[bytes]:
