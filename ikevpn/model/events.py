@@ -33,6 +33,7 @@ class Code(StrEnum):
     HOST_REFUSED = "host-refused"
     NETWORK_REFUSED = "network-refused"
     DATA_PLANE_CRASHED = "data-plane-crashed"
+    INTERNAL_ERROR = "internal-error"
     RELOADED = "reloaded"
     # steps that a user sees when things are slow or odd
     RETRANSMITTED = "retransmitted"

@@ -93,6 +93,11 @@ CODES: Mapping[Code, Entry] = {
         "the data plane ended unexpectedly and is started again[ in {seconds} s][: {detail}]",
         "The process that carries the traffic is gone. Nothing leaves in clear; tunnels that are wanted come up again.",
     ),
+    Code.INTERNAL_ERROR: Entry(
+        "we made a mistake[: {detail}]",
+        "Something went wrong in this program itself. It costs one attempt; the next one comes by itself.",
+        ("report it with what the daemon's log says",),
+    ),
     Code.RELOADED: Entry(
         "configuration read again[, added {added}][, changed {changed}][, removed {removed}]",
         "Tunnels whose settings did not change were not touched.",

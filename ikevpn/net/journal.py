@@ -6,6 +6,7 @@ was written before the last boot of the machine, or in another network namespace
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,25 +34,33 @@ class Journal:
                 self.applying(step)
             fresh.rename(path)
         except OSError as error:
-            reason = (error.strerror or "unknown reason").lower()
-            fix = "Write another folder as state in the [daemon] table."
-            raise HostError(f"{path} cannot be written: {reason}", fix=fix, reason="state") from None
+            raise _unwritable(path, error) from None
 
     def applying(self, step: Step) -> None:
-        """Note that a step is about to be applied."""
+        """Note that a step is about to be applied. Raises HostError; then it must not be."""
         self._write({"+": step.record()})
 
     def undone(self, step: Step) -> None:
-        """Note that a step is undone, or was not ours to undo."""
+        """Note that a step is undone, or was not ours to undo. Raises HostError."""
         self._write({"-": step.record()})
 
     def close(self) -> None:
         """Close the file; it stays, for a next run."""
-        self._file.close()
+        with contextlib.suppress(OSError):  # what could not be written was said before
+            self._file.close()
 
     def _write(self, line: dict[str, object]) -> None:
-        self._file.write(json.dumps(line) + "\n")
-        self._file.flush()
+        try:
+            self._file.write(json.dumps(line) + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise _unwritable(self.path, error) from None
+
+
+def _unwritable(path: Path, error: OSError) -> HostError:
+    reason = (error.strerror or "unknown reason").lower()
+    fix = "Write another folder as state in the [daemon] table."
+    return HostError(f"{path} cannot be written: {reason}", fix=fix, reason="state")
 
 
 def _replay(path: Path) -> Iterator[Step]:

@@ -15,7 +15,7 @@ from socket import AF_INET, AF_INET6
 from typing import Any
 
 from pyroute2 import IPRoute
-from pyroute2.netlink.exceptions import NetlinkError
+from pyroute2.netlink.exceptions import NetlinkDumpInterrupted, NetlinkError
 
 from ikevpn.errors import HostError
 from ikevpn.model.address import Address, Network
@@ -29,6 +29,7 @@ _MAIN_TABLE = 254
 _UP = 1
 _NO_DAD = 0x02  # IFA_F_NODAD: nobody else is on a tunnel who could have the same address
 _GONE = (errno.ESRCH, errno.ENODEV, errno.ENOENT, errno.EADDRNOTAVAIL, errno.ENXIO)
+_READINGS = 5
 _FAMILIES = {4: AF_INET, 6: AF_INET6}
 
 
@@ -84,19 +85,18 @@ class Kernel:
 
     def index_of(self, device: str) -> int:
         """The number of a device. Raises HostError where there is none of that name."""
-        found = self._netlink.link_lookup(ifname=device)
+        found = self._look_up(device)
         if not found:
-            raise HostError(f"there is no network device {device}", reason="no-device")
-        return int(found[0])
+            raise _no_device(device)
+        return found[0]
 
     def is_up(self, device: str) -> bool:
         """Whether a device was set up. Raises HostError."""
-        message = self._netlink.get_links(self.index_of(device))[0]
-        return bool(message["flags"] & _UP)
+        return bool(self._link(device)["flags"] & _UP)
 
     def mtu_of(self, device: str) -> int:
         """The largest packet of a device. Raises HostError."""
-        return int(self._netlink.get_links(self.index_of(device))[0].get_attr("IFLA_MTU"))
+        return int(self._link(device).get_attr("IFLA_MTU"))
 
     def set_link(self, device: str, *, up: bool, mtu: int = 0) -> None:
         """Set a device up or down, and its MTU where it is not 0. Raises HostError."""
@@ -111,13 +111,14 @@ class Kernel:
         return [each for _, each in self._addresses(index=self.index_of(device))]
 
     def own_addresses(self) -> list[tuple[str, Interface]]:
-        """All addresses of this host with their devices."""
+        """All addresses of this host with their devices. Raises HostError."""
         names = self.device_names()
         return [(names.get(index, ""), each) for index, each in self._addresses()]
 
     def device_names(self) -> dict[int, str]:
-        """The names of all devices by their numbers."""
-        return {int(link["index"]): link.get_attr("IFLA_IFNAME") for link in self._netlink.get_links()}
+        """The names of all devices by their numbers. Raises HostError."""
+        links = self._read("listing the devices", "get_links")
+        return {int(link["index"]): link.get_attr("IFLA_IFNAME") for link in links}
 
     def add_address(self, device: str, address: Interface) -> bool:
         """Give a device an address; False where it has it already. Raises HostError."""
@@ -128,13 +129,13 @@ class Kernel:
 
     def delete_address(self, device: str, address: Interface) -> None:
         """Take an address away; nothing happens where it or the device is gone. Raises HostError."""
-        found = self._netlink.link_lookup(ifname=device)
+        found = self._look_up(device)
         if found:
             what = f"taking the address {address} from {device}"
             self._delete(what, "addr", index=found[0], address=str(address.ip), prefixlen=address.network.prefixlen)
 
     def _addresses(self, **which: int) -> Iterator[tuple[int, Interface]]:
-        for message in self._netlink.get_addr(**which):
+        for message in self._read("listing the addresses", "get_addr", **which):
             address = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
             yield int(message["index"]), ip_interface(f"{address}/{message['prefixlen']}")
 
@@ -173,22 +174,28 @@ class Kernel:
         self._delete(f"deleting the route {route}", "route", **arguments)
 
     def routes(self, version: int, *, ours: bool = True) -> list[Route]:
-        """The routes of the main table to other hosts and to nowhere; without `ours`, only those of others."""
+        """The routes of the main table to other hosts and to nowhere; without `ours`, only those of others. Raises
+        HostError.
+        """
         names = self.device_names()
         found = []
-        for message in self._netlink.get_routes(family=_FAMILIES[version], table=_MAIN_TABLE):
+        for message in self._read("listing the routes", "get_routes", family=_FAMILIES[version], table=_MAIN_TABLE):
             kind = _KIND_NUMBERS.get(message["type"])
             if kind and (ours or message["proto"] != OUR_PROTOCOL):
                 found.append(_read_route(message, kind, version, names))
         return found
 
     def route_to(self, remote: Address, source: Address | None = None) -> Route | None:
-        """The route that the kernel takes to `remote`, its own address in `source`; None where there is none."""
+        """The route that the kernel takes to `remote`, its own address in `source`; None where there is none. Raises
+        HostError where it cannot be asked.
+        """
         arguments = {"src": str(source)} if source else {}
         try:
             (message,) = self._netlink.route("get", dst=str(remote), family=_FAMILIES[remote.version], **arguments)
         except NetlinkError:
             return None
+        except OSError as error:
+            raise _refused(f"looking for a route to {remote}", error) from None
         kind = _KIND_NUMBERS.get(message["type"], RouteKind.UNICAST)
         return _read_route(message, kind, remote.version, self.device_names())
 
@@ -216,27 +223,46 @@ class Kernel:
 
     # Requests
 
+    def _read(self, what: str, verb: str, *which: Any, **arguments: Any) -> list[Any]:
+        """What the kernel lists. Raises HostError; a list that changed while it was read is read again."""
+        for left in reversed(range(_READINGS)):
+            try:
+                return list(getattr(self._netlink, verb)(*which, **arguments))
+            except (NetlinkError, OSError) as error:
+                if not left or not isinstance(error, NetlinkDumpInterrupted):
+                    raise _refused(what, error) from None
+        return []
+
+    def _look_up(self, device: str) -> list[int]:
+        return self._read(f"looking for the device {device}", "link_lookup", ifname=device)
+
+    def _link(self, device: str) -> Any:
+        found = self._read(f"looking at the device {device}", "get_links", self.index_of(device))
+        if not found:
+            raise _no_device(device)
+        return found[0]
+
     def _do(self, what: str, verb: str, command: str, **arguments: Any) -> None:
         try:
             getattr(self._netlink, verb)(command, **arguments)
-        except NetlinkError as error:
-            raise _refused(what, error.code) from None
+        except (NetlinkError, OSError) as error:
+            raise _refused(what, error) from None
 
     def _add(self, what: str, verb: str, **arguments: Any) -> bool:
         try:
             getattr(self._netlink, verb)("add", **arguments)
-        except NetlinkError as error:
-            if error.code == errno.EEXIST:
+        except (NetlinkError, OSError) as error:
+            if _number(error) == errno.EEXIST:
                 return False
-            raise _refused(what, error.code) from None
+            raise _refused(what, error) from None
         return True
 
     def _delete(self, what: str, verb: str, **arguments: Any) -> None:
         try:
             getattr(self._netlink, verb)("del", **arguments)
-        except NetlinkError as error:
-            if error.code not in _GONE:
-                raise _refused(what, error.code) from None
+        except (NetlinkError, OSError) as error:
+            if _number(error) not in _GONE:
+                raise _refused(what, error) from None
 
 
 def _read_route(message: Any, kind: RouteKind, version: int, names: dict[int, str]) -> Route:
@@ -263,7 +289,16 @@ def _state(up: bool) -> str:
     return "up" if up else "down"
 
 
-def _refused(what: str, number: int) -> HostError:
+def _no_device(device: str) -> HostError:
+    return HostError(f"there is no network device {device}", reason="no-device")
+
+
+def _number(error: NetlinkError | OSError) -> int:
+    return (error.code if isinstance(error, NetlinkError) else error.errno) or 0
+
+
+def _refused(what: str, error: NetlinkError | OSError) -> HostError:
+    number = _number(error)
     fix = "Run it as root." if number in (errno.EPERM, errno.EACCES) else ""
     return HostError(f"{what} failed: {_words(number)}", fix=fix, reason="netlink")
 

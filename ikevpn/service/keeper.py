@@ -9,6 +9,7 @@ are jittered, so that a hundred tunnels to one rebooting gateway do not call at 
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ LONGEST_PAUSE_S = 60.0
 GROWTH = 2.0
 LONGEST_ATTEMPT_S = 300.0
 """The engine ends every attempt by itself; this is for the day when it does not."""
+_log = logging.getLogger(__name__)
 
 
 class Wanted(StrEnum):
@@ -203,13 +205,21 @@ class Keeper:
                 self._striving = None
 
     async def _attempt(self, missing: set[str]) -> None:
-        """One try over all addresses; what comes of it is in `_up` and `last_failure`."""
+        """One try; what comes of it is in `_up` and `last_failure`. A mistake of ours costs this try and no more."""
         try:
-            paths = await self._reach.paths()
+            await self._try_all(await self._reach.paths(), missing)
         except Unreachable as unreachable:
-            self.last_failure = unreachable.event
-            self._reach.report(unreachable.event)
+            failure = unreachable.event
+        except Exception as error:
+            _log.exception("%s: an attempt was not made to its end", self.name)
+            failure = Event(Code.INTERNAL_ERROR, self.name, facts={"detail": f"{type(error).__name__}: {error}"})
+        else:
             return
+        self._settle_all()
+        self.last_failure = failure
+        self._reach.report(failure)
+
+    async def _try_all(self, paths: Sequence[Path], missing: set[str]) -> None:
         for path in paths:
             self._pending = missing - self.up
             self._settled.clear()

@@ -53,14 +53,14 @@ class Listening:
 
     async def _look_again(self) -> None:
         """Where our own addresses have changed, everything may have; else only ways around a tunnel can be wrong."""
-        own = await self._own_addresses()
-        moved, self._own = own != self._own, own
+        before = self._own
         try:
+            self._own = own = await self._own_addresses()
             await self._parts.ports.follow(spread(self._settings.listen, own))
         except HostError as error:
             _log.warning("%s", error)
         for binding in self._parts.bindings:
-            if moved or binding.covers_peer:
+            if self._own != before or binding.covers_peer:
                 binding.refresh()
 
     async def _own_addresses(self) -> frozenset[Address]:

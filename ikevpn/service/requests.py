@@ -235,6 +235,10 @@ def _failed(event: Event) -> api.Error:
         fix = str(event.facts.get("fix", ""))
         sentence = reasons.sentence(event)
         return api.Error(reason="host", kind="host", sentence=sentence, advice=(fix,) if fix else ())
+    if event.code is Code.INTERNAL_ERROR:
+        return api.Error(
+            reason="internal", kind="internal", sentence=reasons.sentence(event), advice=reasons.advice(event)
+        )
     return api.Error(reason=event.reason.value, kind="peer", sentence=reasons.why(event), advice=reasons.advice(event))
 
 

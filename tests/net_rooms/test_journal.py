@@ -74,3 +74,14 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
         Journal(tmp_path / "file" / "state" / "host.journal")
     assert str(caught.value) == f"{tmp_path}/file/state/host.journal cannot be written: not a directory"
     assert caught.value.fix == "Write another folder as state in the [daemon] table."
+
+
+def test_a_full_disk_is_a_sentence(path: Path) -> None:
+    journal = Journal(path)
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - no file of ours
+        journal._file.close()
+        journal._file = full
+        for write in (journal.applying, journal.undone):
+            with pytest.raises(HostError, match="cannot be written: no space left on device"):
+                write(ONE)
+        journal.close()

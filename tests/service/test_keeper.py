@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -244,3 +245,29 @@ def test_down_ends_what_is_under_way() -> None:
         assert len(peer.calls) == 1 and peer.keeper.state == "down"
 
     run(scenario())
+
+
+@pytest.mark.parametrize("where", ["paths", "initiate"])
+def test_a_mistake_of_ours_costs_one_attempt(where: str) -> None:
+    mistakes = [ZeroDivisionError("by nothing")]
+
+    async def scenario() -> Peer:
+        peer = Peer(friendly)
+        proper = getattr(peer, where)
+
+        def mistaken(*what: Any) -> Any:
+            if mistakes:
+                raise mistakes.pop()
+            return proper(*what)
+
+        setattr(peer, where, mistaken)
+        peer.keeper.want(Wanted.UP)
+        outcome = await peer.keeper.outcome()
+        assert outcome is not None and outcome.code is Code.INTERNAL_ERROR
+        assert peer.keeper.state == "waiting"
+        assert await peer.keeper.outcome() is None
+        return peer
+
+    peer = run(scenario())
+    assert [event.code for event in peer.reports] == [Code.INTERNAL_ERROR, Code.RETRY_LATER]
+    assert peer.keeper.state == "up"
