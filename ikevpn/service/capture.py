@@ -13,10 +13,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import shutil
 import socket
 import struct
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -43,7 +45,9 @@ Wanted = Callable[[Address, Address], bool]
 
 
 class Capture:
-    """One running capture. Raises HostError when it cannot start; `close` leaves a complete file."""
+    """One running capture. Raises HostError when it cannot start, and leaves nothing then; `close` leaves a complete
+    file.
+    """
 
     def __init__(self, file: Path, ports: tuple[int, ...], wanted: Wanted) -> None:
         self.file = file
@@ -51,14 +55,11 @@ class Capture:
         self.packets = 0
         self._wanted = wanted
         self._failed = False
-        self._socket = _packet_socket(ports)
-        try:
-            _create_keys(self.keys)
-            self._out = _create(file)
-        except BaseException:
-            self._socket.close()
-            raise
-        os.write(self._out, pcapng.write_head(f"ikevpn {__version__}"))
+        with ExitStack() as undo:
+            self._socket = undo.enter_context(_packet_socket(ports))
+            self._out = _create(file, undo)
+            _create_keys(self.keys, undo)
+            undo.pop_all()
         asyncio.get_running_loop().add_reader(self._socket, self._read)
 
     def close(self) -> None:
@@ -108,17 +109,22 @@ class Capture:
                 self._fail(error)
 
 
-def _create(file: Path) -> int:
+def _create(file: Path, undo: ExitStack) -> int:
     try:
-        return os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        out = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        undo.callback(file.unlink, missing_ok=True)
+        undo.callback(os.close, out)
+        os.write(out, pcapng.write_head(f"ikevpn {__version__}"))
+        return out
     except OSError as error:
         fix = "give a file that does not exist yet, in a folder that belongs to root or to everybody"
         raise HostError(f"cannot create {file}: {error.strerror}", fix=fix, reason="capture") from None
 
 
-def _create_keys(folder: Path) -> None:
+def _create_keys(folder: Path, undo: ExitStack) -> None:
     try:
         folder.mkdir(mode=0o700)
+        undo.callback(shutil.rmtree, folder, ignore_errors=True)
         for name, text in (("preferences", wireshark.PREFERENCES), ("ikev1_decryption_table", ""), ("esp_sa", "")):
             handle = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             os.write(handle, text.encode())

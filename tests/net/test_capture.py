@@ -79,6 +79,18 @@ def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:
     with pytest.raises(HostError, match="cannot create"):
         asyncio.run(scenario())
     assert (tmp_path / "x.pcapng").read_text() == "precious"
+    assert [each.name for each in tmp_path.iterdir()] == ["x.pcapng"]
+
+
+def test_keys_that_cannot_be_kept_leave_no_capture(tmp_path: Path) -> None:
+    (tmp_path / "x.pcapng.keys").touch()
+
+    async def scenario() -> None:
+        Capture(tmp_path / "x.pcapng", (500,), lambda source, target: True)
+
+    with pytest.raises(HostError, match=r"cannot create .*x\.pcapng\.keys: File exists"):
+        asyncio.run(scenario())
+    assert [each.name for each in tmp_path.iterdir()] == ["x.pcapng.keys"]
 
 
 def test_a_full_disk_is_said_once_and_touches_nothing_else(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
