@@ -20,17 +20,23 @@ def _names() -> list[str]:
     return [key.value for table in (reasons.CODES, reasons.REASONS) for key in table if key != "none"]
 
 
+def _meaning(code: str) -> str:
+    entry = reasons.explain(code)
+    return (entry.meaning or fill(entry.what, {})) if entry else ""
+
+
 @click.command()
 @click.argument("code", default="", shell_complete=codes)
 @as_json
 @ending
 def explain(code: str, as_json: bool) -> None:
-    """Explain CODE as it stands in the log or in --json; without CODE, list all."""
+    """Explain CODE as it stands in the log or in --json; without CODE, all of them in a line each."""
     if not code:
         if as_json:
             render.write_json(_names())
         else:
-            render.say("\n".join(_names()))
+            for name in _names():
+                render.say(f"{name}: {_meaning(name)}")
         return
     entry = reasons.explain(code)
     if entry is None:
@@ -39,6 +45,6 @@ def explain(code: str, as_json: bool) -> None:
     if as_json:
         render.write_json({"code": code, "meaning": entry.meaning, "advice": advice})
         return
-    render.say(f"{code}: {entry.meaning or fill(entry.what, {})}")
+    render.say(f"{code}: {_meaning(code)}")
     for line in advice:
         render.say(f"  - {line}")

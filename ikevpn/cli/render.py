@@ -35,7 +35,15 @@ GOOD = frozenset(
     )
 )
 BAD = frozenset(
-    code.value for code in (Code.PHASE1_FAILED, Code.PHASE2_FAILED, Code.HOST_REFUSED, Code.DATA_PLANE_CRASHED)
+    code.value
+    for code in (
+        Code.PHASE1_FAILED,
+        Code.PHASE2_FAILED,
+        Code.HOST_REFUSED,
+        Code.NETWORK_REFUSED,
+        Code.DATA_PLANE_CRASHED,
+        Code.INTERNAL_ERROR,
+    )
 )
 
 

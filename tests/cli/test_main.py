@@ -117,11 +117,14 @@ def test_list_of_a_broken_configuration_is_status_2(ikevpn: Ikevpn, folder: Path
 
 
 def test_explain_knows_every_code(ikevpn: Ikevpn) -> None:
-    names = ikevpn("explain").output.split()
+    lines = ikevpn("explain").output.splitlines()
+    names = [line.partition(": ")[0] for line in lines]
     assert "wrong-secret" in names and "none" not in names
-    for name in names:
+    assert names == json.loads(ikevpn("explain", "--json").output)
+    for name, line in zip(names, lines, strict=True):
         result = ikevpn("explain", name)
-        assert result.exit_code == 0 and result.output.startswith(f"{name}: ")
+        assert result.exit_code == 0 and result.output.splitlines()[0] == line
+        assert len(line) > len(f"{name}: ")
         assert "{" not in result.output.replace('{ file = "NAME.psk" }', "") and "unknown" not in result.output.replace(
             name, ""
         )
