@@ -41,6 +41,7 @@ DRAFTS: tuple[DraftRow, ...] = (
     DraftRow(NattDraft.DRAFT_00, vendor.NATT_DRAFT_00, Capability.NATT_DRAFT_00, *_DRAFT, floats=False),
 )
 _ROWS = {row.draft: row for row in DRAFTS}
+_SAME_ON_THE_WIRE = Capability.NATT_DRAFT_02 | Capability.NATT_DRAFT_02N | Capability.NATT_DRAFT_03
 
 
 def announce(tunnel: Tunnel) -> list[VendorId]:
@@ -54,7 +55,15 @@ def settle(sa: IkeSa, tunnel: Tunnel) -> None:
     """Choose the best text that the peer announced too."""
     if tunnel.nat_traversal is NatTraversal.OFF:
         return
-    sa.nat.draft = next((draft for draft in tunnel.natt_drafts if _ROWS[draft].capability in sa.capabilities), None)
+    exact = (draft for draft in tunnel.natt_drafts if _ROWS[draft].capability in sa.capabilities)
+    sa.nat.draft = next(exact, None) or _relative(sa, tunnel)
+
+
+def _relative(sa: IkeSa, tunnel: Tunnel) -> NattDraft | None:
+    """Drafts 02 and 03 are the same on the wire: strongSwan answers 02 with a newline to whoever announces any of them."""
+    if not sa.capabilities & _SAME_ON_THE_WIRE:
+        return None
+    return next((draft for draft in tunnel.natt_drafts if _ROWS[draft].capability & _SAME_ON_THE_WIRE), None)
 
 
 def answer(sa: IkeSa) -> list[VendorId]:

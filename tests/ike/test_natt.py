@@ -201,3 +201,26 @@ def test_who_is_behind_a_nat_begins_on_the_ike_port() -> None:
     bench.run(1)
     assert events(bench.a, Code.IKE_REKEYED) and bench.matched()
     assert ike_sas(bench.b)[-1].first_from == OUTSIDE
+
+
+@pytest.mark.parametrize("text", [NattDraft.DRAFT_02, NattDraft.DRAFT_03])
+def test_a_peer_that_answers_with_another_draft_of_the_same_wire_is_understood(text: NattDraft) -> None:
+    """strongSwan answers draft 02 with a newline to whoever announces draft 02 or 03."""
+
+    def answers_02n(built: list[object]) -> list[object]:
+        texts = {vendor.NATT_DRAFT_02, vendor.NATT_DRAFT_03}
+        return [
+            VendorId(vendor.NATT_DRAFT_02N) if isinstance(each, VendorId) and each.data in texts else each
+            for each in built
+        ]
+
+    bench = behind_nat(tunnel(natt_drafts=(text,)))
+    with bend.payloads(bench.b, "main mode message 2", answers_02n):  # type: ignore[arg-type]
+        bench.up()
+    assert events(bench.a, Code.NAT_DETECTED) and events(bench.a, Code.CHILD_UP)
+
+
+def test_a_draft_of_another_wire_is_not_taken_for_it() -> None:
+    bench = behind_nat(tunnel(natt_drafts=(NattDraft.DRAFT_00,)), natt_drafts=(NattDraft.DRAFT_03,))
+    bench.up()
+    assert not events(bench.a, Code.NAT_DETECTED)
