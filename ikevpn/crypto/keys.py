@@ -92,11 +92,6 @@ def quick_hash_3(hash: Hash, skeyid_a: bytes, message_id: int, ni: bytes, nr: by
     return prf(hash, skeyid_a, struct.pack("!BI", 0, message_id) + ni + nr)
 
 
-def informational_hash(hash: Hash, skeyid_a: bytes, message_id: int, rest: bytes) -> bytes:
-    """The hash of informational (RFC 2409 §5.7) and transaction exchanges: the same formula as HASH(1)."""
-    return quick_hash_1(hash, skeyid_a, message_id, rest)
-
-
 def keymat(
     hash: Hash, skeyid_d: bytes, protocol: int, spi: bytes, ni: bytes, nr: bytes, size: int, gxy: bytes = b""
 ) -> bytes:

@@ -42,11 +42,6 @@ def marker(encapsulation: Encapsulation) -> bytes:
     return NON_IKE_MARKER if encapsulation is Encapsulation.UDP_NON_IKE else b""
 
 
-def overhead(sa: Sa) -> int:
-    """The most octets that the SA adds to an IP packet, outer IP header included in tunnel mode."""
-    return _outside(sa) + _fixed(sa) + TRAILER + shape(sa.algorithms).alignment - 1
-
-
 def inner_mtu(sa: Sa, path_mtu: int) -> int:
     """The longest IP packet that fits a path of `path_mtu` octets once it is sealed; 0 where none does."""
     header = _IP_HEADERS[sa.remote.address.version]
@@ -56,11 +51,6 @@ def inner_mtu(sa: Sa, path_mtu: int) -> int:
     if payload <= 0:
         return 0
     return payload if sa.mode is SaMode.TUNNEL else payload + header
-
-
-def _outside(sa: Sa) -> int:
-    """In transport mode the packet keeps its own IP header."""
-    return _udp(sa) + (_IP_HEADERS[sa.remote.address.version] if sa.mode is SaMode.TUNNEL else 0)
 
 
 def _udp(sa: Sa) -> int:

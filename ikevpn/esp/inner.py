@@ -5,7 +5,6 @@ Never raises: a packet that cannot be read is None. Reads headers only; checksum
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
 IPV4 = 4  # next header of IPv4 in tunnel mode
@@ -37,14 +36,6 @@ class Flow(NamedTuple):
     source_port: int = 0
     target_port: int = 0
     fragment: bool = False
-
-    @property
-    def source_address(self) -> IPv4Address | IPv6Address:
-        return _address(self.source)
-
-    @property
-    def target_address(self) -> IPv4Address | IPv6Address:
-        return _address(self.target)
 
 
 def packet_size(packet: bytes | memoryview) -> int | None:
@@ -110,7 +101,3 @@ def _with_ports(flow: Flow, packet: bytes | memoryview, at: int, size: int) -> F
         return None
     ports = packet[at : at + 4]
     return flow._replace(source_port=ports[0] << 8 | ports[1], target_port=ports[2] << 8 | ports[3])
-
-
-def _address(octets: bytes) -> IPv4Address | IPv6Address:
-    return IPv4Address(octets) if len(octets) == 4 else IPv6Address(octets)

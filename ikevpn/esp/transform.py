@@ -61,10 +61,6 @@ class Shape:
         """The shortest packet that can make sense."""
         return HEADER + self.iv + max(self.block, TRAILER) + self.icv
 
-    def sealed_size(self, payload: int) -> int:
-        """From SPI to ICV for a payload of so many octets."""
-        return HEADER + self.iv + payload + TRAILER + self.padding(payload) + self.icv
-
     def padding(self, payload: int) -> int:
         """The fewest octets of padding."""
         return -(payload + TRAILER) % self.alignment

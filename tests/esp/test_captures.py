@@ -6,6 +6,7 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Iterator
+from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
 
@@ -99,7 +100,7 @@ def test_a_transport_sa_in_a_tunnel(corpus: Path) -> None:
     for packet in opened:
         flow = read_flow(packet.data)
         assert flow is not None
-        assert (str(flow.source_address), str(flow.target_address)) == (inner.source, inner.target)
+        assert (str(ip_address(flow.source)), str(ip_address(flow.target))) == (inner.source, inner.target)
         assert flow.protocol == ESP
         within.append(packet.data[20:])
     transport = Inbound(samples.sa(Direction.IN, inner.algorithms, mode=SaMode.TRANSPORT))

@@ -126,10 +126,10 @@ def test_what_stands_behind_the_claimed_length_is_not_read() -> None:
     assert packet_size(samples.ipv6(b"12345678", claimed=3)) == 43
 
 
-def test_addresses_for_people() -> None:
+def test_addresses() -> None:
     flow = read_flow(samples.ipv4(samples.ports(1, 2)))
     assert flow is not None
-    assert (str(flow.source_address), str(flow.target_address)) == ("10.1.1.1", "10.2.2.2")
+    assert (str(ip_address(flow.source)), str(ip_address(flow.target))) == ("10.1.1.1", "10.2.2.2")
     six = read_flow(samples.ipv6(samples.ports(1, 2)))
     assert six is not None
-    assert str(six.source_address) == "2001:db8::1"
+    assert str(ip_address(six.source)) == "2001:db8::1"

@@ -13,6 +13,7 @@ from ikevpn.crypto import ciphers
 from ikevpn.crypto.tables import ESP_CIPHERS
 from ikevpn.errors import UsageError
 from ikevpn.esp.inbound import Inbound, Opened
+from ikevpn.esp.layout import HEADER, TRAILER
 from ikevpn.esp.outbound import Outbound
 from ikevpn.esp.transform import shape
 from ikevpn.model.sa import Algorithms, Direction, SaMode
@@ -83,7 +84,9 @@ def check(algorithms: Algorithms, esp: bytes, payload: bytes, next_header: int, 
     assert into.open([esp], 0.0) == [Opened(payload, next_header)]
     if next_header in {4, 41}:
         assert Inbound(samples.sa(Direction.IN, algorithms, spi=spi)).open([esp], 0.0) == [Opened(payload, next_header)]
-    if algorithms.cipher in IKE_CIPHER_OF and len(esp) == shape(algorithms).sealed_size(len(payload)):
+    sizes = shape(algorithms)
+    least = HEADER + sizes.iv + len(payload) + TRAILER + sizes.padding(len(payload)) + sizes.icv
+    if algorithms.cipher in IKE_CIPHER_OF and len(esp) == least:
         iv = esp[8 : 8 + ESP_CIPHERS[algorithms.cipher].iv]
         sa = samples.sa(Direction.OUT, algorithms, spi=spi)
         out = Outbound(sa, foreseen(algorithms, iv), sequence=sequence - 1)
