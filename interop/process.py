@@ -64,10 +64,10 @@ class Process:
         except subprocess.TimeoutExpired:
             raise Unmet(f"`{' '.join(self.argv)}` did not end within {timeout_s:g} s") from None
 
-    def end(self, timeout_s: float = 5.0, first: signal.Signals = signal.SIGTERM) -> None:
-        """Ask the whole group to end with `first`, then insist."""
-        if self.running():
-            self._signal_group(first)
+    def end(self, timeout_s: float = 5.0, *, kill: bool = False) -> None:
+        """Ask the whole group to end, then insist; with `kill` it is not asked."""
+        if self.running() and not kill:
+            self._signal_group(signal.SIGTERM)
             with suppress(subprocess.TimeoutExpired):
                 self._popen.wait(timeout_s)
         self._signal_group(signal.SIGKILL)

@@ -26,7 +26,7 @@ class EspSuite:
     libreswan: str
 
 
-STRONGSWAN_GROUPS = {2: "modp1024", 5: "modp1536", 14: "modp2048", 19: "ecp256"}
+STRONGSWAN_GROUPS = {2: "modp1024", 5: "modp1536", 14: "modp2048", 18: "modp8192", 19: "ecp256"}
 LIBRESWAN_GROUPS = {2: "modp1024", 5: "modp1536", 14: "modp2048", 19: "dh19"}
 
 _IKE_ROWS = (
@@ -37,6 +37,7 @@ _IKE_ROWS = (
     ("aes128-sha-g14", "pre-g14-aes128-sha", "aes128-sha1-modp2048", "aes128-sha1;modp2048", 14),
     ("3des-sha-g14", "pre-g14-3des-sha", "3des-sha1-modp2048", "3des-sha1;modp2048", 14),
     ("aes256-sha256-g14", "pre-g14-aes256-sha256", "aes256-sha256-modp2048", "aes256-sha2_256;modp2048", 14),
+    ("aes256-sha256-g18", "pre-g18-aes256-sha256", "aes256-sha256-modp8192", "aes256-sha2_256;modp8192", 18),
     ("aes256-sha512-g19", "pre-g19-aes256-sha512", "aes256-sha512-ecp256", "aes256-sha2_512;dh19", 19),
 )
 _ESP_ROWS = (

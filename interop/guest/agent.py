@@ -5,7 +5,7 @@ A connection carries one request, a line of JSON, and its answer, another:
     {"run": [argv], "text": str|null}                  -> {"status": int, "output": str}
     {"spawn": [argv], "environment": {}, "log": path}  -> {"status": pid, "output": ""}
     {"poll": pid}                                      -> {"status": exit status, or null while it runs, "output": ""}
-    {"end": pid}                                       -> {"status": exit status, "output": ""}
+    {"end": pid, "kill": bool}                         -> {"status": exit status, "output": ""}
     {"write": path, "text": str, "mode": int}          -> {"status": 0, "output": ""}
     {"read": path}                                     -> {"status": 0, "output": str}
 """
@@ -57,9 +57,9 @@ def poll(poll: int) -> Answer:
     return started[poll].poll(), ""
 
 
-def end(end: int) -> Answer:
-    """End a whole session, gently and then not."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
+def end(end: int, kill: bool) -> Answer:
+    """End a whole session, gently and then not; with `kill` not gently."""
+    for number in (signal.SIGKILL,) if kill else (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError, subprocess.TimeoutExpired):
             os.killpg(end, number)
             started[end].wait(5)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -106,7 +105,7 @@ class Ikevpn:
 
     def kill(self) -> None:
         """End the daemon as a crash would, without a word to its peers."""
-        self._process.end(first=signal.SIGKILL)
+        self._process.end(kill=True)
 
     def configure(self, *tunnels: TunnelParameters) -> None:
         """Write the configuration and have the daemon read it."""

@@ -148,6 +148,6 @@ class GuestJob:
         wait_until(lambda: not self.running(), f"the end of `{self._command}` in {self._guest.name}", timeout_s)
         return Result(self._guest.ask(poll=self._pid).status, self.output())
 
-    def end(self) -> None:
-        """Ask its whole session to end, then insist."""
-        self._guest.ask(15.0, end=self._pid)
+    def end(self, *, kill: bool = False) -> None:
+        """Ask its whole session to end, then insist; with `kill` it is not asked."""
+        self._guest.ask(15.0, end=self._pid, kill=kill)

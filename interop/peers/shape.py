@@ -31,8 +31,8 @@ class Job(Protocol):
     def wait(self, timeout_s: float) -> Result:
         """Wait for it to end by itself; `Unmet` if it does not."""
 
-    def end(self) -> None:
-        """Ask it to end, then insist."""
+    def end(self, *, kill: bool = False) -> None:
+        """Ask it to end, then insist; with `kill` it is not asked."""
 
 
 class Host(Protocol):

@@ -21,6 +21,7 @@ charon {{
   retransmit_base = 1.4
   retransmit_tries = 8
   keep_alive = {keepalive_s}s
+  fragment_size = {fragment_size}
   plugins {{
     vici {{
       socket = unix://{socket}
@@ -47,14 +48,25 @@ swanctl {{
 class Strongswan:
     """One charon. `userspace` chooses kernel-libipsec; otherwise ESP is the business of the host's kernel."""
 
-    def __init__(self, host: Host, *, userspace: bool = True, retransmit_s: float = 2.0, keepalive_s: int = 20) -> None:
+    def __init__(
+        self,
+        host: Host,
+        *,
+        userspace: bool = True,
+        retransmit_s: float = 2.0,
+        keepalive_s: int = 20,
+        fragment_size: int = 1280,
+        dpd_s: int = 0,
+    ) -> None:
         self.label = f"strongswan@{host.name}"
         self._host = host
         self._settings = {
             "plugins": _PLUGINS.format(kernel="kernel-libipsec" if userspace else ""),
             "retransmit_s": retransmit_s,
             "keepalive_s": keepalive_s,
+            "fragment_size": fragment_size,
         }
+        self._dpd_s = dpd_s
         self._folder = host.write_file("strongswan/empty", "").removesuffix("/empty")
         self._socket = f"{self._folder}/vici"
         self._log = f"{self._folder}/charon.log"
@@ -78,9 +90,13 @@ class Strongswan:
         """End charon; it deletes its SAs and tells their peers."""
         self._process.end()
 
+    def kill(self) -> None:
+        """End charon without giving it time for a word."""
+        self._process.end(kill=True)
+
     def configure(self, *tunnels: TunnelParameters) -> None:
         """Load connections and secrets, replacing what was loaded before."""
-        path = self._host.write_file("strongswan/swanctl.conf", swanctl.configuration(tunnels))
+        path = self._host.write_file("strongswan/swanctl.conf", swanctl.configuration(tunnels, dpd_s=self._dpd_s))
         self._swanctl("--load-all", "--clear", "--file", path)
 
     def initiate(self, name: str = "t", timeout_s: float = 15.0) -> None:

@@ -11,14 +11,14 @@ from interop.tunnel import TunnelParameters
 _START = {"listen": "none", "on-demand": "trap", "up": "start"}
 
 
-def configuration(tunnels: tuple[TunnelParameters, ...]) -> str:
+def configuration(tunnels: tuple[TunnelParameters, ...], *, dpd_s: int = 0) -> str:
     """The text of swanctl.conf for IKEv1 tunnels with pre-shared keys; every tunnel's child has the tunnel's name."""
-    connections = "\n".join(_connection(tunnel) for tunnel in tunnels)
+    connections = "\n".join(_connection(tunnel, dpd_s) for tunnel in tunnels)
     secrets = "\n".join(_secret(tunnel) for tunnel in tunnels)
     return f"connections {{\n{connections}\n}}\nsecrets {{\n{secrets}\n}}\n"
 
 
-def _connection(tunnel: TunnelParameters) -> str:
+def _connection(tunnel: TunnelParameters, dpd_s: int) -> str:
     ike = suites.IKE[tunnel.ike_suite]
     esp = suites.ESP[tunnel.esp_suite].strongswan
     if tunnel.pfs:
@@ -33,6 +33,7 @@ def _connection(tunnel: TunnelParameters) -> str:
   proposals = {ike.strongswan}
   encap = {"yes" if tunnel.nat_traversal == "force" else "no"}
   unique = never
+  dpd_delay = {dpd_s}s
   rekey_time = {tunnel.ike_lifetime_s * 9 // 10}s
   over_time = {tunnel.ike_lifetime_s // 10}s
   rand_time = 0s
