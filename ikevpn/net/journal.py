@@ -2,11 +2,14 @@
 
 A line is added before a step is applied and another after it was undone; the file only grows while it is in use. What
 was written before the last boot of the machine, or in another network namespace, means nothing and is forgotten.
+
+A file beside it is locked while it is in use: two runs with one journal would forget each other's changes.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,19 +23,26 @@ _NAMESPACE = Path("/proc/thread-self/ns/net")
 
 
 class Journal:
-    """An open journal. `found` are the steps that an earlier run applied and did not undo, in their order."""
+    """An open journal. `found` are the steps that an earlier run applied and did not undo, in their order.
+
+    Raises HostError where it cannot be written or another run has it.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.found = tuple(_replay(path))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            fresh = path.with_suffix(".new")
-            self._file: TextIO = fresh.open("w", encoding="utf-8")
-            self._write({"place": _place()})
-            for step in self.found:
-                self.applying(step)
-            fresh.rename(path)
+            with contextlib.ExitStack() as undo:
+                self._mine = undo.enter_context(path.with_suffix(".lock").open("w"))
+                _lock(self._mine, path.parent)
+                self.found = tuple(_replay(path))
+                fresh = path.with_suffix(".new")
+                self._file = undo.enter_context(fresh.open("w", encoding="utf-8"))
+                self._write({"place": _place()})
+                for step in self.found:
+                    self.applying(step)
+                fresh.rename(path)
+                undo.pop_all()
         except OSError as error:
             raise _unwritable(path, error) from None
 
@@ -48,6 +58,7 @@ class Journal:
         """Close the file; it stays, for a next run."""
         with contextlib.suppress(OSError):  # what could not be written was said before
             self._file.close()
+        self._mine.close()
 
     def _write(self, line: dict[str, object]) -> None:
         try:
@@ -55,6 +66,18 @@ class Journal:
             self._file.flush()
         except OSError as error:
             raise _unwritable(self.path, error) from None
+
+
+def _lock(file: TextIO, folder: Path) -> None:
+    """The kernel lets go of it with the process that has it, however that ends."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise HostError(
+            f"another daemon keeps its state in {folder}",
+            fix="Stop that one, or write another folder as state in the [daemon] table.",
+            reason="state",
+        ) from None
 
 
 def _unwritable(path: Path, error: OSError) -> HostError:

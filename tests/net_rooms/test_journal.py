@@ -85,3 +85,14 @@ def test_a_full_disk_is_a_sentence(path: Path) -> None:
             with pytest.raises(HostError, match="cannot be written: no space left on device"):
                 write(ONE)
         journal.close()
+
+
+def test_two_runs_do_not_share_a_journal(path: Path) -> None:
+    first = Journal(path)
+    first.applying(ONE)
+    with pytest.raises(HostError) as caught:
+        Journal(path)
+    assert str(caught.value) == f"another daemon keeps its state in {path.parent}"
+    assert "write another folder as state" in caught.value.fix
+    first.close()
+    assert found(path) == (ONE,)
