@@ -8,7 +8,7 @@ from ikevpn.ike.core import Core
 from ikevpn.ike.exchange import Arrival, Outcome, Result, Script, doubt, receive
 from ikevpn.ike.phase1 import Phase1
 from ikevpn.ike.protect import HashKind
-from ikevpn.ike.quick import Quick
+from ikevpn.ike.quick_state import Quick
 from ikevpn.ike.sa import ZERO_COOKIE, Exchange, Hint, IkeSa, IkeState, Role
 from ikevpn.ike.script import AGGRESSIVE, INFORMATIONAL, MAIN, QUICK
 from ikevpn.ike.timers import Timer, TimerKind

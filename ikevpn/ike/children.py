@@ -6,14 +6,13 @@ pair is deleted by the side that initiated its replacement, once nothing has com
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ikevpn.crypto import keys
 from ikevpn.crypto.tables import ESP_CIPHERS, INTEGRITIES
 from ikevpn.ike import informational, lifetime
 from ikevpn.ike.core import Core
 from ikevpn.ike.effects import AddSa, DeleteSa
 from ikevpn.ike.exchange import Rejected
+from ikevpn.ike.quick_state import Quick
 from ikevpn.ike.sa import Child, ChildRequest, Exchange, IkeSa, Keys, Role
 from ikevpn.ike.timers import Timer, TimerKind
 from ikevpn.model.events import Code, Fact, Reason
@@ -23,9 +22,6 @@ from ikevpn.model.secret import Secret
 from ikevpn.model.selector import Selector
 from ikevpn.model.tunnel import Tunnel
 from ikevpn.wire.registry import Integrity, NotifyType
-
-if TYPE_CHECKING:
-    from ikevpn.ike.quick import Quick
 
 _PEERS_PATIENCE = 4
 """How many times longer we wait before we delete a pair that the peer ought to delete."""

@@ -10,7 +10,7 @@ from ikevpn.ike import children, dpd, informational, lifetime, phase1, protect, 
 from ikevpn.ike.core import Core
 from ikevpn.ike.exchange import Outcome, Protection, Rejected, Result, Script, begin
 from ikevpn.ike.phase1 import Phase1
-from ikevpn.ike.quick import Quick
+from ikevpn.ike.quick_state import Quick
 from ikevpn.ike.sa import ZERO_COOKIE, Child, ChildRequest, Exchange, Hint, IkeSa, IkeState, Role
 from ikevpn.ike.script import AGGRESSIVE, MAIN, QUICK
 from ikevpn.ike.timers import Timer, TimerKind

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ikevpn.crypto import groups
-from ikevpn.crypto.groups import KeyPair
 from ikevpn.errors import Malformed, Refused
 from ikevpn.ike import children, natt, select
 from ikevpn.ike.core import Core
 from ikevpn.ike.exchange import Rejected
-from ikevpn.ike.sa import Child, ChildRequest, Exchange, IkeSa, Role
-from ikevpn.ike.select import IpsecChoice
+from ikevpn.ike.quick_state import Quick
+from ikevpn.ike.sa import Exchange, IkeSa, Role
 from ikevpn.model.address import AddressRange
 from ikevpn.model.events import Code, Fact, Reason
-from ikevpn.model.proposal import IpsecProposal, Lifetime
 from ikevpn.model.selector import Selector, host_pair
 from ikevpn.model.tunnel import Tunnel
 from ikevpn.wire import attributes, ident
@@ -23,29 +19,6 @@ from ikevpn.wire.payload import SA, Identification, KeyExchange, Nonce, Notify, 
 from ikevpn.wire.registry import Doi, Group, NotifyType
 
 _NONCE_SIZE = 32
-
-
-@dataclass(slots=True)
-class Quick:
-    """What a quick mode must remember. The tunnel may be another than that of the IKE SA when the peer has several."""
-
-    begun: float = 0.0
-    tunnel: Tunnel | None = None
-    request: ChildRequest | None = None
-    selector: Selector | None = None
-    offered: tuple[IpsecProposal, ...] = ()
-    choice: IpsecChoice | None = None
-    lifetime: Lifetime = Lifetime()
-    shorter: bool = False  # our lifetime is shorter than the peer's: tell it
-    pair: KeyPair | None = None
-    peer_public: bytes = b""
-    nonces: tuple[bytes, bytes] = (b"", b"")
-    spi: int = 0
-    identities: tuple[Payload, ...] = ()
-    child: Child | None = None
-
-    def tunnel_name(self) -> str:
-        return self.tunnel.name if self.tunnel else ""
 
 
 def group_of_attempt(tunnel: Tunnel, index: int) -> Group | None:

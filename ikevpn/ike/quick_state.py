@@ -1,0 +1,33 @@
+"""What a quick mode remembers from its first message to its last. Decides nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ikevpn.crypto.groups import KeyPair
+from ikevpn.ike.sa import Child, ChildRequest
+from ikevpn.ike.select import IpsecChoice
+from ikevpn.model.proposal import IpsecProposal, Lifetime
+from ikevpn.model.selector import Selector
+from ikevpn.model.tunnel import Tunnel
+from ikevpn.wire.payload import Payload
+
+
+@dataclass(slots=True)
+class Quick:
+    """The tunnel may be another than that of the IKE SA when the peer has several."""
+
+    begun: float = 0.0
+    tunnel: Tunnel | None = None
+    request: ChildRequest | None = None
+    selector: Selector | None = None
+    offered: tuple[IpsecProposal, ...] = ()
+    choice: IpsecChoice | None = None
+    lifetime: Lifetime = Lifetime()
+    shorter: bool = False  # our lifetime is shorter than the peer's: tell it
+    pair: KeyPair | None = None
+    peer_public: bytes = b""
+    nonces: tuple[bytes, bytes] = (b"", b"")
+    spi: int = 0
+    identities: tuple[Payload, ...] = ()
+    child: Child | None = None
