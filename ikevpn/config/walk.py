@@ -25,10 +25,6 @@ class Walk:
         where = self.document.where(*keys)
         self.findings.append(Finding(Severity.ERROR, unfit.code, where, unfit.sentence, unfit.fix))
 
-    def warn(self, keys: Keys, code: str, sentence: str, fix: str = "") -> None:
-        """Note that what stands at `keys` works but is unwise."""
-        self.findings.append(Finding(Severity.WARNING, code, self.document.where(*keys), sentence, fix))
-
     def table(self, columns: type[T], value: object, keys: Keys, hint: str) -> T | None:
         """The table at `keys` as an instance of `columns`, or None where anything in it is wrong."""
         if not isinstance(value, dict):

@@ -8,6 +8,6 @@ from ikevpn.net.kernel import Interface
 from ikevpn.net.plan import AddAddress, Plan, SetLinkUp
 
 
-def plan_device(device: str, addresses: Iterable[Interface] = (), mtu: int = 0) -> Plan:
+def plan_device(device: str, addresses: Iterable[Interface] = ()) -> Plan:
     """A device is up with these addresses; without any it is unnumbered."""
-    return (*(AddAddress(device, address) for address in addresses), SetLinkUp(device, mtu))
+    return (*(AddAddress(device, address) for address in addresses), SetLinkUp(device))

@@ -98,11 +98,10 @@ class Kernel:
         """The largest packet of a device. Raises HostError."""
         return int(self._link(device).get_attr("IFLA_MTU"))
 
-    def set_link(self, device: str, *, up: bool, mtu: int = 0) -> None:
-        """Set a device up or down, and its MTU where it is not 0. Raises HostError."""
-        settings = {"mtu": mtu} if mtu else {}
+    def set_link(self, device: str, *, up: bool) -> None:
+        """Set a device up or down. Raises HostError."""
         index = self.index_of(device)
-        self._do(f"setting {device} {'up' if up else 'down'}", "link", "set", index=index, state=_state(up), **settings)
+        self._do(f"setting {device} {'up' if up else 'down'}", "link", "set", index=index, state=_state(up))
 
     # Addresses
 

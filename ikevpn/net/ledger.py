@@ -134,7 +134,7 @@ class Ledger:
     def _refuse_theft(self, owner: str, step: Step) -> None:
         """Raises HostError where another owner has a different route in the place of this one."""
         if not isinstance(step, AddRoute):
-            return  # devices may be set up by several, the last one's MTU counts
+            return  # devices may be set up by several
         rivals = self._at.get(step.place, set()) - {step}
         others = {other for rival in rivals for other in self._owners[rival]} - {owner, _BEFORE}
         if others:

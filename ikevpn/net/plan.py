@@ -47,10 +47,9 @@ Plan = tuple[Step, ...]
 
 @dataclass(frozen=True, slots=True)
 class SetLinkUp:
-    """A device is up, with an MTU where it is not 0."""
+    """A device is up."""
 
     device: str
-    mtu: int = 0
 
     @property
     def place(self) -> Hashable:
@@ -58,8 +57,8 @@ class SetLinkUp:
 
     def apply(self, kernel: Kernel) -> bool:
         was_up = kernel.is_up(self.device)
-        if not was_up or (self.mtu and kernel.mtu_of(self.device) != self.mtu):
-            kernel.set_link(self.device, up=True, mtu=self.mtu)
+        if not was_up:
+            kernel.set_link(self.device, up=True)
         return not was_up
 
     def renew(self, kernel: Kernel) -> None:
@@ -70,7 +69,7 @@ class SetLinkUp:
             kernel.set_link(self.device, up=False)
 
     def record(self) -> Record:
-        return {"step": "link", "device": self.device, "mtu": self.mtu}
+        return {"step": "link", "device": self.device}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +134,7 @@ def read_step(record: Record) -> Step:
     text = {key: str(value) for key, value in record.items()}
     match text["step"]:
         case "link":
-            return SetLinkUp(text["device"], int(text["mtu"]))
+            return SetLinkUp(text["device"])
         case "address":
             return AddAddress(text["device"], ip_interface(text["address"]))
         case "route":

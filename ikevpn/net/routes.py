@@ -14,12 +14,10 @@ BLOCK_METRIC = 2_000_000_000
 """Worse than any route that carries traffic, so that it counts only when nothing else is there."""
 
 
-def plan_routes(
-    networks: Iterable[Network], device: str, metric: int, source: Address | None = None, mtu: int = 0
-) -> Plan:
+def plan_routes(networks: Iterable[Network], device: str, metric: int, source: Address | None = None) -> Plan:
     """Send `networks` into `device`. `source` is what this host itself calls from, where the family is the same."""
     return tuple(
-        AddRoute(Route(network, device, None, _if_same_family(source, network), metric, mtu))
+        AddRoute(Route(network, device, None, _if_same_family(source, network), metric))
         for network in _halves(networks)
     )
 

@@ -88,8 +88,8 @@ def others(place: Place) -> list[str]:
 
 def tunnel_plan(device: str = "vpn0", metric: int = 100) -> Plan:
     return (
-        *plan_device(device, [ip_interface("10.9.9.1/30"), ip_interface("fd09::1/64")], 1400),
-        *plan_routes([NETWORK, NETWORK6], device, metric, ip_address("10.1.1.1"), 1380),
+        *plan_device(device, [ip_interface("10.9.9.1/30"), ip_interface("fd09::1/64")]),
+        *plan_routes([NETWORK, NETWORK6], device, metric, ip_address("10.1.1.1")),
     )
 
 
@@ -99,7 +99,6 @@ def test_a_plan_is_applied_and_undone(place: Place, tmp_path: Path) -> None:
     async def story(host: Host) -> None:
         await host.apply("paris", (*plan_blocks([NETWORK, NETWORK6]), *tunnel_plan()))
         assert place.addresses("vpn0") == ["10.9.9.1/30", "fd09::1/64"]
-        assert place.see("link show vpn0")[0]["mtu"] == 1400
         assert "10.2.2.0/24 vpn0 100" in place.routes()
         assert "blackhole 10.2.2.0/24 2000000000" in place.routes()
         assert "fd02::/64 vpn0 100" in place.routes("-6")
@@ -107,7 +106,6 @@ def test_a_plan_is_applied_and_undone(place: Place, tmp_path: Path) -> None:
         (route,) = place.see("route get 10.2.2.7")
         assert (route["dev"], route["prefsrc"]) == ("vpn0", "10.1.1.1")
         (shown,) = [each for each in place.see("route show 10.2.2.0/24") if each.get("dev") == "vpn0"]
-        assert shown["metrics"] == [{"mtu": 1380}]
         assert shown["protocol"] == "50"
         await host.undo("paris")
         assert others(place) == before
@@ -224,13 +222,13 @@ def test_two_tunnels_to_one_network_by_metric(place: Place, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("network", [NETWORK, NETWORK6])
 def test_a_changed_route_replaces_the_old_one(place: Place, tmp_path: Path, network: Network) -> None:
-    family = "-6" if network is NETWORK6 else "-4"
+    family, own = ("-6", "fd01::1") if network is NETWORK6 else ("-4", "10.1.1.1")
 
     async def story(host: Host) -> None:
-        await host.apply("paris", (*plan_device("vpn0"), *plan_routes([network], "vpn0", 100, mtu=1400)))
-        await host.apply("paris", (*plan_device("vpn0"), *plan_routes([network], "vpn0", 100, mtu=1300)))
+        await host.apply("paris", (*plan_device("vpn0"), *plan_routes([network], "vpn0", 100)))
+        await host.apply("paris", (*plan_device("vpn0"), *plan_routes([network], "vpn0", 100, ip_address(own))))
         (shown,) = place.see(f"{family} route show {network}")
-        assert shown["metrics"] == [{"mtu": 1300}]
+        assert shown["prefsrc"] == own
         await host.undo("paris")
         assert place.see(f"{family} route show {network}") == []
 

@@ -56,7 +56,7 @@ class Put:
         cast(Table, kernel).history.append(-self.number)
 
     def record(self) -> Record:
-        return {"step": "link", "device": str(self.number), "mtu": 0}
+        return {"step": "link", "device": str(self.number)}
 
 
 @contextlib.contextmanager

@@ -30,7 +30,7 @@ routes = st.builds(
     kind=st.sampled_from(RouteKind),
 )
 steps = st.one_of(
-    st.builds(SetLinkUp, devices, st.integers(0, 65535)),
+    st.builds(SetLinkUp, devices),
     st.builds(AddAddress, devices, addresses.map(lambda address: ip_interface(f"{address}/24"))),
     st.builds(AddRoute, routes),
 )
