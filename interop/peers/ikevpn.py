@@ -157,4 +157,4 @@ class Ikevpn:
     def _answers(self) -> bool:
         if not self._process.running():
             raise Unmet(f"{self.label} ended with {self._process.status}: {self.log().strip()[-1500:]}")
-        return Path(self.socket).exists() and self.command("version", check=False).status == 0
+        return Path(self.socket).exists() and self.command("status", check=False).status == 0
