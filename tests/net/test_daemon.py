@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from ikevpn.cli.exit_codes import ExitCode
 from tests.net.daemons import Side, two_sides, until
 
 pytestmark = pytest.mark.root
@@ -279,3 +280,75 @@ def test_privileges_are_dropped(sides: tuple[Side, Side]) -> None:
         effective = int(next(line for line in status.splitlines() if line.startswith("CapEff")).split()[1], 16)
         assert effective == 1 << 2 | 1 << 10 | 1 << 12 | 1 << 13
         assert "NoNewPrivs:\t1" in status
+
+
+def test_where_the_device_name_is_taken_nothing_leaves_in_clear_until_it_is_free(sides: tuple[Side, Side]) -> None:
+    left, right = sides
+    left.write("paris")
+    assert left.run("ip", "tuntap", "add", "ikevpn0", "mode", "tun").status == 0
+    with left.daemon():
+        until(lambda: left.tunnel()["last_error"], "the refusal")
+        assert left.routes() == [f"blackhole 10.2.2.0/24 {BLOCK} "]
+        assert left.pings(right.inner, 1) == 0
+        assert left.run("ip", "link", "del", "ikevpn0").status == 0
+        until(lambda: is_up(left), "paris")
+        assert left.pings(right.inner) == 3
+
+
+def test_a_worker_that_hangs_is_replaced(sides: tuple[Side, Side]) -> None:
+    left, right = sides
+    left.write("paris")
+    with left.daemon() as daemon:
+        until(lambda: is_up(left), "paris")
+        before = spi(left)
+        children = Path(f"/proc/{daemon.pid}/task/{daemon.pid}/children").read_text().split()
+        os.kill(int(children[0]), signal.SIGSTOP)
+        assert left.status().tunnels, "an answer without counters"
+        until(lambda: is_up(left) and spi(left) != before, "paris over a new worker")
+        assert left.pings(right.inner) == 3
+        assert "the data plane was started again" in left.log()
+
+
+def test_an_address_that_comes_back_is_heard_again(sides: tuple[Side, Side]) -> None:
+    left, right = sides
+    address = (f"{right.outer}/24", "dev", "cable")
+
+    def listens() -> bool:
+        return f"{right.outer}:500 " in right.run("ss", "-uln").out
+
+    assert listens()
+    right.run("ip", "address", "del", *address)
+    until(lambda: not listens(), "the end of the socket")
+    right.run("ip", "address", "add", *address)
+    right.run("ip", "route", "add", "default", "via", left.outer)
+    until(listens, "a new socket")
+    left.write("paris")
+    with left.daemon():
+        until(lambda: is_up(left), "paris")
+        assert left.pings(right.inner) == 3
+
+
+def test_a_peer_whose_key_is_taken_away_is_cut_off(sides: tuple[Side, Side]) -> None:
+    left, right = sides
+    right.write("london", start="listen")
+    table = right.config.read_text().replace('secret = { file = "psk" }\n', "")
+    right.config.write_text(table + '[[psk]]\nremote = "192.0.2.1"\nsecret = { file = "psk" }\n')
+    assert right.ikevpn("reload").status == 0
+    left.write("paris")
+    with left.daemon():
+        until(lambda: is_up(left), "paris")
+        right.config.write_text(table + '[[psk]]\nremote = "192.0.2.1"\nsecret = { text = "another, long enough" }\n')
+        right.config.chmod(0o600)
+        assert right.ikevpn("reload").status == 0
+        assert not is_up(right)
+        until(lambda: not is_up(left), "the Delete")
+        assert left.pings(right.inner, 1) == 0
+
+
+def test_two_daemons_do_not_share_their_state(sides: tuple[Side, Side]) -> None:
+    left, _ = sides
+    left.write("paris", start="listen")
+    with left.daemon():
+        second = left.ikevpn("--socket", str(left.folder / "another"), "daemon")
+        assert second.status == ExitCode.HOST
+        assert f"another daemon keeps its state in {left.folder}/state" in second.err
