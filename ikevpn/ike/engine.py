@@ -17,6 +17,7 @@ from ikevpn.ike.effects import Effect, QuerySa
 from ikevpn.ike.exchange import Arrival
 from ikevpn.ike.negotiation import wanted
 from ikevpn.ike.sa import Child, Hint, IkeSa, IkeState
+from ikevpn.ike.script import QUICK
 from ikevpn.ike.status import EngineStatus, snapshot
 from ikevpn.ike.timers import Timer, TimerKind
 from ikevpn.model.address import Endpoint
@@ -202,12 +203,15 @@ class Engine:
     def unknown_spi(self, spi: int, local: Endpoint, remote: Endpoint, now: float) -> list[Effect]:
         """ESP for an SPI that we do not have: tell a peer that we know, under the protection of its IKE SA.
 
-        Anybody can send such packets under a peer's address, so this is done only so often.
+        Anybody can send such packets under a peer's address, so this is done only so often. An SPI that we have offered
+        is not unknown: libreswan sends on a new SA before we can have read its message 2.
         """
         core = self._at(now)
         if spi in core.by_spi or not core.neighbours[remote.address] or not core.affords(Budget.INVALID_SPI):
             return self._out()
         there = [sa for sa in core.ike_sas.values() if sa.state is IkeState.ESTABLISHED and _at_address(sa, remote)]
+        if any(_is_promised(each, spi) for each in there):
+            return self._out()
         sa = max(there, key=lambda sa: (sa.remote == remote, not sa.superseded, sa.established), default=None)
         if sa is not None:
             informational.notify(core, sa, NotifyType.INVALID_SPI, spi=spi.to_bytes(4, "big"))
@@ -361,6 +365,11 @@ class Engine:
 
 def _at_address(sa: IkeSa, remote: Endpoint) -> bool:
     return sa.remote.address == remote.address
+
+
+def _is_promised(sa: IkeSa, spi: int) -> bool:
+    """Whether a quick mode that is under way is about this inbound SPI of ours."""
+    return any(each.script is QUICK and not each.done and each.scratch.spi == spi for each in sa.exchanges.values())
 
 
 __all__ = ["Engine", "EngineSettings"]

@@ -60,7 +60,7 @@ def settle(sa: IkeSa, tunnel: Tunnel) -> None:
 
 
 def _relative(sa: IkeSa, tunnel: Tunnel) -> NattDraft | None:
-    """Drafts 02 and 03 are the same on the wire: strongSwan answers 02 with a newline to whoever announces any of them."""
+    """Drafts 02 and 03 are one on the wire: strongSwan answers 02 with a newline to whoever announces any of them."""
     if not sa.capabilities & _SAME_ON_THE_WIRE:
         return None
     return next((draft for draft in tunnel.natt_drafts if _ROWS[draft].capability & _SAME_ON_THE_WIRE), None)

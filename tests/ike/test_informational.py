@@ -144,6 +144,15 @@ def test_an_unknown_spi_is_told_and_renewed() -> None:
     assert bench.matched() and children(bench.a)[0].spi_out != lost.spi_in
 
 
+def test_an_spi_that_is_being_negotiated_is_not_unknown() -> None:
+    """libreswan sends on a new SA right behind its message 2; told that we do not know it, it might give it up."""
+    bench = Bench(tamper=losing(*range(99), sender="b", exchange=QUICK)).up()
+    sa = only_sa(bench.a)
+    (quick,) = [each for each in sa.exchanges.values() if each.script.kind == QUICK]
+    assert bench.a.engine.unknown_spi(quick.scratch.spi, HERE, THERE, bench.now) == []
+    assert bench.a.engine.unknown_spi(quick.scratch.spi ^ 1, HERE, THERE, bench.now) != []
+
+
 def test_unknown_spis_are_told_only_so_often_and_only_to_peers() -> None:
     bench = Bench().up()
     before = len(bench.log)
