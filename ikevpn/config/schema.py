@@ -281,7 +281,8 @@ class TunnelTable:
     )
     remote_networks: tuple[AddressRange, ...] = key(
         Many(Network(), least=1),
-        "The networks on the peer's side.",
+        "The networks on the peer's side. Of what a peer from anywhere names in them nothing is routed that is wider "
+        "than /8 (IPv6: /16), or in which this host or its router has an address.",
         '["10.2.2.0/24", "10.2.3.0/24"]',
         (),
         'required for `"policy"`; everything for `"route"`',

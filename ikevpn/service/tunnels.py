@@ -80,7 +80,10 @@ class Tunnels:
             await self._begin(tunnel)
         elif stood:
             await self._bar(tunnel)
-        await host.undo(owner)
+        try:
+            await host.undo(owner)
+        except HostError as error:
+            self._refused(tunnel, error)
 
     async def remove(self, name: str) -> None:
         """Take a tunnel down and forget it."""
