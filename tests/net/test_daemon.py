@@ -168,6 +168,26 @@ def test_after_a_crash_of_the_daemon_traffic_is_blocked_and_the_next_start_clean
         assert left.pings(right.inner) == 3
 
 
+def test_a_start_that_fails_after_a_crash_opens_no_block(sides: tuple[Side, Side]) -> None:
+    left, _ = sides
+    left.write("paris")
+    with left.daemon() as daemon:
+        until(lambda: is_up(left), "paris")
+        daemon.kill()
+        daemon.wait(10)
+        until(lambda: left.devices() == {"lo", "cable"}, "the end of the worker")
+    hold = "import socket; s = socket.socket(2, 2); s.bind(('0.0.0.0', 500)); print(); input()"
+    command = [*left.command()[:5], "-c", hold]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdin and other.stdout and other.stdout.readline()
+        refused = left.ikevpn("daemon")
+        other.stdin.close()
+    assert refused.status == ExitCode.HOST and "is in use by another program" in refused.err
+    assert left.routes() == [f"blackhole 10.2.2.0/24 {BLOCK} "]
+    with left.daemon():
+        until(lambda: is_up(left), "paris again")
+
+
 def test_route_based_with_addresses_of_its_own(sides: tuple[Side, Side]) -> None:
     left, right = sides
     numbered: dict[str, Any] = {"binding": "route", "local_networks": None, "remote_networks": None}
