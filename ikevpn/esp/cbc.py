@@ -16,11 +16,13 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Protocol
 
+import numpy as np
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
+from ikevpn.esp.room import Rows, octets, scratch
 from ikevpn.wire.registry import EspCipher
 
 Entropy = Callable[[int], bytes]
@@ -28,17 +30,30 @@ Octets = bytes | memoryview
 
 
 class Encryption(Protocol):
-    """Turns plaintexts into what stands between sequence number and ICV: IV and ciphertext."""
+    """Turns plaintexts into what stands between sequence number and ICV: IV and ciphertext.
+
+    `block` is 0 where there is no way for runs.
+    """
+
+    block: int
 
     def encrypt(self, packets: Sequence[Octets], trailers: Sequence[bytes]) -> list[Octets]:
         """One result for each packet with its trailer, which together are whole blocks."""
+
+    def encrypt_rows(self, plain: Rows) -> Rows:
+        """The same for rows, each with a block of room in front of packet and trailer."""
 
 
 class Decryption(Protocol):
     """The reverse."""
 
+    block: int
+
     def decrypt(self, bodies: Sequence[Octets]) -> list[bytes]:
         """The plaintext, trailer included, of each IV with its ciphertext of whole blocks."""
+
+    def decrypt_rows(self, bodies: Rows) -> Rows:
+        """The same for rows; each result has a block in front that means nothing. Valid until the next run."""
 
 
 def _single_des(key: bytes) -> TripleDES:
@@ -58,31 +73,43 @@ _ALGORITHMS: Mapping[EspCipher, Callable[[bytes], AES | TripleDES]] = MappingPro
 class CbcEncryption:
     """One running context and `entropy` for the block in front of every packet."""
 
-    __slots__ = ("_block", "_entropy", "_update")
+    __slots__ = ("_entropy", "_update", "_update_into", "block")
 
     def __init__(self, cipher: EspCipher, key: bytes, block: int, entropy: Entropy) -> None:
-        self._block = block
+        self.block = block
         self._entropy = entropy
-        self._update = Cipher(_ALGORITHMS[cipher](key), CBC(entropy(block))).encryptor().update
+        context = Cipher(_ALGORITHMS[cipher](key), CBC(entropy(block))).encryptor()
+        self._update = context.update
+        self._update_into = context.update_into
 
     def encrypt(self, packets: Sequence[Octets], trailers: Sequence[bytes]) -> list[Octets]:
-        block, random = self._block, self._entropy(self._block * len(packets))
+        block, random = self.block, self._entropy(self.block * len(packets))
         fronts = [random[at : at + block] for at in range(0, len(random), block)]
         whole = memoryview(self._update(b"".join(chain.from_iterable(zip(fronts, packets, trailers, strict=True)))))
         return _split(whole, [block + len(p) + len(t) for p, t in zip(packets, trailers, strict=True)])
 
 
+    def encrypt_rows(self, plain: Rows) -> Rows:
+        count, width = plain.shape
+        plain[:, : self.block] = octets(self._entropy(self.block * count)).reshape(count, self.block)
+        result = scratch(plain.size)
+        self._update_into(plain, result)
+        return result[: plain.size].reshape(count, width)
+
+
 class CbcDecryption:
     """One context whose chaining value never matters."""
 
-    __slots__ = ("_block", "_update")
+    __slots__ = ("_update", "_update_into", "block")
 
     def __init__(self, cipher: EspCipher, key: bytes, block: int) -> None:
-        self._block = block
-        self._update = Cipher(_ALGORITHMS[cipher](key), CBC(bytes(block))).decryptor().update
+        self.block = block
+        context = Cipher(_ALGORITHMS[cipher](key), CBC(bytes(block))).decryptor()
+        self._update = context.update
+        self._update_into = context.update_into
 
     def decrypt(self, bodies: Sequence[Octets]) -> list[bytes]:
-        block, plaintext = self._block, self._update(b"".join(bodies))
+        block, plaintext = self.block, self._update(b"".join(bodies))
         plaintexts, at = [], 0
         for body in bodies:
             end = at + len(body)
@@ -90,17 +117,28 @@ class CbcDecryption:
             at = end
         return plaintexts
 
+    def decrypt_rows(self, bodies: Rows) -> Rows:
+        result = scratch(bodies.size)
+        self._update_into(np.ascontiguousarray(bodies), result)
+        return result[: bodies.size].reshape(bodies.shape)
+
 
 class NoEncryption:
-    """NULL (RFC 2410): the plaintext as it is, without IV."""
+    """NULL (RFC 2410): the plaintext as it is, without IV. It protects nothing, so nobody needs it fast."""
 
     __slots__ = ()
+    block = 0
 
     def encrypt(self, packets: Sequence[Octets], trailers: Sequence[bytes]) -> list[Octets]:
         return [b"".join(pieces) for pieces in zip(packets, trailers, strict=True)]
 
     def decrypt(self, bodies: Sequence[Octets]) -> list[bytes]:
         return [bytes(body) for body in bodies]
+
+    def encrypt_rows(self, plain: Rows) -> Rows:
+        raise AssertionError("NULL has no way for runs")
+
+    decrypt_rows = encrypt_rows
 
 
 def _split(whole: memoryview, sizes: Iterable[int]) -> list[Octets]:

@@ -38,6 +38,19 @@ class Flow(NamedTuple):
     fragment: bool = False
 
 
+def plain_key(packet: bytes | memoryview) -> bytes | None:
+    """Protocol, addresses and ports as they stand in a TCP or UDP packet without options, extensions or fragments.
+
+    Two packets with the same key have the same flow. None for all other packets; the length is not looked at.
+    """
+    if packet[0] == 0x45:
+        if len(packet) >= 24 and packet[9] in (_TCP, _UDP) and not (packet[6] & 0x3F or packet[7]):
+            return bytes(packet[9:10]) + packet[12:24]
+    elif packet[0] >> 4 == 6 and len(packet) >= 44 and packet[6] in (_TCP, _UDP):
+        return bytes(packet[6:7]) + packet[8:44]
+    return None
+
+
 def packet_size(packet: bytes | memoryview) -> int | None:
     """How long the packet says it is, in octets; None where that is more than there is, or no IP packet at all."""
     if len(packet) < _IPV4_HEADER:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from ikevpn.errors import IkevpnError, UsageError
 from ikevpn.esp.cbc import Entropy, Octets
 from ikevpn.esp.layout import PADDINGS, TRAILER
+from ikevpn.esp.room import LARGEST_PACKET, Rows, octets
 from ikevpn.esp.limits import LAST_EXTENDED_SEQUENCE, LAST_SEQUENCE
 from ikevpn.esp.transform import Sealing, Shape, sealing, shape
 from ikevpn.esp.truncation import with_truncation
@@ -67,11 +68,36 @@ class Outbound:
         self.bytes += sum(map(len, packets))
         return self._sealing.seal(sequences, packets, trailers)
 
+    def rows(self, count: int, size: int) -> Rows | None:
+        """Room for `count` packets of `size` octets, a row each; None where they have to be sealed one by one.
+
+        What stands behind the first `size` octets of a row may be overwritten. Valid until the next run is sealed.
+        """
+        return self._sealing.rows(count, self._padded(size)) if size <= LARGEST_PACKET else None
+
+    def seal_rows(self, count: int, size: int, next_header: int) -> Rows:
+        """The octets that `seal` would give for the packets in `rows(count, size)`, a row each.
+
+        Raises SequenceExhausted like `seal`.
+        """
+        sequences = self._reserve(count)
+        padded = self._padded(size)
+        packets = self._sealing.rows(count, padded)
+        assert packets is not None
+        packets[:, size:] = octets(self._trailers_of(next_header)[size % self._shape.alignment])
+        self.packets += count
+        self.bytes += count * size
+        return self._sealing.seal_rows(sequences, padded)
+
     def follow_truncation(self, integrity_96: bool) -> None:
         """Cut HMAC-SHA2-256 as the peer does (`Inbound.sa`, `Inbound.truncation_hint`); sequence numbers go on."""
         self.sa = with_truncation(self.sa, integrity_96)
         self._sealing = sealing(self.sa, self._entropy)
         self._shape = shape(self.sa.algorithms)
+
+    def _padded(self, size: int) -> int:
+        """Octets of packet and trailer."""
+        return size + TRAILER + self._shape.padding(size)
 
     def _reserve(self, count: int) -> range:
         if count > self.remaining:

@@ -58,3 +58,20 @@ class ReplayWindow:
             self._seen = (self._seen << ahead & self._mask | 1) if ahead < self.size else 1
         elif self.size:
             self._seen |= 1 << -ahead
+
+    def infer_run(self, first_low: int, count: int) -> range | None:
+        """The numbers of packets that follow each other, all ahead of the window; None where that is not so."""
+        first = self.infer(first_low)
+        low_end = (first_low + count - 1) % _HALF
+        if first <= self.highest or self.infer(low_end) != first + count - 1:
+            return None
+        return range(first, first + count)
+
+    def advance_run(self, sequences: range) -> None:
+        """Remember authentic packets that `infer_run` has let through."""
+        ahead, count = sequences[-1] - self.highest, len(sequences)
+        self.highest = sequences[-1]
+        if ahead < self.size:
+            self._seen = (self._seen << ahead | (1 << count) - 1) & self._mask
+        else:
+            self._seen = (1 << min(count, self.size)) - 1 or 1

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ikevpn.esp.inner import Flow, read_flow
+from ikevpn.esp.inner import Flow, plain_key, read_flow
 from ikevpn.model.sa import Direction
 from ikevpn.model.selector import ANY, Selector
 
 _MOST_REMEMBERED = 4096
-_TCP, _UDP = 6, 17
 
 
 class _Row(NamedTuple):
@@ -62,7 +61,7 @@ class Selection:
 
         The answer for plain TCP and UDP headers is remembered: most of a batch is a few flows.
         """
-        key = _plain_key(packet)
+        key = plain_key(packet)
         if key is None:
             return self._read(packet)
         answer = self._remembered.get(key)
@@ -76,16 +75,6 @@ class Selection:
     def _read(self, packet: bytes) -> bool | None:
         flow = read_flow(packet)
         return None if flow is None else self.admits(flow)
-
-
-def _plain_key(packet: bytes) -> bytes | None:
-    """Protocol, addresses and ports as they stand in a TCP or UDP packet without options, extensions or fragments."""
-    if packet[0] == 0x45:
-        if len(packet) >= 24 and packet[9] in (_TCP, _UDP) and not (packet[6] & 0x3F or packet[7]):
-            return packet[9:10] + packet[12:24]
-    elif packet[0] >> 4 == 6 and len(packet) >= 44 and packet[6] in (_TCP, _UDP):
-        return packet[6:7] + packet[8:44]
-    return None
 
 
 def _row(selector: Selector) -> _Row:

@@ -5,11 +5,15 @@ With extended sequence numbers the high half is authenticated behind the trailer
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Sequence
+
+import numpy as np
 
 from ikevpn.esp.cbc import Decryption, Encryption, Octets
 from ikevpn.esp.layout import HEADER
 from ikevpn.esp.mac import Mac
+from ikevpn.esp.room import RAMP, Numbers, Room, Rows, octets, room
 
 
 class SeparateSealing:
@@ -34,6 +38,26 @@ class SeparateSealing:
                 packet += mac.compute(packet, number[:4] if self._extended else b"")
             sealed.append(packet)
         return sealed
+
+    def rows(self, count: int, padded: int) -> Rows | None:
+        """See `Sealing.rows`."""
+        return self._room(count, padded).packets[:count] if self._encryption.block else None
+
+    def seal_rows(self, sequences: range, padded: int) -> Rows:
+        """See `Sealing.seal_rows`."""
+        count, block, mac = len(sequences), self._encryption.block, self._mac
+        space = self._room(count, padded)
+        whole = space.write_heads(int.from_bytes(self._spi, "big"), sequences)
+        sealed = space.sealed[:count]
+        sealed[:, HEADER : HEADER + block + padded] = self._encryption.encrypt_rows(space.plain[:count])
+        if mac is not None:
+            icvs = _compute(mac, space, count, whole if self._extended else None)
+            sealed[:, -mac.size :] = octets(icvs).reshape(count, mac.size)
+        return sealed
+
+    def _room(self, count: int, padded: int) -> Room:
+        block, icv = self._encryption.block, 0 if self._mac is None else self._mac.size
+        return room(count, block, padded, block, icv)
 
 
 class SeparateOpening:
@@ -61,3 +85,27 @@ class SeparateOpening:
     def decrypt(self, authentic: Sequence[Octets]) -> list[bytes]:
         """Plaintexts with their trailers, in the order given."""
         return self._decryption.decrypt(authentic)
+
+    def open_rows(self, packets: Rows, sequences: range) -> Rows | None:
+        """See `Opening.open_rows`."""
+        count, width = packets.shape
+        block, mac = self._decryption.block, self._mac
+        if not block:
+            return None
+        end = width - self._icv
+        space = room(count, block, end - HEADER - block, block, self._icv)
+        space.take(packets)
+        if mac is not None:
+            whole = RAMP[:count] + np.uint64(sequences.start) if self._extended else None
+            if not hmac.compare_digest(_compute(mac, space, count, whole), packets[:, end:].tobytes()):
+                return None
+        return self._decryption.decrypt_rows(packets[:, HEADER:end])[:, block:]
+
+
+def _compute(mac: Mac, space: Room, count: int, whole: Numbers | None) -> bytes:
+    """The ICVs of the first packets, end to end; `whole` sequence numbers where they are extended."""
+    authentic = space.authentic[:count]
+    if whole is None:
+        return b"".join(map(mac.compute, authentic))
+    highs = [(number >> 32).to_bytes(4, "big") for number in whole.tolist()]
+    return b"".join(map(mac.compute, authentic, highs))

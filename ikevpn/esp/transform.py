@@ -16,6 +16,7 @@ from ikevpn.esp.cbc import CbcDecryption, CbcEncryption, Entropy, NoEncryption, 
 from ikevpn.esp.gcm import GcmOpening, GcmSealing
 from ikevpn.esp.layout import HEADER, TRAILER
 from ikevpn.esp.mac import Mac
+from ikevpn.esp.room import Rows
 from ikevpn.esp.separate import SeparateOpening, SeparateSealing
 from ikevpn.model.sa import Algorithms, Sa
 from ikevpn.wire.registry import EspCipher, Integrity
@@ -27,6 +28,12 @@ class Sealing(Protocol):
     def seal(self, sequences: range, packets: Sequence[Octets], trailers: Sequence[bytes]) -> list[bytes]:
         """One ESP packet, from SPI to ICV, for each sequence number, packet and trailer."""
 
+    def rows(self, count: int, padded: int) -> Rows | None:
+        """Room for `count` packets of `padded` octets, trailer included; None where there is no way for runs."""
+
+    def seal_rows(self, sequences: range, padded: int) -> Rows:
+        """What `seal` would make of the packets in `rows`, a row each, valid until the next run."""
+
 
 class Opening(Protocol):
     """Takes ESP packets apart, in two steps, so that the whole batch can be decrypted at once."""
@@ -36,6 +43,12 @@ class Opening(Protocol):
 
     def decrypt(self, authentic: Sequence[Octets]) -> list[bytes]:
         """Plaintexts with their trailers, in the order given."""
+
+    def open_rows(self, packets: Rows, sequences: range) -> Rows | None:
+        """Plaintexts with their trailers, a row each, valid until the next run.
+
+        None where not every ICV verifies, or where there is no way for runs: then take the packets one by one.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from ikevpn.esp.cbc import Octets
 from ikevpn.esp.drops import Drop
 from ikevpn.esp.gate import Gate
 from ikevpn.esp.replay import ReplayWindow
+from ikevpn.esp.room import Rows
 from ikevpn.model.sa import Sa
 
 
@@ -66,6 +67,10 @@ class TruncationGate:
     def decrypt(self, authentic: Sequence[Octets]) -> list[bytes]:
         """Like `Gate.decrypt`; the truncation makes no difference here."""
         return self._gate.decrypt(authentic)
+
+    def open_rows(self, packets: Rows, window: ReplayWindow) -> Rows | None:
+        """Like `Gate.open_rows`, once it is settled how the peer cuts."""
+        return None if self._other is not None else self._gate.open_rows(packets, window)
 
     def _settle(self, found: Gate) -> None:
         """Take note of the gate through which an authentic packet came."""
