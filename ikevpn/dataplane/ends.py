@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from ikevpn.dataplane.run import Octets, Run
 from ikevpn.model.address import Endpoint
 from ikevpn.model.sa import Encapsulation
 
@@ -26,15 +27,22 @@ class Arrival(NamedTuple):
     """Datagrams that came the same way one after the other: UDP payloads, or ESP where nothing encapsulates it."""
 
     path: Path
-    datagrams: Sequence[bytes]
+    datagrams: Sequence[bytes] | Run
 
 
-def gather(datagrams: Iterable[tuple[Path, bytes]]) -> list[Arrival]:
-    """Put together what came the same way in a row. Receivers give the identical `Path` for the same way."""
+def gather(datagrams: Iterable[tuple[Path, bytes | Run]]) -> list[Arrival]:
+    """Put together what came the same way in a row. Receivers give the identical `Path` for the same way.
+
+    A run stays as it is.
+    """
     arrivals: list[Arrival] = []
     run: list[bytes] = []
     previous: Path | None = None
     for path, datagram in datagrams:
+        if isinstance(datagram, Run):
+            arrivals.append(Arrival(path, datagram))
+            previous = None
+            continue
         if path is not previous:
             run = []
             arrivals.append(Arrival(path, run))
@@ -55,12 +63,12 @@ class Receiver(Protocol):
 class DeviceEnd(Protocol):
     """The inside."""
 
-    def write(self, device: str, packets: Sequence[bytes]) -> None:
-        """Give whole IP packets to the kernel through `device`, in order."""
+    def write(self, device: str, packets: Sequence[Octets]) -> None:
+        """Give whole IP packets, perhaps a run, to the kernel through `device`, in order."""
 
 
 class OuterEnd(Protocol):
     """The outside."""
 
-    def send(self, path: Path, datagrams: Sequence[bytes]) -> None:
+    def send(self, path: Path, datagrams: Sequence[Octets]) -> None:
         """Send each datagram along `path`, in order. Markers of RFC 3948 are the caller's business."""

@@ -12,6 +12,7 @@ from ikevpn.dataplane import message
 from ikevpn.dataplane.association import Association, InboundSa, OutboundSa, path
 from ikevpn.dataplane.ends import Arrival, DeviceEnd, OuterEnd, Path
 from ikevpn.dataplane.interface import DataPlaneEvent, Expire
+from ikevpn.dataplane.frames import Packet
 from ikevpn.dataplane.inward import Inward
 from ikevpn.dataplane.keepalive import Keepalives
 from ikevpn.dataplane.lifetime import Lifetimes
@@ -52,7 +53,7 @@ class Forwarding:
             spd=self._spd, sad=self._sad, devices=devices, lifetimes=self._lifetimes, stats=stats, report=report,
         )  # fmt: skip
 
-    def from_device(self, device: str, packets: Sequence[bytes], now: float) -> None:
+    def from_device(self, device: str, packets: Sequence[Packet], now: float) -> None:
         """IP packets that the host sent through `device`."""
         self._outward.packets(device, packets, now)
 

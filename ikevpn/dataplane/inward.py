@@ -3,27 +3,32 @@
 A batch's way:
 
 1. `arrivals`: IKE goes up to the control process, keepalives are forgotten, ESP is put together by SPI and path
-2. `_open`: the SA of the SPI opens what belongs to it at once; unknown SPIs are reported, some of them
+2. `_open`: the SA of the SPI opens what belongs to it at once; unknown SPIs are reported, some of them. `_open_run`:
+   the same for packets of one size that came together, where all are in order; otherwise they go the way of others
 3. `_follow`: an authentic packet from a new source moves the SAs that lead to the old one (RFC 3947 §7)
 4. what came through goes to the device that the policy of the reqid names, one batch a device
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from ikevpn.dataplane.association import InboundSa
 from ikevpn.dataplane.ends import Arrival, DeviceEnd, Path
 from ikevpn.dataplane.interface import IkeDatagram, Mapping, UnknownSpi
 from ikevpn.dataplane.lifetime import Lifetimes
 from ikevpn.dataplane.lookup import Sad, Spd
+from ikevpn.dataplane.run import Run
 from ikevpn.dataplane.stats import Loss, Stats
 from ikevpn.dataplane.strangers import Strangers
 from ikevpn.esp.drops import Drop
 from ikevpn.esp.encap import NON_ESP_MARKER, Datagram, classify
 from ikevpn.esp.inbound import Opened
 from ikevpn.esp.layout import HEADER
+from ikevpn.esp.room import SHORTEST_RUN
 from ikevpn.model.sa import Encapsulation
+
+Batches = dict[tuple[bytes, Path], list[bytes]]
 
 
 class Inward:
@@ -49,18 +54,26 @@ class Inward:
 
     def arrivals(self, arrivals: Sequence[Arrival], now: float) -> None:
         """Datagrams in the order in which they came."""
-        batches: dict[tuple[bytes, Path], list[bytes]] = {}
+        batches: Batches = {}
         for path, datagrams in arrivals:
+            if isinstance(datagrams, Run) and len(datagrams.rows) >= SHORTEST_RUN:
+                self._open_all(batches, now)  # they came before
+                if self._open_run(path, datagrams, now):
+                    continue
             by_spi: dict[bytes, list[bytes]] = {}
             for datagram in self._esp_only(path, datagrams):
                 by_spi.setdefault(datagram[:4], []).append(datagram)
             for spi, packets in by_spi.items():
                 batches.setdefault((spi, path), []).extend(packets)
+        self._open_all(batches, now)
+
+    def _open_all(self, batches: Batches, now: float) -> None:
         inner: dict[str, list[bytes]] = {}
         for (spi, path), packets in batches.items():
             self._open(int.from_bytes(spi, "big"), path, packets, inner, now)
-        for device, packets in inner.items():
-            self._devices.write(device, packets)
+        batches.clear()
+        for device, opened in inner.items():
+            self._devices.write(device, opened)
 
     def _esp_only(self, path: Path, datagrams: Sequence[bytes]) -> list[bytes]:
         if path.encapsulation is not Encapsulation.UDP:
@@ -95,27 +108,57 @@ class Inward:
             self._stats.lose(Loss.WRONG_ENCAPSULATION, len(packets))
             return
         results = association.state.open(packets, now)
-        self._follow(association, path, packets, results)
+        self._follow(association, path, _numbers(packets, results))
         if association.state.sa.algorithms.integrity_96 != association.integrity_96:
             association.integrity_96 = association.state.sa.algorithms.integrity_96
             self._sad.follow_truncation(sa.reqid, association.remote, association.integrity_96)
-        through = [result.data for result in results if isinstance(result, Opened)]
-        device = self._spd.device(sa.reqid)
-        if device is None:
-            self._lose(Loss.NO_DEVICE, len(through))
-        elif through:
+        through = _through(results)
+        device = self._device(sa.reqid, len(through), sum(map(len, through)))
+        if device is not None:
             inner.setdefault(device, []).extend(through)
-            self._stats.add("packets-in", len(through))
-            self._stats.add("bytes-in", sum(map(len, through)))
         self._lifetimes.check(association, now)
 
-    def _follow(
-        self, association: InboundSa, path: Path, packets: Sequence[bytes], results: Sequence[Opened | Drop]
-    ) -> None:
+    def _open_run(self, path: Path, run: Run, now: float) -> bool:
+        """Whether the packets were for one SA and all authentic; then they are dealt with."""
+        association = self._sad.inbound(int.from_bytes(run.rows[0, :4].tobytes(), "big"))
+        if association is None or association.expired or path.encapsulation is not association.sa.encapsulation:
+            return False
+        opened = association.state.open_rows(run.rows, now)
+        if opened is None:
+            return False
+        rest = association.state.open([run.tail], now) if run.tail else []
+        tail = b"".join(_through(rest))
+        if isinstance(opened, list):
+            self._follow(association, path, _numbers(list(run), [*opened, *rest]))
+            packets: Sequence[bytes] = [*_through(opened), *_through(rest)]
+            octets = sum(map(len, packets))
+        else:
+            last = int.from_bytes(run.rows[-1, 4:8].tobytes(), "big")
+            self._follow(association, path, (last, *_numbers([run.tail], rest)) if rest else (last,))
+            packets = Run(opened, tail)
+            octets = opened.size + len(tail)
+        device = self._device(association.sa.reqid, len(packets), octets)
+        if device is not None:
+            self._devices.write(device, packets)
+        self._lifetimes.check(association, now)
+        return True
+
+    def _device(self, reqid: int, packets: int, octets: int) -> str | None:
+        """Where packets that came through go, and their count; None where nothing goes anywhere."""
+        device = self._spd.device(reqid)
+        if device is None:
+            self._lose(Loss.NO_DEVICE, packets)
+        if device is None or not packets:
+            return None
+        self._stats.add("packets-in", packets)
+        self._stats.add("bytes-in", octets)
+        return device
+
+    def _follow(self, association: InboundSa, path: Path, sequences: Iterable[int]) -> None:
+        """`sequences` of the packets that came through."""
         latest = False
-        for packet, result in zip(packets, results, strict=True):
-            if isinstance(result, Opened) and association.advance(int.from_bytes(packet[4:8], "big")):
-                latest = True
+        for sequence in sequences:
+            latest |= association.advance(sequence)
         old, new = association.remote, path.remote
         if not latest or new == old or path.encapsulation is Encapsulation.NONE or not association.authenticated:
             return
@@ -126,3 +169,16 @@ class Inward:
     def _lose(self, reason: Drop | Loss, packets: int) -> None:
         if packets:
             self._stats.lose(reason, packets)
+
+
+def _through(results: Sequence[Opened | Drop]) -> list[bytes]:
+    return [result.data for result in results if isinstance(result, Opened)]
+
+
+def _numbers(packets: Sequence[bytes], results: Sequence[Opened | Drop]) -> list[int]:
+    """Sequence numbers of the packets that came through."""
+    return [
+        int.from_bytes(packet[4:8], "big")
+        for packet, result in zip(packets, results, strict=True)
+        if isinstance(result, Opened)
+    ]

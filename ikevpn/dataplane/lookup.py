@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ikevpn.dataplane.association import Association, InboundSa, OutboundSa
-from ikevpn.esp.inner import Flow
+from ikevpn.esp.inner import Flow, packet_size, plain_key, read_flow
 from ikevpn.esp.selection import Selection
 from ikevpn.model.address import Endpoint
 from ikevpn.model.sa import Direction, Policy, PolicyAction
@@ -143,7 +143,7 @@ class Routes:
     def __init__(self, spd: Spd, sad: Sad) -> None:
         self._spd = spd
         self._sad = sad
-        self._known: dict[tuple[str, Flow], Route] = {}
+        self._known: dict[tuple[str, Flow | bytes], Route] = {}
 
     def __len__(self) -> int:
         return len(self._known)
@@ -154,12 +154,28 @@ class Routes:
 
     def find(self, device: str, flow: Flow) -> Route:
         """The route of a flow that comes out of `device`."""
-        key = (device, flow)
+        return self._recall((device, flow), flow)
+
+    def of_packet(self, device: str, packet: bytes) -> Route | None:
+        """The route of a packet that comes out of `device`; None where its headers are broken.
+
+        Most of a batch is a few flows, whose octets are known already and need not be understood again.
+        """
+        size = packet_size(packet)
+        if size is None:
+            return None
+        plain = plain_key(packet) if size == len(packet) else None
+        if plain is not None and (route := self._known.get((device, plain))) is not None:
+            return route
+        flow = read_flow(packet)
+        return None if flow is None else self._recall((device, plain or flow), flow)
+
+    def _recall(self, key: tuple[str, Flow | bytes], flow: Flow) -> Route:
         route = self._known.get(key)
         if route is None:
             if len(self._known) >= MOST_FLOWS:
                 self._known.clear()
-            route = self._known[key] = self._find(device, flow)
+            route = self._known[key] = self._find(key[0], flow)
         return route
 
     def _find(self, device: str, flow: Flow) -> Route:

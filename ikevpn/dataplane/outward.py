@@ -2,29 +2,37 @@
 
 A batch's way:
 
-1. `packets`: the flow of each packet, and its route
+1. `packets`: the route of each packet, and one for a whole run or a packet that is still to be cut
 2. `_without_sa`: no SA; dropped, or held while IKE negotiates one
-3. `_seal`: what goes through one SA, in order, sealed at once
-4. sent along the SA's path; limits checked
+3. `_seal`: what goes through one SA, in order, sealed at once; `_seal_run`: the same for packets of one size, which are
+   cut or copied straight to where they are encrypted
+4. `_send` along the SA's path; limits checked
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from ikevpn.dataplane import segment
 from ikevpn.dataplane.association import OutboundSa
 from ikevpn.dataplane.ends import OuterEnd
+from ikevpn.dataplane.frames import Packet
 from ikevpn.dataplane.hold import Hold
 from ikevpn.dataplane.interface import Acquire
 from ikevpn.dataplane.keepalive import Keepalives
 from ikevpn.dataplane.lifetime import Lifetimes
 from ikevpn.dataplane.lookup import Routes, Sad
+from ikevpn.dataplane.run import Run
+from ikevpn.dataplane.segment import Super
 from ikevpn.dataplane.stats import Loss, Stats
-from ikevpn.esp import encap
+from ikevpn.esp import encap, flows
 from ikevpn.esp.drops import Drop
-from ikevpn.esp.inner import IPV4, IPV6, read_flow
+from ikevpn.esp.inner import IPV4, IPV6, plain_key
 from ikevpn.esp.outbound import SequenceExhausted
+from ikevpn.esp.room import SHORTEST_RUN
 from ikevpn.model.sa import Policy, PolicyAction
+
+Pending = dict[OutboundSa, tuple[list[bytes], list[int]]]
 
 
 class Outward:
@@ -50,25 +58,19 @@ class Outward:
         self._report = report
         self._hold = Hold()
 
-    def packets(self, device: str, packets: Sequence[bytes], now: float) -> None:
+    def packets(self, device: str, packets: Sequence[Packet], now: float) -> None:
         """A batch that came out of `device`, in the order in which it came."""
-        runs: dict[OutboundSa, tuple[list[bytes], list[int]]] = {}
+        pending: Pending = {}
         for packet in packets:
-            flow = read_flow(packet)
-            if flow is None:
-                self._stats.lose(Drop.MALFORMED_INNER)
-                continue
-            policy, association = self._routes.find(device, flow)
-            if association is None:
-                self._without_sa(device, packet, policy, now)
-                continue
-            run = runs.get(association)
-            if run is None:
-                run = runs[association] = ([], [])
-            run[0].append(packet)
-            run[1].append(IPV4 if flow.version == 4 else IPV6)
-        for association, (inner, headers) in runs.items():
-            self._seal(association, inner, headers, now)
+            if isinstance(packet, bytes):
+                self._sort(device, packet, pending, now)
+            elif (association := self._way_of_run(device, packet)) is not None:
+                self._seal_all(pending, now)
+                self._seal_run(association, packet, now)
+            else:
+                for each in packet if isinstance(packet, Run) else segment.split(packet):
+                    self._sort(device, each, pending, now)
+        self._seal_all(pending, now)
 
     def release(self, reqid: int, now: float) -> None:
         """An SA is there: packets that waited for it set out again."""
@@ -84,6 +86,38 @@ class Outward:
     def next_timer(self) -> float | None:
         """When `timer` has work to do."""
         return self._hold.next_timer()
+
+    def _sort(self, device: str, packet: bytes, pending: Pending, now: float) -> None:
+        """Put a packet with those of the same SA."""
+        route = self._routes.of_packet(device, packet)
+        if route is None:
+            self._stats.lose(Drop.MALFORMED_INNER)
+            return
+        association = route.association
+        if association is None:
+            self._without_sa(device, packet, route.policy, now)
+            return
+        batch = pending.get(association)
+        if batch is None:
+            batch = pending[association] = ([], [])
+        batch[0].append(packet)
+        batch[1].append(_next_header(packet))
+
+    def _way_of_run(self, device: str, packets: Run | Super) -> OutboundSa | None:
+        """The SA for all of them; None where they have to be looked at one by one."""
+        if isinstance(packets, Run):
+            if len(flows.starts(packets.rows)) > 1:
+                return None
+            first = packets.rows[0].tobytes()
+        elif packets.whole >= SHORTEST_RUN:
+            first = packets.packet
+        else:
+            return None
+        route = self._routes.of_packet(device, first) if plain_key(first) is not None else None
+        association = None if route is None else route.association
+        if association is None or encap.marker(association.path.encapsulation):
+            return None
+        return association if association.state.rows(1, packets.size) is not None else None
 
     def _without_sa(self, device: str, packet: bytes, policy: Policy | None, now: float) -> None:
         if policy is None:
@@ -104,18 +138,54 @@ class Outward:
         if first:
             self._report(Acquire(policy.tunnel, policy.reqid, policy.selector))
 
+    def _seal_all(self, pending: Pending, now: float) -> None:
+        for association, (inner, headers) in pending.items():
+            self._seal(association, inner, headers, now)
+        pending.clear()
+
     def _seal(self, association: OutboundSa, inner: Sequence[bytes], headers: Sequence[int], now: float) -> None:
         try:
             sealed = association.state.seal(inner, headers)
         except SequenceExhausted:
-            self._stats.lose(Drop.SEQUENCE_EXHAUSTED, len(inner))
-            self._lifetimes.end(association)
+            self._exhausted(association, len(inner))
             return
+        marker = encap.marker(association.path.encapsulation)
+        self._send(association, [marker + packet for packet in sealed] if marker else sealed, now)
+        self._stats.add("bytes-out", sum(map(len, inner)))
+
+    def _seal_run(self, association: OutboundSa, packets: Run | Super, now: float) -> None:
+        """Packets of one size are written to the rows where they are encrypted, and sent from the rows they come to."""
+        state, size = association.state, packets.size
+        count = len(packets.rows) if isinstance(packets, Run) else packets.whole
+        rows = state.rows(count, size)
+        assert rows is not None
+        if isinstance(packets, Run):
+            rows[:, :size] = packets.rows
+            last, next_header = packets.tail, _next_header(packets.rows[0].tobytes())
+        else:
+            segment.write_rows(packets, rows)
+            last, next_header = segment.tail(packets), _next_header(packets.packet)
+        try:
+            sealed = state.seal_rows(count, size, next_header)
+            tail = state.seal([last], next_header)[0] if last else b""
+        except SequenceExhausted:
+            self._exhausted(association, count + bool(last))
+            return
+        self._send(association, Run(sealed, tail), now)
+        self._stats.add("bytes-out", count * size + len(last))
+
+    def _send(self, association: OutboundSa, sealed: Sequence[bytes], now: float) -> None:
         path = association.path
-        marker = encap.marker(path.encapsulation)
-        self._outer.send(path, [marker + packet for packet in sealed] if marker else sealed)
+        self._outer.send(path, sealed)
         association.used_at = now
         self._stats.add("packets-out", len(sealed))
-        self._stats.add("bytes-out", sum(map(len, inner)))
         self._keepalives.sent(path.local, path.remote, now)
         self._lifetimes.check(association, now)
+
+    def _exhausted(self, association: OutboundSa, packets: int) -> None:
+        self._stats.lose(Drop.SEQUENCE_EXHAUSTED, packets)
+        self._lifetimes.end(association)
+
+
+def _next_header(packet: bytes) -> int:
+    return IPV4 if packet[0] >> 4 == 4 else IPV6

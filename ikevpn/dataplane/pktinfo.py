@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv6Address
 from ikevpn.model.address import Address
 
 IP_PKTINFO = 8  # the socket module names it from Python 3.14 on
-ANCILLARY_SIZE = socket.CMSG_SPACE(20)  # the larger of the two structures
+ANCILLARY_SIZE = socket.CMSG_SPACE(20) + socket.CMSG_SPACE(4)  # the larger of the two structures, and a segment size
 
 _V4 = struct.Struct("=i4s4s")  # interface, address of ours, destination in the header
 _V6 = struct.Struct("=16si")  # address of ours, interface

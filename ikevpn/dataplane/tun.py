@@ -12,6 +12,10 @@ import socket
 import struct
 from collections.abc import Sequence
 
+from ikevpn.dataplane import frames, vnet
+from ikevpn.dataplane.frames import Packet
+from ikevpn.dataplane.offload import tell_once
+from ikevpn.dataplane.run import Octets
 from ikevpn.dataplane.stats import Loss, Stats
 from ikevpn.errors import HostError
 from ikevpn.esp.drops import Drop
@@ -24,11 +28,18 @@ _TUNSETIFF = 0x400454CA
 _IFF_TUN = 0x0001
 _IFF_NO_PI = 0x1000
 _IFF_TUN_EXCL = 0x8000
+_IFF_VNET_HDR = 0x4000
+_TUNSETOFFLOAD = 0x400454D0
+_TUNGETIFF = 0x800454D2
+_CSUM, _TSO4, _TSO6, _USO4, _USO6 = 0x01, 0x02, 0x04, 0x20, 0x40
 _SIOCSIFMTU = 0x8922
 _IFREQ_FLAGS = struct.Struct("16sH22x")
 _IFREQ_MTU = struct.Struct("16si20x")
 
 _FLAGS = _IFF_TUN | _IFF_NO_PI | _IFF_TUN_EXCL
+
+# What the kernel may leave to us, best first; USO since Linux 6.2.
+_OFFLOADS = (_CSUM | _TSO4 | _TSO6 | _USO4 | _USO6, _CSUM | _TSO4 | _TSO6, _CSUM)
 
 
 def open_device(name: str, mtu: int) -> tuple[str, int]:
@@ -40,13 +51,46 @@ def open_device(name: str, mtu: int) -> tuple[str, int]:
         raise HostError(f'"{name}" cannot be the name of a device', fix=f"choose one of 1 to {LONGEST_NAME} characters")
     descriptor = _open_clone_device()
     try:
-        request = fcntl.ioctl(descriptor, _TUNSETIFF, _IFREQ_FLAGS.pack(name.encode(), _FLAGS))
-        given = _IFREQ_FLAGS.unpack(request)[0].rstrip(b"\0").decode()
+        given = _attach(descriptor, name)
         _set_mtu(given, mtu)
     except OSError as error:
         os.close(descriptor)
         raise _refusal(name, error) from None
     return given, descriptor
+
+
+def _attach(descriptor: int, name: str) -> str:
+    """Make the device, with offloads where the kernel has them."""
+    try:
+        given = _set_flags(descriptor, name, _FLAGS | _IFF_VNET_HDR)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        tell_once("TUN devices of this kernel have no offloads: every packet takes a system call")
+        return _set_flags(descriptor, name, _FLAGS)
+    for offloads in _OFFLOADS:
+        try:
+            fcntl.ioctl(descriptor, _TUNSETOFFLOAD, offloads)
+        except OSError:
+            continue
+        if not offloads & _USO4:
+            tell_once("TUN devices of this kernel do not take UDP in one piece (Linux 6.2 does)")
+        return given
+    return given
+
+
+def _set_flags(descriptor: int, name: str, flags: int) -> str:
+    request = fcntl.ioctl(descriptor, _TUNSETIFF, _IFREQ_FLAGS.pack(name.encode(), flags))
+    return str(_IFREQ_FLAGS.unpack(request)[0].rstrip(b"\0").decode())
+
+
+def _has_offloads(descriptor: int) -> bool:
+    """Whether frames have a header of `vnet`."""
+    try:
+        request = fcntl.ioctl(descriptor, _TUNGETIFF, _IFREQ_FLAGS.pack(b"", 0))
+    except OSError:  # not a device, as in tests
+        return False
+    return bool(_IFREQ_FLAGS.unpack(request)[1] & _IFF_VNET_HDR)
 
 
 def _open_clone_device() -> int:
@@ -89,6 +133,8 @@ class Tun:
     def __init__(self, descriptor: int, stats: Stats) -> None:
         self._descriptor = descriptor
         self._stats = stats
+        self._offloads = _has_offloads(descriptor)
+        self._buffer = memoryview(bytearray(vnet.SIZE + LARGEST_PACKET))
         self.gone = False
 
     def fileno(self) -> int:
@@ -100,27 +146,46 @@ class Tun:
         self._descriptor = -1
         self.gone = True
 
-    def read_batch(self, limit: int) -> list[bytes]:
-        """Up to `limit` IP packets that the host sends through the device; empty where there are none."""
-        packets: list[bytes] = []
+    def read_batch(self, limit: int) -> Sequence[Packet]:
+        """What the host sends through the device: `limit` packets, the last of which may have to be cut into more.
+
+        Empty where there is nothing.
+        """
+        found: list[bytes] = []
+        buffer, octets = self._buffer, 0
+        most = limit * frames.USUAL
         try:
-            while len(packets) < limit:
-                packets.append(os.read(self._descriptor, LARGEST_PACKET))
+            while len(found) < limit and octets < most:
+                size = os.readv(self._descriptor, (buffer,))
+                found.append(bytes(buffer[:size]))
+                octets += size
         except BlockingIOError:
             pass
         except OSError:
             self.gone = True
+        if not self._offloads:
+            return found
+        packets, broken = frames.read(found)
+        if broken:
+            self._stats.lose(Drop.MALFORMED_INNER, broken)
         return packets
 
-    def write_batch(self, packets: Sequence[bytes]) -> None:
+    def write_batch(self, packets: Sequence[Octets]) -> None:
         """Give IP packets to the host; what the kernel does not take is counted."""
-        for packet in packets:
-            try:
-                os.write(self._descriptor, packet)
-            except BlockingIOError:
-                self._stats.lose(Drop.QUEUE_FULL)
-            except OSError as error:
-                self._stats.lose(Drop.MALFORMED_INNER if error.errno == errno.EINVAL else Loss.DEVICE_DOWN)
+        if self._offloads:
+            for pieces, count in frames.write(packets):
+                self._write(pieces, count)
+        else:
+            for packet in packets:
+                self._write((packet,), 1)
+
+    def _write(self, pieces: Sequence[Octets], count: int) -> None:
+        try:
+            os.writev(self._descriptor, pieces)
+        except BlockingIOError:
+            self._stats.lose(Drop.QUEUE_FULL, count)
+        except OSError as error:
+            self._stats.lose(Drop.MALFORMED_INNER if error.errno == errno.EINVAL else Loss.DEVICE_DOWN, count)
 
 
 class Devices:
@@ -139,7 +204,7 @@ class Devices:
         """Give the device back to the caller, who closes it."""
         return self._devices.pop(name, None)
 
-    def write(self, device: str, packets: Sequence[bytes]) -> None:
+    def write(self, device: str, packets: Sequence[Octets]) -> None:
         """Give IP packets to the host through `device`; what the kernel does not take is counted."""
         tun = self._devices.get(device)
         if tun is None:

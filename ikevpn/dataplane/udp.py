@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Any
 
-from ikevpn.dataplane import pktinfo
+from ikevpn.dataplane import offload, pktinfo
 from ikevpn.dataplane.ends import Arrival, Path, gather
+from ikevpn.dataplane.run import Run
 from ikevpn.errors import HostError
 from ikevpn.model.address import Endpoint
 from ikevpn.model.sa import Encapsulation
@@ -35,6 +36,7 @@ def open_socket(local: Endpoint) -> socket.socket:
         raise _refusal(local, error) from None
     try:
         prepare(end)
+        offload.receive_together(end)
         end.bind((str(local.address), local.port))
     except OSError as error:
         end.close()
@@ -80,22 +82,32 @@ class PktinfoReceiver:
         self._local = local
         self._encapsulation = encapsulation
         self._paths: dict[tuple[Any, ...], Path] = {}
+        self._buffer = memoryview(bytearray(LARGEST_DATAGRAM))
 
     def fileno(self) -> int:
         return self._end.fileno()
 
     def read_batch(self, limit: int) -> list[Arrival]:
-        """Up to `limit` datagrams; empty where there are none."""
+        """`limit` datagrams, a few more where the last come together; empty where there are none."""
         return gather(self._read(limit))
 
-    def _read(self, limit: int) -> Iterator[tuple[Path, bytes]]:
+    def _read(self, limit: int) -> Iterator[tuple[Path, bytes | Run]]:
+        read, buffer = self._end.recvmsg_into, self._buffer
+        count = 0
         with contextlib.suppress(OSError):  # nothing more to read, or an ICMP error of an earlier datagram
-            for _ in range(limit):
-                data, ancillary, _, source = self._end.recvmsg(LARGEST_DATAGRAM, pktinfo.ANCILLARY_SIZE)
-                yield self._path(source, ancillary), data
+            while count < limit:
+                length, ancillary, _, source = read((buffer,), pktinfo.ANCILLARY_SIZE)
+                data, size = bytes(buffer[:length]), offload.read(ancillary)
+                if 0 < size < length:
+                    run = Run.of(data, size)
+                    count += len(run)
+                    yield self._path(source, ancillary), run
+                else:
+                    count += 1
+                    yield self._path(source, ancillary), data
 
     def _path(self, source: tuple[Any, ...], ancillary: list[pktinfo.Ancillary]) -> Path:
-        key = (source, ancillary[0][2] if ancillary else b"")
+        key = (source, ancillary[-1][2] if ancillary else b"")  # the segment size, if any, comes before
         path = self._paths.get(key)
         if path is None:
             if len(self._paths) >= MOST_PATHS:

@@ -93,7 +93,7 @@ class CbcEncryption:
         count, width = plain.shape
         plain[:, : self.block] = octets(self._entropy(self.block * count)).reshape(count, self.block)
         result = scratch(plain.size)
-        self._update_into(plain, result)
+        self._update_into(plain.data, result.data)
         return result[: plain.size].reshape(count, width)
 
 
@@ -119,7 +119,7 @@ class CbcDecryption:
 
     def decrypt_rows(self, bodies: Rows) -> Rows:
         result = scratch(bodies.size)
-        self._update_into(np.ascontiguousarray(bodies), result)
+        self._update_into(np.ascontiguousarray(bodies).data, result.data)
         return result[: bodies.size].reshape(bodies.shape)
 
 

@@ -119,7 +119,7 @@ def each(function: Callable[..., Any], *arguments: Iterable[Any]) -> None:
 
 def views(rows: Rows, start: int, end: int) -> list[memoryview]:
     """The octets from `start` to `end` of each row."""
-    flat, width = memoryview(rows.reshape(-1)), rows.shape[1]
+    flat, width = rows.reshape(-1).data, rows.shape[1]
     return [flat[at + start : at + end] for at in range(0, rows.size, width)]
 
 

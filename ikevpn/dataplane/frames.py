@@ -1,0 +1,83 @@
+"""Between frames of a TUN device with offloads and the packets that go through a tunnel; pure.
+
+Inwards: checksums that the kernel left to us are filled in, packets of one size in a row become a run, large ones are
+planned to be cut. Outwards: what belongs together goes in one frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import numpy as np
+
+from ikevpn.dataplane import checksum, coalesce, segment, vnet
+from ikevpn.dataplane.checksum import ORDER
+from ikevpn.dataplane.run import Octets, Run, runs
+from ikevpn.dataplane.segment import Super
+from ikevpn.dataplane.vnet import Offload
+from ikevpn.esp.room import SHORTEST_RUN
+
+USUAL = 2048  # octets that a packet counts for where a batch is bounded
+
+Packet = bytes | Run | Super
+
+_LARGEST_OF_RUN = 9216
+
+
+def read(frames: Sequence[bytes]) -> tuple[list[Packet], int]:
+    """The packets of frames in order, and how many frames were broken."""
+    packets: list[Packet] = []
+    broken = 0
+    for (size, header), group in groupby(frames, _kind):
+        alike = list(group)
+        if size <= vnet.SIZE:
+            broken += len(alike)
+        elif header == vnet.PLAIN or vnet.read(header).kind == vnet.NONE:
+            offload = vnet.read(header)
+            if len(alike) >= SHORTEST_RUN and size <= _LARGEST_OF_RUN:
+                packets.append(_run(alike, size, offload))
+            else:
+                packets += [complete(frame[vnet.SIZE :], offload) for frame in alike]
+        else:
+            offload = vnet.read(header)
+            plans = [segment.plan(frame[vnet.SIZE :], offload) for frame in alike]
+            packets += [plan for plan in plans if plan is not None]
+            broken += plans.count(None)
+    return packets, broken
+
+
+def _kind(frame: bytes) -> tuple[int, bytes]:
+    return len(frame), frame[: vnet.SIZE]
+
+
+def complete(packet: bytes, offload: Offload) -> bytes:
+    """Fill in the checksum where the kernel left it to us."""
+    at = offload.start + offload.offset
+    if not offload.incomplete or at + 2 > len(packet):
+        return packet
+    value = ORDER - checksum.add(packet[offload.start :])
+    return b"".join((packet[:at], value.to_bytes(2, "little"), packet[at + 2 :]))
+
+
+def _run(frames: Sequence[bytes], size: int, offload: Offload) -> Run:
+    """Packets of one size, checksums filled in."""
+    even = size + size % 2
+    rows = np.zeros((len(frames), even), np.uint8)
+    rows[:, :size] = np.frombuffer(b"".join(frames), np.uint8).reshape(len(frames), size)
+    start = vnet.SIZE + offload.start
+    at = start + offload.offset
+    if offload.incomplete and at + 2 <= size and start % 2 == 0:
+        rows[:, at : at + 2].view("<u2")[:, 0] = np.uint32(ORDER) - checksum.add_rows(rows[:, start:])
+    return Run(rows[:, vnet.SIZE : size])
+
+
+def write(packets: Sequence[Octets]) -> Iterator[tuple[list[Octets], int]]:
+    """Frames as pieces to be written in one go, each with the number of packets in it."""
+    parts = [packets] if isinstance(packets, Run) else runs(packets, SHORTEST_RUN)
+    for part in parts:
+        if isinstance(part, Run):
+            for header, pieces, count in coalesce.coalesce(part.rows, part.tail):
+                yield [header, *pieces], count
+        else:
+            yield from (([vnet.PLAIN, packet], 1) for packet in part)
