@@ -16,6 +16,7 @@ A packet joins the one before it where all of this holds:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -32,6 +33,7 @@ _FIN, _SYN, _RST, _PSH, _URG, _CWR = 0x01, 0x02, 0x04, 0x08, 0x20, 0x80
 _NEVER, _ENDS = _SYN | _RST | _URG | _CWR, _FIN | _PSH
 _KINDS = {(4, _TCP): vnet.TCP4, (6, _TCP): vnet.TCP6, (4, _UDP): vnet.UDP, (6, _UDP): vnet.UDP}
 
+_RAMP = np.arange(1 << 16, dtype=np.uint32)
 _Bools = NDArray[np.bool_]
 
 
@@ -73,7 +75,7 @@ def coalesce(rows: Rows, tail: bytes = b"") -> Iterator[Frame]:
 def _coalesce(rows: Rows, form: _Form) -> Iterator[Frame]:
     segment = rows.shape[1] - form.header
     most = (_LARGEST - form.header) // segment
-    ends = [*(np.flatnonzero(~_follows(rows, form)) + 1).tolist(), len(rows)]
+    ends = [len(rows)] if _all_follow(rows, form) else [*(np.flatnonzero(~_follows(rows, form)) + 1).tolist(), len(rows)]
     start = 0
     for end in ends:
         while start < end:
@@ -106,6 +108,29 @@ def _form(packet: Rows) -> _Form | None:
     return _Form(first >> 4, protocol, transport, header) if header < size else None
 
 
+def _all_follow(rows: Rows, form: _Form) -> bool:
+    """Whether all of `_follows` is true, with fewer steps: so it is as long as one flow fills a tunnel."""
+    words, count = rows[:, : form.header].view("<u2"), len(rows)
+    if ((words[1:] ^ words[0]) & _mask(form)).any():
+        return False
+    if form.version == 4 and rows[:, 4:6].tobytes() != _ramp(rows[0, 4:6], ">u2", 1, count):
+        return False
+    if form.protocol == _TCP:
+        at, segment = form.transport, rows.shape[1] - form.header
+        flags = rows[:, at + 13].tobytes()
+        if flags[0] & (_NEVER | _ENDS) or flags.count(flags[0], 0, count - 1) != count - 1:
+            return False
+        if rows[:, at + 4 : at + 8].tobytes() != _ramp(rows[0, at + 4 : at + 8], ">u4", segment, count):
+            return False
+    return bool(_valid(rows, form).all())
+
+
+def _ramp(first: Rows, kind: str, step: int, count: int) -> bytes:
+    """Numbers of a header that count up from `first`."""
+    start = int.from_bytes(first.tobytes(), "big")
+    return (_RAMP[:count] * np.uint32(step) + np.uint32(start)).astype(kind).tobytes()
+
+
 def _follows(rows: Rows, form: _Form) -> _Bools:
     """For each row but the first, whether it joins the one before it."""
     words = rows[:, : form.header].view("<u2")
@@ -135,6 +160,7 @@ def _steady(step: NDArray[np.uint16], *, atomic: bool) -> _Bools:
     return following
 
 
+@lru_cache(256)
 def _mask(form: _Form) -> NDArray[np.uint16]:
     """The header words that have to be equal, all others 0."""
     mask = np.full(form.header, 0xFF, np.uint8)

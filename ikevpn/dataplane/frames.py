@@ -18,14 +18,12 @@ from ikevpn.dataplane.segment import Super
 from ikevpn.dataplane.vnet import Offload
 from ikevpn.esp.room import SHORTEST_RUN
 
-USUAL = 2048  # octets that a packet counts for where a batch is bounded
-
 Packet = bytes | Run | Super
 
 _LARGEST_OF_RUN = 9216
 
 
-def read(frames: Sequence[bytes]) -> tuple[list[Packet], int]:
+def read(frames: Sequence[Octets]) -> tuple[list[Packet], int]:
     """The packets of frames in order, and how many frames were broken."""
     packets: list[Packet] = []
     broken = 0
@@ -38,7 +36,7 @@ def read(frames: Sequence[bytes]) -> tuple[list[Packet], int]:
             if len(alike) >= SHORTEST_RUN and size <= _LARGEST_OF_RUN:
                 packets.append(_run(alike, size, offload))
             else:
-                packets += [complete(frame[vnet.SIZE :], offload) for frame in alike]
+                packets += [complete(bytes(frame[vnet.SIZE :]), offload) for frame in alike]
         else:
             offload = vnet.read(header)
             plans = [segment.plan(frame[vnet.SIZE :], offload) for frame in alike]
@@ -47,8 +45,8 @@ def read(frames: Sequence[bytes]) -> tuple[list[Packet], int]:
     return packets, broken
 
 
-def _kind(frame: bytes) -> tuple[int, bytes]:
-    return len(frame), frame[: vnet.SIZE]
+def _kind(frame: Octets) -> tuple[int, bytes]:
+    return len(frame), bytes(frame[: vnet.SIZE])
 
 
 def complete(packet: bytes, offload: Offload) -> bytes:
@@ -60,7 +58,7 @@ def complete(packet: bytes, offload: Offload) -> bytes:
     return b"".join((packet[:at], value.to_bytes(2, "little"), packet[at + 2 :]))
 
 
-def _run(frames: Sequence[bytes], size: int, offload: Offload) -> Run:
+def _run(frames: Sequence[Octets], size: int, offload: Offload) -> Run:
     """Packets of one size, checksums filled in."""
     even = size + size % 2
     rows = np.zeros((len(frames), even), np.uint8)

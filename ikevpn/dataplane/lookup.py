@@ -156,7 +156,7 @@ class Routes:
         """The route of a flow that comes out of `device`."""
         return self._recall((device, flow), flow)
 
-    def of_packet(self, device: str, packet: bytes) -> Route | None:
+    def of_packet(self, device: str, packet: bytes | memoryview) -> Route | None:
         """The route of a packet that comes out of `device`; None where its headers are broken.
 
         Most of a batch is a few flows, whose octets are known already and need not be understood again.

@@ -22,7 +22,7 @@ from ikevpn.dataplane.interface import Acquire
 from ikevpn.dataplane.keepalive import Keepalives
 from ikevpn.dataplane.lifetime import Lifetimes
 from ikevpn.dataplane.lookup import Routes, Sad
-from ikevpn.dataplane.run import Run
+from ikevpn.dataplane.run import Octets, Run
 from ikevpn.dataplane.segment import Super
 from ikevpn.dataplane.stats import Loss, Stats
 from ikevpn.esp import encap, flows
@@ -108,7 +108,7 @@ class Outward:
         if isinstance(packets, Run):
             if len(flows.starts(packets.rows)) > 1:
                 return None
-            first = packets.rows[0].tobytes()
+            first: Octets = packets.rows[0].tobytes()
         elif packets.whole >= SHORTEST_RUN:
             first = packets.packet
         else:
@@ -187,5 +187,5 @@ class Outward:
         self._lifetimes.end(association)
 
 
-def _next_header(packet: bytes) -> int:
+def _next_header(packet: Octets) -> int:
     return IPV4 if packet[0] >> 4 == 4 else IPV6

@@ -13,6 +13,7 @@ import numpy as np
 
 from ikevpn.dataplane import checksum, vnet
 from ikevpn.dataplane.checksum import ORDER, Rows
+from ikevpn.dataplane.run import Octets
 from ikevpn.dataplane.vnet import Offload
 
 _TCP, _UDP = 6, 17
@@ -23,9 +24,9 @@ _RAMP = np.arange(1 << 16, dtype=np.uint32)
 
 
 class Super(NamedTuple):
-    """A packet to be cut. `transport` is where its TCP or UDP header begins, `header` where its payload does."""
+    """A packet to be cut, in a buffer that is used again. `transport` is where its TCP or UDP header begins, `header` where its payload does."""
 
-    packet: bytes
+    packet: Octets
     version: int
     protocol: int
     transport: int
@@ -43,7 +44,7 @@ class Super(NamedTuple):
         return self.header + self.segment
 
 
-def plan(packet: bytes, offload: Offload) -> Super | None:
+def plan(packet: Octets, offload: Offload) -> Super | None:
     """How to cut `packet`; None where it is not what the offload says."""
     version = packet[0] >> 4 if packet else 0
     kind = offload.kind & ~vnet.ECN
@@ -95,9 +96,9 @@ def _segment(whole: Super, index: int, *, last: bool) -> bytes:
     at = transport + _CHECKSUM_AT[whole.protocol]
     header[at : at + 2] = bytes(2)
     sum = checksum.pseudo_header(header, whole.protocol, size - transport)
-    sum += checksum.add(bytes(header[transport:]) + payload)
+    sum += checksum.add(b"".join((header[transport:], payload)))
     header[at : at + 2] = _finish(sum % ORDER, whole.protocol).to_bytes(2, "little")
-    return bytes(header) + payload
+    return b"".join((header, payload))
 
 
 def _flags(*, first: bool, last: bool) -> int:
@@ -152,7 +153,7 @@ def _write_ipv4(whole: Super, rows: Rows) -> None:
     identifiers = (_RAMP[:count] + np.uint32(first)).astype(np.uint16)
     rows[:, 4:6].view(">u2")[:, 0] = identifiers
     # In network order for once, because the identifiers count up in it.
-    rest = packet[:2] + whole.size.to_bytes(2, "big") + packet[6:10] + packet[12 : whole.transport]
+    rest = b"".join((packet[:2], whole.size.to_bytes(2, "big"), packet[6:10], packet[12 : whole.transport]))
     sums = (identifiers.astype(np.uint32) + np.uint32(int.from_bytes(rest, "big") % ORDER)) % np.uint32(ORDER)
     rows[:, 10:12].view(">u2")[:, 0] = (np.uint32(ORDER) - sums) % np.uint32(ORDER)
 

@@ -28,7 +28,7 @@ from ikevpn.dataplane.stats import Stats
 from ikevpn.dataplane.tun import Devices, Tun
 from ikevpn.model.sa import Encapsulation
 
-BATCH = 64  # packets of one descriptor a turn
+BATCH = 96  # packets of one descriptor a turn: two that the kernel put together, or as many as have come
 COMMANDS_PER_TURN = 64
 USES_PER_MESSAGE = 500
 
