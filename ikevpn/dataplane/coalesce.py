@@ -75,9 +75,8 @@ def coalesce(rows: Rows, tail: bytes = b"") -> Iterator[Frame]:
 def _coalesce(rows: Rows, form: _Form) -> Iterator[Frame]:
     segment = rows.shape[1] - form.header
     most = (_LARGEST - form.header) // segment
-    ends = [len(rows)] if _all_follow(rows, form) else [*(np.flatnonzero(~_follows(rows, form)) + 1).tolist(), len(rows)]
     start = 0
-    for end in ends:
+    for end in _ends(rows, form):
         while start < end:
             stop = min(end, start + most)
             if stop - start == 1:
@@ -108,21 +107,33 @@ def _form(packet: Rows) -> _Form | None:
     return _Form(first >> 4, protocol, transport, header) if header < size else None
 
 
-def _all_follow(rows: Rows, form: _Form) -> bool:
-    """Whether all of `_follows` is true, with fewer steps: so it is as long as one flow fills a tunnel."""
+def _ends(rows: Rows, form: _Form) -> list[int]:
+    """The rows behind which something new begins, and the number of rows."""
+    ends = _usual_ends(rows, form)
+    return [*(np.flatnonzero(~_follows(rows, form)) + 1).tolist(), len(rows)] if ends is None else ends
+
+
+def _usual_ends(rows: Rows, form: _Form) -> list[int] | None:
+    """The same with fewer steps where nothing but FIN and PSH keeps packets apart; None where something else may.
+
+    So it is as long as one flow fills a tunnel.
+    """
     words, count = rows[:, : form.header].view("<u2"), len(rows)
     if ((words[1:] ^ words[0]) & _mask(form)).any():
-        return False
+        return None
     if form.version == 4 and rows[:, 4:6].tobytes() != _ramp(rows[0, 4:6], ">u2", 1, count):
-        return False
+        return None
+    ends = [count]
     if form.protocol == _TCP:
         at, segment = form.transport, rows.shape[1] - form.header
-        flags = rows[:, at + 13].tobytes()
-        if flags[0] & (_NEVER | _ENDS) or flags.count(flags[0], 0, count - 1) != count - 1:
-            return False
         if rows[:, at + 4 : at + 8].tobytes() != _ramp(rows[0, at + 4 : at + 8], ">u4", segment, count):
-            return False
-    return bool(_valid(rows, form).all())
+            return None
+        flags = rows[:, at + 13].tobytes()
+        if flags[0] & _NEVER:
+            return None
+        if flags.count(flags[0]) != count or flags[0] & _ENDS:
+            ends = [*(index for index, value in enumerate(flags[:-1], 1) if value & _ENDS), count]
+    return ends if _valid(rows, form).all() else None
 
 
 def _ramp(first: Rows, kind: str, step: int, count: int) -> bytes:

@@ -14,11 +14,11 @@ import numpy as np
 from ikevpn.dataplane import checksum, coalesce, segment, vnet
 from ikevpn.dataplane.checksum import ORDER
 from ikevpn.dataplane.run import Octets, Run, runs
-from ikevpn.dataplane.segment import Super
+from ikevpn.dataplane.segment import Chain
 from ikevpn.dataplane.vnet import Offload
 from ikevpn.esp.room import SHORTEST_RUN
 
-Packet = bytes | Run | Super
+Packet = bytes | Run | Chain
 
 _LARGEST_OF_RUN = 9216
 
@@ -39,9 +39,12 @@ def read(frames: Sequence[Octets]) -> tuple[list[Packet], int]:
                 packets += [complete(bytes(frame[vnet.SIZE :]), offload) for frame in alike]
         else:
             offload = vnet.read(header)
-            plans = [segment.plan(frame[vnet.SIZE :], offload) for frame in alike]
-            packets += [plan for plan in plans if plan is not None]
-            broken += plans.count(None)
+            for frame in alike:
+                plan = segment.plan(frame[vnet.SIZE :], offload)
+                if plan is None:
+                    broken += 1
+                elif not (packets and isinstance(before := packets[-1], Chain) and before.extend(plan)):
+                    packets.append(Chain(plan))
     return packets, broken
 
 

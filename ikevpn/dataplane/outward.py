@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ikevpn.dataplane import segment
 from ikevpn.dataplane.association import OutboundSa
 from ikevpn.dataplane.ends import OuterEnd
 from ikevpn.dataplane.frames import Packet
@@ -23,7 +22,7 @@ from ikevpn.dataplane.keepalive import Keepalives
 from ikevpn.dataplane.lifetime import Lifetimes
 from ikevpn.dataplane.lookup import Routes, Sad
 from ikevpn.dataplane.run import Octets, Run
-from ikevpn.dataplane.segment import Super
+from ikevpn.dataplane.segment import Chain
 from ikevpn.dataplane.stats import Loss, Stats
 from ikevpn.esp import encap, flows
 from ikevpn.esp.drops import Drop
@@ -68,7 +67,7 @@ class Outward:
                 self._seal_all(pending, now)
                 self._seal_run(association, packet, now)
             else:
-                for each in packet if isinstance(packet, Run) else segment.split(packet):
+                for each in packet if isinstance(packet, Run) else packet.split():
                     self._sort(device, each, pending, now)
         self._seal_all(pending, now)
 
@@ -103,14 +102,14 @@ class Outward:
         batch[0].append(packet)
         batch[1].append(_next_header(packet))
 
-    def _way_of_run(self, device: str, packets: Run | Super) -> OutboundSa | None:
+    def _way_of_run(self, device: str, packets: Run | Chain) -> OutboundSa | None:
         """The SA for all of them; None where they have to be looked at one by one."""
         if isinstance(packets, Run):
             if len(flows.starts(packets.rows)) > 1:
                 return None
             first: Octets = packets.rows[0].tobytes()
         elif packets.whole >= SHORTEST_RUN:
-            first = packets.packet
+            first = packets.parts[0].packet
         else:
             return None
         route = self._routes.of_packet(device, first) if plain_key(first) is not None else None
@@ -153,7 +152,7 @@ class Outward:
         self._send(association, [marker + packet for packet in sealed] if marker else sealed, now)
         self._stats.add("bytes-out", sum(map(len, inner)))
 
-    def _seal_run(self, association: OutboundSa, packets: Run | Super, now: float) -> None:
+    def _seal_run(self, association: OutboundSa, packets: Run | Chain, now: float) -> None:
         """Packets of one size are written to the rows where they are encrypted, and sent from the rows they come to."""
         state, size = association.state, packets.size
         count = len(packets.rows) if isinstance(packets, Run) else packets.whole
@@ -163,8 +162,8 @@ class Outward:
             rows[:, :size] = packets.rows
             last, next_header = packets.tail, _next_header(packets.rows[0].tobytes())
         else:
-            segment.write_rows(packets, rows)
-            last, next_header = segment.tail(packets), _next_header(packets.packet)
+            packets.write_rows(rows)
+            last, next_header = packets.tail(), _next_header(packets.parts[0].packet)
         try:
             sealed = state.seal_rows(count, size, next_header)
             tail = state.seal([last], next_header)[0] if last else b""

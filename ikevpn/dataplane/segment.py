@@ -1,7 +1,7 @@
 """Cuts what the kernel left whole: a large TCP or UDP packet of a TUN device becomes packets of the segment size.
 
-`split` makes them one by one and says what is right; `write_rows` makes all but a shorter last one at once, octet for
-octet the same. The kernel's own rules apply: the IP id counts up, FIN and PSH stay with the last segment and CWR with
+`split` makes them one by one and says what is right; `Chain.write_rows` makes all but a shorter last one at once, octet
+for octet the same. The kernel's own rules apply: the IP id counts up, FIN and PSH stay with the last segment and CWR with
 the first, lengths and checksums are each segment's own.
 """
 
@@ -15,6 +15,7 @@ from ikevpn.dataplane import checksum, vnet
 from ikevpn.dataplane.checksum import ORDER, Rows
 from ikevpn.dataplane.run import Octets
 from ikevpn.dataplane.vnet import Offload
+from ikevpn.esp.inner import plain_key
 
 _TCP, _UDP = 6, 17
 _TRANSPORTS = {vnet.TCP4: (4, _TCP), vnet.TCP6: (6, _TCP)}
@@ -43,6 +44,60 @@ class Super(NamedTuple):
         """Octets of a full segment with its headers."""
         return self.header + self.segment
 
+    @property
+    def is_uneven(self) -> bool:
+        """Whether a shorter segment follows the full ones."""
+        return bool((len(self.packet) - self.header) % self.segment)
+
+
+class Chain:
+    """Packets to be cut that follow each other in one flow; all their segments but the last of all have one size."""
+
+    __slots__ = ("key", "parts")
+
+    def __init__(self, first: Super) -> None:
+        self.parts = [first]
+        self.key = plain_key(first.packet)
+
+    def extend(self, following: Super) -> bool:
+        """Whether `following` is the next one."""
+        last = self.parts[-1]
+        alike = following.size == last.size and following.transport == last.transport
+        if not alike or last.is_uneven or self.key is None or plain_key(following.packet) != self.key:
+            return False
+        self.parts.append(following)
+        return True
+
+    @property
+    def size(self) -> int:
+        """Octets of a full segment with its headers."""
+        return self.parts[0].size
+
+    @property
+    def whole(self) -> int:
+        """How many segments are full."""
+        return sum(part.whole for part in self.parts)
+
+    def split(self) -> list[bytes]:
+        """All segments in order."""
+        return [packet for part in self.parts for packet in split(part)]
+
+    def tail(self) -> bytes:
+        """The last segment where it is shorter than the others; empty where it is not."""
+        last = self.parts[-1]
+        return _segment(last, last.whole, last=True) if last.is_uneven else b""
+
+    def write_rows(self, rows: Rows) -> None:
+        """Write the full segments to the first octets of `rows`, one for each; their width is even.
+
+        What stands behind a segment in its row is overwritten with zeros.
+        """
+        start = 0
+        for part in self.parts:
+            end = start + part.whole
+            _write_rows(part, rows[start:end])
+            start = end
+
 
 def plan(packet: Octets, offload: Offload) -> Super | None:
     """How to cut `packet`; None where it is not what the offload says."""
@@ -66,12 +121,6 @@ def split(whole: Super) -> list[bytes]:
     """All segments in order."""
     count = -(-(len(whole.packet) - whole.header) // whole.segment)
     return [_segment(whole, index, last=index == count - 1) for index in range(count)]
-
-
-def tail(whole: Super) -> bytes:
-    """The last segment where it is shorter than the others; empty where it is not."""
-    index = whole.whole
-    return _segment(whole, index, last=True) if whole.header + index * whole.segment < len(whole.packet) else b""
 
 
 def _segment(whole: Super, index: int, *, last: bool) -> bytes:
@@ -111,11 +160,7 @@ def _finish(sum: int, protocol: int) -> int:
     return ORDER - sum if protocol == _UDP else checksum.complete(sum)
 
 
-def write_rows(whole: Super, rows: Rows) -> None:
-    """Write the full segments to the first octets of `rows`, one for each; their width is even.
-
-    What stands behind a segment in its row is overwritten with zeros.
-    """
+def _write_rows(whole: Super, rows: Rows) -> None:
     count, size, header = whole.whole, whole.size, whole.header
     packet = np.frombuffer(whole.packet, np.uint8)
     rows[:, :header] = _template(whole)
@@ -154,8 +199,8 @@ def _write_ipv4(whole: Super, rows: Rows) -> None:
     rows[:, 4:6].view(">u2")[:, 0] = identifiers
     # In network order for once, because the identifiers count up in it.
     rest = b"".join((packet[:2], whole.size.to_bytes(2, "big"), packet[6:10], packet[12 : whole.transport]))
-    sums = (identifiers.astype(np.uint32) + np.uint32(int.from_bytes(rest, "big") % ORDER)) % np.uint32(ORDER)
-    rows[:, 10:12].view(">u2")[:, 0] = (np.uint32(ORDER) - sums) % np.uint32(ORDER)
+    others = np.uint32(2 * ORDER - int.from_bytes(rest, "big") % ORDER)
+    rows[:, 10:12].view(">u2")[:, 0] = (others - identifiers) % np.uint32(ORDER)
 
 
 def _write_tcp(whole: Super, rows: Rows) -> None:
