@@ -29,6 +29,7 @@ from ikevpn.dataplane.vnet import Offload
 
 _TCP, _UDP = 6, 17
 _LARGEST = 65_535
+_MOST_UDP = 64  # UDP_MAX_SEGMENTS; a frame of more is refused
 _FIN, _SYN, _RST, _PSH, _URG, _CWR = 0x01, 0x02, 0x04, 0x08, 0x20, 0x80
 _NEVER, _ENDS = _SYN | _RST | _URG | _CWR, _FIN | _PSH
 _KINDS = {(4, _TCP): vnet.TCP4, (6, _TCP): vnet.TCP6, (4, _UDP): vnet.UDP, (6, _UDP): vnet.UDP}
@@ -75,6 +76,8 @@ def coalesce(rows: Rows, tail: bytes = b"") -> Iterator[Frame]:
 def _coalesce(rows: Rows, form: _Form) -> Iterator[Frame]:
     segment = rows.shape[1] - form.header
     most = (_LARGEST - form.header) // segment
+    if form.protocol == _UDP:
+        most = min(most, _MOST_UDP)
     start = 0
     for end in _ends(rows, form):
         while start < end:

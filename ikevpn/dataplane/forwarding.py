@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from ikevpn.dataplane import message
 from ikevpn.dataplane.association import Association, InboundSa, OutboundSa, path
 from ikevpn.dataplane.ends import Arrival, DeviceEnd, OuterEnd, Path
-from ikevpn.dataplane.interface import DataPlaneEvent, Expire
 from ikevpn.dataplane.frames import Packet
+from ikevpn.dataplane.interface import DataPlaneEvent, Expire
 from ikevpn.dataplane.inward import Inward
 from ikevpn.dataplane.keepalive import Keepalives
 from ikevpn.dataplane.lifetime import Lifetimes

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import socket
-from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 
 from ikevpn.dataplane import udp
-from ikevpn.dataplane.ends import Arrival, Path, Receiver, gather
+from ikevpn.dataplane.ends import Arrival, Path, Receiver
+from ikevpn.dataplane.stretch import Stretches
 from ikevpn.errors import HostError
 from ikevpn.model.address import Endpoint
 from ikevpn.model.sa import Encapsulation
@@ -47,18 +47,20 @@ class _HeaderReceiver:
     def __init__(self, end: socket.socket) -> None:
         self._end = end
         self._paths: dict[bytes, Path] = {}
+        self._stretches = Stretches(udp.BATCH_OCTETS, udp.LARGEST_DATAGRAM)
 
     def fileno(self) -> int:
         return self._end.fileno()
 
     def read_batch(self, limit: int) -> list[Arrival]:
-        return gather(self._read(limit))
-
-    def _read(self, limit: int) -> Iterator[tuple[Path, bytes]]:
+        stretches = self._stretches
+        stretches.clear()
         with contextlib.suppress(OSError):  # nothing more to read
-            for _ in range(limit):
-                packet = self._end.recv(udp.LARGEST_DATAGRAM)
-                yield self._path(packet[12:20]), packet[(packet[0] & 0x0F) * 4 :]
+            while stretches.datagrams < limit and not stretches.is_full:
+                room = stretches.room
+                length = self._end.recv_into(room)
+                stretches.add(self._path(bytes(room[12:20])), length, header=(room[0] & 0x0F) * 4)
+        return stretches.arrivals()
 
     def _path(self, addresses: bytes) -> Path:
         path = self._paths.get(addresses)

@@ -1,8 +1,8 @@
 """Cuts what the kernel left whole: a large TCP or UDP packet of a TUN device becomes packets of the segment size.
 
-`split` makes them one by one and says what is right; `Chain.write_rows` makes all but a shorter last one at once, octet
-for octet the same. The kernel's own rules apply: the IP id counts up, FIN and PSH stay with the last segment and CWR with
-the first, lengths and checksums are each segment's own.
+`split` makes them one by one and says what is right; `Chain.write_rows` makes all but a shorter last one at once, and
+octet for octet the same. The kernel's own rules apply: the IP id counts up, FIN and PSH stay with the last segment and
+CWR with the first, lengths and checksums are each segment's own.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ _RAMP = np.arange(1 << 16, dtype=np.uint32)
 
 
 class Super(NamedTuple):
-    """A packet to be cut, in a buffer that is used again. `transport` is where its TCP or UDP header begins, `header` where its payload does."""
+    """A packet to be cut, in a buffer that is used again.
+
+    `transport` is where its TCP or UDP header begins, `header` where its payload does.
+    """
 
     packet: Octets
     version: int

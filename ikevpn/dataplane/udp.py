@@ -8,13 +8,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import socket
-from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 
 from ikevpn.dataplane import offload, pktinfo
-from ikevpn.dataplane.ends import Arrival, Path, gather
-from ikevpn.dataplane.run import Run
+from ikevpn.dataplane.ends import Arrival, Path
+from ikevpn.dataplane.stretch import Stretches
 from ikevpn.errors import HostError
 from ikevpn.model.address import Endpoint
 from ikevpn.model.sa import Encapsulation
@@ -22,7 +21,7 @@ from ikevpn.model.sa import Encapsulation
 BUFFER_SIZE = 4 * 1024 * 1024
 LARGEST_DATAGRAM = 65_535
 MOST_PATHS = 4096
-_BUFFER = 4 * LARGEST_DATAGRAM
+BATCH_OCTETS = 4 * LARGEST_DATAGRAM
 
 _SO_SNDBUFFORCE, _SO_RCVBUFFORCE = 32, 33
 _IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER, _PMTUDISC_DONT = 10, 23, 0
@@ -75,27 +74,6 @@ def _refusal(local: Endpoint, error: OSError) -> HostError:
     return HostError(f"UDP port {local.port} of {local.address} cannot be bound: {error.strerror}")
 
 
-@dataclass(slots=True)
-class _Stretch:
-    """A part of a buffer: datagrams of `size` octets from one path, the last perhaps shorter."""
-
-    path: Path
-    size: int
-    start: int
-    end: int
-
-    def extend(self, path: Path, size: int, length: int) -> bool:
-        """Whether what follows in the buffer belongs to it."""
-        if path is not self.path or size != self.size or not size or (self.end - self.start) % size:
-            return False
-        self.end += length
-        return True
-
-    def content(self, buffer: memoryview) -> bytes | Run:
-        part = buffer[self.start : self.end]
-        return Run.of(part, self.size) if len(part) > self.size else bytes(part)
-
-
 class PktinfoReceiver:
     """Reads a socket that tells our address beside each datagram: UDP, and raw ESP over IPv6."""
 
@@ -104,7 +82,7 @@ class PktinfoReceiver:
         self._local = local
         self._encapsulation = encapsulation
         self._paths: dict[tuple[Any, ...], Path] = {}
-        self._buffer = memoryview(bytearray(_BUFFER))
+        self._stretches = Stretches(BATCH_OCTETS, LARGEST_DATAGRAM)
 
     def fileno(self) -> int:
         return self._end.fileno()
@@ -114,22 +92,13 @@ class PktinfoReceiver:
 
         Datagrams of one size in a row that came the same way are a run, which is valid until the next batch.
         """
-        return gather((stretch.path, stretch.content(self._buffer)) for stretch in self._read(limit))
-
-    def _read(self, limit: int) -> list[_Stretch]:
-        read, buffer = self._end.recvmsg_into, self._buffer
-        stretches: list[_Stretch] = []
-        at = count = 0
+        read, stretches = self._end.recvmsg_into, self._stretches
+        stretches.clear()
         with contextlib.suppress(OSError):  # nothing more to read, or an ICMP error of an earlier datagram
-            while count < limit and at + LARGEST_DATAGRAM <= len(buffer):
-                length, ancillary, _, source = read((buffer[at:],), pktinfo.ANCILLARY_SIZE)
-                size = offload.read(ancillary) or length
-                path = self._path(source, ancillary)
-                if not stretches or not stretches[-1].extend(path, size, length):
-                    stretches.append(_Stretch(path, size, at, at + length))
-                at += length
-                count += -(-length // size) if size else 1
-        return stretches
+            while stretches.datagrams < limit and not stretches.is_full:
+                length, ancillary, _, source = read((stretches.room,), pktinfo.ANCILLARY_SIZE)
+                stretches.add(self._path(source, ancillary), length, offload.read(ancillary))
+        return stretches.arrivals()
 
     def _path(self, source: tuple[Any, ...], ancillary: list[pktinfo.Ancillary]) -> Path:
         key = (source, ancillary[-1][2] if ancillary else b"")  # the segment size, if any, comes before

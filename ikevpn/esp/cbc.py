@@ -88,7 +88,6 @@ class CbcEncryption:
         whole = memoryview(self._update(b"".join(chain.from_iterable(zip(fronts, packets, trailers, strict=True)))))
         return _split(whole, [block + len(p) + len(t) for p, t in zip(packets, trailers, strict=True)])
 
-
     def encrypt_rows(self, plain: Rows) -> Rows:
         count, width = plain.shape
         plain[:, : self.block] = octets(self._entropy(self.block * count)).reshape(count, self.block)

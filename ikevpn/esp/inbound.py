@@ -20,8 +20,8 @@ from typing import NamedTuple
 from ikevpn.errors import UsageError
 from ikevpn.esp.cbc import Octets
 from ikevpn.esp.drops import Drop
-from ikevpn.esp.gate import Gate
 from ikevpn.esp.flows import starts
+from ikevpn.esp.gate import Gate
 from ikevpn.esp.inner import IPV4, IPV6, NO_NEXT, packet_size, plain_key
 from ikevpn.esp.layout import PADDINGS, TRAILER
 from ikevpn.esp.replay import ReplayWindow

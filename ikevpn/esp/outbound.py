@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from ikevpn.errors import IkevpnError, UsageError
 from ikevpn.esp.cbc import Entropy, Octets
 from ikevpn.esp.layout import PADDINGS, TRAILER
-from ikevpn.esp.room import LARGEST_PACKET, Rows, octets
 from ikevpn.esp.limits import LAST_EXTENDED_SEQUENCE, LAST_SEQUENCE
+from ikevpn.esp.room import LARGEST_PACKET, Rows, octets
 from ikevpn.esp.transform import Sealing, Shape, sealing, shape
 from ikevpn.esp.truncation import with_truncation
 from ikevpn.model.sa import Direction, Sa

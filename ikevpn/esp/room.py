@@ -101,15 +101,14 @@ def nonces(count: int) -> Nonces:
     return _nonces(_capacity(count))
 
 
-_scratch: Rows = np.zeros(1 << 17, np.uint8)
+@lru_cache(_MOST_SIZES)
+def _scratch(size: int) -> Rows:
+    return np.zeros(size, np.uint8)
 
 
 def scratch(size: int) -> Rows:
     """At least `size` octets and a block more, as block ciphers want it, for what is copied on at once."""
-    global _scratch
-    if len(_scratch) < size + 16:
-        _scratch = np.zeros(2 * size, np.uint8)
-    return _scratch
+    return _scratch(1 << (size + 16).bit_length())
 
 
 def each(function: Callable[..., Any], *arguments: Iterable[Any]) -> None:
