@@ -1,0 +1,90 @@
+"""Frames to packets and back: what comes in runs is what comes singly."""
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ikevpn.dataplane import frames, vnet
+from ikevpn.dataplane.frames import Packet
+from ikevpn.dataplane.run import Run
+from ikevpn.dataplane.segment import Chain
+from ikevpn.dataplane.vnet import Offload
+from tests.dataplane.traffic import checked, tcp, tcp_run, udp, udp_run, versions, whole
+
+
+def unfinished(packet: bytes) -> bytes:
+    """A frame whose checksum holds the pseudo header only."""
+    version, protocol = packet[0] >> 4, packet[9] if packet[0] >> 4 == 4 else packet[6]
+    start, offset = 20 if version == 4 else 40, 16 if protocol == 6 else 6
+    header = vnet.write(Offload(vnet.NEEDS_CHECKSUM, vnet.NONE, 0, 0, start, offset))
+    partial = frames.checksum.pseudo_header(packet, protocol, len(packet) - start).to_bytes(2, "little")
+    return header + packet[: start + offset] + partial + packet[start + offset + 2 :]
+
+
+def flat(packets: Sequence[Packet]) -> list[bytes]:
+    found: list[bytes] = []
+    for packet in packets:
+        if isinstance(packet, bytes):
+            found.append(packet)
+        else:
+            found += packet.split() if isinstance(packet, Chain) else list(packet)
+    return found
+
+
+@settings(deadline=None)
+@given(versions, st.integers(0, 99), st.integers(1, 9), st.sampled_from([tcp, udp]))
+def test_checksums_are_filled_in_alone_and_in_runs(version: int, size: int, count: int, kind: object) -> None:
+    packets = [kind(version, bytes([n]) * size) for n in range(count)]  # type: ignore[operator]
+    found, broken = frames.read([unfinished(packet) for packet in packets])
+    assert (flat(found), broken) == (packets, 0)
+    assert isinstance(found[0], Run) is (count >= 4)
+    assert all(packet == checked(packet) for packet in flat(found))
+
+
+def test_order_is_kept() -> None:
+    small, large = udp_run(4, 5, 10), tcp(4, bytes(5000))
+    packet, offload = whole(large, 1000)
+    frame = vnet.write(offload) + packet
+    found, broken = frames.read([vnet.PLAIN + b"one", *(vnet.PLAIN + each for each in small), frame, vnet.PLAIN + b"x"])
+    assert [type(each) for each in found] == [bytes, Run, Chain, bytes]
+    assert (flat(found)[:6], flat(found)[-1], broken) == ([b"one", *small], b"x", 0)
+
+
+def test_large_packets_of_a_flow_make_a_chain() -> None:
+    parts = [whole(tcp(4, bytes(5000), sequence=1 + n * 5000, id=n * 5), 1000) for n in range(3)]
+    (chain,), broken = frames.read([vnet.write(offload) + packet for packet, offload in parts])
+    assert isinstance(chain, Chain)
+    assert (len(chain.parts), chain.whole, len(chain.split()), broken) == (3, 15, 15, 0)
+
+
+@pytest.mark.parametrize(
+    "frame", [b"", b"\0" * 9, vnet.PLAIN, vnet.write(Offload(1, vnet.TCP4, 0, 100, 20, 16)) + b"\x45" + bytes(10)]
+)
+def test_broken_frames_are_counted(frame: bytes) -> None:
+    assert frames.read([frame] * 5 + [vnet.PLAIN + b"x"]) == ([b"x"], 5)
+
+
+@given(st.lists(st.binary(max_size=80), max_size=12))
+def test_nothing_raises(data: list[bytes]) -> None:
+    found, broken = frames.read(data)
+    assert len(found) + broken <= len(data)
+
+
+def written(packets: Sequence[bytes]) -> list[tuple[bytes, int]]:
+    return [(b"".join(pieces), count) for pieces, count in frames.write(packets)]
+
+
+def test_what_belongs_together_goes_in_one_frame() -> None:
+    packets = tcp_run(4, 5, 100)
+    (((frame, count)),) = written(packets)
+    assert (frame[:10] != vnet.PLAIN, count) == (True, 5)
+    found, _ = frames.read([frame])
+    assert flat(found) == packets
+    assert written(Run.of(b"".join(packets), len(packets[0]))) == [(frame, 5)]
+
+
+def test_few_and_different_packets_go_singly() -> None:
+    packets = [b"a", *tcp_run(4, 3, 100), b"bb"]
+    assert written(packets) == [(vnet.PLAIN + packet, 1) for packet in packets]
