@@ -5,12 +5,13 @@ import pytest
 from ikevpn.dataplane import message
 from ikevpn.dataplane.ends import Arrival, Path
 from ikevpn.dataplane.interface import Expire, IkeDatagram, Mapping, UnknownSpi
+from ikevpn.dataplane.run import Run
 from ikevpn.esp.outbound import Outbound
 from ikevpn.model.address import Endpoint
 from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, Limits
 from ikevpn.wire.registry import EspCipher, Integrity
 from tests.dataplane.fakes import DEVICE, OURS, THEIRS, THERE, Core, packets, selector
-from tests.esp.samples import GCM, SPI, Pair, entropy, sa
+from tests.esp.samples import CBC_SHA1, GCM, SPI, Pair, entropy, ipv4, ports, sa
 
 ELSEWHERE = Endpoint.of("203.0.113.9", 61234)
 MOVED = replace(THERE, remote=ELSEWHERE)
@@ -181,3 +182,63 @@ def test_datagrams_of_several_paths_in_one_batch() -> None:
 
 def test_a_path_says_how_it_is_encapsulated() -> None:
     assert Path(OURS, THEIRS, Encapsulation.UDP) == THERE != replace(THERE, encapsulation=Encapsulation.NONE)
+
+
+def run_of(datagrams: list[bytes]) -> Run:
+    return Run.of(b"".join(datagrams), len(datagrams[0]))
+
+
+def streams(count: int, size: int = 30) -> list[bytes]:
+    return [ipv4(ports(1, 2, bytes([n]) * size)) for n in range(count)]
+
+
+RUNS = {
+    "whole": lambda batch: batch,
+    "shorter-last": lambda batch: [*batch, batch[-1][:-9]],
+    "forged": lambda batch: [*batch[:2], batch[2][:-1] + bytes([batch[2][-1] ^ 1]), *batch[3:]],
+    "forged-spi": lambda batch: [*batch[:2], b"\0\0\0\7" + batch[2][4:], *batch[3:]],
+    "ike-between": lambda batch: [*batch[:2], bytes(4) + batch[2][4:], *batch[3:]],
+    "unknown": lambda batch: [b"\0\0\0\7" + each[4:] for each in batch],
+    "twice": lambda batch: [*batch, *batch],
+    "few": lambda batch: batch[:3],
+}
+
+
+@pytest.mark.parametrize("pair", [GCM, CBC_SHA1, NO_INTEGRITY])
+@pytest.mark.parametrize("kind", RUNS)
+@pytest.mark.parametrize("path", [THERE, MOVED, replace(THERE, encapsulation=Encapsulation.NONE)])
+def test_a_run_comes_in_as_its_datagrams_would(kind: str, pair: Pair, path: Path) -> None:
+    peer, cores = Peer(pair), (with_way_back(pair), with_way_back(pair))
+    for packets in (streams(6), [*streams(5), packets_of_others()]):
+        datagrams = RUNS[kind](peer.seal(*packets))
+        before, after = peer.seal(streams(1)[0])[0], peer.seal(streams(1)[0])[0]
+        for core, batch in zip(cores, (datagrams, run_of(datagrams)), strict=True):
+            core.forwarding.from_outside([Arrival(path, [before]), Arrival(path, batch), Arrival(path, [after])], 1.0)
+    singly, together = cores
+    assert [packet for _, written in together.devices.written for packet in written] == [
+        packet for _, written in singly.devices.written for packet in written
+    ]
+    assert sorted(together.events, key=repr) == sorted(singly.events, key=repr)  # IKE is not kept waiting
+    assert together.stats.report() == singly.stats.report()
+    assert [*together.forwarding.uses(1.0)] == [*singly.forwarding.uses(1.0)]
+
+
+def packets_of_others() -> bytes:
+    """No selector of the SA admits it, yet it is as long as the others."""
+    return b"\x60" + ipv4(ports(1, 2, bytes(30)))[1:]
+
+
+def test_a_run_reaches_a_limit() -> None:
+    core = core_with_sa(limits=Limits(hard_packets=6))
+    peer = Peer()
+    core.forwarding.from_outside([Arrival(THERE, run_of(peer.seal(*streams(6))))], 0.0)
+    core.forwarding.from_outside([Arrival(THERE, run_of(peer.seal(*streams(6))))], 0.0)
+    assert core.events == [Expire(SPI, Direction.IN, 1, "paris", ExpireKind.HARD)]
+    assert core.drops() == {"expired": 6}
+
+
+def test_a_run_may_come_before_its_policy() -> None:
+    core = Core()
+    core.forwarding.add_sa(message.AddSa(sa(Direction.IN)), 0.0)
+    core.forwarding.from_outside([Arrival(THERE, run_of(Peer().seal(*streams(6))))], 0.0)
+    assert (core.devices.written, core.drops()) == ([], {"no-device": 6})

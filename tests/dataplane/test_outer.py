@@ -7,6 +7,7 @@ import pytest
 from ikevpn.dataplane import udp
 from ikevpn.dataplane.ends import Path
 from ikevpn.dataplane.outer import Outer
+from ikevpn.dataplane.run import Run
 from ikevpn.dataplane.stats import Stats
 from ikevpn.model.address import Endpoint
 from ikevpn.model.sa import Encapsulation
@@ -126,3 +127,62 @@ def test_a_datagram_that_no_path_carries_is_counted_and_the_rest_goes_on() -> No
         lab.outer.send(lab.path, [bytes(70_000), b"x"])
         assert lab.listener.recv(10) == b"x"
         assert lab.stats.report() == {"drop-too-big": 1}
+
+
+def run() -> Run:
+    return Run.of(b"aaaabbbbcccc" + b"d", 4)
+
+
+def test_a_run_leaves_in_one_call_and_arrives_as_datagrams() -> None:
+    with Lab() as lab:
+        counting = Counting(lab.end)
+        lab.outer.use_udp(lab.path.local, counting)  # type: ignore[arg-type]
+        lab.outer.send(lab.path, run())
+        lab.outer.send(lab.path, [b"ee", b"ff", b"ggg", b"h"])
+        received = [lab.listener.recv(10) for _ in range(8)]
+        assert received == [b"aaaa", b"bbbb", b"cccc", b"d", b"ee", b"ff", b"ggg", b"h"]
+        assert counting.calls == 4
+        assert lab.stats.report() == {}
+
+
+class Counting:
+    """A socket that counts its calls."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self.end = end
+        self.calls = 0
+
+    def sendmsg(self, *arguments: object) -> int:
+        self.calls += 1
+        return self.end.sendmsg(*arguments)  # type: ignore[arg-type]
+
+
+class NoSegments(Counting):
+    """A kernel or device that does not cut."""
+
+    def sendmsg(self, buffers: object, ancillary: list[tuple[int, int, bytes]], *arguments: object) -> int:
+        self.calls += 1
+        if any(level == socket.IPPROTO_UDP for level, _, _ in ancillary):
+            raise OSError(errno.EIO, "no")
+        return self.end.sendmsg(buffers, ancillary, *arguments)  # type: ignore[arg-type]
+
+
+def test_where_the_kernel_does_not_cut_all_leave_singly_and_it_is_not_asked_again() -> None:
+    with Lab() as lab:
+        stubborn = NoSegments(lab.end)
+        lab.outer.use_udp(lab.path.local, stubborn)  # type: ignore[arg-type]
+        lab.outer.send(lab.path, run())
+        lab.outer.send(lab.path, run())
+        assert [lab.listener.recv(10) for _ in range(8)] == [b"aaaa", b"bbbb", b"cccc", b"d"] * 2
+        assert stubborn.calls == 1 + 4 + 4
+        lab.outer.use_udp(lab.path.local, lab.end)
+        lab.outer.send(lab.path, [b"e", b"f"])
+        assert [lab.listener.recv(10) for _ in range(2)] == [b"e", b"f"]
+        assert lab.stats.report() == {}
+
+
+def test_a_run_that_is_refused_is_counted_whole() -> None:
+    with Lab() as lab:
+        lab.outer.use_udp(lab.path.local, Refusing(errno.ENETUNREACH))  # type: ignore[arg-type]
+        lab.outer.send(lab.path, run())
+        assert lab.stats.report() == {"drop-no-route": 4}

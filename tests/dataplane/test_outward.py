@@ -3,12 +3,16 @@ import pytest
 from ikevpn.dataplane import message
 from ikevpn.dataplane.ends import Path
 from ikevpn.dataplane.hold import PACKETS_PER_REQID, PATIENCE_S
+from ikevpn.dataplane.frames import Packet
 from ikevpn.dataplane.interface import Acquire, Expire
+from ikevpn.dataplane.run import Run
+from ikevpn.dataplane.segment import Chain, plan
 from ikevpn.esp.inbound import Inbound, Opened
 from ikevpn.model.address import Endpoint
 from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, Limits, PolicyAction
 from tests.dataplane.fakes import DEVICE, THERE, Core, packets, selector
-from tests.esp.samples import ANY_IPV4, ANY_IPV6, ICMP, SPI, ipv4, ipv6, sa
+from tests.dataplane.traffic import tcp_run, whole
+from tests.esp.samples import ANY_IPV4, ANY_IPV6, ICMP, SPI, ipv4, ipv6, ports, sa
 
 
 def core_with_sa(**changes: object) -> Core:
@@ -182,3 +186,71 @@ def test_route_survives_a_policy_that_comes_and_goes() -> None:
 def test_selectors_of_samples_are_those_of_the_policy() -> None:
     assert selector() == ANY_IPV4
     assert Core().policy().device == DEVICE
+
+
+def plain_and(packets: list[bytes], *forwarded: Packet) -> tuple[Core, Core]:
+    """What became of packets alone and of the same as they may come out of a device."""
+    singly, together = core_with_sa(), core_with_sa()
+    for core in (singly, together):
+        core.policy(selector=ANY_IPV6)
+    singly.forwarding.from_device(DEVICE, packets, 0.0)
+    together.forwarding.from_device(DEVICE, forwarded, 0.0)
+    return singly, together
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize("size", [1, 99, 1200])
+def test_runs_and_whole_packets_leave_as_their_segments_would(version: int, size: int) -> None:
+    segments = tcp_run(version, 6, size)
+    packet = segments[0][:-size] + b"".join(each[-size:] for each in segments)
+    found = plan(*whole(relabelled(packet, segments[-1]), size))
+    assert found is not None
+    for forwarded in (Run.of(b"".join(segments), len(segments[0])), Chain(found)):
+        first = ipv4(b"x", protocol=ICMP)
+        singly, together = plain_and([first, *segments, first], first, forwarded, first)
+        assert together.outer.datagrams() == singly.outer.datagrams()
+        assert together.stats.report() == singly.stats.report()
+        assert [*together.forwarding.uses(0.0)] == [*singly.forwarding.uses(0.0)]
+
+
+def relabelled(packet: bytes, last: bytes) -> bytes:
+    """A packet with the flags of its last segment and the right length."""
+    transport = 20 if packet[0] >> 4 == 4 else 40
+    packet = packet[: transport + 13] + last[transport + 13 : transport + 14] + packet[transport + 14 :]
+    at, size = (2, len(packet)) if transport == 20 else (4, len(packet) - 40)
+    return packet[:at] + size.to_bytes(2, "big") + packet[at + 2 :]
+
+
+def test_a_run_of_several_flows_is_sorted() -> None:
+    packets = [ipv4(ports(1, n // 2)) for n in range(6)]
+    singly, together = plain_and(packets, Run.of(b"".join(packets), len(packets[0])))
+    assert together.outer.datagrams() == singly.outer.datagrams()
+
+
+def test_a_run_without_an_sa_acquires_and_waits() -> None:
+    core = Core()
+    core.policy()
+    packets = [ipv4(ports(1, 2, bytes([n]))) for n in range(6)]
+    core.forwarding.from_device(DEVICE, [Run.of(b"".join(packets), len(packets[0]))], 0.0)
+    assert [type(event) for event in core.events] == [Acquire]
+    core.forwarding.add_sa(message.AddSa(sa(Direction.OUT)), 1.0)
+    assert opened(core.outer.datagrams()) == packets
+
+
+def test_a_run_behind_a_marker_keeps_it() -> None:
+    core = core_with_sa(encapsulation=Encapsulation.UDP_NON_IKE)
+    packets = [ipv4(ports(1, 2, bytes([n]))) for n in range(6)]
+    core.forwarding.from_device(DEVICE, [Run.of(b"".join(packets), len(packets[0]))], 0.0)
+    sent = core.outer.datagrams()
+    assert {datagram[:8] for datagram in sent} == {bytes(8)}
+    assert opened([datagram[8:] for datagram in sent]) == packets
+
+
+def test_sequence_numbers_never_wrap_in_a_run() -> None:
+    core = core_with_sa()
+    (association,) = core.forwarding._sad.outbound(1)
+    association.state._sequence = 2**32 - 2
+    packets = [ipv4(ports(1, 2, bytes([n]))) for n in range(6)]
+    core.forwarding.from_device(DEVICE, [Run.of(b"".join(packets), len(packets[0]))], 0.0)
+    assert core.outer.sent == []
+    assert core.drops() == {"sequence-exhausted": 6}

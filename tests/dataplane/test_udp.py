@@ -3,8 +3,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from ikevpn.dataplane import udp
+from ikevpn.dataplane import offload, udp
 from ikevpn.dataplane.ends import Path
+from ikevpn.dataplane.run import Run
 from ikevpn.errors import HostError
 from ikevpn.model.address import Endpoint
 from ikevpn.model.sa import Encapsulation
@@ -61,3 +62,18 @@ def test_refusals(bound: tuple[socket.socket, int], address: str, reason: str, w
     with pytest.raises(HostError, match=words) as caught:
         udp.open_socket(Endpoint.of(address, bound[1]))
     assert caught.value.reason == reason
+
+
+def test_what_the_kernel_put_together_is_a_run(bound: tuple[socket.socket, int]) -> None:
+    end, port = bound
+    receiver = udp.PktinfoReceiver(end, Endpoint.of("0.0.0.0", port), Encapsulation.UDP)
+    with socket.socket(type=socket.SOCK_DGRAM) as sender:
+        for data in (b"aabb", b"ccdde"):
+            sender.sendmsg([data], [offload.write(2)], 0, ("127.0.0.3", port))
+        sender.sendto(b"ff", ("127.0.0.3", port))
+        (run,) = receiver.read_batch(5)
+        assert isinstance(run.datagrams, Run)
+        assert list(run.datagrams) == [b"aa", b"bb", b"cc", b"dd", b"e"]
+        (single,) = receiver.read_batch(5)
+    assert single == (run.path, [b"ff"])
+    assert str(run.path.local.address) == "127.0.0.3"

@@ -118,3 +118,30 @@ def test_a_number_from_before_the_first_packet_is_refused() -> None:
     assert sequence < 0
     assert not window.check(sequence)
     assert not ReplayWindow(0, extended=True).check(-5)
+
+
+@given(
+    st.sampled_from([0, 32, 64, 1024]),
+    st.booleans(),
+    st.lists(st.tuples(st.integers(0, 3000), st.integers(1, 200)), max_size=8),
+)
+def test_a_run_advances_as_its_packets_would(size: int, extended: bool, steps: list[tuple[int, int]]) -> None:
+    singly, together = (ReplayWindow(size, extended=extended) for _ in range(2))
+    for skip, count in steps:
+        first = together.highest + 1 + skip
+        sequences = together.infer_run(first % (1 << 32), count)
+        assert sequences == range(first, first + count)
+        together.advance_run(sequences)
+        for sequence in sequences:
+            assert singly.check(sequence)
+            singly.advance(sequence)
+        assert (together.highest, together._seen) == (singly.highest, singly._seen)
+        assert together.infer_run(together.highest % (1 << 32), 2) is None
+
+
+def test_a_run_does_not_cross_the_end_of_the_low_half() -> None:
+    window = ReplayWindow(64, extended=True)
+    window.advance((1 << 32) - 3)
+    assert window.infer_run((1 << 32) - 2, 2) == range((1 << 32) - 2, 1 << 32)
+    crossing = window.infer_run((1 << 32) - 2, 4)
+    assert crossing in (None, range((1 << 32) - 2, (1 << 32) + 2))

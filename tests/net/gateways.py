@@ -71,10 +71,15 @@ class Gateway:
         """Worker, device with addresses and routes, and all sockets."""
         await self.plane.start()
         with self.entered():
-            assert await self.plane.add_device(DEVICE, INNER_MTU) == DEVICE
             for version, wildcard in ((4, "0.0.0.0"), (6, "::")):
                 await self.plane.listen_natt(Endpoint.of(wildcard, port))
                 await self.plane.listen_raw(version)
+        await self.device()
+
+    async def device(self) -> None:
+        """The device with its addresses and routes."""
+        with self.entered():
+            assert await self.plane.add_device(DEVICE, INNER_MTU) == DEVICE
         other = 3 - self.number
         ip("-n", self.namespace, "link", "set", DEVICE, "up")
         ip("-n", self.namespace, "addr", "add", f"{self.inside4}/32", "dev", DEVICE)

@@ -1,6 +1,7 @@
 """Two userspace data planes with SAs made by hand; what they put on the cable is checked with scapy's ESP."""
 
 import asyncio
+import errno
 import hashlib
 import os
 import signal
@@ -17,6 +18,7 @@ from scapy.layers.ipsec import ESP, SecurityAssociation
 from scapy.layers.l2 import Ether
 from scapy.packet import Packet
 
+from ikevpn.dataplane import offload, tun
 from ikevpn.dataplane.interface import Acquire, Crashed
 from ikevpn.errors import HostError
 from ikevpn.model.address import Endpoint
@@ -135,6 +137,77 @@ def test_fragments_inside_and_outside(encapsulation: Encapsulation, version: int
         for gateway in (left, right):
             await gateway.run("ip", "link", "set", DEVICE, "mtu", "9000")
         await ping(left, right, "-s", "5000")  # the kernel fragments ESP
+
+    run(story)
+
+
+def refusing(flag: int) -> Callable[[int, str, int], str]:
+    """The system call of a kernel that does not know a flag."""
+    known = tun._set_flags
+
+    def set_flags(descriptor: int, name: str, flags: int) -> str:
+        if flags & flag:
+            raise OSError(errno.EINVAL, "no")
+        return known(descriptor, name, flags)
+
+    return set_flags
+
+
+@pytest.mark.parametrize("missing", ["frames", "cutting", "USO"])
+@pytest.mark.parametrize("encapsulation", [Encapsulation.UDP, Encapsulation.NONE], ids=str)
+def test_without_an_offload_all_goes_on(
+    missing: str, encapsulation: Encapsulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One kernel cannot, the other can: they understand each other, and large transfers come through whole."""
+
+    async def story(left: Gateway, right: Gateway) -> None:
+        await right.plane.delete_device(DEVICE)
+        if missing == "frames":
+            monkeypatch.setattr(tun, "_set_flags", refusing(tun._IFF_VNET_HDR))
+        else:
+            monkeypatch.setattr(tun, "_OFFLOADS", () if missing == "cutting" else tun._OFFLOADS[1:])
+        await right.device()
+        await join(left, right, 4, encapsulation)
+        await ping(left, right, "-s", "2000")
+        await transfer(left, right, 4)
+        await transfer(right, left, 6)
+
+    run(story)
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_a_stream_takes_few_frames(version: int) -> None:
+    """The offloads are at work: what goes through the tunnel are many times more packets than acknowledgements."""
+
+    async def story(left: Gateway, right: Gateway) -> None:
+        await join(left, right, 4, Encapsulation.UDP)
+        await transfer(left, right, version, size=20_000_000)
+        counts = await right.plane.counters()
+        assert counts["packets-in"] > 14_000
+        assert counts["packets-out"] * 5 < counts["packets-in"]
+
+    run(story)
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_datagrams_sent_in_one_piece_arrive_one_by_one(version: int) -> None:
+    async def story(left: Gateway, right: Gateway) -> None:
+        await join(left, right, 4, Encapsulation.UDP)
+        await ping(left, right)
+        family = socket.AF_INET if version == 4 else socket.AF_INET6
+        source, target = ((each.inside4 if version == 4 else each.inside6) for each in (left, right))
+        data = os.urandom(20 * 1000 + 321)
+        with left.entered():
+            sender = socket.socket(family, socket.SOCK_DGRAM)
+        with right.entered():
+            listener = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        with sender, listener:
+            sender.bind((source, 0))
+            listener.bind((target, 5002))
+            sender.sendmsg([data], [offload.write(1000)], 0, (target, 5002))
+            loop = asyncio.get_running_loop()
+            received = [await asyncio.wait_for(loop.sock_recv(listener, 65_535), WITHIN_S) for _ in range(21)]
+        assert received == [data[at : at + 1000] for at in range(0, len(data), 1000)]
 
     run(story)
 
