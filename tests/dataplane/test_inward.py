@@ -209,8 +209,8 @@ RUNS = {
 @pytest.mark.parametrize("path", [THERE, MOVED, replace(THERE, encapsulation=Encapsulation.NONE)])
 def test_a_run_comes_in_as_its_datagrams_would(kind: str, pair: Pair, path: Path) -> None:
     peer, cores = Peer(pair), (with_way_back(pair), with_way_back(pair))
-    for packets in (streams(6), [*streams(5), packets_of_others()]):
-        datagrams = RUNS[kind](peer.seal(*packets))
+    for inner in (streams(6), [*streams(5), packets_of_others()]):
+        datagrams = RUNS[kind](peer.seal(*inner))
         before, after = peer.seal(streams(1)[0])[0], peer.seal(streams(1)[0])[0]
         for core, batch in zip(cores, (datagrams, run_of(datagrams)), strict=True):
             core.forwarding.from_outside([Arrival(path, [before]), Arrival(path, batch), Arrival(path, [after])], 1.0)

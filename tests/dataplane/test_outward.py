@@ -2,8 +2,8 @@ import pytest
 
 from ikevpn.dataplane import message
 from ikevpn.dataplane.ends import Path
-from ikevpn.dataplane.hold import PACKETS_PER_REQID, PATIENCE_S
 from ikevpn.dataplane.frames import Packet
+from ikevpn.dataplane.hold import PACKETS_PER_REQID, PATIENCE_S
 from ikevpn.dataplane.interface import Acquire, Expire
 from ikevpn.dataplane.run import Run
 from ikevpn.dataplane.segment import Chain, plan
