@@ -16,11 +16,9 @@ from ikevpn.dataplane.checksum import ORDER
 from ikevpn.dataplane.run import Octets, Run, runs
 from ikevpn.dataplane.segment import Chain
 from ikevpn.dataplane.vnet import Offload
-from ikevpn.esp.room import SHORTEST_RUN
+from ikevpn.esp.room import LARGEST_PACKET, SHORTEST_RUN
 
 Packet = bytes | Run | Chain
-
-_LARGEST_OF_RUN = 9216
 
 
 def read(frames: Sequence[Octets]) -> tuple[list[Packet], int]:
@@ -33,7 +31,7 @@ def read(frames: Sequence[Octets]) -> tuple[list[Packet], int]:
             broken += len(alike)
         elif header == vnet.PLAIN or vnet.read(header).kind == vnet.NONE:
             offload = vnet.read(header)
-            if len(alike) >= SHORTEST_RUN and size <= _LARGEST_OF_RUN:
+            if len(alike) >= SHORTEST_RUN and size <= LARGEST_PACKET:
                 packets.append(_run(alike, size, offload))
             else:
                 packets += [complete(bytes(frame[vnet.SIZE :]), offload) for frame in alike]

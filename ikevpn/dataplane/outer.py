@@ -88,7 +88,8 @@ class Outer:
         """In as few calls as the kernel allows.
 
         It refuses where a segment does not fit the device and would have to be fragmented, or where the device cannot
-        compute checksums. The datagrams of that size and larger ones then go singly until the sockets change.
+        compute checksums. Datagrams of that size and larger ones then go singly until the sockets change, if that
+        helps: it does not where our address went away.
         """
         ancillary = [*way.ancillary, offload.write(run.size)]
         done = 0
@@ -97,19 +98,24 @@ class Outer:
                 way.end.sendmsg(pieces, ancillary, 0, way.target)
             except OSError as error:
                 if error.errno in _CANNOT_CUT:
-                    self._refused[path] = run.size
-                    self._send_each(way, run[done:])
+                    if self._send_each(way, run[done:]):
+                        self._refused[path] = run.size
+                        self._stats.add("cutting-refused", 1)
                     return
                 self._stats.lose(_LOSSES.get(error.errno or 0, Loss.SEND_FAILED), count)
             done += count
 
-    def _send_each(self, way: _Way, datagrams: Sequence[Octets]) -> None:
+    def _send_each(self, way: _Way, datagrams: Sequence[Octets]) -> int:
+        """How many left."""
         end, ancillary, target, _ = way
+        sent = 0
         for datagram in datagrams:
             try:
                 end.sendmsg((datagram,), ancillary, 0, target)
+                sent += 1
             except OSError as error:
                 self._stats.lose(_LOSSES.get(error.errno or 0, Loss.SEND_FAILED))
+        return sent
 
     def _way(self, path: Path) -> _Way | None:
         if path in self._ways:

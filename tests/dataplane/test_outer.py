@@ -178,7 +178,15 @@ def test_where_the_kernel_does_not_cut_all_leave_singly_and_it_is_not_asked_agai
         lab.outer.use_udp(lab.path.local, lab.end)
         lab.outer.send(lab.path, [b"e", b"f"])
         assert [lab.listener.recv(10) for _ in range(2)] == [b"e", b"f"]
-        assert lab.stats.report() == {}
+        assert lab.stats.report() == {"cutting-refused": 1}
+
+
+def test_an_address_that_went_away_does_not_end_it() -> None:
+    with Lab() as lab:
+        lab.outer.use_udp(lab.path.local, Refusing(errno.EINVAL))  # type: ignore[arg-type]
+        lab.outer.send(lab.path, run())
+        assert lab.stats.report() == {"drop-no-route": 4}
+        assert lab.outer._refused == {}
 
 
 def test_a_run_that_is_refused_is_counted_whole() -> None:
