@@ -6,7 +6,7 @@ Real ends are in `tun` and `outer`, fakes in the tests. An end that cannot take 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from ikevpn.dataplane.run import Octets, Run
@@ -16,11 +16,21 @@ from ikevpn.model.sa import Encapsulation
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """One way through the outside. The ports count only where ESP is encapsulated."""
+    """One way through the outside. The ports count only where ESP is encapsulated.
+
+    It is a key in tables for every batch, and addresses are slow to hash: its hash is computed once.
+    """
 
     local: Endpoint
     remote: Endpoint
     encapsulation: Encapsulation
+    _hash: int = field(default=0, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((self.local, self.remote, self.encapsulation)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 class Arrival(NamedTuple):

@@ -9,3 +9,9 @@ def test_runs_of_one_path_are_put_together_in_order() -> None:
     stream = [(THERE, b"a"), (THERE, b"b"), (other, b"c"), (THERE, b"d")]
     assert gather(stream) == [(THERE, [b"a", b"b"]), (other, [b"c"]), (THERE, [b"d"])]
     assert gather([]) == []
+
+
+def test_equal_paths_are_one_key() -> None:
+    again = replace(replace(THERE, remote=THERE.remote.at(1)), remote=THERE.remote)
+    assert {THERE: 1}[again] == 1
+    assert again == THERE != replace(THERE, remote=THERE.remote.at(1))
