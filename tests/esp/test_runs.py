@@ -21,11 +21,7 @@ from tests.esp.samples import GCM, ICMP, UDP, ipv4, ipv6, ports
 from tests.esp.test_against_scapy import association, header
 
 TWICE = 2
-IN_RUNS = [
-    pair
-    for pair in samples.PAIRS
-    if pair[0] not in {EspCipher.NULL, EspCipher.AES_GCM_8, EspCipher.AES_GCM_12}
-]
+IN_RUNS = [pair for pair in samples.PAIRS if pair[0] not in {EspCipher.NULL, EspCipher.AES_GCM_8, EspCipher.AES_GCM_12}]
 every_pair = pytest.mark.parametrize("pair", IN_RUNS, ids=samples.name)
 extension = pytest.mark.parametrize("extended", [False, True], ids=["", "esn"])
 relaxed = settings(max_examples=10, deadline=None)
@@ -81,9 +77,7 @@ def test_the_same_octets(pair: samples.Pair, extended: bool, version: int, count
 @given(version=st.sampled_from([4, 6]), count=st.integers(1, 70), size=st.integers(0, 1400))
 def test_the_same_answers(pair: samples.Pair, extended: bool, version: int, count: int, size: int) -> None:
     out = Outbound(samples.sa(Direction.OUT, pair, extended_sequence_numbers=extended), samples.entropy())
-    singly, together = (
-        Inbound(samples.sa(Direction.IN, pair, extended_sequence_numbers=extended)) for _ in range(2)
-    )
+    singly, together = (Inbound(samples.sa(Direction.IN, pair, extended_sequence_numbers=extended)) for _ in range(2))
     packets = inner(version, count, size)
     first, second, third = (out.seal(packets, 4 if version == 4 else 41) for _ in range(3))
     assert together.open(first, 5.0) == singly.open(first, 5.0)  # settles how HMAC-SHA2-256 is cut
