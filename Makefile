@@ -8,8 +8,8 @@ BIN := $(VENV)/bin
 
 # A cross-section that takes some minutes; `make interop SCENARIOS=all` has them all.
 SCENARIOS ?= strongswan-main-*-aes256-sha256-g14-* strongswan-aggressive-*-3des-* nat-both-* nat-port-rewritten-* \
-  nat-two-clients-* ikevpn-* raw-esp-strongswan-*-aes256-*-pfs raw-esp-libreswan-i-aes128-* tshark-* sentence-* \
-  loss-10-percent-ikevpn-ikevpn
+  nat-two-clients-* ikevpn-* raw-esp-strongswan-*-aes256-*-pfs raw-esp-libreswan-i-aes128-*-nopfs tshark-* sentence-* \
+  dialect-* loss-10-percent-ikevpn-ikevpn
 
 .PHONY: demo test lint format unit net sim interop docs clean
 
