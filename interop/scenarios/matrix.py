@@ -4,7 +4,8 @@
      10.1.1.0/24                                                 10.2.2.0/24
 
 The whole life of a tunnel: up, ping both ways, 20 MB each way, one rekey by each side under pings, down. Names say who
-initiates: `-i-` ikevpn, `-r-` strongSwan. `lab-matrix` has two strongSwans go through every ESP suite instead.
+initiates: `-i-` ikevpn, `-r-` strongSwan. `ours-matrix` has ikevpn on both sides, with plain ESP; `lab-matrix` has two
+strongSwans go through every ESP suite.
 """
 
 from __future__ import annotations
@@ -57,6 +58,14 @@ def _lab(row: pairwise.Row) -> Scenario:
     return Scenario(name, sentence, partial(play, row=row, ours="strongswan"), needs("strongswan"))
 
 
+def _ours(row: pairwise.Row) -> Scenario:
+    name = f"ours-matrix-{row['mode']}-{row['ike']}-esp-{row['esp']}-{row['pfs']}"
+    sentence = f"two ikevpns: {proof.in_words(parameters(row))}"
+    return Scenario(name, sentence, partial(play, row=row, theirs="ikevpn"), needs("ikevpn"))
+
+
+_ROWS = pairwise.cover(FACTORS)
+_OURS = pairwise.cover({**FACTORS, "role": ("i",)})
 _LAB_ROWS = (
     {"mode": "main", "role": "i", "ike": "3des-md5-g2", "esp": "3des-md5", "pfs": "pfs"},
     {"mode": "main", "role": "i", "ike": "3des-sha-g2", "esp": "3des-sha", "pfs": "nopfs"},
@@ -65,4 +74,4 @@ _LAB_ROWS = (
     {"mode": "main", "role": "i", "ike": "aes256-sha512-g19", "esp": "aes128gcm16", "pfs": "pfs"},
     {"mode": "aggressive", "role": "i", "ike": "aes256-sha512-g19", "esp": "null-sha", "pfs": "nopfs"},
 )
-SCENARIOS = (*map(_scenario, pairwise.cover(FACTORS)), *map(_lab, _LAB_ROWS))
+SCENARIOS = (*map(_scenario, _ROWS), *map(_ours, _OURS), *map(_lab, _LAB_ROWS))
