@@ -192,7 +192,11 @@ class DaemonTable:
         1000,
     )
     max_half_open_per_source: int = key(
-        Whole(1, 1_000_000), "The same from one address; a NAT with many clients behind it needs more.", "32", 32
+        Whole(1, 1_000_000),
+        "The same from one address, or from one /64 of IPv6. Beyond it the oldest that has not answered us goes; where "
+        "all have, the new one is refused. A NAT with many clients behind it needs more.",
+        "32",
+        32,
     )
 
 
