@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ikevpn.errors import Malformed, NotAuthentic
-from ikevpn.ike import admission, informational, negotiation, protect
+from ikevpn.ike import admission, farewell, informational, negotiation, protect
 from ikevpn.ike.core import Core
 from ikevpn.ike.exchange import Arrival, Outcome, Result, Script, doubt, receive
 from ikevpn.ike.phase1 import Phase1
@@ -38,7 +38,8 @@ def take(core: Core, arrival: Arrival) -> None:
         return
     sa = _find(core, arrival)
     if sa is None:
-        _begin(core, arrival)
+        if not farewell.take(core, arrival):
+            _begin(core, arrival)
     elif header.next_payload == PayloadType.FRAGMENT and not header.encrypted:
         _fragment(core, sa, arrival)
     else:

@@ -71,6 +71,7 @@ class Core:
         self.ike_sas: dict[int, IkeSa] = {}
         self.by_cookie: dict[bytes, IkeSa] = {}
         self.by_first: dict[tuple[bytes, Endpoint], IkeSa] = {}  # responder's SAs by cky_i and source of message 1
+        self.farewells: dict[bytes, IkeSa] = {}  # by both cookies: deleted by the peer a moment ago
         self.half_open = HalfOpen()  # responder's SAs that nobody has authenticated
         self.initiating: dict[str, IkeSa] = {}  # the phase 1 that we have started for a tunnel and that is not done
         self.established = Register[IkeSa]()

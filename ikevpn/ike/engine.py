@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from ikevpn.errors import Malformed
-from ikevpn.ike import arrivals, children, dpd, exchange, informational, negotiation, revocation
+from ikevpn.ike import arrivals, children, dpd, exchange, farewell, informational, negotiation, revocation
 from ikevpn.ike.budget import Budget
 from ikevpn.ike.core import Core, EngineSettings
 from ikevpn.ike.dpd import Verdict
@@ -41,6 +41,7 @@ class Engine:
             TimerKind.IKE_REKEY: self._ike_rekey,
             TimerKind.IKE_EXPIRE: self._ike_expire,
             TimerKind.IKE_RETIRE: self._ike_retire,
+            TimerKind.FAREWELL: lambda timer: farewell.forget(self._core, timer.owner),
             TimerKind.DPD: self._dpd,
             TimerKind.DPD_DECIDE: self._dpd_decide,
             TimerKind.CHILD_REKEY: self._child_rekey,

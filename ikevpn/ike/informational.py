@@ -118,8 +118,15 @@ def _read_delete(core: Core, sa: IkeSa, payload: Delete, news: News) -> None:
         for cookies in payload.spis:
             news.ended += [each for each in (sa, *core.siblings(sa)) if each.cookies == cookies]
         return
+    news.gone += named(core, sa, payload)
+
+
+def named(core: Core, sa: IkeSa, payload: Delete) -> list[Child]:
+    """The pairs with the peer of an IKE SA whose SPIs stand in a Delete: the peer's inbound ones, so our outbound."""
+    if payload.protocol == Protocol.ISAKMP:
+        return []
     numbers = {int.from_bytes(spi, "big") for spi in payload.spis if len(spi) == 4}
-    news.gone += [each for each in core.children_with(sa) if each.spi_out in numbers]
+    return [each for each in core.children_with(sa) if each.spi_out in numbers]
 
 
 def _read_notify(core: Core, sa: IkeSa, exchange: Exchange, payload: Notify, news: News) -> None:

@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import replace
 from types import SimpleNamespace
 
-from ikevpn.ike import children, dpd, informational, lifetime, phase1, protect, quick
+from ikevpn.ike import children, dpd, farewell, informational, lifetime, phase1, protect, quick
 from ikevpn.ike.core import Core
 from ikevpn.ike.exchange import Outcome, Protection, Rejected, Result, Script, begin
 from ikevpn.ike.phase1 import Phase1
@@ -204,6 +204,7 @@ def _act_on_news(core: Core, sa: IkeSa, exchange: Exchange) -> None:
         _forget_others(core, sa)
     for each in news.ended:
         end(core, each, Reason.PEER_DELETED, with_children=_keeps_nothing(core, each))
+        farewell.remember(core, each)
 
 
 def _keeps_nothing(core: Core, sa: IkeSa) -> bool:

@@ -18,6 +18,7 @@ class TimerKind(StrEnum):
     IKE_REKEY = "ike-rekey"
     IKE_EXPIRE = "ike-expire"
     IKE_RETIRE = "ike-retire"
+    FAREWELL = "farewell"
     DPD = "dpd"
     DPD_DECIDE = "dpd-decide"
     CHILD_REKEY = "child-rekey"

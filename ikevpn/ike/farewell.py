@@ -1,0 +1,56 @@
+"""Deletes that come late: who leaves sends one for each pair and one for the IKE SA, and they may change places.
+
+An IKE SA that its peer has deleted is remembered for a moment, for nothing but Deletes of pairs: a pair whose Delete
+was thrown away would swallow traffic until it expires, with no IKE SA left under which to ask whether the peer lives.
+"""
+
+from __future__ import annotations
+
+from ikevpn.errors import Malformed, NotAuthentic
+from ikevpn.ike import children, informational, protect
+from ikevpn.ike.core import Core
+from ikevpn.ike.exchange import Arrival
+from ikevpn.ike.protect import HashKind
+from ikevpn.ike.sa import IkeSa
+from ikevpn.ike.timers import Timer, TimerKind
+from ikevpn.model.events import Reason
+from ikevpn.wire.payload import Delete
+from ikevpn.wire.registry import ExchangeType
+
+_MOMENT_S = 10.0
+_MOST = 64
+
+
+def remember(core: Core, sa: IkeSa) -> None:
+    """The peer has deleted this IKE SA, and it is gone; where pairs are left their Deletes may follow."""
+    if not core.children_with(sa):
+        return
+    core.farewells[sa.cookies] = sa
+    core.timers.set(Timer(TimerKind.FAREWELL, sa.serial), core.now + _MOMENT_S)
+    if len(core.farewells) > _MOST:
+        forget(core, next(iter(core.farewells.values())).serial)
+
+
+def forget(core: Core, serial: int) -> None:
+    """The moment is over."""
+    core.timers.cancel(Timer(TimerKind.FAREWELL, serial))
+    core.farewells = {cookies: sa for cookies, sa in core.farewells.items() if sa.serial != serial}
+
+
+def take(core: Core, arrival: Arrival) -> bool:
+    """A datagram for an IKE SA that nobody knows: true where that has just gone, and then it is dealt with."""
+    header = arrival.header
+    sa = core.farewells.get(header.cky_i + header.cky_r)
+    if sa is None or sa.keys is None or header.exchange != ExchangeType.INFORMATIONAL or not header.encrypted:
+        return False
+    try:
+        iv = protect.first_iv(sa, header.message_id)
+        chain, _ = protect.decrypt(sa.keys, header, arrival.data, iv)
+        protect.check_hash(sa, HashKind.FIRST, header.message_id, (b"", b""), chain)
+    except (Malformed, NotAuthentic):
+        core.drop(Reason.UNKNOWN_COOKIE)
+        return True
+    for payload in chain.all(Delete):
+        for child in informational.named(core, sa, payload):
+            children.remove(core, child, Reason.PEER_DELETED)
+    return True

@@ -1,0 +1,46 @@
+"""A peer that leaves sends several Deletes; the network may turn them round."""
+
+from __future__ import annotations
+
+from ikevpn.ike.effects import Send
+from ikevpn.model.events import Code, Reason
+from tests.ike.bench import Bench, children, events, ike_sas
+
+
+def goodbye(bench: Bench) -> list[bytes]:
+    """What "b" says when it leaves, in the order in which it says it; nothing of it has arrived yet."""
+    effects = bench.b.engine.terminate("ba", bench.now)
+    return [effect.data for effect in effects if isinstance(effect, Send)]
+
+
+def hears(bench: Bench, data: bytes) -> None:
+    bench.perform(bench.a, bench.a.engine.datagram(data, bench.a.address, bench.b.address, bench.now))
+
+
+def test_the_delete_of_a_pair_counts_although_that_of_the_ike_sa_came_first() -> None:
+    bench = Bench().up()
+    pair, ike_sa = goodbye(bench)
+    hears(bench, ike_sa)
+    assert not ike_sas(bench.a) and children(bench.a)
+    hears(bench, pair)
+    assert not children(bench.a)
+    assert events(bench.a, Code.CHILD_DOWN)[-1].reason is Reason.PEER_DELETED
+
+
+def test_only_for_a_moment() -> None:
+    bench = Bench().up()
+    pair, ike_sa = goodbye(bench)
+    hears(bench, ike_sa)
+    bench.run(60)
+    hears(bench, pair)
+    assert children(bench.a)
+
+
+def test_what_does_not_verify_takes_nothing_down() -> None:
+    bench = Bench().up()
+    pair, ike_sa = goodbye(bench)
+    hears(bench, ike_sa)
+    hears(bench, pair[:-1] + bytes([pair[-1] ^ 1]))
+    assert children(bench.a)
+    hears(bench, pair)
+    assert not children(bench.a)
