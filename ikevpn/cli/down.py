@@ -16,7 +16,11 @@ from ikevpn.service import api
 @pass_context
 @ending
 def down(context: Context, tunnel: str, timeout_s: float, as_json: bool) -> None:
-    """Take TUNNEL down: tell the peer, withdraw routes, and leave it down."""
+    """Take TUNNEL down: tell the peer, withdraw routes, and leave it down.
+
+    Its traffic is still not sent in clear while the daemon runs; a daemon that `up` has started ends with its last
+    tunnel, and the block with it.
+    """
     done = last(context.ask(api.Down(tunnel=tunnel, timeout_s=timeout_s), timeout_s + 5), api.Done, as_json)
     if as_json:
         render.write_json(done)

@@ -30,7 +30,7 @@ def _meaning(code: str) -> str:
 @as_json
 @ending
 def explain(code: str, as_json: bool) -> None:
-    """Explain CODE as it stands in the log or in --json; without CODE, all of them in a line each."""
+    """Explain CODE as it stands in --json or --log-json; without CODE, all of them in a line each."""
     if not code:
         if as_json:
             render.write_json(_names())

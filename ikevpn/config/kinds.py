@@ -40,21 +40,26 @@ class YesNo:
 
 @dataclass(frozen=True)
 class Whole:
-    """A whole number from `least` to `most`."""
+    """A whole number from `least` to `most`, or none of it (0) where `or_zero`."""
 
     least: int
     most: int
     unit: str = ""
+    or_zero: bool = False
 
     @property
     def expects(self) -> str:
-        return f"a whole number{f' of {self.unit}' if self.unit else ''} from {self.least} to {self.most}"
+        zero = "0 or " if self.or_zero else ""
+        return f"{zero}a whole number{f' of {self.unit}' if self.unit else ''} from {self.least} to {self.most}"
 
     def read(self, value: object) -> int:
-        if isinstance(value, int) and not isinstance(value, bool) and self.least <= value <= self.most:
+        if isinstance(value, int) and not isinstance(value, bool) and self._has(value):
             return value
         quoted = isinstance(value, str) and value.strip().isdigit()
         raise Unfit(f"{show(value)} is not {self.expects}.", "Numbers stand without quotes." if quoted else "")
+
+    def _has(self, number: int) -> bool:
+        return self.least <= number <= self.most or (self.or_zero and number == 0)
 
 
 @dataclass(frozen=True)

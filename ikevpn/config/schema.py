@@ -388,7 +388,7 @@ class TunnelTable:
     )
     retransmit_tries: int = key(Whole(0, 20), "How often a message is sent again before we give up.", "5", 5)
     replay_window: int = key(
-        Whole(0, 65536, "packets"), "How late a packet may come; 0 switches replay protection off.", "1024", 1024
+        Whole(32, 4096, "packets", or_zero=True), "How late a packet may come; 0: no replay protection.", "1024", 1024
     )
     sha256_96: bool = key(
         YesNo(), "SHA-256 cut to 96 bits in ESP, as systems before 2009 and some phones send it.", "true", False

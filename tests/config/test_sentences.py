@@ -199,6 +199,10 @@ def test_files_and_tables(write: Write, text: str, sentence: str) -> None:
             "remote_networks: local_networks and remote_networks have no family in common, IPv4 or IPv6. "
             "Give both networks of one family.",
         ),
+        (
+            "replay_window = 8192",
+            "replay_window: 8192 is not 0 or a whole number of packets from 32 to 4096.",
+        ),
     ],
 )
 def test_keys_of_a_tunnel(tunnel: Write, line: str, sentence: str) -> None:
