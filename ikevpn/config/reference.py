@@ -73,9 +73,8 @@ A proposal is a name in the grammar of ScreenOS, carried on to newer algorithms.
 _PROPOSALS_FOOT = """\
 `modern` is the default. It offers nothing weak, keeps the first message small because some gateways drop large ones,
 and has one Diffie-Hellman group because aggressive mode and PFS can offer only one. A gateway that knows group 2 at
-best needs `ike_proposals = ["modern", "standard"]` and `esp_proposals = ["standard"]`; in aggressive mode `["standard"]`
-for both. Perfect forward secrecy must be the same on both ends: a peer without it needs
-`nopfs-…`.
+best needs `ike_proposals = ["modern", "standard"]` and `esp_proposals = ["standard"]`; in aggressive mode
+`["standard"]` for both. Perfect forward secrecy must be the same on both ends: a peer without it needs `nopfs-…`.
 
 DES, MD5, groups 1 and 2, 3DES without a limit in kilobytes, `null` and aggressive mode work; each is warned of once,
 with the reason.
