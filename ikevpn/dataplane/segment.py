@@ -21,7 +21,8 @@ _TCP, _UDP = 6, 17
 _TRANSPORTS = {vnet.TCP4: (4, _TCP), vnet.TCP6: (6, _TCP)}
 _CHECKSUM_AT = {_TCP: 16, _UDP: 6}
 _FIN, _PSH, _CWR = 0x01, 0x08, 0x80
-_RAMP = np.arange(1 << 16, dtype=np.uint32)
+_MOST_SEGMENTS = 8192  # 64 KiB of eight octets each, the smallest that the TCP of Linux leaves to be cut
+_RAMP = np.arange(_MOST_SEGMENTS, dtype=np.uint32)
 
 
 class Super(NamedTuple):
@@ -54,7 +55,10 @@ class Super(NamedTuple):
 
 
 class Chain:
-    """Packets to be cut that follow each other in one flow; all their segments but the last of all have one size."""
+    """Packets to be cut that follow each other in one flow; all their segments but the last of all have one size.
+
+    They give no more segments than a single packet may.
+    """
 
     __slots__ = ("key", "parts")
 
@@ -65,8 +69,10 @@ class Chain:
     def extend(self, following: Super) -> bool:
         """Whether `following` is the next one."""
         last = self.parts[-1]
-        alike = following.size == last.size and following.transport == last.transport
-        if not alike or last.is_uneven or self.key is None or plain_key(following.packet) != self.key:
+        alike = following.size == last.size and following.transport == last.transport and following.whole
+        if not alike or self.whole + following.whole > _MOST_SEGMENTS:
+            return False
+        if last.is_uneven or self.key is None or plain_key(following.packet) != self.key:
             return False
         self.parts.append(following)
         return True
@@ -110,14 +116,17 @@ def plan(packet: Octets, offload: Offload) -> Super | None:
     transport, shortest = offload.start, 20 if version == 4 else 40
     if version != expected or version not in (4, 6) or not offload.segment or transport < shortest:
         return None
+    if len(packet) <= transport + (20 if protocol == _TCP else 8):
+        return None
     header = transport + 8
-    if protocol == _TCP and len(packet) > transport + 12:
+    if protocol == _TCP:
         header = transport + (packet[transport + 12] >> 4) * 4
         if header < transport + 20:
             return None
     if header >= len(packet) or (version == 4 and transport != (packet[0] & 15) * 4):
         return None
-    return Super(packet, version, protocol, transport, header, offload.segment)
+    found = Super(packet, version, protocol, transport, header, offload.segment)
+    return found if found.whole <= _MOST_SEGMENTS else None
 
 
 def split(whole: Super) -> list[bytes]:

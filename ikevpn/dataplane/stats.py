@@ -21,6 +21,8 @@ class Loss(StrEnum):
     REFUSED = "refused"
     NOT_PERMITTED = "not-permitted"
     SEND_FAILED = "send-failed"
+    READ_FAILED = "read-failed"
+    INTERNAL_ERROR = "internal-error"
 
     @property
     def sentence(self) -> str:
@@ -39,6 +41,8 @@ _SENTENCES = {
     Loss.REFUSED: "the peer's host refused an earlier datagram",
     Loss.NOT_PERMITTED: "a firewall of this host forbids sending",
     Loss.SEND_FAILED: "the kernel refused to send for another reason",
+    Loss.READ_FAILED: "the kernel refused to hand over a packet of the tunnel's device",
+    Loss.INTERNAL_ERROR: "an error of ikevpn cost a batch of packets; the log says where",
 }
 
 

@@ -21,8 +21,9 @@ from typing import Any
 
 from ikevpn.dataplane import channel, confinement, message, rawesp, udp
 from ikevpn.dataplane.backlog import Backlog
-from ikevpn.dataplane.ends import Receiver
+from ikevpn.dataplane.ends import Arrival, Receiver
 from ikevpn.dataplane.forwarding import Forwarding
+from ikevpn.dataplane.mishaps import Mishaps
 from ikevpn.dataplane.outer import Outer
 from ikevpn.dataplane.stats import Stats
 from ikevpn.dataplane.tun import Devices, Tun
@@ -41,6 +42,7 @@ class Worker:
         self._control = control
         self._clock = clock
         self._stats = Stats()
+        self._mishaps = Mishaps(self._stats)
         self._devices = Devices(self._stats)
         self._outer = Outer(self._stats)
         self._events = Backlog()
@@ -96,7 +98,8 @@ class Worker:
         if due is not None and due <= now:
             self._forwarding.timer(now)
         for key, _ in ready:
-            if key.data is not None:
+            # A command of this turn may have closed what was ready when it began.
+            if key.data is not None and self._selector.get_map().get(key.fd) is key:
                 key.data(now)
         self._speak()
 
@@ -147,16 +150,16 @@ class Worker:
         self._selector.register(device, selectors.EVENT_READ, partial(self._read_device, command.name, device))
 
     def _read_device(self, name: str, device: Tun, now: float) -> None:
-        packets = device.read_batch(BATCH)
-        if packets:
+        with self._mishaps:
+            packets = device.read_batch(BATCH)
+            if device.gone:
+                self._selector.unregister(device)  # deleted under our hands; it would be ready forever
             self._forwarding.from_device(name, packets, now)
-        elif device.gone and device in self._selector.get_map():
-            self._selector.unregister(device)  # deleted under our hands; it would be ready forever
 
     def _drop_device(self, command: message.DropDevice, now: float) -> None:
         device = self._devices.drop(command.name)
         if device is not None:
-            if device in self._selector.get_map():
+            if not device.gone:
                 self._selector.unregister(device)
             device.close()
         self._answers.append(message.Done())
@@ -182,10 +185,13 @@ class Worker:
         self._selector.register(receiver, selectors.EVENT_READ, partial(self._read_socket, receiver))
 
     def _read_socket(self, receiver: Receiver, now: float) -> None:
-        arrivals = receiver.read_batch(BATCH)
+        arrivals: list[Arrival] = []
+        with self._mishaps:
+            arrivals = receiver.read_batch(BATCH)
         # A peer sends on a new SA as soon as IKE has answered it, and that SA was announced before: it must be there.
         self._listen(now)
-        self._forwarding.from_outside(arrivals, now)
+        with self._mishaps:
+            self._forwarding.from_outside(arrivals, now)
 
     def _query(self, command: message.Query, now: float) -> None:
         uses = self._forwarding.uses(now)

@@ -1,5 +1,7 @@
 """Packets that the kernel left whole: cut one by one as scapy would make them, and in rows the same."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -141,3 +143,23 @@ def test_nothing_raises(packet: bytes, offload: Offload) -> None:
     found = plan(packet, offload)
     if found is not None:
         split(found)
+
+
+def test_too_many_segments_are_refused() -> None:
+    packet, offload = whole(tcp(4, data(65_000), options=[]), 1)
+    assert plan(packet, offload) is None
+    assert plan(packet, offload._replace(segment=8)) is not None
+
+
+@pytest.mark.parametrize("make", [tcp, udp])
+def test_half_a_transport_header_is_refused(make: Callable[[int, bytes], bytes]) -> None:
+    packet, offload = whole(make(4, data(80)), 4)
+    assert all(plan(packet[:size], offload) is None for size in range(offload.header + 1))
+
+
+def test_a_chain_takes_no_part_without_a_full_segment() -> None:
+    large, small = plan(*whole(udp(6, data(8000)), 1000)), plan(*whole(udp(6, data(500)), 1000))
+    assert large is not None and small is not None
+    chain = Chain(large)
+    assert not chain.extend(small)
+    assert len(rows_of(chain)) == 8

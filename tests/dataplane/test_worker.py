@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from ikevpn.dataplane import channel, message
 from ikevpn.dataplane.interface import Acquire, IkeDatagram
 from ikevpn.dataplane.udp import open_socket
@@ -159,3 +161,43 @@ def test_an_sa_is_there_before_the_first_packet_on_it() -> None:
     assert "drop-unknown-spi" not in counts and counts["drop-no-device"] == 1
     for each in (ours, theirs, peer, end):
         each.close()
+
+
+def test_a_device_may_be_dropped_in_the_turn_in_which_it_is_ready() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        worker, control = Worker(theirs), Control(ours)
+        reader, writer = device(control)
+        worker.turn()
+        os.write(writer, PACKET)
+        control.say(message.DropDevice(DEVICE))
+        worker.turn()
+        assert control.hear() == message.Done()
+        os.close(reader)
+        os.close(writer)
+
+
+def test_an_error_costs_a_batch_and_not_the_worker(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        worker, control = Worker(theirs), Control(ours)
+        reader, writer = device(control)
+        worker.turn()
+
+        def fail(*arguments: object) -> None:
+            raise ValueError("a secret")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(worker._forwarding, "from_device", fail)
+            for _ in range(2):
+                os.write(writer, PACKET)
+                worker.turn()
+        os.write(writer, PACKET)
+        worker.turn()
+        assert worker._stats.report() == {"drop-internal-error": 2, "drop-no-policy": 1}
+        told = capfd.readouterr().err
+        assert told.count("ValueError in test_worker.py:") == 1 and "secret" not in told
+        os.close(reader)
+        os.close(writer)
