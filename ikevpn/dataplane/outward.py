@@ -63,8 +63,10 @@ class Outward:
         for packet in packets:
             if isinstance(packet, bytes):
                 self._sort(device, packet, pending, now)
-            elif (association := self._way_of_run(device, packet)) is not None:
-                self._seal_all(pending, now)
+                continue
+            self._seal_all(pending, now)  # which may have been the last that an SA was good for
+            association = self._way_of_run(device, packet)
+            if association is not None:
                 self._seal_run(association, packet, now)
             else:
                 for each in packet if isinstance(packet, Run) else packet.split():
@@ -164,12 +166,11 @@ class Outward:
         else:
             packets.write_rows(rows)
             last, next_header = packets.tail(), _next_header(packets.parts[0].packet)
-        try:
-            sealed = state.seal_rows(count, size, next_header)
-            tail = state.seal([last], next_header)[0] if last else b""
-        except SequenceExhausted:
+        if state.remaining < count + bool(last):
             self._exhausted(association, count + bool(last))
             return
+        sealed = state.seal_rows(count, size, next_header)
+        tail = state.seal([last], next_header)[0] if last else b""
         self._send(association, Run(sealed, tail), now)
         self._stats.add("bytes-out", count * size + len(last))
 

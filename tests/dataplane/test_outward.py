@@ -1,6 +1,6 @@
 import pytest
 
-from ikevpn.dataplane import message
+from ikevpn.dataplane import frames, message, vnet
 from ikevpn.dataplane.ends import Path
 from ikevpn.dataplane.frames import Packet
 from ikevpn.dataplane.hold import PACKETS_PER_REQID, PATIENCE_S
@@ -11,7 +11,7 @@ from ikevpn.esp.inbound import Inbound, Opened
 from ikevpn.model.address import Endpoint
 from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, Limits, PolicyAction
 from tests.dataplane.fakes import DEVICE, THERE, Core, packets, selector
-from tests.dataplane.traffic import tcp_run, whole
+from tests.dataplane.traffic import tcp, tcp_run, whole
 from tests.esp.samples import ANY_IPV4, ANY_IPV6, ICMP, SPI, ipv4, ipv6, ports, sa
 
 
@@ -254,3 +254,32 @@ def test_sequence_numbers_never_wrap_in_a_run() -> None:
     core.forwarding.from_device(DEVICE, [Run.of(b"".join(packets), len(packets[0]))], 0.0)
     assert core.outer.sent == []
     assert core.drops() == {"sequence-exhausted": 6}
+
+
+def test_a_run_whose_last_has_no_number_is_not_sealed_in_part() -> None:
+    core = core_with_sa()
+    (association,) = core.forwarding._sad.outbound(1)
+    association.state._sequence = 2**32 - 1 - 6
+    packets = [ipv4(ports(1, 2, bytes([n]) * 30)) for n in range(6)]
+    core.forwarding.from_device(DEVICE, [Run(Run.of(b"".join(packets), len(packets[0])).rows, ipv4(ports(1, 2)))], 0.0)
+    assert core.outer.sent == []
+    assert core.drops() == {"sequence-exhausted": 7}
+    assert association.state.packets == 0
+
+
+def test_a_run_behind_the_last_packets_of_an_sa_waits_for_the_next() -> None:
+    core = core_with_sa(limits=Limits(hard_packets=2))
+    packets = [ipv4(ports(1, 2, bytes([n]))) for n in range(6)]
+    core.forwarding.from_device(DEVICE, [*packets[:2], Run.of(b"".join(packets), len(packets[0]))], 0.0)
+    assert opened(core.outer.datagrams()) == packets[:2]
+    assert [type(event) for event in core.events] == [Expire, Acquire]
+
+
+def test_large_packets_of_tiny_segments_leave() -> None:
+    core = core_with_sa()
+    packet, offload = whole(tcp(4, bytes(60_000), options=[]), 8)
+    frame = vnet.write(offload) + packet
+    packets, broken = frames.read([frame, frame])
+    assert (len(packets), broken) == (2, 0)
+    core.forwarding.from_device(DEVICE, packets, 0.0)
+    assert core.stats.report()["packets-out"] == 15_000
