@@ -45,6 +45,8 @@ _IFREQ_MTU = struct.Struct("16si20x")
 
 _FLAGS = _IFF_TUN | _IFF_NO_PI | _IFF_TUN_EXCL
 
+_GONE = (errno.EBADFD, errno.EBADF, errno.EIO)  # deleted, closed, down for good; all others pass
+
 # What the kernel may leave to us, best first; USO since Linux 6.2.
 _OFFLOADS = (_CSUM | _TSO4 | _TSO6 | _USO4 | _USO6, _CSUM | _TSO4 | _TSO6, _CSUM)
 
@@ -172,8 +174,10 @@ class Tun:
                     found.append(bytes(frame))
         except BlockingIOError:
             pass
-        except OSError:
-            self.gone = True
+        except OSError as error:
+            self.gone = error.errno in _GONE
+            if not self.gone:
+                self._stats.lose(Loss.READ_FAILED)
         if not self._offloads:
             return [bytes(packet) for packet in found]
         packets, broken = frames.read(found)

@@ -1,5 +1,10 @@
+from itertools import pairwise
+
+import pytest
+
 from ikevpn.dataplane.backlog import Backlog
-from ikevpn.dataplane.interface import Acquire, Expire, IkeDatagram, UnknownSpi
+from ikevpn.dataplane.interface import Acquire, Expire, IkeDatagram, Mapping, UnknownSpi
+from ikevpn.model.address import Endpoint
 from ikevpn.model.sa import Direction, ExpireKind
 from tests.dataplane.fakes import OURS, THEIRS, selector
 
@@ -45,3 +50,28 @@ def test_room_comes_back() -> None:
         backlog.push(datagram(n))
         assert backlog.pop() == datagram(n)
     assert backlog.lost == 0
+
+
+def test_a_peer_that_moves_and_moves_is_one_event() -> None:
+    places = [Endpoint.of("192.0.2.2", 20_000 + n) for n in range(4)]
+    backlog = Backlog()
+    for old, new in pairwise(places):
+        backlog.push(Mapping(5, 1, "paris", old, new))
+    assert drain(backlog) == [Mapping(5, 1, "paris", places[0], places[-1])]
+    backlog.push(Mapping(5, 1, "paris", places[-1], places[0]))
+    assert drain(backlog) == [Mapping(5, 1, "paris", places[-1], places[0])]
+
+
+def test_the_last_mapping_of_a_reqid_is_heard_last() -> None:
+    a, b, c = (Endpoint.of("192.0.2.2", 20_000 + n) for n in range(3))
+    backlog = Backlog()
+    for event in (Mapping(5, 1, "paris", a, b), Mapping(6, 1, "paris", b, c), EXPIRE, Mapping(5, 1, "paris", c, b)):
+        backlog.push(event)
+    assert drain(backlog) == [Mapping(6, 1, "paris", b, c), EXPIRE, Mapping(5, 1, "paris", a, b)]
+
+
+def test_there_is_nothing_in_an_empty_backlog() -> None:
+    with pytest.raises(IndexError):
+        Backlog().first()
+    with pytest.raises(IndexError):
+        Backlog().pop()

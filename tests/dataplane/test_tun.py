@@ -1,3 +1,4 @@
+import errno
 import os
 
 import pytest
@@ -55,3 +56,23 @@ def test_packets_for_a_device_that_is_gone_are_counted() -> None:
     devices.write("vpn", [b"x", b"y"])
     assert stats.report() == {"drop-no-device": 2}
     assert devices.drop("vpn") is None
+
+
+@pytest.mark.parametrize(
+    ("number", "gone"), [(errno.EBADFD, True), (errno.EIO, True), (errno.EINVAL, False), (errno.ENOMEM, False)]
+)
+def test_only_a_deleted_device_is_gone(monkeypatch: pytest.MonkeyPatch, number: int, gone: bool) -> None:
+    stats = Stats()
+    reader, writer = os.pipe2(os.O_NONBLOCK | os.O_DIRECT)
+    device = tun.Tun(reader, stats)
+
+    def refuse(*arguments: object) -> int:
+        raise OSError(number, "refused")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "readv", refuse)
+        assert device.read_batch(2) == []
+    assert device.gone is gone
+    assert stats.report() == ({} if gone else {"drop-read-failed": 1})
+    os.close(writer)
+    device.close()
