@@ -56,12 +56,14 @@ class Inward:
         """Datagrams in the order in which they came."""
         batches: Batches = {}
         for path, datagrams in arrivals:
+            rest: Sequence[bytes] = datagrams
             if isinstance(datagrams, Run) and len(datagrams.rows) >= SHORTEST_RUN:
                 self._open_all(batches, now)  # they came before
-                if self._open_run(path, datagrams, now):
-                    continue
+                own, others = _tail_of(datagrams)
+                if self._open_run(path, Run(datagrams.rows, own), now):
+                    rest = others
             by_spi: dict[bytes, list[bytes]] = {}
-            for datagram in self._esp_only(path, datagrams):
+            for datagram in self._esp_only(path, rest):
                 by_spi.setdefault(datagram[:4], []).append(datagram)
             for spi, packets in by_spi.items():
                 batches.setdefault((spi, path), []).extend(packets)
@@ -169,6 +171,17 @@ class Inward:
     def _lose(self, reason: Drop | Loss, packets: int) -> None:
         if packets:
             self._stats.lose(reason, packets)
+
+
+def _tail_of(run: Run) -> tuple[bytes, list[bytes]]:
+    """The tail where it is ESP of the SPI that the run has, and else what came behind the run.
+
+    The kernel puts together what is of one size and takes any shorter datagram of the same path for the end of it.
+    """
+    tail = run.tail
+    if classify(tail) is Datagram.ESP and tail[:4] == run.rows[0, :4].tobytes():
+        return tail, []
+    return b"", [tail] if tail else []
 
 
 def _through(results: Sequence[Opened | Drop]) -> list[bytes]:

@@ -200,6 +200,9 @@ RUNS = {
     "ike-between": lambda batch: [*batch[:2], bytes(4) + batch[2][4:], *batch[3:]],
     "unknown": lambda batch: [b"\0\0\0\7" + each[4:] for each in batch],
     "twice": lambda batch: [*batch, *batch],
+    "ike-last": lambda batch: [*batch, bytes(4) + batch[-1][4:-9]],
+    "keepalive-last": lambda batch: [*batch, b"\xff"],
+    "other-spi-last": lambda batch: [*batch, b"\0\0\0\7" + batch[-1][4:-9]],
     "few": lambda batch: batch[:3],
 }
 
@@ -210,10 +213,10 @@ RUNS = {
 def test_a_run_comes_in_as_its_datagrams_would(kind: str, pair: Pair, path: Path) -> None:
     peer, cores = Peer(pair), (with_way_back(pair), with_way_back(pair))
     for inner in (streams(6), [*streams(5), packets_of_others()]):
-        datagrams = RUNS[kind](peer.seal(*inner))
-        before, after = peer.seal(streams(1)[0])[0], peer.seal(streams(1)[0])[0]
+        before, sealed, after = (peer.seal(*packets) for packets in (streams(1), inner, streams(1)))
+        datagrams = RUNS[kind](sealed)
         for core, batch in zip(cores, (datagrams, run_of(datagrams)), strict=True):
-            core.forwarding.from_outside([Arrival(path, [before]), Arrival(path, batch), Arrival(path, [after])], 1.0)
+            core.forwarding.from_outside([Arrival(path, before), Arrival(path, batch), Arrival(path, after)], 1.0)
     singly, together = cores
     assert [packet for _, written in together.devices.written for packet in written] == [
         packet for _, written in singly.devices.written for packet in written
