@@ -59,13 +59,14 @@ class _Form(NamedTuple):
         return self.transport + (16 if self.protocol == _TCP else 6)
 
 
-def coalesce(rows: Rows, tail: bytes = b"") -> Iterator[Frame]:
+def coalesce(rows: Rows, tail: bytes = b"", *, joins_udp: bool) -> Iterator[Frame]:
     """Frames for a TUN device with offloads, in the order of the packets.
 
-    `rows` are IP packets of the right length, a row each, `tail` a shorter one behind them.
+    `rows` are IP packets of the right length, a row each, `tail` a shorter one behind them. UDP packets stay apart
+    without `joins_udp`.
     """
     form = _form(rows[0])
-    if form is None or len(rows) < 2:
+    if form is None or len(rows) < 2 or (form.protocol == _UDP and not joins_udp):
         yield from (Frame(vnet.PLAIN, [row.data], 1) for row in rows)
     else:
         yield from _coalesce(rows, form)

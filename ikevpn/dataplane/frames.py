@@ -71,12 +71,20 @@ def _run(frames: Sequence[Octets], size: int, offload: Offload) -> Run:
     return Run(rows[:, vnet.SIZE : size])
 
 
-def write(packets: Sequence[Octets]) -> Iterator[tuple[list[Octets], int]]:
+def write(packets: Sequence[Octets], *, joins_udp: bool) -> Iterator[tuple[list[Octets], int]]:
     """Frames as pieces to be written in one go, each with the number of packets in it."""
     parts = [packets] if isinstance(packets, Run) else runs(packets, SHORTEST_RUN)
     for part in parts:
         if isinstance(part, Run):
-            for header, pieces, count in coalesce.coalesce(part.rows, part.tail):
+            for header, pieces, count in coalesce.coalesce(part.rows, part.tail, joins_udp=joins_udp):
                 yield [header, *pieces], count
         else:
             yield from (([vnet.PLAIN, packet], 1) for packet in part)
+
+
+def apart(pieces: Sequence[Octets]) -> list[bytes]:
+    """The packets that `write` put together in a frame, for a kernel that does not take it."""
+    header, *rest = pieces
+    plan = segment.plan(b"".join(rest), vnet.read(header))
+    assert plan is not None
+    return segment.split(plan)

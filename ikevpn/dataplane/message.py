@@ -13,9 +13,10 @@ from ikevpn.model.sa import Direction, Policy, Sa, SaUse
 
 @dataclass(frozen=True, slots=True)
 class UseDevice:
-    """One descriptor comes with it: an open TUN device."""
+    """One descriptor comes with it: an open TUN device. `joins_udp`: it takes UDP packets in one piece."""
 
     name: str
+    joins_udp: bool
 
 
 @dataclass(frozen=True, slots=True)

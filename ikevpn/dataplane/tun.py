@@ -11,6 +11,7 @@ import os
 import socket
 import struct
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from ikevpn.dataplane import frames, vnet
 from ikevpn.dataplane.frames import Packet
@@ -51,32 +52,43 @@ _GONE = (errno.EBADFD, errno.EBADF, errno.EIO)  # deleted, closed, down for good
 _OFFLOADS = (_CSUM | _TSO4 | _TSO6 | _USO4 | _USO6, _CSUM | _TSO4 | _TSO6, _CSUM)
 
 
-def open_device(name: str, mtu: int) -> tuple[str, int]:
+class Opened(NamedTuple):
+    """A device by the name that the kernel gave, and a non-blocking descriptor of it.
+
+    `joins_udp`: the kernel takes UDP packets put together (USO, since Linux 6.2).
+    """
+
+    name: str
+    descriptor: int
+    joins_udp: bool
+
+
+def open_device(name: str, mtu: int) -> Opened:
     """Create a TUN device that must not exist yet; `%d` in `name` lets the kernel number it.
 
-    Returns the name that the kernel gave and a non-blocking descriptor. Raises HostError.
+    Raises HostError.
     """
     if not 0 < len(name.encode()) <= LONGEST_NAME:
         raise HostError(f'"{name}" cannot be the name of a device', fix=f"choose one of 1 to {LONGEST_NAME} characters")
     descriptor = _open_clone_device()
     try:
-        given = _attach(descriptor, name)
+        given, joins_udp = _attach(descriptor, name)
         _set_mtu(given, mtu)
     except OSError as error:
         os.close(descriptor)
         raise _refusal(name, error) from None
-    return given, descriptor
+    return Opened(given, descriptor, joins_udp)
 
 
-def _attach(descriptor: int, name: str) -> str:
-    """Make the device, with offloads where the kernel has them."""
+def _attach(descriptor: int, name: str) -> tuple[str, bool]:
+    """Make the device, with offloads where the kernel has them: its name, and whether UDP is among them."""
     try:
         given = _set_flags(descriptor, name, _FLAGS | _IFF_VNET_HDR)
     except OSError as error:
         if error.errno != errno.EINVAL:
             raise
         tell_once("TUN devices of this kernel have no offloads: every packet takes a system call")
-        return _set_flags(descriptor, name, _FLAGS)
+        return _set_flags(descriptor, name, _FLAGS), False
     for offloads in _OFFLOADS:
         try:
             fcntl.ioctl(descriptor, _TUNSETOFFLOAD, offloads)
@@ -84,8 +96,8 @@ def _attach(descriptor: int, name: str) -> str:
             continue
         if not offloads & _USO4:
             tell_once("TUN devices of this kernel do not take UDP in one piece (Linux 6.2 does)")
-        return given
-    return given
+        return given, bool(offloads & _USO4)
+    return given, False
 
 
 def _set_flags(descriptor: int, name: str, flags: int) -> str:
@@ -139,8 +151,9 @@ def _refusal(name: str, error: OSError) -> HostError:
 class Tun:
     """The worker's end of one device. `gone` once somebody has deleted the device."""
 
-    def __init__(self, descriptor: int, stats: Stats) -> None:
+    def __init__(self, descriptor: int, stats: Stats, *, joins_udp: bool) -> None:
         self._descriptor = descriptor
+        self._joins_udp = joins_udp
         self._stats = stats
         self._offloads = _has_offloads(descriptor)
         self._buffer = memoryview(bytearray(_BUFFER))
@@ -188,7 +201,7 @@ class Tun:
     def write_batch(self, packets: Sequence[Octets]) -> None:
         """Give IP packets to the host; what the kernel does not take is counted."""
         if self._offloads:
-            for pieces, count in frames.write(packets):
+            for pieces, count in frames.write(packets, joins_udp=self._joins_udp):
                 self._write(pieces, count)
         else:
             for packet in packets:
@@ -200,6 +213,10 @@ class Tun:
         except BlockingIOError:
             self._stats.lose(Drop.QUEUE_FULL, count)
         except OSError as error:
+            if error.errno == errno.EINVAL and count > 1:
+                for packet in frames.apart(pieces):
+                    self._write((vnet.PLAIN, packet), 1)
+                return
             self._stats.lose(Drop.MALFORMED_INNER if error.errno == errno.EINVAL else Loss.DEVICE_DOWN, count)
 
 
@@ -210,9 +227,9 @@ class Devices:
         self._stats = stats
         self._devices: dict[str, Tun] = {}
 
-    def use(self, name: str, descriptor: int) -> Tun:
+    def use(self, name: str, descriptor: int, *, joins_udp: bool) -> Tun:
         """Take an open device over."""
-        device = self._devices[name] = Tun(descriptor, self._stats)
+        device = self._devices[name] = Tun(descriptor, self._stats, joins_udp=joins_udp)
         return device
 
     def drop(self, name: str) -> Tun | None:

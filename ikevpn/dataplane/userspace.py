@@ -29,7 +29,7 @@ class UserspaceDataPlane:
     """`interface.DataPlane` on top of a worker process. All methods belong to one event loop."""
 
     def __init__(self) -> None:
-        self._devices: dict[str, int] = {}
+        self._devices: dict[str, tun.Opened] = {}
         self._sockets: dict[message.UseUdp | message.UseRaw, socket.socket] = {}
         self._backlog = Backlog()
         self._something = asyncio.Event()
@@ -43,8 +43,8 @@ class UserspaceDataPlane:
         self._ended = False
         worker = await WorkerProcess.start(self._event, self._crashed)
         self._worker = worker
-        for name, descriptor in self._devices.items():
-            worker.send(message.UseDevice(name), descriptor)
+        for device in self._devices.values():
+            worker.send(message.UseDevice(device.name, device.joins_udp), device.descriptor)
         for use, end in self._sockets.items():
             worker.send(use, end.fileno())
 
@@ -53,8 +53,8 @@ class UserspaceDataPlane:
         worker, self._worker = self._worker, None
         if worker is not None:
             await worker.stop()
-        for descriptor in self._devices.values():
-            os.close(descriptor)
+        for device in self._devices.values():
+            os.close(device.descriptor)
         for end in self._sockets.values():
             end.close()
         self._devices.clear()
@@ -64,22 +64,22 @@ class UserspaceDataPlane:
 
     async def add_device(self, name: str, mtu: int) -> str:
         """Create a TUN device, down; returns the name the kernel gave. Raises HostError."""
-        given, descriptor = tun.open_device(name, mtu)
-        self._devices[given] = descriptor
-        self._send(message.UseDevice(given), descriptor)
-        return given
+        device = tun.open_device(name, mtu)
+        self._devices[device.name] = device
+        self._send(message.UseDevice(device.name, device.joins_udp), device.descriptor)
+        return device.name
 
     async def delete_device(self, name: str) -> None:
         """The device is gone when this returns. Nothing happens where it is not ours."""
-        descriptor = self._devices.pop(name, None)
-        if descriptor is None:
+        device = self._devices.pop(name, None)
+        if device is None:
             return
         try:
             if self._worker is not None:
                 with contextlib.suppress(HostError):  # a worker that crashed holds it no longer
                     await _ask(self._worker, message.DropDevice(name))
         finally:
-            os.close(descriptor)
+            os.close(device.descriptor)
 
     async def listen_natt(self, address: Endpoint) -> None:
         """Bind the socket of RFC 3948 (wildcard address allowed). Raises HostError where the port is taken."""

@@ -146,7 +146,7 @@ class Worker:
             self._interest = interest
 
     def _use_device(self, command: message.UseDevice, descriptor: int) -> None:
-        device = self._devices.use(command.name, descriptor)
+        device = self._devices.use(command.name, descriptor, joins_udp=command.joins_udp)
         self._selector.register(device, selectors.EVENT_READ, partial(self._read_device, command.name, device))
 
     def _read_device(self, name: str, device: Tun, now: float) -> None:

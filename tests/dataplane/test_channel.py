@@ -20,7 +20,7 @@ from tests.esp.samples import CBC_SHA1, sa
 SIX = Endpoint.of("2001:db8::1", 4500)
 ZONE = Endpoint.of("fe80::1%eth0", 4500)
 VALUES = [
-    message.UseDevice("vpn"),
+    message.UseDevice("vpn", joins_udp=True),
     message.DropDevice("vpn"),
     message.UseUdp(SIX, receive=True),
     message.DropUdp(SIX),
@@ -99,11 +99,11 @@ def test_other_octets_raise_only_value_error(data: bytes) -> None:
 
 def test_descriptors_travel_beside(ends: tuple[socket.socket, socket.socket]) -> None:
     reader, writer = os.pipe()
-    channel.send(ends[0], message.UseDevice("vpn"), [writer])
+    channel.send(ends[0], message.UseDevice("vpn", joins_udp=True), [writer])
     os.close(writer)
     received = channel.receive(ends[1])
     assert received is not None
-    assert received.value == message.UseDevice("vpn")
+    assert received.value == message.UseDevice("vpn", joins_udp=True)
     (descriptor,) = received.descriptors
     os.write(descriptor, b"through")
     os.close(descriptor)

@@ -19,7 +19,7 @@ def rows(packets: Sequence[bytes]) -> np.ndarray[tuple[int, ...], np.dtype[np.ui
 
 
 def frames(packets: Sequence[bytes], tail: bytes = b"") -> list[Frame]:
-    found = list(coalesce(rows(packets), tail))
+    found = list(coalesce(rows(packets), tail, joins_udp=True))
     assert b"".join(packet for frame in found for packet in cut(frame)) == b"".join(packets) + tail
     return found
 
@@ -144,7 +144,7 @@ def test_no_udp_checksum_no_company() -> None:
 
 def test_ids_of_atomic_datagrams_may_stand_still() -> None:
     packets = [udp(4, bytes(100), id=0) for _ in range(4)]
-    assert [frame.packets for frame in coalesce(rows(packets))] == [4]
+    assert [frame.packets for frame in coalesce(rows(packets), joins_udp=True)] == [4]
     packets = [udp(4, bytes(100), id=0, flags=0) for _ in range(4)]
     assert counts(packets) == [1, 1, 1, 1]
 

@@ -73,7 +73,7 @@ def test_nothing_raises(data: list[bytes]) -> None:
 
 
 def written(packets: Sequence[bytes]) -> list[tuple[bytes, int]]:
-    return [(b"".join(pieces), count) for pieces, count in frames.write(packets)]
+    return [(b"".join(pieces), count) for pieces, count in frames.write(packets, joins_udp=True)]
 
 
 def test_what_belongs_together_goes_in_one_frame() -> None:
@@ -88,3 +88,16 @@ def test_what_belongs_together_goes_in_one_frame() -> None:
 def test_few_and_different_packets_go_singly() -> None:
     packets = [b"a", *tcp_run(4, 3, 100), b"bb"]
     assert written(packets) == [(vnet.PLAIN + packet, 1) for packet in packets]
+
+
+def test_udp_stays_apart_for_an_older_kernel() -> None:
+    packets = [*udp_run(4, 5, 100), *tcp_run(4, 5, 100)]
+    counts = [count for _, count in frames.write(packets, joins_udp=False)]
+    assert counts == [1, 1, 1, 1, 1, 5]
+
+
+@pytest.mark.parametrize("run", [tcp_run(4, 5, 100), tcp_run(6, 5, 99), udp_run(4, 5, 100), udp_run(6, 5, 99)])
+def test_a_frame_can_be_taken_apart(run: list[bytes]) -> None:
+    ((pieces, count),) = frames.write(run, joins_udp=True)
+    assert count == 5
+    assert frames.apart(pieces) == run

@@ -1,11 +1,13 @@
 import errno
 import os
+from collections.abc import Sequence
 
 import pytest
 
-from ikevpn.dataplane import tun
+from ikevpn.dataplane import tun, vnet
 from ikevpn.dataplane.stats import Stats
 from ikevpn.errors import HostError
+from tests.dataplane.traffic import udp_run
 
 
 @pytest.mark.parametrize("name", ["", "a-name-longer-than-fifteen", "ä" * 8])
@@ -24,7 +26,7 @@ def test_no_clone_device(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_batches_are_bounded_and_end_where_there_is_nothing() -> None:
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_DIRECT)  # a pipe in packet mode reads like a device
-    device = tun.Tun(reader, Stats())
+    device = tun.Tun(reader, Stats(), joins_udp=True)
     for packet in (b"one", b"two", b"three"):
         os.write(writer, packet)
     assert device.read_batch(2) == [b"one", b"two"]
@@ -40,7 +42,7 @@ def test_batches_are_bounded_and_end_where_there_is_nothing() -> None:
 def test_what_the_kernel_does_not_take_is_counted() -> None:
     stats = Stats()
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_DIRECT)
-    device = tun.Tun(writer, stats)
+    device = tun.Tun(writer, stats, joins_udp=True)
     device.write_batch([bytes(60_000)] * 3)
     os.close(reader)
     device.close()
@@ -64,7 +66,7 @@ def test_packets_for_a_device_that_is_gone_are_counted() -> None:
 def test_only_a_deleted_device_is_gone(monkeypatch: pytest.MonkeyPatch, number: int, gone: bool) -> None:
     stats = Stats()
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_DIRECT)
-    device = tun.Tun(reader, stats)
+    device = tun.Tun(reader, stats, joins_udp=True)
 
     def refuse(*arguments: object) -> int:
         raise OSError(number, "refused")
@@ -76,3 +78,47 @@ def test_only_a_deleted_device_is_gone(monkeypatch: pytest.MonkeyPatch, number: 
     assert stats.report() == ({} if gone else {"drop-read-failed": 1})
     os.close(writer)
     device.close()
+
+
+def test_what_is_refused_together_is_written_singly(monkeypatch: pytest.MonkeyPatch) -> None:
+    stats, run, written, writev = Stats(), udp_run(4, 5, 100), [], os.writev
+    reader, writer = os.pipe2(os.O_NONBLOCK | os.O_DIRECT)
+    monkeypatch.setattr(tun, "_has_offloads", lambda descriptor: True)
+    device = tun.Tun(writer, stats, joins_udp=True)
+
+    def refuse_joined(descriptor: int, pieces: Sequence[bytes]) -> int:
+        if pieces[0] != vnet.PLAIN:
+            raise OSError(errno.EINVAL, "not this kind")
+        return writev(descriptor, pieces)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "writev", refuse_joined)
+        device.write_batch(run)
+    for _ in run:
+        written.append(os.read(reader, 2048))
+    assert written == [vnet.PLAIN + packet for packet in run]
+    assert stats.report() == {}
+    os.close(reader)
+    device.close()
+
+
+def test_a_device_is_told_whether_the_kernel_joins_udp(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe2(os.O_NONBLOCK | os.O_DIRECT)
+    monkeypatch.setattr(tun, "_has_offloads", lambda descriptor: True)
+    device = tun.Devices(Stats()).use("vpn", writer, joins_udp=False)
+    device.write_batch(udp_run(4, 5, 100))
+    assert [os.read(reader, 2048)[:10] for _ in range(5)] == [vnet.PLAIN] * 5
+    os.close(reader)
+    device.close()
+
+
+@pytest.mark.parametrize(("newest", "joins_udp"), [(True, True), (False, False)])
+def test_the_kernel_says_what_it_takes(monkeypatch: pytest.MonkeyPatch, newest: bool, joins_udp: bool) -> None:
+    def ioctl(descriptor: int, request: int, argument: int) -> int:
+        if not newest and argument & tun._USO4:
+            raise OSError(errno.EINVAL, "what is that")
+        return 0
+
+    monkeypatch.setattr(tun, "_set_flags", lambda descriptor, name, flags: name)
+    monkeypatch.setattr("fcntl.ioctl", ioctl)
+    assert tun._attach(-1, "vpn") == ("vpn", joins_udp)

@@ -60,7 +60,7 @@ def running() -> Iterator[Control]:
 def device(control: Control) -> tuple[int, int]:
     """A pipe instead of a device: what is written to it comes out of the device. Returns (device, pipe's other end)."""
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_DIRECT)
-    control.say(message.UseDevice(DEVICE), reader)
+    control.say(message.UseDevice(DEVICE, joins_udp=True), reader)
     return reader, writer
 
 
