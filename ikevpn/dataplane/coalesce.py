@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +27,7 @@ from ikevpn.dataplane import checksum, vnet
 from ikevpn.dataplane.checksum import ORDER, Rows
 from ikevpn.dataplane.run import Octets
 from ikevpn.dataplane.vnet import Offload
+from ikevpn.esp import flows
 
 _TCP, _UDP = 6, 17
 _LARGEST = 65_535
@@ -47,7 +49,7 @@ class Frame(NamedTuple):
 
 
 class _Form(NamedTuple):
-    """Where things stand in the headers that the first packet of a run has."""
+    """Where things stand in the headers that the first packet of a flow has."""
 
     version: int
     protocol: int
@@ -65,13 +67,19 @@ def coalesce(rows: Rows, tail: bytes = b"", *, joins_udp: bool) -> Iterator[Fram
     `rows` are IP packets of the right length, a row each, `tail` a shorter one behind them. UDP packets stay apart
     without `joins_udp`.
     """
-    form = _form(rows[0])
-    if form is None or len(rows) < 2 or (form.protocol == _UDP and not joins_udp):
+    for start, end in pairwise([*flows.starts(rows), len(rows)]):
+        yield from _coalesce_flow(rows[start:end], joins_udp=joins_udp)
+    if tail:
+        yield Frame(vnet.PLAIN, [tail], 1)
+
+
+def _coalesce_flow(rows: Rows, *, joins_udp: bool) -> Iterator[Frame]:
+    """Rows whose form and pseudo header are those of the first."""
+    form = _form(rows[0]) if len(rows) > 1 else None
+    if form is None or (form.protocol == _UDP and not joins_udp):
         yield from (Frame(vnet.PLAIN, [row.data], 1) for row in rows)
     else:
         yield from _coalesce(rows, form)
-    if tail:
-        yield Frame(vnet.PLAIN, [tail], 1)
 
 
 def _coalesce(rows: Rows, form: _Form) -> Iterator[Frame]:
@@ -158,6 +166,7 @@ def _follows(rows: Rows, form: _Form) -> _Bools:
         same &= _steady(step, atomic=bool(rows[0, 6] & 0x40))
     if form.protocol == _TCP:
         at, segment = form.transport, rows.shape[1] - form.header
+        same &= rows[1:, at + 12] >> 4 == rows[0, at + 12] >> 4  # header length
         sequences = rows[:, at + 4 : at + 8].view(">u4")[:, 0].astype(np.uint32)
         same &= sequences[1:] - sequences[:-1] == segment
         flags = rows[:, at + 13]

@@ -178,3 +178,28 @@ def test_a_shorter_last_one_goes_behind() -> None:
 @given(st.integers(2, 8), st.integers(20, 100), st.data())
 def test_anything_comes_out_as_it_went_in(count: int, size: int, data: st.DataObject) -> None:
     frames([data.draw(st.binary(min_size=size, max_size=size)) for _ in range(count)])
+
+
+def test_a_checksum_of_another_flow_is_not_made_right() -> None:
+    """Packets of another source whose checksums hold for the source of the packet before them."""
+    first, *others = udp_run(4, 4, 100)
+    forged = []
+    for packet in others:
+        parsed = IP(packet)
+        right = parsed[UDP].chksum
+        parsed.src, parsed.chksum = "10.1.1.99", None
+        parsed[UDP].chksum = right
+        forged.append(bytes(parsed))
+    assert counts([first, *forged]) == [1, 1, 1, 1]
+
+
+def test_flows_of_one_size_are_each_put_together() -> None:
+    udp_packets, tcp_packets = udp_run(4, 3, 124), tcp_run(4, 3, 100)
+    assert counts([*udp_packets, *tcp_packets, *udp_packets]) == [3, 3, 3]
+
+
+def test_headers_of_another_length_stand_alone() -> None:
+    """Their sequence numbers follow each other as if their headers were as long as that of the first."""
+    first = tcp(4, bytes(112), options=[])
+    others = [tcp(4, bytes(100), sequence=500 + 112 * n, id=1001 + n) for n in range(3)]
+    assert counts([first, *others]) == [1, 1, 1, 1]
