@@ -12,6 +12,8 @@ from ikevpn.esp.room import LARGEST_PACKET, RAMP, Rows, numbers
 from ikevpn.esp.transform import opening, shape
 from ikevpn.model.sa import Sa
 
+_SPI = np.uint64(32)  # where it stands above the sequence number
+
 
 class Gate:
     """Judges packets by the algorithms of one SA. `decrypt` takes the bodies of a batch and gives plaintexts."""
@@ -58,7 +60,8 @@ class Gate:
             return None
         heads = numbers(packets, 0)
         first = heads[0]
-        if not np.array_equal(heads - first, RAMP[:count]):
+        # Numbers that wrap would count on in the SPI.
+        if first >> _SPI != heads[-1] >> _SPI or not np.array_equal(heads - first, RAMP[:count]):
             return None
         sequences = window.infer_run(int(first) & 0xFFFFFFFF, count)
         if sequences is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from ikevpn.esp.drops import Drop
@@ -54,3 +55,18 @@ def test_nonsense_lengths_are_known_before_the_window_is_asked(gate: Gate, seale
     gate.examine(sealed[0], window)
     assert gate.examine(sealed[0][:20], window) is Drop.SHORT
     assert gate.examine(sealed[0] + b"\0", window) is Drop.LENGTH
+
+
+def test_a_run_whose_numbers_count_on_in_the_spi_is_none() -> None:
+    packets = [samples.ipv4(samples.ports(1, 2))] * 6
+    changes = {"extended_sequence_numbers": True}
+    sealed = Outbound(samples.sa(Direction.OUT, samples.GCM, **changes), samples.entropy(), sequence=2**32 - 4).seal(
+        packets, 4
+    )
+    heads = [(samples.SPI << 32) + 2**32 - 3 + n for n in range(6)]
+    forged = [head.to_bytes(8, "big") + packet[8:] for head, packet in zip(heads, sealed, strict=True)]
+    window = ReplayWindow(64, extended=True)
+    window.highest = 2**32 - 4
+    rows = np.frombuffer(b"".join(forged), np.uint8).reshape(6, -1)
+    assert Gate(samples.sa(Direction.IN, samples.GCM, **changes)).open_rows(rows, window) is None
+    assert window.highest == 2**32 - 4
