@@ -47,7 +47,10 @@ provide() {
 case ${1:-} in
 python)
     python=${2:-python3}
-    if ! command -v "$python" >/dev/null 2>&1; then provide "$python:python3"; fi
+    if ! command -v "$python" >/dev/null 2>&1; then
+        test "$python" = python3 || { echo "make: there is no $python: name another with make PYTHON=…" >&2; exit 1; }
+        provide "python3:python3"
+    fi
     if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
         echo "make: ikevpn needs Python 3.11 or newer, $python is $("$python" -V): name another with make PYTHON=…" >&2
         exit 1
