@@ -11,14 +11,17 @@ SCENARIOS ?= strongswan-main-*-aes256-sha256-g14-* strongswan-aggressive-*-3des-
   nat-two-clients-* ikevpn-* raw-esp-strongswan-*-aes256-*-pfs raw-esp-libreswan-i-aes128-*-nopfs tshark-* sentence-* \
   dialect-* loss-10-percent-ikevpn-ikevpn
 
-.PHONY: demo test lint format unit net sim interop docs clean
+.PHONY: demo test packages lint format unit net sim interop docs clean
 
 demo: $(VENV)/demo.stamp ## a tunnel between two namespaces, seen at work
 	@sh interop/packages.sh demo
 	@$(BIN)/python -m interop.demo
 
-test: lint unit sim net interop ## everything
+test: packages lint unit sim net interop ## everything
 	@echo "make test: everything passed"
+
+packages: ## what the system must have; installed where it may be
+	@sh interop/packages.sh test
 
 lint: $(VENV)/test.stamp ## style and types
 	$(BIN)/ruff check .
@@ -35,12 +38,10 @@ unit: $(VENV)/test.stamp ## tests that need neither root nor a peer
 sim: $(VENV)/test.stamp ## the simulator: two engines, a virtual clock and a bad network
 	$(BIN)/python -m tests.sim $(SEEDS) --jobs $(JOBS)
 
-net: $(VENV)/test.stamp ## tests in network namespaces; needs root
-	@sh interop/packages.sh test
+net: packages $(VENV)/test.stamp ## tests in network namespaces; needs root
 	$(BIN)/python -m pytest -q -m root
 
-interop: $(VENV)/test.stamp ## real peers in network namespaces; needs root
-	@sh interop/packages.sh test
+interop: packages $(VENV)/test.stamp ## real peers in network namespaces; needs root
 	set -f; $(BIN)/python -m interop run --jobs $(JOBS) $(SCENARIOS)
 
 docs: $(VENV)/test.stamp ## pages that are generated

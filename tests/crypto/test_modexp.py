@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ikevpn.crypto import modexp
 from ikevpn.crypto.modexp import Modulus, OpensslModulus, PythonModulus
+from tests.lacking import lacks
 
 NUMBERS = [2**127 - 1, 2**255 - 19, 2**521 - 1, 2**1279 - 1, 3]
 
@@ -18,7 +19,7 @@ NUMBERS = [2**127 - 1, 2**255 - 19, 2**521 - 1, 2**1279 - 1, 3]
 def openssl(number: int) -> OpensslModulus:
     library = modexp.libcrypto()
     if library is None:
-        pytest.skip("no libcrypto on this system")
+        lacks("libcrypto")
     return OpensslModulus(library, number)
 
 

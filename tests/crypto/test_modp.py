@@ -10,6 +10,7 @@ from ikevpn.crypto import modexp
 from ikevpn.crypto.modp import MODP
 from ikevpn.crypto.tables import GROUPS
 from ikevpn.wire.registry import Group
+from tests.lacking import lacks
 
 EVERY = sorted(MODP)
 
@@ -18,7 +19,7 @@ EVERY = sorted(MODP)
 def test_primes_are_those_of_openssl(group: Group) -> None:
     library = modexp.libcrypto()
     if library is None:
-        pytest.skip("no libcrypto on this system")
+        lacks("libcrypto")
     bits = MODP[group].bits
     get = getattr(library, f"BN_get_rfc{2409 if bits <= 1024 else 3526}_prime_{bits}")
     get.restype, get.argtypes = ctypes.c_void_p, (ctypes.c_void_p,)

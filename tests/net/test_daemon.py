@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from ikevpn.cli.exit_codes import ExitCode
+from tests.lacking import tool
 from tests.net.daemons import Side, two_sides, until
 
 pytestmark = pytest.mark.root
@@ -243,9 +244,7 @@ def test_a_name_is_looked_up_and_a_tunnel_is_found_by_it(sides: tuple[Side, Side
 
 
 def test_a_capture_can_be_read_with_its_keys_and_with_nothing_else(sides: tuple[Side, Side], tmp_path: Path) -> None:
-    tshark = shutil.which("tshark")
-    if tshark is None:
-        pytest.skip("tshark is not installed")
+    tshark = tool("tshark")
     left, right = sides
     left.write("paris")
     file = tmp_path / "paris.pcapng"

@@ -7,13 +7,11 @@ import struct
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scapy.layers.inet import ICMP, IP, UDP
+from scapy.layers.inet6 import IPv6
+from scapy.packet import Raw
 
 from ikevpn.service.offload import split
-
-scapy = pytest.importorskip("scapy.layers.inet")
-from scapy.layers.inet import ICMP, IP, UDP  # noqa: E402
-from scapy.layers.inet6 import IPv6  # noqa: E402
-from scapy.packet import Raw  # noqa: E402
 
 
 def esp(sequence: int, size: int, spi: int = 0xC0FFEE01) -> bytes:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
-
-import pytest
 
 from ikevpn.model.address import Endpoint
 from ikevpn.model.sa import Algorithms, Direction, Encapsulation, Sa, SaMode
 from ikevpn.model.secret import Secret
 from ikevpn.service import wireshark
 from ikevpn.wire.registry import EspCipher, Integrity, Protocol
+from tests.lacking import tool
 
 
 def sa(
@@ -57,9 +55,7 @@ def test_unknown_algorithms_have_no_row() -> None:
 
 
 def tshark(folder: Path, capture: Path, *words: str) -> str:
-    program = shutil.which("tshark")
-    if program is None:
-        pytest.skip("tshark is not installed")
+    program = tool("tshark")
     environment = {**os.environ, "WIRESHARK_CONFIG_DIR": str(folder)}
     return subprocess.run(
         [program, "-r", str(capture), *words], env=environment, capture_output=True, text=True, check=True
