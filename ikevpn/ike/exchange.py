@@ -251,10 +251,16 @@ def check(row: Row, chain: Chain) -> None:
 
 
 def heard(core: Core, sa: IkeSa, arrival: Arrival) -> None:
-    """An authenticated message came: the peer lives, and lives where it came from (RFC 3947 §7)."""
+    """An authenticated message came: the peer lives, and lives where it came from.
+
+    Once established only a peer behind a NAT is followed: another one does not move, and what seems to come from
+    elsewhere is a message that somebody held back (RFC 3947 §7).
+    """
     sa.heard = core.now
     sa.dpd.waiting = 0
     if (sa.local, sa.remote, sa.natt) == (arrival.local, arrival.remote, arrival.natt):
+        return
+    if sa.state is IkeState.ESTABLISHED and not sa.nat.peer_is_behind:
         return
     core.move(sa, arrival.local, arrival.remote)
     sa.natt = arrival.natt

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ikevpn.ike import natt
+from ikevpn.ike.effects import Send
 from ikevpn.ike.sa import Nat
 from ikevpn.ike.select import mode_for
 from ikevpn.model.address import AddressRange, Endpoint
@@ -224,3 +225,13 @@ def test_a_draft_of_another_wire_is_not_taken_for_it() -> None:
     bench = behind_nat(tunnel(natt_drafts=(NattDraft.DRAFT_00,)), natt_drafts=(NattDraft.DRAFT_03,))
     bench.up()
     assert not events(bench.a, Code.NAT_DETECTED)
+
+
+def test_a_peer_that_is_behind_no_nat_is_not_followed() -> None:
+    """What seems to come from elsewhere is a message that somebody held back (RFC 3947 §7)."""
+    bench = behind_nat().up()
+    effects = bench.b.engine.probe("ba", bench.now)
+    held = next(effect.data for effect in effects if isinstance(effect, Send))
+    before = only_sa(bench.a).remote
+    bench.perform(bench.a, bench.a.engine.datagram(held, HERE.at(4500), THERE.at(56955), bench.now, natt=True))
+    assert only_sa(bench.a).remote == before and not moves(bench, "a")
