@@ -14,8 +14,10 @@ from ikevpn.config.configuration import TunnelConfig
 from ikevpn.config.document import Document, Keys
 from ikevpn.config.finding import Unfit
 from ikevpn.config.network_kinds import ANY
-from ikevpn.config.schema import PskTable, SecretTable, SelectorTable, TunnelTable
+from ikevpn.config.schema import PskTable, TunnelTable
+from ikevpn.config.secret_table import SecretTable
 from ikevpn.config.secrets import check_private, decode, read_environment, read_file
+from ikevpn.config.traffic_keys import SelectorTable
 from ikevpn.config.walk import Walk
 from ikevpn.config.words import Binding, Start
 from ikevpn.model.address import AddressRange, Network

@@ -13,18 +13,11 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
+from ikevpn.config.key import REQUIRED, Key, Table, key_of
 from ikevpn.config.proposals import ESP_LEVELS, IKE_LEVELS
-from ikevpn.config.schema import (
-    REQUIRED,
-    DaemonTable,
-    Key,
-    PskTable,
-    SecretTable,
-    SelectorTable,
-    Table,
-    TunnelTable,
-    key_of,
-)
+from ikevpn.config.schema import DaemonTable, PskTable, TunnelTable
+from ikevpn.config.secret_table import SecretTable
+from ikevpn.config.traffic_keys import SelectorTable
 from ikevpn.model import algorithm_names
 
 PAGE = Path("docs/configuration.md")
@@ -41,7 +34,7 @@ _TABLES: tuple[tuple[str, type[Any]], ...] = (
 _HEAD = """\
 # Configuration
 
-This page is written by `python -m ikevpn.config.reference`; edit `ikevpn/config/schema.py` instead.
+This page is written by `python -m ikevpn.config.reference`; edit `ikevpn/config/schema.py` and its `…_keys.py` instead.
 
 ikevpn reads one TOML file, or all files of a folder whose names end in `.toml` as if they were one. The shortest useful
 tunnel is this:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from ikevpn.config.document import Document, Keys
 from ikevpn.config.finding import Finding, Severity, Unfit, did_you_mean
-from ikevpn.config.schema import REQUIRED, Key, Table, key_of
+from ikevpn.config.key import REQUIRED, Key, Table, key_of
 
 T = TypeVar("T")
 

@@ -76,6 +76,8 @@ class Sa:
     limits: Limits = Limits()
     replay_window: int = 1024  # 0: no replay check
     extended_sequence_numbers: bool = False
+    wraps: int = 0  # SPI of the SA whose packets this one carries (bundle: AH around ESP); 0: it is the innermost
+    sequence: int = 0  # outbound: the last sequence number that is used up already (manual keys live on)
 
 
 class PolicyAction(StrEnum):

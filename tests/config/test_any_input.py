@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from ikevpn.config.check import check
 from ikevpn.config.document import dotted
 from ikevpn.config.finding import Unfit
+from ikevpn.config.key import Table, key_of
 from ikevpn.config.load import load
 from ikevpn.config.network_kinds import InterfaceAddress, Network, OneAddress, PeerIdentity, Place, Prefix, Remote
 from ikevpn.config.proposals import EspProposals, IkeProposals
-from ikevpn.config.schema import DaemonTable, SelectorTable, Table, TunnelTable, key_of
+from ikevpn.config.schema import DaemonTable, TunnelTable
+from ikevpn.config.traffic_keys import SelectorTable
 from tests.config.conftest import Write
 
 scalars = st.one_of(

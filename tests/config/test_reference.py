@@ -12,8 +12,11 @@ import pytest
 
 from ikevpn.config import reference
 from ikevpn.config.check import check
+from ikevpn.config.key import key_of
 from ikevpn.config.load import load
-from ikevpn.config.schema import DaemonTable, PskTable, SecretTable, SelectorTable, TunnelTable, key_of
+from ikevpn.config.schema import DaemonTable, PskTable, TunnelTable
+from ikevpn.config.secret_table import SecretTable
+from ikevpn.config.traffic_keys import SelectorTable
 from tests.conftest import REPOSITORY
 
 SAMPLES = sorted((REPOSITORY / "configs").glob("*.toml"))
