@@ -65,12 +65,13 @@ class Forwarding:
         """What is due: expiry by time, packets held in vain, keepalives."""
         self._lifetimes.timer(now)
         self._outward.timer(now)
+        self._inward.timer(now)
         for local, remote in self._keepalives.due(now):
             self._outer.send(Path(local, remote, Encapsulation.UDP), [KEEPALIVE])
 
     def next_timer(self) -> float | None:
         """When `timer` wants to be called next."""
-        sources = (self._lifetimes, self._outward, self._keepalives)
+        sources = (self._lifetimes, self._outward, self._inward, self._keepalives)
         return min((due for source in sources if (due := source.next_timer()) is not None), default=None)
 
     def uses(self, now: float) -> Iterator[SaUse]:
@@ -93,6 +94,8 @@ class Forwarding:
         if sa.direction is Direction.OUT:
             self._routes.forget()
             self._outward.release(sa.reqid, now)
+        else:
+            self._inward.release(sa.spi, now)
 
     def delete_sa(self, command: message.DeleteSa, now: float) -> None:
         """Remove one direction."""

@@ -3,8 +3,9 @@
 A batch's way:
 
 1. `arrivals`: IKE goes up to the control process, keepalives are forgotten, ESP is put together by SPI and path
-2. `_open`: the SA of the SPI opens what belongs to it at once; unknown SPIs are reported, some of them. `_open_run`:
-   the same for packets of one size that came together, where all are in order; otherwise they go the way of others
+2. `_open`: the SA of the SPI opens what belongs to it at once; unknown SPIs are reported, some of them, and some of
+   their packets wait for a moment (`early`). `_open_run`: the same for packets of one size that came together, where
+   all are in order; otherwise they go the way of others
 3. `_follow`: an authentic packet from a new source moves the SAs that lead to the old one (RFC 3947 §7)
 4. what came through goes to the device that the policy of the reqid names, one batch a device
 """
@@ -14,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from ikevpn.dataplane.association import InboundSa
+from ikevpn.dataplane.early import Early
 from ikevpn.dataplane.ends import Arrival, DeviceEnd, Path
 from ikevpn.dataplane.interface import IkeDatagram, Mapping, UnknownSpi
 from ikevpn.dataplane.lifetime import Lifetimes
@@ -51,6 +53,7 @@ class Inward:
         self._stats = stats
         self._report = report
         self._strangers = Strangers()
+        self._early = Early()
 
     def arrivals(self, arrivals: Sequence[Arrival], now: float) -> None:
         """Datagrams in the order in which they came."""
@@ -68,6 +71,18 @@ class Inward:
             for spi, packets in by_spi.items():
                 batches.setdefault((spi, path), []).extend(packets)
         self._open_all(batches, now)
+
+    def release(self, spi: int, now: float) -> None:
+        """An SA is there: packets that were early are opened."""
+        self.arrivals([Arrival(path, packets) for path, packets in self._early.take(spi)], now)
+
+    def timer(self, now: float) -> None:
+        """Give up packets that were not early but lost."""
+        self._lose(Loss.UNKNOWN_SPI, self._early.forget(now))
+
+    def next_timer(self) -> float | None:
+        """When `timer` has work to do."""
+        return self._early.next_timer()
 
     def _open_all(self, batches: Batches, now: float) -> None:
         inner: dict[str, list[bytes]] = {}
@@ -98,7 +113,7 @@ class Inward:
     def _open(self, spi: int, path: Path, packets: list[bytes], inner: dict[str, list[bytes]], now: float) -> None:
         association = self._sad.inbound(spi)
         if association is None:
-            self._stats.lose(Loss.UNKNOWN_SPI, len(packets))
+            self._lose(Loss.UNKNOWN_SPI, len(packets) - self._early.add(spi, path, packets, now))
             if self._strangers.report(spi, path.remote, now):
                 self._report(UnknownSpi(spi, path.local, path.remote))
             return

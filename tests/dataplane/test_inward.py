@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from ikevpn.dataplane import message
+from ikevpn.dataplane.early import PATIENCE_S
 from ikevpn.dataplane.ends import Arrival, Path
 from ikevpn.dataplane.interface import Expire, IkeDatagram, Mapping, UnknownSpi
 from ikevpn.dataplane.run import Run
@@ -10,7 +11,7 @@ from ikevpn.esp.outbound import Outbound
 from ikevpn.model.address import Endpoint
 from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, Limits
 from ikevpn.wire.registry import EspCipher, Integrity
-from tests.dataplane.fakes import DEVICE, OURS, THEIRS, THERE, Core, packets, selector
+from tests.dataplane.fakes import DEVICE, OURS, PACKET, THEIRS, THERE, Core, packets, selector
 from tests.esp.samples import CBC_SHA1, GCM, SPI, Pair, entropy, ipv4, ports, sa
 
 ELSEWHERE = Endpoint.of("203.0.113.9", 61234)
@@ -90,7 +91,30 @@ def test_unknown_spis_are_reported_once() -> None:
     core.arrive(b"\0\0\1\1" + bytes(40), b"\0\0\1\1" + bytes(40), now=0.0)
     core.arrive(b"\0\0\1\1" + bytes(40), now=1.0)
     assert core.events == [UnknownSpi(0x101, OURS, THEIRS)]
+    core.forwarding.timer(2.0)
     assert core.drops() == {"unknown-spi": 3}
+
+
+def test_packets_that_are_earlier_than_their_sa_are_opened_when_it_comes() -> None:
+    core, peer = Core(), Peer()
+    core.policy()
+    core.arrive(*peer.seal(*packets(2)))
+    core.arrive(*peer.seal(PACKET)[:1], b"\0\0\1\1" + bytes(40))
+    assert core.forwarding.next_timer() == PATIENCE_S
+    core.forwarding.add_sa(message.AddSa(sa(Direction.IN)), 0.1)
+    assert core.devices.written == [(DEVICE, [*packets(2), PACKET])]
+    assert core.drops() == {}
+    core.forwarding.timer(PATIENCE_S)
+    assert core.drops() == {"unknown-spi": 1}
+    assert core.forwarding.next_timer() is None
+
+
+def test_a_flood_of_unknown_spis_is_counted_packet_for_packet() -> None:
+    core = Core()
+    for number in range(1, 500):
+        core.arrive(number.to_bytes(4, "big") + bytes(40), now=number / 1000)
+    core.forwarding.timer(10.0)
+    assert core.drops() == {"unknown-spi": 499}
 
 
 @pytest.mark.parametrize("encapsulation", [Encapsulation.NONE, Encapsulation.UDP_NON_IKE])
@@ -104,6 +128,7 @@ def test_raw_esp_with_an_spi_of_zero_is_not_taken_for_ike() -> None:
     core = Core()
     core.arrive(bytes(40), b"short", path=replace(THERE, encapsulation=Encapsulation.NONE))
     assert [type(event) for event in core.events] == [UnknownSpi]
+    core.forwarding.timer(PATIENCE_S)
     assert core.drops() == {"unknown-spi": 1, "bad-datagram": 1}
 
 
