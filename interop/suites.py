@@ -49,9 +49,14 @@ _ESP_ROWS = (
     ("aes128gcm16", "esp-aes128gcm16", "aes128gcm16", "aes_gcm128-null"),
     ("null-sha", "esp-null-sha", "null-sha1", "null-sha1"),
 )
+_MORE_ESP_ROWS = (
+    # sequence numbers of 64 bits, which peers do not take unless they are told to
+    ("aes128-sha-esn", "esp-aes128-sha-esn", "aes128-sha1-esn", "aes128-sha1"),
+    ("aes128gcm16-esn", "esp-aes128gcm16-esn", "aes128gcm16-esn", "aes_gcm128-null"),
+)
 
 IKE = {row[0]: IkeSuite(*row) for row in _IKE_ROWS}
-ESP = {row[0]: EspSuite(*row) for row in _ESP_ROWS}
+ESP = {row[0]: EspSuite(*row) for row in (*_ESP_ROWS, *_MORE_ESP_ROWS)}
 
 MATRIX_IKE = ("3des-md5-g2", "3des-sha-g2", "aes128-sha-g2", "aes256-sha256-g14", "aes256-sha512-g19")
-MATRIX_ESP = tuple(ESP)
+MATRIX_ESP = tuple(row[0] for row in _ESP_ROWS)

@@ -60,6 +60,8 @@ INTEGRITIES: Mapping[str, Integrity] = {
     "sha512": Integrity.HMAC_SHA2_512,
     "null": Integrity.NONE,
 }
+EXTENDED = "esn"
+"""At the end of a phase 2 name: sequence numbers of 64 bits (RFC 4304)."""
 
 
 def name_of(table: Mapping[str, N], number: N, otherwise: str) -> str:

@@ -12,6 +12,7 @@ from ikevpn.model.algorithm_names import (
     AEAD_CIPHERS,
     AUTHENTICATIONS,
     ESP_CIPHERS,
+    EXTENDED,
     GROUPS,
     HASHES,
     IKE_CIPHERS,
@@ -63,6 +64,8 @@ class IpsecProposal:
             parts.append(cipher_name(ESP_CIPHERS, self.cipher, self.key_bits))
         if parts[-1] not in AEAD_CIPHERS or self.integrity:
             parts.append(name_of(INTEGRITIES, self.integrity, "auth"))
+        if self.extended_sequence_numbers:
+            parts.append(EXTENDED)
         return "-".join(parts)
 
 

@@ -7,12 +7,14 @@ that is wrong and what would do.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TypeVar
 
 from ikevpn.model.algorithm_names import (
     AEAD_CIPHERS,
     AUTHENTICATIONS,
     ESP_CIPHERS,
+    EXTENDED,
     GROUPS,
     HASHES,
     IKE_CIPHERS,
@@ -21,7 +23,7 @@ from ikevpn.model.algorithm_names import (
     PROTOCOLS,
 )
 from ikevpn.model.proposal import IkeProposal, IpsecProposal
-from ikevpn.wire.registry import EspCipher
+from ikevpn.wire.registry import EspCipher, Integrity
 
 T = TypeVar("T")
 
@@ -53,7 +55,19 @@ def read_ike(text: str) -> IkeProposal:
 
 
 def read_ipsec(text: str) -> IpsecProposal:
-    """`nopfs-esp-3des-sha` or, where the cipher authenticates by itself, `g14-esp-aes128gcm16`. Raises UnknownPart."""
+    """`nopfs-esp-3des-sha` or, where the cipher authenticates by itself, `g14-esp-aes128gcm16`; with `-esn` behind it for
+    extended sequence numbers. Raises UnknownPart.
+    """
+    plain = text.lower().removesuffix(f"-{EXTENDED}")
+    proposal = _read_plain(plain)
+    if plain == text.lower():
+        return proposal
+    if proposal.integrity == Integrity.NONE and not plain.endswith(tuple(AEAD_CIPHERS)):
+        raise UnknownPart(EXTENDED, "a part that may follow where nothing is authenticated", ())
+    return replace(proposal, extended_sequence_numbers=True)
+
+
+def _read_plain(text: str) -> IpsecProposal:
     group, protocol, cipher, integrity = _parts(text, 4)
     if cipher in AEAD_CIPHERS:
         if integrity not in ("", "null"):

@@ -74,6 +74,10 @@ SCENARIOS = (
         for we_start in (True, False)
     ),
     *(
+        _scenario("guest-strongswan", "aes256-sha256-g14", esp, True, we_start)
+        for esp, we_start in (("aes128-sha-esn", True), ("aes128gcm16-esn", False))
+    ),
+    *(
         _scenario(theirs, "aes128-sha-g14", "aes128-sha", True, True, ours="guest-strongswan")
         for theirs in ("guest-strongswan", "guest-libreswan")
     ),

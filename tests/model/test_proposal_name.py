@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -34,6 +35,20 @@ def test_every_phase_2_name_reads_and_writes_back() -> None:
     for name in names:
         if not name.endswith("esp-null-null"):
             assert str(read_ipsec(name)) == name
+        if not name.endswith("-null"):
+            assert str(read_ipsec(f"{name}-esn")) == f"{name}-esn"
+
+
+def test_extended_sequence_numbers_are_a_part_of_their_own() -> None:
+    assert read_ipsec("g14-ESP-aes128gcm16-ESN") == replace(
+        read_ipsec("g14-esp-aes128gcm16"), extended_sequence_numbers=True
+    )
+
+
+def test_extended_sequence_numbers_need_integrity() -> None:
+    with pytest.raises(UnknownPart) as caught:
+        read_ipsec("nopfs-esp-aes128-null-esn")
+    assert caught.value.part == "esn"
 
 
 @pytest.mark.parametrize(
