@@ -1,4 +1,4 @@
-"""Expiry of SAs by octets, packets and seconds; told once soft and once hard, and after hard the SA is not used."""
+"""Expiry of SAs by octets, packets and seconds; each kind is told once, and after hard the SA is not used."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Lifetimes:
         kind = association.check_limits(now)
         if kind is ExpireKind.HARD:
             self.end(association)
-        elif kind is ExpireKind.SOFT:
+        elif kind is not None:
             self._tell(association, kind)
 
     def end(self, association: Association) -> None:

@@ -13,15 +13,20 @@ LAST_EXTENDED_SEQUENCE = (1 << 64) - 1
 # A sixteenth of the numbers is left for the new SA to come up in: 268 million packets.
 SOFT_SEQUENCE = LAST_SEQUENCE - (1 << 28)
 
+SAMPLE_S = 0.05
+"""Over how long speed is measured at least."""
+
 
 class LimitWatch:
     """Tells each expiry of one SA once. After `HARD` there is nothing more to tell."""
 
-    __slots__ = ("_limits", "_told")
+    __slots__ = ("_limits", "_sampled", "_told", "_urgent")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._told: ExpireKind | None = None
+        self._urgent = (0, 0)  # octets and packets, once soft was told
+        self._sampled = (0.0, 0)  # age and octets when speed was looked at last
 
     @classmethod
     def of(cls, sa: Sa) -> Self:
@@ -33,19 +38,39 @@ class LimitWatch:
         return cls(replace(sa.limits, soft_packets=soft, hard_packets=hard))
 
     def check(self, bytes: int, packets: int, age_s: float) -> ExpireKind | None:
-        """What has come to pass since the last call: `SOFT`, `HARD` (also where soft was skipped), or None."""
+        """What has come to pass since the last call: the latest of `SOFT`, `URGENT` and `HARD`, or None."""
         limits = self._limits
         if self._told is ExpireKind.HARD:
             return None
         if _reached((bytes, limits.hard_bytes), (packets, limits.hard_packets), (age_s, limits.hard_seconds)):
             self._told = ExpireKind.HARD
             return ExpireKind.HARD
-        if self._told is None and _reached(
-            (bytes, limits.soft_bytes), (packets, limits.soft_packets), (age_s, limits.soft_seconds)
+        if self._told is ExpireKind.SOFT:
+            if _reached(*zip((bytes, packets), self._urgent, strict=True)):
+                self._told = ExpireKind.URGENT
+                return ExpireKind.URGENT
+        elif self._told is None and (
+            _reached((bytes, limits.soft_bytes), (packets, limits.soft_packets), (age_s, limits.soft_seconds))
+            or self._too_fast(bytes, age_s)
         ):
+            self._urgent = (_between(bytes, limits.hard_bytes), _between(packets, limits.hard_packets))
             self._told = ExpireKind.SOFT
             return ExpireKind.SOFT
         return None
+
+    def _too_fast(self, bytes: int, age_s: float) -> bool:
+        """Whether at the present speed less is left than a renewal may take."""
+        limits, (sampled_s, sampled) = self._limits, self._sampled
+        elapsed_s = age_s - sampled_s
+        if not limits.lead_s or elapsed_s < SAMPLE_S:
+            return False
+        self._sampled = (age_s, bytes)
+        left = limits.hard_bytes - bytes
+        return bytes >= limits.early_bytes and left * elapsed_s < (bytes - sampled) * limits.lead_s
+
+
+def _between(used: int, hard: int) -> int:
+    return (used + hard) // 2 if hard else 0
 
 
 def _reached(*uses: tuple[float, float]) -> bool:

@@ -165,7 +165,9 @@ def agreed(core: Core, child: Child) -> None:
         return
     child.agreed = core.now
     lifetime.plan_child(core, child)
-    delay = core.settings.switch_s if _in_use(core, child) else core.settings.switch_first_s
+    older = _in_use(core, child)
+    calm = older and not any(each.pressed for each in older)
+    delay = core.settings.switch_s if calm else core.settings.switch_first_s
     if child.role is Role.RESPONDER or not delay:
         switch(core, child)
     else:
@@ -189,6 +191,15 @@ def switch(core: Core, child: Child) -> None:
     core.report_child(
         code, child, seconds=child.lifetime.seconds, kilobytes=child.lifetime.kilobytes, role=str(child.role)
     )
+
+
+def press(core: Core, child: Child) -> None:
+    """The limits of a pair are near: what is there to replace it does so now, and what comes will do so sooner."""
+    child.pressed = True
+    for each in core.children_of.of(child.peer):
+        if each.reqid == child.reqid and core.timers.at(Timer(TimerKind.CHILD_SWITCH, each.serial)) is not None:
+            switch(core, each)
+            return
 
 
 def _send_on(core: Core, child: Child) -> None:

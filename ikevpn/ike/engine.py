@@ -167,10 +167,17 @@ class Engine:
         """An SA has reached a limit in octets, packets or time."""
         core = self._at(now)
         child = self._child_by_spi(spi, direction, reqid)
-        if child is not None and kind is ExpireKind.HARD:
+        if child is None:
+            return self._out()
+        if kind is ExpireKind.HARD:
             self._expire(child)
-        elif child is not None and not child.superseded and not child.rekeying and child.outbound:
-            negotiation.renew_child(core, child)
+        elif kind is ExpireKind.URGENT:
+            children.press(core, child)
+        elif not child.superseded and not child.rekeying:
+            if core.timers.at(Timer(TimerKind.CHILD_SWITCH, child.serial)) is not None:
+                children.switch(core, child)  # the peer already uses it, and fast
+            if child.outbound:
+                negotiation.renew_child(core, child)
         return self._out()
 
     def mapping(self, spi: int, remote: Endpoint, now: float) -> list[Effect]:

@@ -10,6 +10,8 @@ from ikevpn.model.sa import Direction, Limits
 _SOFT_PACKETS = 0xF000_0000  # sequence numbers must not wrap (RFC 4303 §3.3.3): leave time for a renewal
 _HARD_PACKETS = 0xFFFF_FFFF
 _EARLIEST = 0.1  # of a lifetime; a renewal at once would lead to the next one
+_EARLY_PART = 0.75  # of the octets of a lifetime that a fast line may leave unused
+_LEAD_S = 5.0  # enough for a renewal whose first message is lost
 _RESPONDER_SHARE = 0.5
 """A responder waits longer than an initiator, so that as a rule only one of the two starts."""
 
@@ -43,7 +45,8 @@ def plan_ike(core: Core, sa: IkeSa) -> None:
 def limits(child: Child, direction: Direction) -> Limits:
     """What the data plane watches over: octets by the negotiated kilobytes, and packets by the sequence number."""
     hard = child.lifetime.kilobytes * 1024
-    margin = child.tunnel.rekey_margin * (1.5 if child.role is Role.INITIATOR else 1.5 * _RESPONDER_SHARE)
+    share = 1 if child.role is Role.INITIATOR else _RESPONDER_SHARE
+    margin = child.tunnel.rekey_margin * 1.5 * share
     outbound = direction is Direction.OUT and not child.proposal.extended_sequence_numbers
     return Limits(
         soft_bytes=int(hard * max(_EARLIEST, 1 - margin)),
@@ -51,4 +54,6 @@ def limits(child: Child, direction: Direction) -> Limits:
         soft_packets=_SOFT_PACKETS if outbound else 0,
         hard_packets=_HARD_PACKETS if outbound else 0,
         hard_seconds=child.lifetime.seconds,
+        early_bytes=int(hard * (1 - _EARLY_PART * share)),
+        lead_s=_LEAD_S * share if hard else 0,
     )

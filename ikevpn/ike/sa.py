@@ -235,6 +235,7 @@ class Child:
     agreed: float = 0.0  # when its quick mode was done, for us
     superseded: bool = False
     rekeying: bool = False
+    pressed: bool = False  # its lifetime is nearly used up: what replaces it has to do so at once
     mapped: bool = False  # the peer can be reached only by the NAT mapping that it keeps open for port 4500
     behind_nat: bool = False  # we are, so that its mapping has to be kept open
     kept_alive: tuple[Endpoint, Endpoint] | None = None

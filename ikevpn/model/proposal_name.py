@@ -55,8 +55,8 @@ def read_ike(text: str) -> IkeProposal:
 
 
 def read_ipsec(text: str) -> IpsecProposal:
-    """`nopfs-esp-3des-sha` or, where the cipher authenticates by itself, `g14-esp-aes128gcm16`; with `-esn` behind it for
-    extended sequence numbers. Raises UnknownPart.
+    """`nopfs-esp-3des-sha` or, where the cipher authenticates by itself, `g14-esp-aes128gcm16`; `-esn` behind it stands
+    for extended sequence numbers. Raises UnknownPart.
     """
     plain = text.lower().removesuffix(f"-{EXTENDED}")
     proposal = _read_plain(plain)

@@ -48,7 +48,10 @@ class Algorithms:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Octets, packets and seconds after which an expire event is due; 0 means never."""
+    """Octets, packets and seconds after which an expire event is due; 0 means never.
+
+    From `early_bytes` on soft is due as soon as the present speed leaves less than `lead_s` before `hard_bytes`.
+    """
 
     soft_bytes: int = 0
     hard_bytes: int = 0
@@ -56,6 +59,8 @@ class Limits:
     hard_packets: int = 0
     soft_seconds: float = 0
     hard_seconds: float = 0
+    early_bytes: int = 0
+    lead_s: float = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +109,10 @@ class Policy:
 
 
 class ExpireKind(StrEnum):
+    """`SOFT`: time for a new SA. `URGENT`: half of what octets or packets were left then is used. `HARD`: the end."""
+
     SOFT = "soft"
+    URGENT = "urgent"
     HARD = "hard"
 
 

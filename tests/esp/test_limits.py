@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ikevpn.esp.limits import LAST_SEQUENCE, SOFT_SEQUENCE, LimitWatch
+from ikevpn.esp.limits import LAST_SEQUENCE, SAMPLE_S, SOFT_SEQUENCE, LimitWatch
 from ikevpn.model.sa import Direction, ExpireKind, Limits
 from tests.esp import samples
 
-SOFT, HARD = ExpireKind.SOFT, ExpireKind.HARD
+SOFT, URGENT, HARD = ExpireKind.SOFT, ExpireKind.URGENT, ExpireKind.HARD
 
 
 @pytest.mark.parametrize(
@@ -25,6 +27,45 @@ def test_each_limit_is_told_once(
     watch = LimitWatch(limits)
     told = [watch.check(*use) for use in (below, soft, soft, hard, hard)]
     assert told == [None, SOFT, None, HARD, None]
+
+
+@pytest.mark.parametrize("limits", [Limits(soft_bytes=100, hard_bytes=200), Limits(soft_packets=100, hard_packets=200)])
+def test_urgent_is_half_way_from_soft_to_hard(limits: Limits) -> None:
+    watch = LimitWatch(limits)
+    assert [watch.check(used, used, 0.0) for used in (110, 154, 155, 156, 200)] == [SOFT, None, URGENT, None, HARD]
+
+
+def test_soft_is_early_where_the_present_speed_leaves_no_time() -> None:
+    limits = Limits(soft_bytes=900, hard_bytes=1000, early_bytes=300, lead_s=4.0)
+    assert LimitWatch(limits).check(299, 0, 0.1) is None
+    assert LimitWatch(limits).check(300, 0, 0.1) is SOFT
+    slow = LimitWatch(limits)
+    assert [slow.check(use, 0, use / 100) for use in (100, 300, 500, 600)] == [None] * 4
+    assert slow.check(620, 0, 6.2) is SOFT  # 3.8 s are left
+
+
+def test_a_burst_after_silence_is_noticed() -> None:
+    watch = LimitWatch(Limits(soft_bytes=900, hard_bytes=1000, early_bytes=300, lead_s=4.0))
+    assert watch.check(310, 0, 1000.0) is None
+    assert watch.check(330, 0, 1000.0 + SAMPLE_S / 2) is None
+    assert watch.check(350, 0, 1000.0 + SAMPLE_S * 1.5) is SOFT
+
+
+@given(
+    st.floats(1e3, 1e9), st.integers(1 << 20, 1 << 32), st.floats(0.01, 5.0), st.floats(0.0, 0.04), st.integers(0, 9)
+)
+def test_a_renewal_is_done_before_the_end_at_any_speed(
+    speed: float, hard: int, lead_s: float, turn_s: float, phase: int
+) -> None:
+    """Told `lead_s` before the end, less what it takes to notice, unless the lifetime is too short for that."""
+    early = hard // 4
+    watch = LimitWatch(Limits(soft_bytes=hard * 9 // 10, hard_bytes=hard, early_bytes=early, lead_s=lead_s))
+    step = max(turn_s, hard / speed / 500)
+    age = phase / 10 * step
+    while watch.check(int(age * speed), 0, age) is None:
+        age += step
+    left_s = hard / speed - age
+    assert left_s >= min(lead_s, 0.75 * hard / speed) - 2 * max(SAMPLE_S, step)
 
 
 def test_hard_after_a_long_pause_skips_soft() -> None:

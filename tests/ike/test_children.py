@@ -320,6 +320,32 @@ def test_a_ready_pair_takes_over_at_once_where_its_predecessor_goes() -> None:
     assert used(bench.a) is not old and not events(bench.a, Code.CHILD_DOWN)
 
 
+@pytest.mark.parametrize("pressed_after_s", [0.0, 0.1])
+def test_a_pair_that_is_nearly_used_up_hands_over_at_once(pressed_after_s: float) -> None:
+    """Whether its successor is ready by then or not; what follows is in no hurry."""
+    bench = Bench(tunnel(), settings=EngineSettings()).up()
+    bench.run(1)
+    old = used(bench.a)
+    bench.perform(bench.a, bench.a.engine.rekey("ab", bench.now, "net"))
+    bench.run(pressed_after_s)
+    bench.perform(bench.a, bench.a.engine.expired(old.spi_out, Direction.OUT, 1, ExpireKind.URGENT, bench.now))
+    bench.run(0.15)
+    assert used(bench.a) is not old and agreed(bench)
+    assert not used(bench.a).pressed
+
+
+def test_a_pair_that_the_peer_uses_up_before_we_used_it_is_used_and_renewed() -> None:
+    bench = Bench(tunnel(), settings=EngineSettings()).up()
+    bench.run(1)
+    bench.perform(bench.a, bench.a.engine.rekey("ab", bench.now, "net"))
+    bench.run(0.1)
+    (ready,) = [child for child in children(bench.a) if not child.outbound]
+    bench.perform(bench.a, bench.a.engine.expired(ready.spi_in, Direction.IN, 1, ExpireKind.SOFT, bench.now))
+    assert ready.outbound and ready.rekeying
+    bench.run(3)
+    assert ready.superseded and agreed(bench)
+
+
 def test_the_peers_renewal_during_the_wait_is_no_collision() -> None:
     """Both sides know that it is the newer one, and both end on it."""
     bench = Bench(tunnel(), settings=EngineSettings()).up()

@@ -49,6 +49,13 @@ def test_soft_comes_before_hard(margin: float) -> None:
         assert 0 < limits.soft_bytes < limits.hard_bytes
 
 
+def test_the_initiator_is_first_at_any_speed() -> None:
+    bench = Bench(tunnel(ipsec_lifetime=Lifetime(3600, 1000))).up()
+    first, second = (lifetime.limits(children(side)[0], Direction.OUT) for side in (bench.a, bench.b))
+    assert 0 < first.early_bytes < second.early_bytes < second.soft_bytes
+    assert first.lead_s > second.lead_s > 0
+
+
 def test_without_a_limit_nothing_is_planned() -> None:
     forever = tunnel(ike_lifetime=Lifetime(), ipsec_lifetime=Lifetime(0, 0))
     bench = Bench(forever).up()
