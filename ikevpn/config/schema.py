@@ -2,7 +2,7 @@
 
 Loading, error texts, the reference page and the samples are all made from these classes. A field's metadata is its
 `Key`; a field without a default in the class must be written by the user. The keys of a tunnel are in `peer_keys`,
-`traffic_keys` and `host_keys`.
+`traffic_keys`, `host_keys` and `outer_keys`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from ikevpn.config.host_keys import HostKeys
 from ikevpn.config.key import key
 from ikevpn.config.kinds import Absolute, Choice, Many, Whole
 from ikevpn.config.network_kinds import OneAddress, PeerIdentity, Place, join_remotes
+from ikevpn.config.outer_keys import OuterKeys
 from ikevpn.config.peer_keys import PeerKeys
 from ikevpn.config.secret_table import SECRET, SecretTable
 from ikevpn.config.traffic_keys import TrafficKeys
@@ -92,5 +93,5 @@ class DaemonTable:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TunnelTable(HostKeys, TrafficKeys, PeerKeys):
+class TunnelTable(OuterKeys, HostKeys, TrafficKeys, PeerKeys):
     """A tunnel: `[tunnel.NAME]`, once for each peer or group of peers."""

@@ -17,6 +17,7 @@ import msgspec
 
 from ikevpn.dataplane import interface, message
 from ikevpn.model.address import AddressRange, Endpoint
+from ikevpn.model.outer_header import DfBit, Fragment, OuterHeader
 from ikevpn.model.sa import (
     Algorithms,
     Direction,
@@ -41,11 +42,11 @@ _PLAIN: tuple[tuple[type, Callable[[Any], Any], Callable[[Any], Any]], ...] = (
     (IPv6Address, str, IPv6Address),  # as text, so that the zone of a link-local address survives
     (Secret, Secret.reveal, Secret),
     *((kind, lambda value: value.value, kind) for kind in (
-        Direction, Encapsulation, ExpireKind, PolicyAction, SaMode, EspCipher, Integrity, Protocol,
+        DfBit, Direction, Encapsulation, ExpireKind, Fragment, PolicyAction, SaMode, EspCipher, Integrity, Protocol,
     )),
 )  # fmt: skip
 _RECORDS: tuple[type, ...] = (
-    AddressRange, Algorithms, Endpoint, Limits, Policy, Sa, SaUse, Selector,
+    AddressRange, Algorithms, Endpoint, Limits, OuterHeader, Policy, Sa, SaUse, Selector,
     interface.Acquire, interface.Expire, interface.IkeDatagram, interface.Mapping, interface.UnknownSpi,
     message.AddPolicy, message.AddSa, message.Count, message.Counts, message.DeletePolicy, message.DeleteSa,
     message.Done, message.DropDevice, message.DropUdp, message.EspDatagram, message.Keepalive, message.MoveSas,

@@ -222,6 +222,7 @@ def _sa(child: Child, direction: Direction) -> Sa:
         selectors=(child.selector,),
         limits=lifetime.limits(child, direction),
         replay_window=child.tunnel.replay_window,
+        outer=child.tunnel.outer,
         extended_sequence_numbers=child.proposal.extended_sequence_numbers,
     )
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ikevpn.model.address import Endpoint
+from ikevpn.model.outer_header import OuterHeader
 from ikevpn.model.secret import Secret
 from ikevpn.model.selector import Selector
 from ikevpn.wire.registry import EspCipher, Integrity, Protocol
@@ -83,6 +84,7 @@ class Sa:
     extended_sequence_numbers: bool = False
     wraps: int = 0  # SPI of the SA whose packets this one carries (bundle: AH around ESP); 0: it is the innermost
     sequence: int = 0  # outbound: the last sequence number that is used up already (manual keys live on)
+    outer: OuterHeader = OuterHeader()
 
 
 class PolicyAction(StrEnum):
@@ -127,3 +129,4 @@ class SaUse:
     idle_s: float | None = None
     drops: tuple[tuple[str, int], ...] = ()
     reqid: int = 0  # tells apart outbound SAs whose SPI two peers chose alike
+    path_mtu: int = 0  # outbound: octets that the path takes, as far as we know; 0: nothing was sent yet

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from ikevpn.model.address import Address, AddressRange
 from ikevpn.model.identity import Identity
+from ikevpn.model.outer_header import OuterHeader
 from ikevpn.model.proposal import IkeProposal, IpsecProposal, Lifetime
 from ikevpn.model.sa import SaMode
 from ikevpn.model.secret import Secret
@@ -84,6 +85,7 @@ class Tunnel:
     initial_contact: bool = True
     replay_window: int = 1024
     sha256_96: bool = False
+    outer: OuterHeader = OuterHeader()
     send_ids: bool = True  # quick mode identities even where they are the endpoints themselves
     vendor_ids: tuple[bytes, ...] = field(default=())
     any_remote_id: bool = False  # whoever knows the secret may call itself what it likes

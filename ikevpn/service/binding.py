@@ -343,7 +343,8 @@ class Binding:
             path_mtus = [(await self._host.path_to(remote, self._config.local)).mtu for remote in remotes[:1]]
         except HostError:
             path_mtus = []
-        return device_mtu(self._config.template, min(path_mtus, default=0))
+        version = remotes[0].version if remotes else 4
+        return device_mtu(self._config.template, min(path_mtus, default=0), version)
 
     def _policy(self, selector: Selector, reqid: int) -> Policy:
         return Policy(

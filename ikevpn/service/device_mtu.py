@@ -17,15 +17,15 @@ from ikevpn.model.secret import Secret
 from ikevpn.model.tunnel import NatTraversal, Tunnel
 
 USUAL_PATH = 1500
-SMALLEST = 576
+SMALLEST = {4: 576, 6: 1280}  # by version inside: with less Linux has no IPv6 on a device (RFC 8200 §5)
 
 
-def device_mtu(tunnel: Tunnel, path_mtu: int = 0) -> int:
-    """Octets; `path_mtu` 0 is that of Ethernet."""
+def device_mtu(tunnel: Tunnel, path_mtu: int = 0, version: int = 4) -> int:
+    """Octets; `path_mtu` 0 is that of Ethernet, `version` that of IP outside."""
     path_mtu = path_mtu or USUAL_PATH
-    version = max((each.version for each in tunnel.remotes), default=4)
     sizes = [inner_mtu(_sample(tunnel, proposal, version), path_mtu) for proposal in tunnel.ipsec_proposals]
-    return max(SMALLEST, min(sizes, default=SMALLEST))
+    inside = {child.selector.local.version for child in tunnel.children}
+    return max([*(SMALLEST[each] for each in inside), min(sizes, default=0), SMALLEST[4]])
 
 
 def _sample(tunnel: Tunnel, proposal: IpsecProposal, version: int) -> Sa:

@@ -16,6 +16,7 @@ from ikevpn.config.words import Binding, Start, WhenDown
 from ikevpn.errors import UsageError
 from ikevpn.model.address import AddressRange
 from ikevpn.model.identity import Identity
+from ikevpn.model.outer_header import DfBit, Fragment, OuterHeader
 from ikevpn.model.proposal import Lifetime
 from ikevpn.model.sa import SaMode
 from ikevpn.model.secret import Secret
@@ -59,7 +60,15 @@ def test_the_tunnel_for_the_engine(tunnel: Write) -> None:
         "nat_traversal",
     )
     same += ("natt_drafts", "keepalive_s", "fragment_size", "dpd_interval_s", "retransmit_s", "retransmit_tries")
-    same += ("initial_contact", "replay_window", "sha256_96", "ike_lifetime", "ipsec_lifetime", "any_remote_id")
+    same += (
+        "initial_contact",
+        "replay_window",
+        "sha256_96",
+        "ike_lifetime",
+        "ipsec_lifetime",
+        "any_remote_id",
+        "outer",
+    )
     defaults = {field.name: field.default for field in dataclasses.fields(Tunnel)}
     assert {name: getattr(made, name) for name in same} == {name: defaults[name] for name in same}
 
@@ -108,6 +117,12 @@ def test_every_key_arrives(tunnel: Write) -> None:
             "sha256_96 = true",
             "initial_contact = false",
             'sa_mode = "tunnel"',
+            'df_bit = "clear"',
+            "dscp = 46",
+            "ecn = false",
+            "ttl = 255",
+            "tcp_mss = false",
+            'fragment = "after"',
         )
     )
     made = config.template
@@ -133,6 +148,7 @@ def test_every_key_arrives(tunnel: Write) -> None:
     assert (made.keepalive_s, made.fragment_size, made.dpd_interval_s) == (5, 576, 0)
     assert (made.retransmit_s, made.retransmit_tries) == (0.5, 1)
     assert (made.replay_window, made.sha256_96, made.initial_contact) == (0, True, False)
+    assert made.outer == OuterHeader(DfBit.CLEAR, 46, False, 255, None, Fragment.AFTER)
 
 
 @pytest.mark.parametrize(
@@ -143,6 +159,11 @@ def test_every_key_arrives(tunnel: Write) -> None:
         ("fragmentation = false", "fragment_size", 0),
         ("fragmentation = true", "fragment_size", 1280),
         ('remote_id = "any"', "any_remote_id", True),
+        ("tcp_mss = true", "outer", OuterHeader()),
+        ('tcp_mss = "auto"', "outer", OuterHeader()),
+        ("tcp_mss = 1300", "outer", OuterHeader(mss=1300)),
+        ('dscp = "copy"', "outer", OuterHeader()),
+        ("dscp = 0", "outer", OuterHeader(dscp=0)),
         ('remote_id = "any"', "remote_id", None),
     ],
 )

@@ -199,6 +199,13 @@ def test_files_and_tables(write: Write, text: str, sentence: str) -> None:
             "remote_networks: local_networks and remote_networks have no family in common, IPv4 or IPv6. "
             "Give both networks of one family.",
         ),
+        ('df_bit = "copied"', 'df_bit: "copied" is not "copy", "set" or "clear". Did you mean "copy"?'),
+        ("dscp = 64", 'dscp: 64 is not "copy" or a whole number from 0 to 63.'),
+        ("ttl = 0", "ttl: 0 is not a whole number of hops from 1 to 255."),
+        (
+            "tcp_mss = 60",
+            'tcp_mss: 60 is not true, false or "auto" or a whole number of octets from 88 to 65495.',
+        ),
         (
             "replay_window = 8192",
             "replay_window: 8192 is not 0 or a whole number of packets from 32 to 4096.",

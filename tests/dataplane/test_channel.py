@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ikevpn.dataplane import channel, interface, message
 from ikevpn.model.address import Endpoint
+from ikevpn.model.outer_header import DfBit, Fragment, OuterHeader
 from ikevpn.model.sa import Direction, ExpireKind, Limits, SaUse
 from ikevpn.model.secret import Secret
 from ikevpn.wire.registry import EspCipher
@@ -26,6 +27,7 @@ VALUES = [
     message.DropUdp(SIX),
     message.UseRaw(6),
     message.AddSa(sa(Direction.IN, CBC_SHA1, limits=Limits(soft_seconds=1.5, hard_bytes=2**40))),
+    message.AddSa(sa(Direction.OUT, outer=OuterHeader(DfBit.SET, 46, False, 9, None, Fragment.AFTER))),
     message.DeleteSa(2**32 - 1, Direction.OUT, None),
     message.MoveSas((1, 2), OURS, ZONE),
     message.AddPolicy(policy()),

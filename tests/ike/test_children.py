@@ -14,6 +14,7 @@ from ikevpn.model import reasons
 from ikevpn.model.address import AddressRange, Endpoint
 from ikevpn.model.events import Code, Reason
 from ikevpn.model.identity import Identity
+from ikevpn.model.outer_header import DfBit, OuterHeader
 from ikevpn.model.proposal import Lifetime
 from ikevpn.model.sa import Direction, ExpireKind
 from ikevpn.model.selector import Selector
@@ -277,6 +278,14 @@ def test_the_96_bit_quirk_is_told_to_the_data_plane() -> None:
     quirky = IpsecProposal(Protocol.ESP, EspCipher.AES_CBC, 128, Integrity.HMAC_SHA2_256)
     bench = Bench(tunnel(ipsec_proposals=(quirky,), sha256_96=True)).up()
     assert all(sa.algorithms.integrity_96 for sa in bench.a.sas.values())
+
+
+def test_what_outer_headers_say_is_told_to_the_data_plane() -> None:
+    outer = OuterHeader(DfBit.SET, 46)
+    mine = tunnel(outer=outer)
+    bench = Bench(mine, replace(other_side(mine), outer=OuterHeader())).up()
+    assert {sa.outer for sa in bench.a.sas.values()} == {outer}
+    assert {sa.outer for sa in bench.b.sas.values()} == {OuterHeader()}
 
 
 def test_replays_of_a_lost_collision_do_not_make_more() -> None:

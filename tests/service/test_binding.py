@@ -67,6 +67,7 @@ class Plane:
 
     def __init__(self) -> None:
         self.devices: list[str] = []
+        self.mtus: dict[str, int] = {}
         self.refusal: HostError | None = None
         self.policies: list[Policy] = []
 
@@ -74,6 +75,7 @@ class Plane:
         if self.refusal:
             raise self.refusal
         self.devices.append(name)
+        self.mtus[name] = mtu
         return name
 
     async def delete_device(self, name: str) -> None:
@@ -278,6 +280,16 @@ def test_a_dialup_peer_does_not_take_over_the_way_out_of_this_host(tmp_path: Fil
     ground = run(scenario())
     assert ground.host.routes == [BLOCK, ROUTE]
     assert [(event.code, event.facts["network"]) for event in ground.reports] == [(Code.NETWORK_REFUSED, network)]
+
+
+@pytest.mark.parametrize(("remote", "less"), [("203.0.113.2", 0), ("2001:db8::2", 20)])
+def test_the_device_takes_what_fits_the_path(tmp_path: FilePath, remote: str, less: int) -> None:
+    async def scenario() -> dict[str, int]:
+        ground = Ground(tmp_path, remote=f'"{remote}"', esp_proposals='"nopfs-esp-aes128gcm16"')
+        await ground.binding.stand(always_open=False)
+        return ground.plane.mtus
+
+    assert run(scenario()) == {"ikevpn0": 1500 - 20 - 8 - 8 - 8 - 16 - 2 - less}
 
 
 def test_a_new_worker_learns_the_policies(tmp_path: FilePath) -> None:

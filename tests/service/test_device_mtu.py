@@ -8,14 +8,16 @@ import pytest
 
 from ikevpn.config.proposals import EspProposals
 from ikevpn.model.address import AddressRange
-from ikevpn.model.tunnel import NatTraversal, Tunnel
+from ikevpn.model.selector import Selector
+from ikevpn.model.tunnel import Child, NatTraversal, Tunnel
 from ikevpn.service.device_mtu import device_mtu
 
 
-def tunnel(*names: str, remote: str = "192.0.2.1", natt: NatTraversal = NatTraversal.AUTO) -> Tunnel:
+def tunnel(*names: str, inside: str = "0.0.0.0/0", natt: NatTraversal = NatTraversal.AUTO) -> Tunnel:
     kind = EspProposals()
     found = [proposal for name in names for proposal in kind.read(name)]
-    return Tunnel("t", (), tuple(found), (), (AddressRange.of(remote),), nat_traversal=natt)
+    everything = AddressRange.of(inside)
+    return Tunnel("t", (), tuple(found), (Child("all", 1, Selector(everything, everything)),), nat_traversal=natt)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +40,7 @@ def test_the_widest_proposal_counts() -> None:
 
 def test_ipv6_outside_costs_twenty_octets_and_no_nat_saves_eight() -> None:
     gcm = tunnel("nopfs-esp-aes128gcm16")
-    assert device_mtu(gcm) - device_mtu(tunnel("nopfs-esp-aes128gcm16", remote="2001:db8::1")) == 20
+    assert device_mtu(gcm) - device_mtu(gcm, version=6) == 20
     assert device_mtu(replace(gcm, nat_traversal=NatTraversal.OFF)) - device_mtu(gcm) == 8
 
 
@@ -46,3 +48,9 @@ def test_a_small_path_makes_a_small_device_but_never_below_what_ip_needs() -> No
     gcm = tunnel("nopfs-esp-aes128gcm16")
     assert device_mtu(gcm) - device_mtu(gcm, 1400) == 100
     assert device_mtu(gcm, 300) == 576
+
+
+def test_ipv6_inside_needs_more() -> None:
+    gcm = tunnel("nopfs-esp-aes128gcm16", inside="::/0")
+    assert device_mtu(gcm, 1300) == 1280 > device_mtu(tunnel("nopfs-esp-aes128gcm16"), 1300)
+    assert device_mtu(gcm, 1500) == device_mtu(tunnel("nopfs-esp-aes128gcm16"), 1500)
