@@ -7,7 +7,7 @@ import json
 import os
 import sys
 
-from interop import runner, scenario
+from interop import runner, scenario, soak
 from interop.outcome import InteropError
 from interop.site import end_on_signal
 
@@ -19,6 +19,8 @@ def main(words: list[str] | None = None) -> int:
     try:
         if options.verb == "list":
             return _list(options.json)
+        if options.verb == "soak":
+            return soak.main(options)
         chosen = scenario.select(options.name)
         if options.verb == "shell":
             return runner.visit(chosen[0])
@@ -37,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--jobs", type=int, default=1, metavar="N", help="how many at a time")
     shell = verbs.add_parser("shell", help="leave a scenario standing and open a shell")
     shell.add_argument("name", nargs=1)
+    soak.add_arguments(verbs.add_parser("soak", help="a tunnel under full load, with new keys again and again"))
     for verb in (show, run):
         verb.add_argument("--json", action="store_true", help="one JSON value a line")
     return parser

@@ -68,8 +68,9 @@ def read_counts(report: str) -> Count:
 class Pings:
     """A stream of pings, fifty a second, that goes on while something else happens."""
 
-    def __init__(self, start: End, target: End) -> None:
-        words = ("-n", "-i", str(PING_INTERVAL_S), "-w", str(LONGEST_STREAM_S), "-I", start.address, target.address)
+    def __init__(self, start: End, target: End, longest_s: int = LONGEST_STREAM_S) -> None:
+        self._longest_s = longest_s
+        words = ("-n", "-i", str(PING_INTERVAL_S), "-w", str(longest_s), "-I", start.address, target.address)
         self._job: Job = start.host.spawn("ping", *words, name="pings")
         wait_until(self._answered, "the first answer to the stream of pings", 5.0)
 
@@ -77,7 +78,7 @@ class Pings:
         """Wait until answers still come, end the stream, and return the numbers of pings that were not answered."""
         before = len(self._answered())
         wait_until(lambda: len(self._answered()) >= before + 10, "ten more answers to the stream of pings", 5.0)
-        expect(self._job.running(), f"the stream of pings was too short, {LONGEST_STREAM_S} s")
+        expect(self._job.running(), f"the stream of pings was too short, {self._longest_s} s")
         self._job.end()
         answered = self._answered()
         return sorted(set(range(1, max(answered) + 1)) - answered)
