@@ -7,7 +7,7 @@ import json
 import os
 import sys
 
-from interop import runner, scenario, soak
+from interop import flood, runner, scenario, soak
 from interop.outcome import InteropError
 from interop.site import end_on_signal
 
@@ -21,6 +21,8 @@ def main(words: list[str] | None = None) -> int:
             return _list(options.json)
         if options.verb == "soak":
             return soak.main(options)
+        if options.verb == "flood":
+            return flood.main(options)
         chosen = scenario.select(options.name)
         if options.verb == "shell":
             return runner.visit(chosen[0])
@@ -40,6 +42,9 @@ def _parser() -> argparse.ArgumentParser:
     shell = verbs.add_parser("shell", help="leave a scenario standing and open a shell")
     shell.add_argument("name", nargs=1)
     soak.add_arguments(verbs.add_parser("soak", help="a tunnel under full load, with new keys again and again"))
+    flood.add_arguments(
+        verbs.add_parser("flood", help="a gateway under bent ESP packets, with an honest flow beside them")
+    )
     for verb in (show, run):
         verb.add_argument("--json", action="store_true", help="one JSON value a line")
     return parser

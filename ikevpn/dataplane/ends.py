@@ -69,6 +69,9 @@ class Receiver(Protocol):
     def read_batch(self, limit: int) -> list[Arrival]:
         """Up to `limit` datagrams; empty where there are none."""
 
+    def lost(self) -> int:
+        """How many the kernel has dropped because they came faster than they were read."""
+
 
 class DeviceEnd(Protocol):
     """The inside."""

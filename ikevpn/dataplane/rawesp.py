@@ -7,7 +7,7 @@ import errno
 import socket
 from ipaddress import IPv4Address, IPv6Address
 
-from ikevpn.dataplane import udp
+from ikevpn.dataplane import overflow, udp
 from ikevpn.dataplane.ends import Arrival, Path, Receiver
 from ikevpn.dataplane.stretch import Stretches
 from ikevpn.errors import HostError
@@ -61,6 +61,9 @@ class _HeaderReceiver:
                 length = self._end.recv_into(room)
                 stretches.add(self._path(bytes(room[12:20])), length, header=(room[0] & 0x0F) * 4)
         return stretches.arrivals()
+
+    def lost(self) -> int:
+        return overflow.lost(self._end)
 
     def _path(self, addresses: bytes) -> Path:
         path = self._paths.get(addresses)

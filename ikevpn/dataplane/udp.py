@@ -11,7 +11,7 @@ import socket
 from ipaddress import ip_address
 from typing import Any
 
-from ikevpn.dataplane import offload, pktinfo
+from ikevpn.dataplane import offload, overflow, pktinfo
 from ikevpn.dataplane.ends import Arrival, Path
 from ikevpn.dataplane.stretch import Stretches
 from ikevpn.errors import HostError
@@ -99,6 +99,9 @@ class PktinfoReceiver:
                 length, ancillary, _, source = read((stretches.room,), pktinfo.ANCILLARY_SIZE)
                 stretches.add(self._path(source, ancillary), length, offload.read(ancillary))
         return stretches.arrivals()
+
+    def lost(self) -> int:
+        return overflow.lost(self._end)
 
     def _path(self, source: tuple[Any, ...], ancillary: list[pktinfo.Ancillary]) -> Path:
         key = (source, ancillary[-1][2] if ancillary else b"")  # the segment size, if any, comes before

@@ -25,7 +25,7 @@ from ikevpn.dataplane.ends import Arrival, Receiver
 from ikevpn.dataplane.forwarding import Forwarding
 from ikevpn.dataplane.mishaps import Mishaps
 from ikevpn.dataplane.outer import Outer
-from ikevpn.dataplane.stats import Stats
+from ikevpn.dataplane.stats import Loss, Stats
 from ikevpn.dataplane.tun import Devices, Tun
 from ikevpn.model.sa import Encapsulation
 
@@ -46,6 +46,7 @@ class Worker:
         self._devices = Devices(self._stats)
         self._outer = Outer(self._stats)
         self._events = Backlog()
+        self._receivers: list[Receiver] = []
         self._answers: deque[message.Answer] = deque()
         self._selector = selectors.DefaultSelector()
         self._interest = selectors.EVENT_READ
@@ -182,6 +183,7 @@ class Worker:
         self._receive(rawesp.receiver(end, command.version))
 
     def _receive(self, receiver: Receiver) -> None:
+        self._receivers.append(receiver)
         self._selector.register(receiver, selectors.EVENT_READ, partial(self._read_socket, receiver))
 
     def _read_socket(self, receiver: Receiver, now: float) -> None:
@@ -202,6 +204,8 @@ class Worker:
     def _count(self, command: message.Count, now: float) -> None:
         counts = self._stats.report()
         counts["events-lost"] = self._events.lost
+        if lost := sum(receiver.lost() for receiver in self._receivers):
+            counts[f"drop-{Loss.SOCKET_QUEUE_FULL}"] = lost
         self._answers.append(message.Counts(tuple(sorted(counts.items()))))
 
     def _stop(self, command: message.Stop, now: float) -> None:

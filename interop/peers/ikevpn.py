@@ -107,6 +107,11 @@ class Ikevpn:
         """End the daemon as a crash would, without a word to its peers."""
         self._process.end(kill=True)
 
+    @property
+    def pid(self) -> int:
+        """The daemon's process."""
+        return self._process.pid
+
     def configure(self, *tunnels: TunnelParameters) -> None:
         """Write the configuration and have the daemon read it."""
         self.write(*tunnels)

@@ -1,0 +1,241 @@
+"""Bent ESP packets at full speed from a stranger into a gateway, with an honest TCP flow beside them; then a verdict.
+
+    stranger 198.51.100.2 ─── 198.51.100.1
+                              right: ikevpn 192.0.2.2 ─────── 192.0.2.1 left: ikevpn, sends the honest flow
+                               10.2.2.0/24                     10.1.1.0/24
+
+`python -m interop flood`. The packets are real ones of the tunnel: repeated, with bits changed, cut short, filled with
+noise, or with another SPI. Holds: the worker is the same process, it has not grown, every packet that the kernel handed
+over is counted under a reason that fits its harm, and the honest flow keeps half of its speed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from interop import proof, requirements, spray, traffic
+from interop.namespace import Namespace
+from interop.outcome import Unmet, expect, interrupted, wait_until
+from interop.peers.ikevpn import Ikevpn
+from interop.process import Process
+from interop.saturation import Saturation
+from interop.site import Site
+from interop.stage import NEEDS, Side, Stage
+from interop.topology import pair
+from interop.tunnel import TunnelParameters, between
+
+CAUGHT = 40
+CALM_S = 6
+LARGEST_GROWTH_KIB = 16 * 1024
+LEAST_SHARE = 0.5
+LONGEST_S = 900
+REASONS = {
+    "unknown-spi": ("unknown-spi",),
+    "replay": ("replay",),
+    "bent": ("bad-icv", "short", "length"),
+    "tiny": ("bad-datagram",),
+}
+"""Under which reasons packets of a group have to be counted. `bent` is what was forged, cut or filled with noise."""
+_HARMS = {"unknown-spi": ("unknown-spi",), "replay": ("replay",), "bent": ("forged", "cut", "noise"), "tiny": ("tiny",)}
+_MODERN = {"ike_suite": "aes256-sha512-g19", "pfs": True, "nat_traversal": "force"}
+
+
+@dataclass
+class Record:
+    """What happened; packets by group. `calm` and `flooded` are megabits of each second of the honest flow."""
+
+    sent: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+    counted: dict[str, int] = field(default_factory=dict)
+    queue_drops: int = 0
+    other_drops: dict[str, int] = field(default_factory=dict)
+    calm: list[float] = field(default_factory=list)
+    flooded: list[float] = field(default_factory=list)
+    workers: list[int] = field(default_factory=list)
+    rss_kib: list[int] = field(default_factory=list)
+
+    @property
+    def share(self) -> float:
+        """What the honest flow kept of its speed."""
+        if not self.calm or not self.flooded or not statistics.median(self.calm):
+            return 0.0
+        return statistics.median(self.flooded) / statistics.median(self.calm)
+
+    def complaints(self) -> list[str]:
+        """What did not hold; nothing where all did."""
+        found = []
+        if len(set(self.workers)) != 1:
+            found.append("the worker did not survive")
+        if self.rss_kib[-1] - self.rss_kib[0] > LARGEST_GROWTH_KIB:
+            found.append(f"the worker grew from {self.rss_kib[0]} to {self.rss_kib[-1]} KiB")
+        for group, sent in self.sent.items():
+            if self.counted[group] > sent:
+                found.append(f"{self.counted[group]} packets were counted as {group}, and {sent} were sent")
+        missing = sum(self.sent.values()) - sum(self.counted.values()) - self.queue_drops
+        if missing > 0:
+            found.append(f"{missing} packets are counted nowhere")
+        if self.share < LEAST_SHARE:
+            found.append(f"the honest flow kept {self.share:.0%} of its speed")
+        return found
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `python -m interop flood`."""
+    parser.add_argument("--packets", type=int, default=10_000_000, help="how many (default %(default)s)")
+    parser.add_argument("--esp", default="aes128gcm16", help="ESP suite, as in the names of scenarios")
+    parser.add_argument("--seed", default="flood", help="of the harm that is done")
+    parser.add_argument("--json", action="store_true", help="print one JSON value")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Run it and print; returns the exit status: 0 it held, 1 it did not."""
+    requirements.check({"traffic", *NEEDS["ikevpn"]})
+    with Site() as site:
+        record = run(site, options.packets, options.esp, options.seed)
+    complaints = record.complaints()
+    verdict = f"FAIL: {'; '.join(complaints)}" if complaints else "PASS"
+    print(json.dumps({**asdict(record), "verdict": verdict}) if options.json else f"{report(record)}\n{verdict}")
+    return 1 if complaints else 0
+
+
+def run(site: Site, packets: int, esp: str, seed: str) -> Record:
+    """Put a tunnel up, flood it, and tell what happened."""
+    stage = Stage(site)
+    topology = pair(site)
+    stranger = _stranger(site, topology.right.host)
+    views = between(topology.left, topology.right, TunnelParameters(esp_suite=esp, **_MODERN))  # type: ignore[arg-type]
+    right = stage.side("ikevpn", topology.right, views[1])
+    left = stage.side("ikevpn", topology.left, views[0])
+    proof.comes_up(left, right)
+    script = right.host.write_file("spray.py", Path(spray.__file__).read_text())
+    caught = _catch(left, right, script)
+    flow = Saturation(left.end, right.end, LONGEST_S)
+    wait_until(lambda: len(flow.mbits()) >= CALM_S, "some calm seconds", CALM_S + 10)
+    record = Record(workers=[_worker(right)])
+    before = _counts(right)
+    record.rss_kib.append(_rss_kib(record.workers[0]))
+    record.calm = flow.mbits()[1:]
+    words = (script, "send", "198.51.100.1", "4500", str(packets), caught, seed)
+    _wait(record, flow, stranger.spawn(stranger.python, *words, name="spray"), len(record.calm) + 1)
+    after = _settled(right)
+    record.workers.append(_worker(right))
+    record.rss_kib.append(_rss_kib(record.workers[-1]))
+    flow.end()
+    _count(record, before, after)
+    stage.stop()
+    return record
+
+
+def _stranger(site: Site, gateway: Namespace) -> Namespace:
+    """A host with a wire of its own to the gateway; the kernel cuts there, so that each packet counts singly."""
+    stranger = site.namespace("stranger")
+    stranger.link("outer", gateway, "strange", 9216)
+    stranger.ip("addr add 198.51.100.2/24 dev outer")
+    gateway.ip("addr add 198.51.100.1/24 dev strange")
+    stranger.run("ethtool", "-K", "outer", "tx-udp-segmentation", "off")
+    return stranger
+
+
+def _catch(left: Side, right: Side, script: str) -> str:
+    """Packets of the tunnel as they arrive on the right; returns the file that holds them."""
+    caught = right.host.write_file("caught.json", "")
+    job = right.host.spawn(right.host.python, script, "catch", "outer", str(CAUGHT), caught, name="catch")
+    wait_until(lambda: "ready" in job.output(), "the start of the catching")
+    for size in range(0, 1300, 130):
+        words = ("ping", "-q", "-c", "5", "-i", "0.02", "-s", str(size), "-I", left.end.address, right.end.address)
+        left.host.run(*words, check=False)
+    job.wait(10)
+    traffic.ping(left.end, right.end)
+    return caught
+
+
+def _wait(record: Record, flow: Saturation, job: Process, since: int) -> None:
+    """Until all is sent. The second in which it began and the last one count as neither calm nor flooded."""
+    deadline = time.monotonic() + LONGEST_S
+    while job.running():
+        expect(time.monotonic() < deadline, f"the flood was not over within {LONGEST_S} s")
+        expect(not interrupted.wait(0.2), "interrupted")
+    record.flooded = flow.mbits()[since + 1 :]
+    if job.status:
+        raise Unmet(f"the flood ended with {job.status}: {job.output().strip()[-500:]}")
+    sent = json.loads(job.output())
+    record.seconds = sent["seconds"]
+    record.sent = {group: sum(int(sent[harm]) for harm in harms) for group, harms in _HARMS.items()}
+
+
+def _settled(side: Side) -> dict[str, int]:
+    """The counters once they stand still as far as the flood is concerned."""
+    seen: list[dict[str, int]] = [{}]
+
+    def still() -> bool:
+        seen.append(_counts(side))
+        return seen[-1] == seen[-2]
+
+    wait_until(still, "the end of the counting", 20)
+    return seen[-1]
+
+
+def _counts(side: Side) -> dict[str, int]:
+    """All drops by reason, those of SAs and the others together."""
+    assert isinstance(side.peer, Ikevpn)
+    answer: dict[str, Any] = json.loads(side.peer.command("status", "--json").output)
+    found = {
+        name.removeprefix("esp.drop-"): count
+        for name, count in answer["counters"].items()
+        if name.startswith("esp.drop-")
+    }
+    for child in (child for tunnel in answer["tunnels"] for child in tunnel["children"]):
+        for reason, count in child["drops"].items():
+            found[reason] = found.get(reason, 0) + count
+    return found
+
+
+def _count(record: Record, before: dict[str, int], after: dict[str, int]) -> None:
+    difference = {reason: count - before.get(reason, 0) for reason, count in after.items()}
+    record.queue_drops = difference.pop("socket-queue-full", 0)
+    for group, reasons in REASONS.items():
+        record.counted[group] = sum(difference.pop(reason, 0) for reason in reasons)
+    record.other_drops = {reason: count for reason, count in difference.items() if count}
+
+
+def _worker(side: Side) -> int:
+    """The process of the data plane; 0 where there is none."""
+    assert isinstance(side.peer, Ikevpn)
+    return next((pid for pid in _children(side.peer.pid) if "dataplane.worker" in _command_line(pid)), 0)
+
+
+def _children(parent: int) -> Iterable[int]:
+    for task in Path(f"/proc/{parent}/task").iterdir():
+        yield from map(int, (task / "children").read_text().split())
+
+
+def _command_line(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+
+
+def _rss_kib(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1])
+    return 0
+
+
+def report(record: Record) -> str:
+    """For people."""
+    total = sum(record.sent.values())
+    lines = [f"{total} packets in {record.seconds:.1f} s, {total / record.seconds:.0f} a second"]
+    lines.append(f"{'group':<14}{'sent':>12}{'counted':>12}")
+    lines += [f"{group:<14}{sent:>12}{record.counted[group]:>12}" for group, sent in record.sent.items()]
+    lines.append(f"dropped by the kernel because the socket's queue was full: {record.queue_drops}")
+    lines.append(f"other drops: {', '.join(f'{n} {reason}' for reason, n in record.other_drops.items()) or 'none'}")
+    calm, flooded = (statistics.median(mbits) if mbits else 0.0 for mbits in (record.calm, record.flooded))
+    lines.append(f"honest flow: {calm:.0f} Mbit/s before, {flooded:.0f} Mbit/s beside the flood ({record.share:.0%})")
+    lines.append(f"worker: process {record.workers[0]} then {record.workers[-1]}, {record.rss_kib} KiB")
+    return "\n".join(lines)
