@@ -29,6 +29,7 @@ from ikevpn.model.sa import (
     Sa,
     SaMode,
     SaUse,
+    Total,
 )
 from ikevpn.model.secret import Secret
 from ikevpn.model.selector import Selector
@@ -46,12 +47,12 @@ _PLAIN: tuple[tuple[type, Callable[[Any], Any], Callable[[Any], Any]], ...] = (
     )),
 )  # fmt: skip
 _RECORDS: tuple[type, ...] = (
-    AddressRange, Algorithms, Endpoint, Limits, OuterHeader, Policy, Sa, SaUse, Selector,
+    AddressRange, Algorithms, Endpoint, Limits, OuterHeader, Policy, Sa, SaUse, Selector, Total,
     interface.Acquire, interface.Expire, interface.IkeDatagram, interface.Mapping, interface.UnknownSpi,
     message.AddPolicy, message.AddSa, message.Count, message.Counts, message.DeletePolicy, message.DeleteSa,
     message.Done, message.DropDevice, message.DropUdp, message.EspDatagram, message.Keepalive, message.MoveSas,
     message.Query, message.SendIke,
-    message.Stop, message.UseDevice, message.UseRaw, message.UseUdp, message.Uses,
+    message.Stop, message.Sum, message.UseDevice, message.UseRaw, message.UseUdp, message.Uses,
 )  # fmt: skip
 
 _NATIVE = (int, str, bytes, float, bool, type(None))

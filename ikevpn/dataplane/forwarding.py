@@ -19,10 +19,11 @@ from ikevpn.dataplane.lifetime import Lifetimes
 from ikevpn.dataplane.lookup import Routes, Sad, Spd
 from ikevpn.dataplane.outward import Outward
 from ikevpn.dataplane.stats import Stats
+from ikevpn.dataplane.tally import Tally
 from ikevpn.errors import UsageError
 from ikevpn.esp.cbc import Entropy
 from ikevpn.esp.encap import KEEPALIVE, NON_ESP_MARKER
-from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, SaUse
+from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, SaUse, Total
 
 
 class Forwarding:
@@ -44,6 +45,7 @@ class Forwarding:
         self._sad = Sad()
         self._routes = Routes(self._spd, self._sad)
         self._keepalives = Keepalives()
+        self._tally = Tally()
         self._lifetimes = Lifetimes(report, self._routes.forget)
         self._outward = Outward(
             routes=self._routes, sad=self._sad, outer=outer, keepalives=self._keepalives,
@@ -78,6 +80,10 @@ class Forwarding:
         """Counters of every SA."""
         return (association.use(now) for association in self._sad)
 
+    def totals(self, now: float) -> list[Total]:
+        """Counters of every tunnel, with those of SAs that are gone."""
+        return self._tally.totals(self._sad, now)
+
     def add_sa(self, command: message.AddSa, now: float) -> None:
         """Install; an SA that cannot work here expires at once."""
         sa = command.sa
@@ -100,6 +106,7 @@ class Forwarding:
     def delete_sa(self, command: message.DeleteSa, now: float) -> None:
         """Remove one direction."""
         for association in self._same(command.spi, command.direction, command.reqid):
+            self._tally.retire(association, now)
             self._sad.delete(association)
             self._lifetimes.delete(association)
             self._routes.forget()

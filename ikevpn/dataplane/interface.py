@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ikevpn.model.address import Endpoint
-from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, Policy, Sa, SaUse
+from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, Policy, Sa, SaUse, Total
 from ikevpn.model.selector import Selector
 
 
@@ -132,6 +132,9 @@ class DataPlane(Protocol):
 
     async def query(self) -> Sequence[SaUse]:
         """Counters of every SA."""
+
+    async def totals(self) -> Sequence[Total]:
+        """What each tunnel has carried since the data plane started, SAs that are gone included."""
 
     async def counters(self) -> dict[str, int]:
         """Drops by reason that belong to no SA, and totals."""

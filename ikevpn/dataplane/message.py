@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ikevpn.model.address import Endpoint
-from ikevpn.model.sa import Direction, Policy, Sa, SaUse
+from ikevpn.model.sa import Direction, Policy, Sa, SaUse, Total
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +110,11 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
+class Sum:
+    """Answered by `Uses` that hold totals."""
+
+
+@dataclass(frozen=True, slots=True)
 class Count:
     """Answered by `Counts`."""
 
@@ -126,7 +131,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Uses:
-    uses: tuple[SaUse, ...]
+    uses: tuple[SaUse | Total, ...]
     last: bool
 
 
@@ -137,6 +142,6 @@ class Counts:
 
 Command = (
     UseDevice | DropDevice | UseUdp | DropUdp | UseRaw | AddSa | DeleteSa | MoveSas | AddPolicy | DeletePolicy
-    | SendIke | Keepalive | EspDatagram | Query | Count | Stop
+    | SendIke | Keepalive | EspDatagram | Query | Sum | Count | Stop
 )  # fmt: skip
 Answer = Done | Uses | Counts

@@ -17,7 +17,7 @@ import ikevpn
 from ikevpn.dataplane import channel, message
 from ikevpn.dataplane.interface import DataPlaneEvent
 from ikevpn.errors import HostError
-from ikevpn.model.sa import SaUse
+from ikevpn.model.sa import SaUse, Total
 
 READY_WITHIN_S = 30.0
 STOP_WITHIN_S = 3.0
@@ -49,7 +49,7 @@ class WorkerProcess:
         self._loop = asyncio.get_running_loop()
         self._unsent: deque[tuple[message.Command, tuple[int, ...]]] = deque()
         self._asked: deque[asyncio.Future[Any]] = deque()
-        self._uses: list[SaUse] = []
+        self._uses: list[SaUse | Total] = []
         self._wanted = False  # its end is a crash
         self._burial: asyncio.Task[None] | None = None
 
@@ -77,6 +77,11 @@ class WorkerProcess:
             raise HostError("the data plane's process ended as soon as it was started") from None
         worker._wanted = True
         return worker
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
 
     def send(self, command: message.Command, *descriptors: int) -> None:
         """In order; a worker that is behind gets it later. `descriptors` must stay open until the next answer.

@@ -20,7 +20,7 @@ from ikevpn.dataplane.interface import Crashed, DataPlaneEvent
 from ikevpn.dataplane.process import WorkerProcess
 from ikevpn.errors import HostError
 from ikevpn.model.address import Endpoint
-from ikevpn.model.sa import Direction, Policy, Sa, SaUse
+from ikevpn.model.sa import Direction, Policy, Sa, SaUse, Total
 
 ANSWER_WITHIN_S = 5.0
 
@@ -139,6 +139,15 @@ class UserspaceDataPlane:
     async def query(self) -> Sequence[SaUse]:
         """Counters of every SA; none while no worker runs. Raises HostError where the worker ends or hangs."""
         return () if self._worker is None else await _ask(self._worker, message.Query())
+
+    async def totals(self) -> Sequence[Total]:
+        """What each tunnel has carried since the worker started; nothing while none runs. Raises HostError."""
+        return () if self._worker is None else await _ask(self._worker, message.Sum())
+
+    @property
+    def pid(self) -> int | None:
+        """The worker's process, where there is one."""
+        return None if self._worker is None else self._worker.pid
 
     async def counters(self) -> dict[str, int]:
         """Drops by reason that belong to no SA, and totals. Raises HostError where the worker ends or hangs."""

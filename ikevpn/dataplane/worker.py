@@ -14,7 +14,7 @@ import socket
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -27,7 +27,7 @@ from ikevpn.dataplane.mishaps import Mishaps
 from ikevpn.dataplane.outer import Outer
 from ikevpn.dataplane.stats import Loss, Stats
 from ikevpn.dataplane.tun import Devices, Tun
-from ikevpn.model.sa import Encapsulation
+from ikevpn.model.sa import Encapsulation, SaUse, Total
 
 BATCH = 96  # packets of one descriptor a turn: two that the kernel put together, or as many as have come
 COMMANDS_PER_TURN = 64
@@ -72,6 +72,7 @@ class Worker:
             message.DropDevice: self._drop_device,
             message.DropUdp: self._drop_udp,
             message.Query: self._query,
+            message.Sum: self._sum,
             message.Count: self._count,
             message.Stop: self._stop,
         }
@@ -196,7 +197,12 @@ class Worker:
             self._forwarding.from_outside(arrivals, now)
 
     def _query(self, command: message.Query, now: float) -> None:
-        uses = self._forwarding.uses(now)
+        self._answer_in_parts(self._forwarding.uses(now))
+
+    def _sum(self, command: message.Sum, now: float) -> None:
+        self._answer_in_parts(iter(self._forwarding.totals(now)))
+
+    def _answer_in_parts(self, uses: Iterator[SaUse | Total]) -> None:
         while part := tuple(islice(uses, USES_PER_MESSAGE)):
             self._answers.append(message.Uses(part, last=False))
         self._answers.append(message.Uses((), last=True))

@@ -130,3 +130,14 @@ class SaUse:
     drops: tuple[tuple[str, int], ...] = ()
     reqid: int = 0  # tells apart outbound SAs whose SPI two peers chose alike
     path_mtu: int = 0  # outbound: octets that the path takes, as far as we know; 0: nothing was sent yet
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """What all SAs of a tunnel have carried in one direction, and dropped by reason, since the data plane started."""
+
+    tunnel: str
+    direction: Direction
+    bytes: int = 0
+    packets: int = 0
+    drops: tuple[tuple[str, int], ...] = ()

@@ -67,11 +67,15 @@ class Reload(Request, frozen=True, tag="reload"):
     """Read the configuration again and apply what changed."""
 
 
+class Metrics(Request, frozen=True, tag="metrics"):
+    """Figures for monitoring."""
+
+
 class Version(Request, frozen=True, tag="version"):
     """Which daemon is this?"""
 
 
-AnyRequest = Up | Down | Status | Log | Rekey | Reload | Version
+AnyRequest = Up | Down | Status | Log | Rekey | Reload | Metrics | Version
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
@@ -182,6 +186,12 @@ class ReloadAnswer(Reply, frozen=True, tag="reload"):
     unchanged: tuple[str, ...] = ()
 
 
+class MetricsAnswer(Reply, frozen=True, tag="metrics"):
+    """A page in the text format of Prometheus."""
+
+    text: str
+
+
 class VersionAnswer(Reply, frozen=True, tag="version"):
     """Version of the daemon's package, of this protocol, and its process."""
 
@@ -190,7 +200,7 @@ class VersionAnswer(Reply, frozen=True, tag="version"):
     pid: int
 
 
-AnyReply = EventLine | Lost | Error | Done | StatusAnswer | UpAnswer | ReloadAnswer | VersionAnswer
+AnyReply = EventLine | Lost | Error | Done | StatusAnswer | UpAnswer | ReloadAnswer | MetricsAnswer | VersionAnswer
 
 _requests = msgspec.json.Decoder(AnyRequest)
 _replies = msgspec.json.Decoder(AnyReply)

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,14 +50,21 @@ class History:
         self._listeners: list[Callable[[Record], None]] = []
         self._clock = clock
         self._count = 0
+        self._counts: Counter[tuple[str, str]] = Counter()
 
     def add(self, event: Event) -> None:
         """Remember an event and tell everyone."""
         self._count += 1
+        self._counts[event.code.value, event.tunnel] += 1
         record = Record(self._count, self._clock(), event)
         self._records.append(record)
         for listener in tuple(self._listeners):
             listener(record)
+
+    @property
+    def counts(self) -> Mapping[tuple[str, str], int]:
+        """How often each code came for each tunnel, those included that are no longer remembered."""
+        return self._counts
 
     def last(self, count: int, tunnel: str = "") -> list[Record]:
         """The newest `count` records, oldest first."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,8 @@ from ikevpn.ike.effects import Effect
 from ikevpn.ike.engine import Engine
 from ikevpn.model import reasons
 from ikevpn.model.events import Code, Event, Fact, Reason
-from ikevpn.service import api
+from ikevpn.model.sa import Total
+from ikevpn.service import api, metrics, process_use
 from ikevpn.service.keeper import Wanted
 from ikevpn.service.parts import Parts
 from ikevpn.service.state import index, tunnel_state
@@ -53,6 +54,7 @@ class Requests:
             api.Log: self._log,
             api.Rekey: self._rekey,
             api.Reload: self._reload,
+            api.Metrics: self._metrics,
             api.Version: self._version,
         }
 
@@ -160,6 +162,28 @@ class Requests:
         now = self._parts.driver.now
         engine = self._parts.driver.engine.status(now)
         return [tunnel_state(tunnel, engine, uses, now) for tunnel in tunnels]
+
+    async def _metrics(self, request: api.Metrics) -> Answer:
+        yield api.MetricsAnswer(text=metrics.write(await self._view()))
+
+    async def _view(self) -> metrics.View:
+        parts = self._parts
+        totals: Sequence[Total] = ()
+        with contextlib.suppress(HostError):  # the worker has just crashed
+            totals = await parts.plane.totals()
+        now = parts.driver.now
+        engine = parts.driver.engine.status(now)
+        return metrics.View(
+            version=__version__,
+            up_s=now - parts.started,
+            tunnels=tuple(await self._states(list(parts.tunnels))),
+            totals=tuple(totals),
+            counters=await parts.counters(),
+            events=parts.history.counts,
+            processes=process_use.of_all({"control": os.getpid(), "worker": parts.plane.pid}),
+            ike_sas=len(engine.ike_sas),
+            half_open=engine.half_open,
+        )
 
     async def _log(self, request: api.Log) -> Answer:
         if request.tunnel:

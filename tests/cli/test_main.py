@@ -29,6 +29,7 @@ VERBS = [
     "rekey",
     "explain",
     "completion",
+    "metrics",
 ]
 
 

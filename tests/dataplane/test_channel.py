@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ikevpn.dataplane import channel, interface, message
 from ikevpn.model.address import Endpoint
 from ikevpn.model.outer_header import DfBit, Fragment, OuterHeader
-from ikevpn.model.sa import Direction, ExpireKind, Limits, SaUse
+from ikevpn.model.sa import Direction, ExpireKind, Limits, SaUse, Total
 from ikevpn.model.secret import Secret
 from ikevpn.wire.registry import EspCipher
 from tests.dataplane.fakes import OURS, THEIRS, policy, selector
@@ -36,12 +36,14 @@ VALUES = [
     message.Keepalive(OURS, THEIRS, 20.0),
     message.EspDatagram(b"esp", SIX, ZONE),
     message.Query(),
+    message.Sum(),
     message.Count(),
     message.Stop(),
     message.Done(),
     message.Uses(
         (SaUse(1, Direction.IN, 2, 3, None, (("replay", 4),)), SaUse(5, Direction.OUT, idle_s=0.5)), last=True
     ),
+    message.Uses((Total("paris", Direction.IN, 1, 2, (("replay", 4),)),), last=False),
     message.Counts((("packets-in", 1),)),
     interface.Acquire("paris", 1, selector()),
     interface.Expire(1, Direction.OUT, 1, "paris", ExpireKind.SOFT),

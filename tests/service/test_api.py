@@ -14,6 +14,7 @@ REQUESTS = [
     api.Log(follow=True),
     api.Rekey(tunnel="paris", phase1=True),
     api.Reload(),
+    api.Metrics(),
     api.Version(),
 ]
 CHILD = api.ChildState(name="a", selector="10.1.0.0/16 === 10.2.0.0/16", state="up", drops={"replayed": 2})
@@ -34,6 +35,7 @@ REPLIES = [
     api.StatusAnswer(tunnels=(TUNNEL,), counters={"esp.packets-in": 1}),
     api.UpAnswer(tunnel=TUNNEL),
     api.ReloadAnswer(added=("a",)),
+    api.MetricsAnswer(text="ikevpn_up_seconds 1\n"),
     api.VersionAnswer(daemon="0.1.0", protocol=1, pid=7),
 ]
 
