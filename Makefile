@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 SEEDS ?= 5000
 JOBS ?= $(shell nproc)
+RUNS ?= 5
 BIN := $(VENV)/bin
 
 # A cross-section that takes some minutes; `make interop SCENARIOS=all` has them all.
@@ -11,7 +12,7 @@ SCENARIOS ?= strongswan-main-*-aes256-sha256-g14-* strongswan-aggressive-*-3des-
   nat-two-clients-* ikevpn-* raw-esp-strongswan-*-aes256-*-pfs raw-esp-libreswan-i-aes128-*-nopfs tshark-* sentence-* \
   dialect-* loss-10-percent-ikevpn-ikevpn
 
-.PHONY: demo test packages lint format unit net sim interop docs clean
+.PHONY: demo test packages lint format unit net sim interop bench docs clean
 
 demo: $(VENV)/demo.stamp ## a tunnel between two namespaces, seen at work
 	@sh interop/packages.sh demo
@@ -43,6 +44,10 @@ net: packages $(VENV)/test.stamp ## tests in network namespaces; needs root
 
 interop: packages $(VENV)/test.stamp ## real peers in network namespaces; needs root
 	set -f; $(BIN)/python -m interop run --jobs $(JOBS) $(SCENARIOS)
+
+bench: packages $(VENV)/test.stamp ## the figures of docs/performance.md; needs root, some twenty minutes, a quiet machine
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[bench]'
+	$(BIN)/python -m interop bench all --write --runs $(RUNS)
 
 docs: $(VENV)/test.stamp ## pages that are generated
 	$(BIN)/python -m ikevpn.config.reference

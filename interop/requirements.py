@@ -17,6 +17,7 @@ _TOOLS = {
     # need: ((command, package), ...)
     "base": (("ip", "iproute2"), ("nft", "nftables"), ("ping", "iputils-ping"), ("sysctl", "procps")),
     "traffic": (("iperf3", "iperf3"), ("ethtool", "ethtool")),
+    "bench": (("tcpdump", "tcpdump"),),
     "nat": (("conntrack", "conntrack"),),
     "strongswan": (("/usr/lib/ipsec/charon", "strongswan-charon"), ("swanctl", "strongswan-swanctl")),
     "guest": (("linux.uml", "user-mode-linux"), ("mmdebstrap", "mmdebstrap"), ("mkfs.ext4", "e2fsprogs")),
