@@ -38,7 +38,8 @@ def add_to(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Exit status 1 where a run failed twice; its figure is told without it."""
-    requirements.check(("ikevpn", "tun", "traffic", "bench", *((options.peer,) if options.peer == "strongswan" else ())))
+    peer = ("strongswan",) if options.peer == "strongswan" else ()
+    requirements.check(("ikevpn", "tun", "traffic", "bench", *peer))
     if options.what == "profile":
         return _profile(options)
     failures: list[Failure] = []

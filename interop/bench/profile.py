@@ -21,7 +21,7 @@ _DEPTH = 4
 _KINDS = (
     # what, and the innermost frames that tell it (function or library, as py-spy prints them)
     ("waiting", re.compile(r"epoll_wait|select \(|poll \(")),
-    ("system calls", re.compile(r"\b(sendmsg|recvmsg|recv|recvfrom|sendto|read|readv|write|writev|__libc_\w+)\b \(")),
+    ("system calls", re.compile(r"(\b|_)(sendmsg|recvmsg|recv|recvfrom|sendto|read|readv|write|writev) \(|__libc_")),
     ("cipher and hash", re.compile(r"libcrypto|_rust|libssl|EVP_|gcm_|aesni|_hashlib|sha\d+_|HMAC")),
     ("numpy", re.compile(r"_multiarray|numpy|lapack|umath")),
     ("copying memory", re.compile(r"mem(cpy|move|set|cmp)")),
