@@ -87,6 +87,7 @@ def build_tunnel(walk: Walk, name: str, table: TunnelTable, shared: Sequence[Sha
         start=table.start or (Start.UP if _can_call(table) else Start.LISTEN),
         binding=table.binding,
         device=table.device or (POLICY_DEVICE if table.binding is Binding.POLICY else device_name(name)),
+        device_named=table.device is not None,
         addresses=table.address,
         routes=_routes(table, children),
         metric=table.metric,

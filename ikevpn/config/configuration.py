@@ -32,6 +32,7 @@ class TunnelConfig:
     start: Start
     binding: Binding
     device: str
+    device_named: bool = True  # else it is the default, which may be any other that policies share
     addresses: tuple[Interface, ...] = ()
     routes: tuple[Network, ...] = ()
     metric: int = 100

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ikevpn.config.host_keys import HostKeys
 from ikevpn.config.key import key
-from ikevpn.config.kinds import Absolute, Choice, Many, Whole
+from ikevpn.config.kinds import Absolute, Choice, Many, Named, Whole
 from ikevpn.config.network_kinds import OneAddress, PeerIdentity, Place, join_remotes
 from ikevpn.config.outer_keys import OuterKeys
 from ikevpn.config.peer_keys import PeerKeys
@@ -89,6 +89,13 @@ class DaemonTable:
         "all have, the new one is refused. A NAT with many clients behind it needs more.",
         "32",
         32,
+    )
+    workers: int = key(
+        Named("auto", 0, Whole(1, 64)),
+        "How many processes carry the tunnels, a core each. A device and its tunnels belong to one; policy tunnels "
+        "that name no device get several (`ikevpn0`, `ikevpn1` …). `auto`: one less than there are cores.",
+        '"auto"',
+        1,
     )
 
 

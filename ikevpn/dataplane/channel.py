@@ -50,9 +50,9 @@ _RECORDS: tuple[type, ...] = (
     AddressRange, Algorithms, Endpoint, Limits, OuterHeader, Policy, Sa, SaUse, Selector, Total,
     interface.Acquire, interface.Expire, interface.IkeDatagram, interface.Mapping, interface.UnknownSpi,
     message.AddPolicy, message.AddSa, message.Count, message.Counts, message.DeletePolicy, message.DeleteSa,
-    message.Done, message.DropDevice, message.DropUdp, message.EspDatagram, message.Keepalive, message.MoveSas,
-    message.Query, message.SendIke,
-    message.Stop, message.Sum, message.UseDevice, message.UseRaw, message.UseUdp, message.Uses,
+    message.Done, message.DropDevice, message.DropUdp, message.Elsewhere, message.EspDatagram, message.Handed,
+    message.Keepalive, message.MoveSas, message.Query, message.SendIke, message.Stop, message.Sum, message.UseDevice,
+    message.UseInbox, message.UseNeighbour, message.UseRaw, message.UseUdp, message.Uses,
 )  # fmt: skip
 
 _NATIVE = (int, str, bytes, float, bool, type(None))

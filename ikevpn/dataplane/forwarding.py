@@ -13,7 +13,7 @@ from ikevpn.dataplane.association import Association, InboundSa, OutboundSa, pat
 from ikevpn.dataplane.ends import Arrival, DeviceEnd, OuterEnd, Path
 from ikevpn.dataplane.frames import Packet
 from ikevpn.dataplane.interface import DataPlaneEvent, Expire
-from ikevpn.dataplane.inward import Inward
+from ikevpn.dataplane.inward import HandOver, Inward
 from ikevpn.dataplane.keepalive import Keepalives
 from ikevpn.dataplane.lifetime import Lifetimes
 from ikevpn.dataplane.lookup import Routes, Sad, Spd
@@ -36,6 +36,7 @@ class Forwarding:
         outer: OuterEnd,
         stats: Stats,
         report: Callable[[DataPlaneEvent], None],
+        hand_over: HandOver,
         entropy: Entropy,
     ) -> None:
         self._outer = outer
@@ -53,6 +54,7 @@ class Forwarding:
         )  # fmt: skip
         self._inward = Inward(
             spd=self._spd, sad=self._sad, devices=devices, lifetimes=self._lifetimes, stats=stats, report=report,
+            hand_over=hand_over,
         )  # fmt: skip
 
     def from_device(self, device: str, packets: Sequence[Packet], now: float) -> None:
@@ -110,6 +112,10 @@ class Forwarding:
             self._sad.delete(association)
             self._lifetimes.delete(association)
             self._routes.forget()
+
+    def elsewhere(self, command: message.Elsewhere, now: float) -> None:
+        """Another worker has the inbound SA of an SPI, or has it no longer."""
+        self._inward.elsewhere(command.spi, command.worker, now)
 
     def move_sas(self, command: message.MoveSas, now: float) -> None:
         """Lead outbound SAs elsewhere. An SPI that two peers chose alike moves neither: it must not be stolen."""

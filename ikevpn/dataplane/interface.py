@@ -6,11 +6,11 @@ All commands are idempotent. Events arrive in the order in which things happened
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ikevpn.model.address import Endpoint
+from ikevpn.model.address import Address, Endpoint
 from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, Policy, Sa, SaUse, Total
 from ikevpn.model.selector import Selector
 
@@ -69,7 +69,7 @@ class IkeDatagram:
 
 @dataclass(frozen=True, slots=True)
 class Crashed:
-    """The worker ended without being asked; all SAs are gone and traffic is dropped."""
+    """A worker ended without being asked; its SAs are gone and their traffic is dropped until `DataPlane.start`."""
 
     detail: str
 
@@ -80,14 +80,14 @@ DataPlaneEvent = Acquire | Expire | Mapping | UnknownSpi | IkeDatagram | Crashed
 class DataPlane(Protocol):
     """What `service` may ask of a data plane."""
 
-    async def start(self) -> None:
-        """Start the worker. Raises HostError."""
+    async def start(self) -> Collection[str]:
+        """Start what does not run. Returns the tunnels whose SAs were lost since it ended. Raises HostError."""
 
     async def stop(self) -> None:
-        """End the worker; its devices disappear."""
+        """End all workers; the devices disappear."""
 
-    async def add_device(self, name: str, mtu: int) -> str:
-        """Create a TUN device, still down; returns the name that the kernel gave.
+    async def add_device(self, name: str, mtu: int, peers: Iterable[Address] = ()) -> str:
+        """Create a TUN device, still down; returns the name that the kernel gave. `peers` as far as they are known.
 
         Raises HostError (reasons `not-root`, `no-tun`, `name-taken`).
         """

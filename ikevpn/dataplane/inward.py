@@ -31,6 +31,8 @@ from ikevpn.esp.room import SHORTEST_RUN
 from ikevpn.model.sa import Encapsulation
 
 Batches = dict[tuple[bytes, Path], list[bytes]]
+HandOver = Callable[[int, Path, Sequence[bytes]], None]
+"""Takes the number of another worker, the way that packets came, and the packets."""
 
 
 class Inward:
@@ -45,6 +47,7 @@ class Inward:
         lifetimes: Lifetimes,
         stats: Stats,
         report: Callable[[IkeDatagram | Mapping | UnknownSpi], None],
+        hand_over: HandOver,
     ) -> None:
         self._spd = spd
         self._sad = sad
@@ -52,6 +55,8 @@ class Inward:
         self._lifetimes = lifetimes
         self._stats = stats
         self._report = report
+        self._hand_over = hand_over
+        self._elsewhere: dict[int, int] = {}  # SPIs of other workers
         self._strangers = Strangers()
         self._early = Early()
 
@@ -75,6 +80,14 @@ class Inward:
     def release(self, spi: int, now: float) -> None:
         """An SA is there: packets that were early are opened."""
         self.arrivals([Arrival(path, packets) for path, packets in self._early.take(spi)], now)
+
+    def elsewhere(self, spi: int, worker: int | None, now: float) -> None:
+        """Packets of the SPI, early ones too, are handed to another worker from now on; None: no longer."""
+        if worker is None:
+            self._elsewhere.pop(spi, None)
+        else:
+            self._elsewhere[spi] = worker
+            self.release(spi, now)
 
     def timer(self, now: float) -> None:
         """Give up packets that were not early but lost."""
@@ -113,9 +126,7 @@ class Inward:
     def _open(self, spi: int, path: Path, packets: list[bytes], inner: dict[str, list[bytes]], now: float) -> None:
         association = self._sad.inbound(spi)
         if association is None:
-            self._lose(Loss.UNKNOWN_SPI, len(packets) - self._early.add(spi, path, packets, now))
-            if self._strangers.report(spi, path.remote, now):
-                self._report(UnknownSpi(spi, path.local, path.remote))
+            self._stray(spi, path, packets, now)
             return
         sa = association.sa
         if association.expired:
@@ -134,6 +145,16 @@ class Inward:
         if device is not None:
             inner.setdefault(device, []).extend(through)
         self._lifetimes.check(association, now)
+
+    def _stray(self, spi: int, path: Path, packets: list[bytes], now: float) -> None:
+        """The SA is with another worker, or nowhere."""
+        worker = self._elsewhere.get(spi)
+        if worker is not None:
+            self._hand_over(worker, path, packets)
+            return
+        self._lose(Loss.UNKNOWN_SPI, len(packets) - self._early.add(spi, path, packets, now))
+        if self._strangers.report(spi, path.remote, now):
+            self._report(UnknownSpi(spi, path.local, path.remote))
 
     def _open_run(self, path: Path, run: Run, now: float) -> bool:
         """Whether the packets were for one SA and all authentic; then they are dealt with."""

@@ -1,4 +1,5 @@
-"""What the control process says to the worker and what the worker says back, beside the events of `interface`.
+"""What the control process says to a worker and what the worker says back, beside the events of `interface`; and
+what one worker says to another (`Handed`).
 
 Commands are carried out in the order in which they were sent. `Ask`ed ones are answered, in the same order.
 """
@@ -8,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ikevpn.model.address import Endpoint
-from ikevpn.model.sa import Direction, Policy, Sa, SaUse, Total
+from ikevpn.model.sa import Direction, Encapsulation, Policy, Sa, SaUse, Total
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,36 @@ class UseRaw:
     """One descriptor comes with it: a raw socket for protocol 50 over IP of `version`."""
 
     version: int
+
+
+@dataclass(frozen=True, slots=True)
+class UseInbox:
+    """One descriptor comes with it: packets for this worker that others received are read from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class UseNeighbour:
+    """One descriptor comes with it: packets for that worker are written to it."""
+
+    worker: int
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """The inbound SA of an SPI is with another worker, to whom its packets are to be handed; None: with none."""
+
+    spi: int
+    worker: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """ESP in the order in which another worker received it, markers removed."""
+
+    local: Endpoint
+    remote: Endpoint
+    encapsulation: Encapsulation
+    packets: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +172,8 @@ class Counts:
 
 
 Command = (
-    UseDevice | DropDevice | UseUdp | DropUdp | UseRaw | AddSa | DeleteSa | MoveSas | AddPolicy | DeletePolicy
-    | SendIke | Keepalive | EspDatagram | Query | Sum | Count | Stop
+    UseDevice | DropDevice | UseUdp | DropUdp | UseRaw | UseInbox | UseNeighbour | Elsewhere
+    | AddSa | DeleteSa | MoveSas | AddPolicy | DeletePolicy | SendIke | Keepalive | EspDatagram
+    | Query | Sum | Count | Stop
 )  # fmt: skip
 Answer = Done | Uses | Counts

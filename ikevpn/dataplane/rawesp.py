@@ -7,7 +7,7 @@ import errno
 import socket
 from ipaddress import IPv4Address, IPv6Address
 
-from ikevpn.dataplane import overflow, udp
+from ikevpn.dataplane import overflow, steering, udp
 from ikevpn.dataplane.ends import Arrival, Path, Receiver
 from ikevpn.dataplane.stretch import Stretches
 from ikevpn.errors import HostError
@@ -15,6 +15,24 @@ from ikevpn.model.address import Endpoint
 from ikevpn.model.sa import Encapsulation
 
 ESP = 50
+
+
+def open_sockets(version: int, count: int) -> list[socket.socket]:
+    """`count` sockets, each of which would get everything; but for the first they get nothing yet. Raises HostError."""
+    ends: list[socket.socket] = []
+    try:
+        for _ in range(count):
+            ends.append(open_socket(version))
+            if len(ends) > 1:
+                steering.refuse_all(ends[-1])
+    except BaseException as error:
+        for end in ends:
+            end.close()
+        if isinstance(error, OSError):
+            detail = f"raw sockets for ESP over IPv{version} cannot be shared by workers: {error.strerror}"
+            raise HostError(detail, fix="set workers = 1 in [daemon]") from None
+        raise
+    return ends
 
 
 def open_socket(version: int) -> socket.socket:

@@ -49,6 +49,18 @@ class Tally:
         ]
 
 
+def merge(totals: Iterable[Total]) -> list[Total]:
+    """Those of several workers: a tunnel whose device has moved has been with more than one."""
+    merged: dict[tuple[str, Direction], Total] = {}
+    for each in totals:
+        key = (each.tunnel, each.direction)
+        before = merged.get(key, Total(*key))
+        drops = Counter(dict(before.drops)) + Counter(dict(each.drops))
+        amounts = before.bytes + each.bytes, before.packets + each.packets
+        merged[key] = Total(*key, *amounts, tuple(sorted(drops.items())))
+    return list(merged.values())
+
+
 def _add(sums: Sums, association: Association, now: float) -> None:
     sa = association.sa
     sums.setdefault((sa.tunnel, sa.direction), _Sum()).add(association.use(now))

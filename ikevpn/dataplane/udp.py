@@ -27,7 +27,22 @@ _SO_SNDBUFFORCE, _SO_RCVBUFFORCE = 32, 33
 _IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER, _PMTUDISC_DONT = 10, 23, 0
 
 
-def open_socket(local: Endpoint) -> socket.socket:
+def open_sockets(local: Endpoint, count: int) -> list[socket.socket]:
+    """`count` sockets of one address, the first of which has found nobody else there. Raises HostError."""
+    ends = [open_socket(local)]
+    try:
+        for _ in range(count - 1):
+            # The kernel wants it of all of them, and would have let the first one join others.
+            ends[0].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            ends.append(open_socket(local, shared=True))
+    except BaseException:
+        for end in ends:
+            end.close()
+        raise
+    return ends
+
+
+def open_socket(local: Endpoint, *, shared: bool = False) -> socket.socket:
     """A bound, non-blocking socket; the wildcard address of either version is allowed. Raises HostError."""
     family = socket.AF_INET if local.address.version == 4 else socket.AF_INET6
     try:
@@ -37,6 +52,7 @@ def open_socket(local: Endpoint) -> socket.socket:
     try:
         prepare(end)
         offload.receive_together(end)
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, shared)
         end.bind((str(local.address), local.port))
     except OSError as error:
         end.close()

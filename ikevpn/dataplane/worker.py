@@ -24,6 +24,7 @@ from ikevpn.dataplane.backlog import Backlog
 from ikevpn.dataplane.ends import Arrival, Receiver
 from ikevpn.dataplane.forwarding import Forwarding
 from ikevpn.dataplane.mishaps import Mishaps
+from ikevpn.dataplane.neighbours import InboxReceiver, Neighbours
 from ikevpn.dataplane.outer import Outer
 from ikevpn.dataplane.stats import Loss, Stats
 from ikevpn.dataplane.tun import Devices, Tun
@@ -45,6 +46,7 @@ class Worker:
         self._mishaps = Mishaps(self._stats)
         self._devices = Devices(self._stats)
         self._outer = Outer(self._stats)
+        self._neighbours = Neighbours(self._stats)
         self._events = Backlog()
         self._receivers: list[Receiver] = []
         self._answers: deque[message.Answer] = deque()
@@ -57,6 +59,7 @@ class Worker:
             outer=self._outer,
             stats=self._stats,
             report=self._events.push,
+            hand_over=self._neighbours.hand_over,
             entropy=os.urandom,
         )
         forwarding = self._forwarding
@@ -64,6 +67,7 @@ class Worker:
             message.AddSa: forwarding.add_sa,
             message.DeleteSa: forwarding.delete_sa,
             message.MoveSas: forwarding.move_sas,
+            message.Elsewhere: forwarding.elsewhere,
             message.AddPolicy: forwarding.add_policy,
             message.DeletePolicy: forwarding.delete_policy,
             message.SendIke: forwarding.send_ike,
@@ -80,6 +84,8 @@ class Worker:
             message.UseDevice: self._use_device,
             message.UseUdp: self._use_udp,
             message.UseRaw: self._use_raw,
+            message.UseInbox: self._use_inbox,
+            message.UseNeighbour: self._use_neighbour,
         }
 
     def run(self) -> None:
@@ -182,6 +188,12 @@ class Worker:
         end = socket.socket(fileno=descriptor)
         self._outer.use_raw(command.version, end)
         self._receive(rawesp.receiver(end, command.version))
+
+    def _use_inbox(self, command: message.UseInbox, descriptor: int) -> None:
+        self._receive(InboxReceiver(socket.socket(fileno=descriptor)))
+
+    def _use_neighbour(self, command: message.UseNeighbour, descriptor: int) -> None:
+        self._neighbours.use(command.worker, socket.socket(fileno=descriptor))
 
     def _receive(self, receiver: Receiver) -> None:
         self._receivers.append(receiver)

@@ -241,7 +241,7 @@ class Binding:
             await self._host.apply(self._config.name, self._blocks())
             self._level = Level.BLOCKED
         if self._level is Level.BLOCKED:
-            await self._devices.take(self._config.device, await self._mtu())
+            await self._devices.take(self._config.device, await self._mtu(), self._remotes)
             self._level = Level.CLOSED
         self._add_policies()
         await self._host.apply(self._config.name, await self._plan(level))

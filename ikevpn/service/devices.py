@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 
 from ikevpn.dataplane.interface import DataPlane
+from ikevpn.model.address import Address
 
 
 class Devices:
@@ -14,10 +16,10 @@ class Devices:
         self._plane = plane
         self._users: Counter[str] = Counter()
 
-    async def take(self, name: str, mtu: int) -> None:
-        """Use a device; the first user makes it. Raises HostError."""
+    async def take(self, name: str, mtu: int, peers: Iterable[Address]) -> None:
+        """Use a device; the first user makes it and says who its peers are. Raises HostError."""
         if not self._users[name]:
-            await self._plane.add_device(name, mtu)
+            await self._plane.add_device(name, mtu, peers)
         self._users[name] += 1
 
     async def release(self, name: str) -> None:

@@ -33,7 +33,8 @@ class Parts:
         self.config_path = config_path
         self.settings = daemon
         self.history = History()
-        self.plane = UserspaceDataPlane()
+        workers = daemon.workers or max(1, len(os.sched_getaffinity(0)) - 1)
+        self.plane = UserspaceDataPlane(workers)
         self.host = Host(daemon.state)
         self.driver = Driver(Engine(_engine_settings(configuration), os.urandom), self.plane)
         self.started = self.driver.now
@@ -41,7 +42,7 @@ class Parts:
         self.ports = IkePorts(daemon.ike_port, self.driver.received, lend, give_back)
         self.bindings = Bindings(self.host, self.plane, self.report)
         self.captures = Captures((daemon.ike_port, daemon.natt_port), self._tunnel_of)
-        self.tunnels = Tunnels(World(self.driver, self.host, self.ports, self.bindings, self.report))
+        self.tunnels = Tunnels(World(self.driver, self.host, self.ports, self.bindings, self.report), workers)
         performer = Performer(
             self.plane, self.ports, self.bindings, self.captures, report=self.report, query=self.driver.query
         )

@@ -1,5 +1,6 @@
 """What the data plane says, on its way to engine, keepers and bindings; and what to do when its worker is gone: start
-another one, after pauses that grow where that does not help, and never give up. Without a worker nothing passes.
+another one, after pauses that grow where that does not help, and never give up. Without its worker nothing passes a
+tunnel.
 """
 
 from __future__ import annotations
@@ -7,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from ikevpn.dataplane import interface as dataplane
@@ -59,20 +60,28 @@ class PlaneEvents:
                 tunnel.keeper.acquire(event.reqid)
 
     async def _crashed(self, event: dataplane.Crashed) -> None:
-        """Start the worker anew. Its SAs are gone: every tunnel ends, and those that are wanted come up again."""
-        parts, detail = self._parts, event.detail
+        """Start the worker anew. Its SAs are gone: their tunnels end, and those that are wanted come up again."""
+        parts = self._parts
         if asyncio.get_running_loop().time() - self._started >= STEADY_S:
             self._crashes = 0
-        while detail:
-            detail = await self._start_again(detail)
+        lost = await self._start_anew(event.detail)
         self._started = asyncio.get_running_loop().time()
         for binding in parts.bindings:
             binding.restore()
         for tunnel in parts.tunnels:
-            tunnel.lose_everything(Reason.DATA_PLANE_RESTARTED)
+            if tunnel.name in lost:
+                tunnel.lose_everything(Reason.DATA_PLANE_RESTARTED)
 
-    async def _start_again(self, detail: str) -> str:
-        """One attempt, after a pause unless it is the first; returns what is in its way, or nothing."""
+    async def _start_anew(self, detail: str) -> Collection[str]:
+        """As often as it takes; returns the tunnels that lost something."""
+        while True:
+            try:
+                return await self._start_again(detail)
+            except HostError as error:
+                detail = str(error)
+
+    async def _start_again(self, detail: str) -> Collection[str]:
+        """One attempt, after a pause unless it is the first. Raises HostError."""
         seconds = pause_s(self._crashes, random.random()) if self._crashes else 0.0  # noqa: S311 - only spreads
         self._crashes += 1
         facts: dict[str, Fact] = {"detail": detail}
@@ -80,8 +89,4 @@ class PlaneEvents:
             facts["seconds"] = round(seconds, 1)
         self._parts.report(Event(Code.DATA_PLANE_CRASHED, facts=facts))
         await asyncio.sleep(seconds)
-        try:
-            await self._parts.plane.start()
-        except HostError as error:
-            return str(error)
-        return ""
+        return await self._parts.plane.start()

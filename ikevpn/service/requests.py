@@ -180,7 +180,7 @@ class Requests:
             totals=tuple(totals),
             counters=await parts.counters(),
             events=parts.history.counts,
-            processes=process_use.of_all({"control": os.getpid(), "worker": parts.plane.pid}),
+            processes=process_use.of_all({"control": os.getpid(), **parts.plane.processes}),
             ike_sas=len(engine.ike_sas),
             half_open=engine.half_open,
         )

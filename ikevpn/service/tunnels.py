@@ -11,6 +11,7 @@ from ikevpn.config.words import Start
 from ikevpn.errors import HostError
 from ikevpn.model.events import Code, Event, Fact
 from ikevpn.service.keeper import Wanted
+from ikevpn.service.spreading import Spreading
 from ikevpn.service.tunnel import Tunnel, World
 from ikevpn.service.unknown import unknown_tunnel
 
@@ -20,8 +21,9 @@ WANTED = {Start.UP: Wanted.UP, Start.ON_DEMAND: Wanted.ON_DEMAND, Start.LISTEN: 
 class Tunnels:
     """The tunnels by name. `heard` wants every event."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, workers: int = 1) -> None:
         self._world = world
+        self._spreading = Spreading(workers)
         self._by_name: dict[str, Tunnel] = {}
         self._reqids = count(1)
         self._numbers: dict[tuple[str, str], int] = {}
@@ -51,14 +53,15 @@ class Tunnels:
         """
         driver = self._world.driver
         driver.run(lambda now: driver.engine.replace_secrets(configuration.secrets, now))
-        difference = compare({tunnel.name: tunnel.config for tunnel in self}, configuration.tunnels)
+        tunnels = self._spreading.spread(configuration.tunnels)
+        difference = compare({tunnel.name: tunnel.config for tunnel in self}, tunnels)
         wanted = {tunnel.name: tunnel.keeper.wanted for tunnel in self}
         for name in difference.removed:
             await self.remove(name)
         for name in difference.changed:
-            await self._change(name, configuration.tunnels[name], start and wanted[name] is not Wanted.DOWN)
+            await self._change(name, tunnels[name], start and wanted[name] is not Wanted.DOWN)
         for name in difference.added:
-            tunnel = self._add(configuration.tunnels[name])
+            tunnel = self._add(tunnels[name])
             if start:
                 await self._begin(tunnel)
         return difference

@@ -51,8 +51,14 @@ class Core:
     def __init__(self) -> None:
         self.devices, self.outer, self.stats = FakeDevices(), FakeOuter(), Stats()
         self.events: list[DataPlaneEvent] = []
+        self.handed: list[tuple[int, Path, Sequence[bytes]]] = []
         self.forwarding = Forwarding(
-            devices=self.devices, outer=self.outer, stats=self.stats, report=self.events.append, entropy=entropy()
+            devices=self.devices,
+            outer=self.outer,
+            stats=self.stats,
+            report=self.events.append,
+            hand_over=lambda *handed: self.handed.append(handed),
+            entropy=entropy(),
         )
 
     def drops(self) -> dict[str, int]:

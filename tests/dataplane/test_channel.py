@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ikevpn.dataplane import channel, interface, message
 from ikevpn.model.address import Endpoint
 from ikevpn.model.outer_header import DfBit, Fragment, OuterHeader
-from ikevpn.model.sa import Direction, ExpireKind, Limits, SaUse, Total
+from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, Limits, SaUse, Total
 from ikevpn.model.secret import Secret
 from ikevpn.wire.registry import EspCipher
 from tests.dataplane.fakes import OURS, THEIRS, policy, selector
@@ -26,6 +26,11 @@ VALUES = [
     message.UseUdp(SIX, receive=True),
     message.DropUdp(SIX),
     message.UseRaw(6),
+    message.UseInbox(),
+    message.UseNeighbour(1),
+    message.Elsewhere(0x1000, 1),
+    message.Elsewhere(0x1000, None),
+    message.Handed(OURS, THEIRS, Encapsulation.UDP, (b"one", b"two")),
     message.AddSa(sa(Direction.IN, CBC_SHA1, limits=Limits(soft_seconds=1.5, hard_bytes=2**40))),
     message.AddSa(sa(Direction.OUT, outer=OuterHeader(DfBit.SET, 46, False, 9, None, Fragment.AFTER))),
     message.DeleteSa(2**32 - 1, Direction.OUT, None),

@@ -270,3 +270,21 @@ def test_a_run_may_come_before_its_policy() -> None:
     core.forwarding.add_sa(message.AddSa(sa(Direction.IN)), 0.0)
     core.forwarding.from_outside([Arrival(THERE, run_of(Peer().seal(*streams(6))))], 0.0)
     assert (core.devices.written, core.drops()) == ([], {"no-device": 6})
+
+
+def test_what_is_of_another_workers_sa_is_handed_over_also_what_came_early() -> None:
+    core = Core()
+    early, later = (esp_of(0x7777, n) for n in (1, 2))
+    core.arrive(early)
+    core.forwarding.elsewhere(message.Elsewhere(0x7777, 3), 0.0)
+    core.arrive(later)
+    assert core.handed == [(3, THERE, [early]), (3, THERE, [later])]
+    core.forwarding.elsewhere(message.Elsewhere(0x7777, None), 0.0)
+    core.arrive(later, now=60.0)
+    core.forwarding.timer(61.0)
+    assert len(core.handed) == 2
+    assert core.drops() == {"unknown-spi": 1}
+
+
+def esp_of(spi: int, sequence: int) -> bytes:
+    return spi.to_bytes(4, "big") + sequence.to_bytes(4, "big") + bytes(32)

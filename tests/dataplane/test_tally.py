@@ -1,4 +1,5 @@
 from ikevpn.dataplane import message
+from ikevpn.dataplane.tally import merge
 from ikevpn.model.sa import Direction, Total
 from tests.dataplane.fakes import Core, packets
 from tests.dataplane.test_inward import Peer
@@ -24,3 +25,10 @@ def test_what_sas_have_done_is_not_forgotten_with_them() -> None:
     core.forwarding.add_sa(message.AddSa(sa(Direction.IN, spi=77)), 2.0)
     core.arrive(*Peer(spi=77).seal(*packets(1)))
     assert core.forwarding.totals(3.0)[0] == Total("paris", Direction.IN, 84, 4, (("replay", 1),))
+
+
+def test_sums_of_several_workers_are_one() -> None:
+    one = Total("paris", Direction.IN, 10, 1, (("replay", 2),))
+    two = Total("paris", Direction.IN, 5, 2, (("replay", 1), ("selector", 1)))
+    other = Total("rome", Direction.IN, 7, 7)
+    assert merge([one, other, two]) == [Total("paris", Direction.IN, 15, 3, (("replay", 3), ("selector", 1))), other]

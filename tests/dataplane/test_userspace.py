@@ -47,8 +47,8 @@ class Outside:
         return await asyncio.wait_for(loop.sock_recv(self.peer, 65_535), WITHIN_S)
 
     def kill(self) -> None:
-        assert self.plane._worker is not None
-        os.kill(self.plane._worker._process.pid, signal.SIGKILL)
+        assert self.plane._pool.workers[0] is not None
+        os.kill(self.plane._pool.workers[0]._process.pid, signal.SIGKILL)
 
 
 def free_port() -> int:
@@ -188,9 +188,9 @@ def test_a_crash_is_told_and_a_new_worker_has_the_sockets() -> None:
 
 def test_a_worker_that_hangs_is_ended_and_can_be_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
     async def story(outside: Outside) -> None:
-        assert outside.plane._worker is not None
-        os.kill(outside.plane._worker._process.pid, signal.SIGSTOP)
-        monkeypatch.setattr("ikevpn.dataplane.userspace.ANSWER_WITHIN_S", 0.05)
+        assert outside.plane._pool.workers[0] is not None
+        os.kill(outside.plane._pool.workers[0]._process.pid, signal.SIGSTOP)
+        monkeypatch.setattr("ikevpn.dataplane.pool.ANSWER_WITHIN_S", 0.05)
         asked = (outside.plane.query(), outside.plane.counters())
         refused = await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), WITHIN_S)
         assert [str(each) for each in refused] == ["the data plane's process does not answer"] * 2
@@ -204,8 +204,8 @@ def test_a_worker_that_hangs_is_ended_and_can_be_started_again(monkeypatch: pyte
 
 def test_who_asks_a_dying_worker_is_told() -> None:
     async def story(outside: Outside) -> None:
-        assert outside.plane._worker is not None
-        os.kill(outside.plane._worker._process.pid, signal.SIGSTOP)
+        assert outside.plane._pool.workers[0] is not None
+        os.kill(outside.plane._pool.workers[0]._process.pid, signal.SIGSTOP)
         asked = asyncio.create_task(outside.plane.counters())
         await asyncio.sleep(0)
         outside.kill()
@@ -217,12 +217,12 @@ def test_who_asks_a_dying_worker_is_told() -> None:
 
 def test_a_worker_that_is_behind_gets_everything_in_the_end() -> None:
     async def story(outside: Outside) -> None:
-        assert outside.plane._worker is not None
-        pid = outside.plane._worker._process.pid
+        assert outside.plane._pool.workers[0] is not None
+        pid = outside.plane._pool.workers[0]._process.pid
         os.kill(pid, signal.SIGSTOP)
         for spi in range(1000, 4000):
             outside.plane.add_sa(sa(Direction.IN, spi=spi))
-        assert outside.plane._worker._unsent
+        assert outside.plane._pool.workers[0]._unsent
         os.kill(pid, signal.SIGCONT)
         assert len(await outside.plane.query()) == 3000
 
@@ -233,7 +233,7 @@ def test_datagrams_for_a_worker_that_is_behind_are_few() -> None:
     """Strangers send them; what changes something is never lost."""
 
     async def story(outside: Outside) -> None:
-        worker = outside.plane._worker
+        worker = outside.plane._pool.workers[0]
         assert worker is not None
         os.kill(worker._process.pid, signal.SIGSTOP)
         outside.plane.add_sa(sa(Direction.IN, spi=1000))
@@ -252,8 +252,8 @@ def test_datagrams_for_a_worker_that_is_behind_are_few() -> None:
 def test_the_end_of_the_plane_ends_its_events_and_its_worker() -> None:
     async def whole() -> None:
         async with started() as outside:
-            assert outside.plane._worker is not None
-            process = outside.plane._worker._process
+            assert outside.plane._pool.workers[0] is not None
+            process = outside.plane._pool.workers[0]._process
             events = [event async for event in _after(outside.plane.stop(), outside.events)]
         assert events == []
         assert process.returncode == 0
@@ -272,8 +272,8 @@ def test_a_worker_that_does_not_listen_is_ended_by_force(monkeypatch: pytest.Mon
     monkeypatch.setattr("ikevpn.dataplane.process.STOP_WITHIN_S", 0.1)
 
     async def story(outside: Outside) -> None:
-        assert outside.plane._worker is not None
-        process = outside.plane._worker._process
+        assert outside.plane._pool.workers[0] is not None
+        process = outside.plane._pool.workers[0]._process
         os.kill(process.pid, signal.SIGSTOP)
         await outside.plane.stop()
         assert process.returncode == -signal.SIGKILL
@@ -283,9 +283,9 @@ def test_a_worker_that_does_not_listen_is_ended_by_force(monkeypatch: pytest.Mon
 
 def test_the_worker_ends_with_the_control_process() -> None:
     async def story(outside: Outside) -> None:
-        assert outside.plane._worker is not None
-        outside.plane._worker._end.shutdown(socket.SHUT_RDWR)
-        assert await asyncio.wait_for(outside.plane._worker._process.wait(), WITHIN_S) == 0
+        assert outside.plane._pool.workers[0] is not None
+        outside.plane._pool.workers[0]._end.shutdown(socket.SHUT_RDWR)
+        assert await asyncio.wait_for(outside.plane._pool.workers[0]._process.wait(), WITHIN_S) == 0
 
     run(story)
 

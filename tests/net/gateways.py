@@ -33,10 +33,10 @@ _libc = ctypes.CDLL(None, use_errno=True)
 class Gateway:
     """`number` is 1 on the left and 2 on the right; addresses follow from it."""
 
-    def __init__(self, namespace: str, number: int) -> None:
+    def __init__(self, namespace: str, number: int, workers: int = 1) -> None:
         self.namespace = namespace
         self.number = number
-        self.plane = UserspaceDataPlane()
+        self.plane = UserspaceDataPlane(workers)
         self.inside4, self.inside6 = f"10.{number}.0.1", f"fd0{number}::1"
 
     def outside(self, version: int, port: int) -> Endpoint:
@@ -97,9 +97,9 @@ def ip(*argv: str) -> None:
 
 
 @contextlib.asynccontextmanager
-async def two_gateways() -> AsyncIterator[tuple[Gateway, Gateway]]:
+async def two_gateways(workers: int = 1) -> AsyncIterator[tuple[Gateway, Gateway]]:
     """Both started, without policies and SAs; everything is gone afterwards."""
-    left, right = (Gateway(f"ikevpn-dp{os.getpid()}-{number}", number) for number in (1, 2))
+    left, right = (Gateway(f"ikevpn-dp{os.getpid()}-{number}", number, workers) for number in (1, 2))
     try:
         for gateway in (left, right):
             ip("netns", "add", gateway.namespace)

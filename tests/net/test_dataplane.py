@@ -279,8 +279,8 @@ def test_nothing_leaves_in_clear_after_a_crash() -> None:
     async def story(left: Gateway, right: Gateway) -> None:
         await join(left, right, 4, Encapsulation.UDP)
         await ping(left, right)
-        assert left.plane._worker is not None
-        os.kill(left.plane._worker._process.pid, signal.SIGKILL)
+        assert left.plane._pool.workers[0] is not None
+        os.kill(left.plane._pool.workers[0]._process.pid, signal.SIGKILL)
         assert isinstance(await asyncio.wait_for(anext(left.plane.events()), WITHIN_S), Crashed)
         with packet_socket(right) as cable:
             with pytest.raises(AssertionError, match="100% packet loss"):
@@ -329,8 +329,8 @@ def test_a_device_deleted_by_others_does_not_keep_the_worker_busy() -> None:
 
 def worker_state(gateway: Gateway) -> str:
     """The letter of the kernel, `S` for one that sleeps."""
-    assert gateway.plane._worker is not None
-    return Path(f"/proc/{gateway.plane._worker._process.pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    assert gateway.plane._pool.workers[0] is not None
+    return Path(f"/proc/{gateway.plane._pool.workers[0]._process.pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
 
 
 def test_a_policy_of_a_device_that_is_not_there_does_no_harm() -> None:

@@ -71,7 +71,7 @@ class Plane:
         self.refusal: HostError | None = None
         self.policies: list[Policy] = []
 
-    async def add_device(self, name: str, mtu: int) -> str:
+    async def add_device(self, name: str, mtu: int, peers: Iterable[Address]) -> str:
         if self.refusal:
             raise self.refusal
         self.devices.append(name)

@@ -16,17 +16,20 @@ from tests.service.virtual import run
 
 
 class Plane:
-    """Lives as long as the next of `lives` says, then crashes; negative: does not even start."""
+    """Lives as long as the next of `lives` says, then crashes; negative: does not even start. It costs paris its
+    SAs.
+    """
 
     def __init__(self, *lives: float) -> None:
         self.lives = list(lives)
         self.starts: list[float] = []
 
-    async def start(self) -> None:
+    async def start(self) -> set[str]:
         self.starts.append(asyncio.get_running_loop().time())
         if self.lives and self.lives[0] < 0:
             del self.lives[0]
             raise HostError("no memory")
+        return {"paris"}
 
     async def events(self) -> AsyncIterator[Crashed]:
         while self.lives:
@@ -42,7 +45,10 @@ class Follower:
         self.reports: list[Event] = []
         self.told: list[str] = []
         self.bindings = [SimpleNamespace(restore=lambda: self.told.append("policies"))]
-        self.tunnels = [SimpleNamespace(lose_everything=self.told.append)]
+        self.tunnels = [
+            SimpleNamespace(name="paris", lose_everything=self.told.append),
+            SimpleNamespace(name="lyon", lose_everything=lambda reason: self.told.append("lyon")),
+        ]
         self.driver = SimpleNamespace(received_natt=print, expired=print, moved=print, unknown_spi=print)
 
     def report(self, event: Event) -> None:
@@ -58,7 +64,7 @@ def follow(*lives: float) -> Follower:
     return run(scenario())
 
 
-def test_the_first_crash_costs_no_time_and_everything_is_told_anew() -> None:
+def test_the_first_crash_costs_no_time_and_only_those_who_lost_something() -> None:
     follower = follow(1000)
     assert follower.plane.starts == [1000]
     assert follower.told == ["policies", Reason.DATA_PLANE_RESTARTED]

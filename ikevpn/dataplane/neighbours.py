@@ -1,0 +1,92 @@
+"""ESP that came to one worker and belongs to another: how it is handed over, worker to worker, and bounded.
+
+It happens where the kernel could not steer: it joins datagrams of one size that a peer sends, whatever their SPIs, and
+its table of SPIs has an end. The control process says which SPIs are elsewhere; it never sees the packets.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterator, Sequence
+
+from ikevpn.dataplane import channel, message
+from ikevpn.dataplane.ends import Arrival, Path
+from ikevpn.dataplane.stats import Stats
+from ikevpn.esp.drops import Drop
+
+BUFFER_SIZE = 1 << 20
+MOST_OCTETS = 64 * 1024  # of packets in a message; each alone is smaller
+
+_SO_SNDBUFFORCE = 32
+
+
+def open_inbox() -> tuple[socket.socket, socket.socket]:
+    """The end for the worker that reads and the end for all the others. Raises OSError."""
+    reading, writing = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
+    with contextlib.suppress(PermissionError):
+        writing.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, BUFFER_SIZE)
+    return reading, writing
+
+
+class Neighbours:
+    """The inboxes of the other workers."""
+
+    def __init__(self, stats: Stats) -> None:
+        self._stats = stats
+        self._inboxes: dict[int, socket.socket] = {}
+
+    def use(self, worker: int, end: socket.socket) -> None:
+        """Reach a worker through this end from now on."""
+        self._inboxes[worker] = end
+
+    def hand_over(self, worker: int, path: Path, packets: Sequence[bytes]) -> None:
+        """What its inbox has no room for is dropped and counted."""
+        end = self._inboxes.get(worker)
+        for part in _portions(packets):
+            try:
+                if end is None:
+                    raise OSError
+                channel.send(end, message.Handed(path.local, path.remote, path.encapsulation, tuple(part)))
+                self._stats.add("handed-over", len(part))
+            except OSError:
+                self._stats.lose(Drop.QUEUE_FULL, len(part))
+
+
+class InboxReceiver:
+    """Reads our own inbox."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self._end = end
+
+    def fileno(self) -> int:
+        return self._end.fileno()
+
+    def read_batch(self, limit: int) -> list[Arrival]:
+        """`limit` packets, a few more where the last come together; empty where there are none."""
+        arrivals: list[Arrival] = []
+        count = 0
+        with contextlib.suppress(BlockingIOError):
+            while count < limit and (received := channel.receive(self._end)) is not None:
+                handed: message.Handed = received.value
+                path = Path(handed.local, handed.remote, handed.encapsulation)
+                arrivals.append(Arrival(path, handed.packets))
+                count += len(handed.packets)
+        return arrivals
+
+    def lost(self) -> int:
+        """None: who could not write has counted them."""
+        return 0
+
+
+def _portions(packets: Sequence[bytes]) -> Iterator[list[bytes]]:
+    part: list[bytes] = []
+    octets = 0
+    for packet in packets:
+        if part and octets + len(packet) > MOST_OCTETS:
+            yield part
+            part, octets = [], 0
+        part.append(packet)
+        octets += len(packet)
+    if part:
+        yield part

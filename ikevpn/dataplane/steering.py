@@ -1,0 +1,152 @@
+"""Which worker's socket the kernel gives a datagram to: programs for its packet filter that look the SPI up.
+
+The owner of an SPI is in a table inside the kernel: ESP reaches the worker that has the SA from whatever address it
+comes, for a peer behind a NAT may move, and two tunnels of one peer may belong to two workers. What is no ESP, or of an
+SPI that is not in the table, belongs to worker 0. UDP sockets of one port share a program that chooses one of them
+(SO_ATTACH_REUSEPORT_CBPF); raw sockets get a copy of everything, and each has a program that refuses what is not for it
+(SO_ATTACH_FILTER).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import socket
+import struct
+from collections.abc import Mapping, Sequence
+
+from ikevpn.dataplane.offload import tell_once
+
+LONGEST_PROGRAM = 4096  # BPF_MAXINSNS
+
+_SO_ATTACH_FILTER, _SO_ATTACH_REUSEPORT_CBPF = 26, 51
+_LOAD, _LOAD_AT_X, _X_IS_IP_HEADER, _JUMP, _IF_EQUAL, _IF_AT_LEAST, _RETURN = 0x20, 0x40, 0xB1, 0x05, 0x15, 0x35, 0x06
+_INSTRUCTION = struct.Struct("=HBBI")
+_PROGRAM = struct.Struct("HP")
+_LEAF = 16
+_WHOLE, _NOTHING = 0xFFFF_FFFF, 0  # how much of a packet a filter lets through
+
+Instruction = tuple[int, int, int, int]  # code, jump if true, jump if false, operand
+
+# Where the SPI stands: a UDP program sees the payload, that of a raw socket an IPv4 header before it, or none (IPv6).
+_UDP: tuple[Instruction, ...] = ((_LOAD, 0, 0, 0),)
+_RAW: Mapping[int, tuple[Instruction, ...]] = {
+    4: ((_X_IS_IP_HEADER, 0, 0, 0), (_LOAD_AT_X, 0, 0, 0)),
+    6: ((_LOAD, 0, 0, 0),),
+}
+
+
+def search(verdicts: Mapping[int, int], otherwise: int) -> list[Instruction]:
+    """Return the verdict of the SPI in the accumulator, by halves down to a few that are compared one by one."""
+    return _tree(sorted(verdicts.items()), otherwise)
+
+
+def udp_program(owners: Mapping[int, int]) -> list[Instruction]:
+    """Chooses the socket by its place among those of the port."""
+    return [*_UDP, *search(owners, 0)]
+
+
+def raw_program(owners: Mapping[int, int], worker: int, version: int) -> list[Instruction]:
+    """Lets through what belongs to `worker`. `owners` names none for what belongs to worker 0."""
+    if worker == 0:
+        return [*_RAW[version], *search(dict.fromkeys(owners, _NOTHING), _WHOLE)]
+    mine = {spi: _WHOLE for spi, owner in owners.items() if owner == worker}
+    return [*_RAW[version], *search(mine, _NOTHING)]
+
+
+def _tree(verdicts: Sequence[tuple[int, int]], otherwise: int) -> list[Instruction]:
+    if len(verdicts) <= _LEAF:
+        return _leaf(verdicts, otherwise)
+    middle = len(verdicts) // 2
+    below, above = _tree(verdicts[:middle], otherwise), _tree(verdicts[middle:], otherwise)
+    return [(_IF_AT_LEAST, 0, 1, verdicts[middle][0]), (_JUMP, 0, 0, len(below)), *below, *above]
+
+
+def _leaf(verdicts: Sequence[tuple[int, int]], otherwise: int) -> list[Instruction]:
+    endings = [otherwise, *sorted({verdict for _, verdict in verdicts} - {otherwise})]
+    count = len(verdicts)
+    compare = [
+        (_IF_EQUAL, count - 1 - place + endings.index(verdict), 0, spi) for place, (spi, verdict) in enumerate(verdicts)
+    ]
+    return [*compare, *((_RETURN, 0, 0, ending) for ending in endings)]
+
+
+class Steering:
+    """The sockets of all workers, in the order of the workers, and what the kernel was told of them.
+
+    With one worker there is nothing to tell. SPIs that the kernel has no room for stay with worker 0, which hands
+    their packets over.
+    """
+
+    def __init__(self) -> None:
+        self._udp: list[Sequence[socket.socket]] = []
+        self._raw: list[tuple[int, Sequence[socket.socket]]] = []
+        self._owners: dict[int, int] = {}
+        self._room = LONGEST_PROGRAM
+
+    def use_udp(self, ends: Sequence[socket.socket]) -> None:
+        """Steer what comes to one port; `ends` were bound in this order."""
+        if len(ends) > 1:
+            self._udp.append(ends)
+            self._tell()
+
+    def use_raw(self, version: int, ends: Sequence[socket.socket]) -> None:
+        """Steer what comes as a protocol of its own."""
+        if len(ends) > 1:
+            self._raw.append((version, ends))
+            self._tell()
+
+    def own(self, spi: int, worker: int) -> None:
+        """From now on packets of the SPI are for `worker`."""
+        if self._owners.get(spi, 0) == worker:
+            return
+        self._owners.pop(spi, None)
+        if worker:
+            self._owners[spi] = worker
+        self._tell()
+
+    def disown(self, spi: int) -> None:
+        """The SPI belongs to nobody."""
+        self.own(spi, 0)
+
+    def close(self) -> None:
+        """Forget all sockets; who opened them closes them."""
+        self._udp.clear()
+        self._raw.clear()
+        self._owners.clear()
+
+    def _tell(self) -> None:
+        """All sockets the same, as many SPIs as all of them take, those that came first."""
+        if not self._udp and not self._raw:
+            return
+        while True:
+            owners = dict(list(self._owners.items())[: self._room])
+            try:
+                self._attach(owners)
+                return
+            except OSError:
+                tell_once("the kernel has no room for all SPIs: packets of some are handed from worker to worker")
+                if not owners:
+                    return
+                self._room = len(owners) * 7 // 8
+
+    def _attach(self, owners: Mapping[int, int]) -> None:
+        program = udp_program(owners)
+        for ends in self._udp:
+            _attach(ends[0], _SO_ATTACH_REUSEPORT_CBPF, program)
+        for version, ends in self._raw:
+            for worker, end in enumerate(ends):
+                _attach(end, _SO_ATTACH_FILTER, raw_program(owners, worker, version))
+
+
+def refuse_all(end: socket.socket) -> None:
+    """Let nothing into a socket until it is known what belongs there. Raises OSError."""
+    _attach(end, _SO_ATTACH_FILTER, [(_RETURN, 0, 0, _NOTHING)])
+
+
+def _attach(end: socket.socket, option: int, program: Sequence[Instruction]) -> None:
+    if len(program) > LONGEST_PROGRAM:
+        raise OSError(errno.E2BIG, os.strerror(errno.E2BIG))
+    octets = ctypes.create_string_buffer(b"".join(_INSTRUCTION.pack(*each) for each in program))
+    end.setsockopt(socket.SOL_SOCKET, option, _PROGRAM.pack(len(program), ctypes.addressof(octets)))

@@ -1,0 +1,140 @@
+"""Programs of the packet filter: run by an interpreter of a few lines, then by the kernel over loopback."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator, Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ikevpn.dataplane import steering, udp
+from ikevpn.dataplane.steering import Instruction, Steering
+from ikevpn.errors import HostError
+from ikevpn.model.address import Endpoint
+
+SPIS = st.integers(0, 2**32 - 1)
+
+
+def judge(program: Sequence[Instruction], packet: bytes) -> int:
+    """What the kernel would return; a load beyond the packet ends with 0."""
+    accumulator = index = at = 0
+    while True:
+        code, yes, no, operand = program[at]
+        at += 1
+        match code:
+            case 0x20 | 0x40:
+                place = operand + (index if code == 0x40 else 0)
+                if place + 4 > len(packet):
+                    return 0
+                accumulator = int.from_bytes(packet[place : place + 4], "big")
+            case 0xB1:
+                index = 4 * (packet[operand] & 15)
+            case 0x05:
+                at += operand
+            case 0x15:
+                at += yes if accumulator == operand else no
+            case 0x35:
+                at += yes if accumulator >= operand else no
+            case 0x06:
+                return operand
+            case _:
+                raise AssertionError(f"unknown code {code:#x}")
+
+
+@given(st.dictionaries(SPIS, st.integers(1, 5), max_size=200), SPIS)
+def test_every_spi_has_its_verdict(owners: dict[int, int], other: int) -> None:
+    program = steering.udp_program(owners)
+    assert all(0 <= jump < 256 for _, yes, no, _ in program for jump in (yes, no))
+    for spi in (*owners, other):
+        assert judge(program, spi.to_bytes(4, "big") + bytes(40)) == owners.get(spi, 0)
+    assert judge(program, b"\xff") == 0
+
+
+@given(st.dictionaries(SPIS, st.integers(1, 3), max_size=60), SPIS, st.sampled_from([0, 4, 40]))
+def test_one_worker_alone_is_given_what_is_raw(owners: dict[int, int], other: int, options: int) -> None:
+    for version, header in ((4, bytes([0x45 + options // 4]) + bytes(19 + options)), (6, b"")):
+        programs = [steering.raw_program(owners, worker, version) for worker in range(4)]
+        for spi in (*owners, other):
+            packet = header + spi.to_bytes(4, "big") + bytes(20)
+            given = [worker for worker, program in enumerate(programs) if judge(program, packet)]
+            assert given == [owners.get(spi, 0)]
+
+
+def test_a_program_for_a_thousand_is_searched_in_few_steps_and_fits() -> None:
+    program = steering.udp_program({spi * 4_000_000: 1 for spi in range(1, 1000)})
+    assert len(program) < 1500 < steering.LONGEST_PROGRAM
+
+
+@pytest.fixture
+def ends() -> Iterator[list[socket.socket]]:
+    with socket.socket(type=socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    opened = udp.open_sockets(Endpoint.of("127.0.0.1", port), 3)
+    yield opened
+    for end in opened:
+        end.close()
+
+
+def arrived(ends: Sequence[socket.socket], *datagrams: bytes) -> list[list[bytes]]:
+    """What each of the sockets got; over loopback it is there at once."""
+    with socket.socket(type=socket.SOCK_DGRAM) as sender:
+        for datagram in datagrams:
+            sender.sendto(datagram, ends[0].getsockname())
+    found: list[list[bytes]] = [[] for _ in ends]
+    for end, got in zip(ends, found, strict=True):
+        try:
+            while True:
+                got.append(end.recv(2048))
+        except BlockingIOError:
+            pass
+    return found
+
+
+def esp(spi: int) -> bytes:
+    return spi.to_bytes(4, "big") + bytes(28)
+
+
+def test_the_kernel_does_what_it_is_told(ends: list[socket.socket]) -> None:
+    told = Steering()
+    told.use_udp(ends)
+    told.own(0xFFFF_0001, 1)
+    told.own(0x1000, 2)
+    told.own(0x1001, 0)
+    ike = bytes(4) + b"ISAKMP"
+    mixed = [esp(0x1000), esp(0xFFFF_0001), esp(0x1001), esp(0x1002), ike, b"\xff", b""]
+    assert arrived(ends, *mixed) == [[esp(0x1001), esp(0x1002), ike, b"\xff", b""], [esp(0xFFFF_0001)], [esp(0x1000)]]
+    told.own(0x1000, 1)
+    told.disown(0xFFFF_0001)
+    assert arrived(ends, *mixed[:2]) == [[esp(0xFFFF_0001)], [esp(0x1000)], []]
+
+
+def test_what_does_not_fit_stays_with_the_first_worker(ends: list[socket.socket]) -> None:
+    told = Steering()
+    told.use_udp(ends)
+    for spi in range(1, 3600):
+        told._owners[spi * 1000] = 1
+    told.own(3600 * 1000, 2)
+    assert arrived(ends, esp(1000), esp(2000 * 1000), esp(3600 * 1000)) == [
+        [esp(3600 * 1000)], [esp(1000), esp(2000 * 1000)], [],
+    ]  # fmt: skip
+    for spi in range(1, 3600):
+        told._owners.pop(spi * 1000)
+    told.own(5, 1)
+    assert arrived(ends, esp(3600 * 1000), esp(5)) == [[], [esp(5)], [esp(3600 * 1000)]]
+
+
+def test_several_sockets_are_no_way_to_join_others(ends: list[socket.socket]) -> None:
+    for count in (1, 2):
+        with pytest.raises(HostError, match="is in use"):
+            udp.open_sockets(Endpoint.of(*ends[0].getsockname()), count)
+
+
+def test_one_socket_needs_no_program() -> None:
+    told = Steering()
+    with socket.socket(type=socket.SOCK_DGRAM) as end:
+        told.use_udp([end])  # the kernel would refuse one: it is not bound
+        told.own(1, 1)
+    told.close()
