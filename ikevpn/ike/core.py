@@ -13,7 +13,7 @@ from ikevpn.ike.directory import Directory
 from ikevpn.ike.effects import Effect, Keepalive, Report, Send
 from ikevpn.ike.half_open import HalfOpen
 from ikevpn.ike.register import Register
-from ikevpn.ike.sa import Child, IkeSa, IkeState, Peer, Role
+from ikevpn.ike.sa import Child, IkeSa, IkeState, Peer, Place, Role
 from ikevpn.ike.timers import Timers
 from ikevpn.model.address import Address, Endpoint
 from ikevpn.model.events import Code, Event, Fact, Reason
@@ -164,6 +164,9 @@ class Core:
                 _less(near, holder.remote.address)
                 near[remote.address] += 1
         holder.local, holder.remote = local, remote
+        if isinstance(holder, IkeSa):
+            for exchange in holder.exchanges.values():
+                exchange.place = None
         self.keep_alive(holder, holder.kept_alive is not None)
 
     def close_half_open(self, sa: IkeSa) -> None:
@@ -243,17 +246,21 @@ class Core:
     def emit(self, effect: Effect) -> None:
         self.effects.append(effect)
 
-    def send(self, sa: IkeSa, datagram: bytes) -> None:
-        """To the peer of an SA, in fragments where it is long and the peer knows how to put them together."""
+    def send(self, sa: IkeSa, datagram: bytes, place: Place | None = None) -> None:
+        """To the peer of an SA, in fragments where it is long and the peer knows how to put them together.
+
+        `place`: where the peer may be now, if that is not where the SA has it.
+        """
+        local, remote, natt = place or Place(sa.local, sa.remote, sa.natt)
         size = sa.tunnel.fragment_size if sa.tunnel else 0
-        room = size - _UDP_AND_IP[sa.remote.address.version] - (_NON_ESP_MARKER if sa.natt else 0)
+        room = size - _UDP_AND_IP[remote.address.version] - (_NON_ESP_MARKER if natt else 0)
         pieces: Iterable[bytes] = (datagram,)
         if size and len(datagram) > room and Capability.FRAGMENTATION in sa.capabilities:
             if sa.fragmented != hash(datagram):  # repeated, it keeps its number: what arrived before still counts
                 sa.fragmented, sa.fragment_id = hash(datagram), sa.fragment_id % 0xFFFF + 1
             pieces = fragment.split(datagram, sa.fragment_id, room)
         for piece in pieces:
-            self.emit(Send(piece, sa.local, sa.remote, sa.natt))
+            self.emit(Send(piece, local, remote, natt))
 
     def report(self, code: Code, sa: IkeSa | None = None, reason: Reason = Reason.NONE, **facts: Fact) -> None:
         """An event of an IKE SA: endpoints are added. What strangers call forth is told only so often, else counted."""

@@ -83,16 +83,17 @@ def answer(core: Core, sa: IkeSa, payload: Notify) -> Notify | None:
     return _notify(sa, NotifyType.R_U_THERE_ACK, payload.data)
 
 
-def answered(core: Core, sa: IkeSa, payload: Notify) -> None:
-    """The peer lives."""
+def answered(core: Core, sa: IkeSa, payload: Notify) -> bool:
+    """The peer lives; whether this answers our latest question."""
     if not sa.dpd.sequence or payload.data != sa.dpd.sequence.to_bytes(4, "big"):
         core.counters["drop-dpd-unexpected"] += 1
-        return
+        return False
     if sa.dpd.on_demand:
         core.report(Code.DPD_ANSWERED, sa)
     sa.dpd.waiting, sa.dpd.on_demand = 0, False
     core.timers.cancel(Timer(TimerKind.DPD_DECIDE, sa.serial))
     plan(core, sa)
+    return True
 
 
 def _notify(sa: IkeSa, kind: NotifyType, data: bytes) -> Notify:

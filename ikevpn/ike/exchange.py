@@ -16,7 +16,7 @@ from ikevpn.ike import protect
 from ikevpn.ike.core import Core
 from ikevpn.ike.effects import MoveSas
 from ikevpn.ike.protect import HashKind
-from ikevpn.ike.sa import Exchange, Hint, IkeSa, IkeState, Keys, Role
+from ikevpn.ike.sa import Exchange, Hint, IkeSa, IkeState, Keys, Place, Role
 from ikevpn.ike.timers import Timer, TimerKind
 from ikevpn.model.address import Endpoint
 from ikevpn.model.events import Code, Fact, Reason
@@ -158,7 +158,7 @@ def _commit(
 ) -> Result:
     sa.keys, exchange.iv = opened.keys, opened.iv
     if row.authenticates:
-        heard(core, sa, arrival)
+        heard(core, sa, exchange, arrival)
     flight = exchange.flight
     try:
         row.take(core, sa, exchange, opened.chain)
@@ -186,7 +186,7 @@ def _advance(core: Core, sa: IkeSa, exchange: Exchange) -> Result:
         except Rejected as error:
             return Result(Outcome.REJECTED, error)
         exchange.row += 1
-        core.send(sa, exchange.flight)
+        core.send(sa, exchange.flight, exchange.place)
     if exchange.done:
         core.timers.set(Timer(TimerKind.FORGET, sa.serial, exchange.message_id), core.now + core.settings.linger_s)
         return Result(Outcome.FINISHED)
@@ -250,20 +250,31 @@ def check(row: Row, chain: Chain) -> None:
 # What a datagram may change
 
 
-def heard(core: Core, sa: IkeSa, arrival: Arrival) -> None:
-    """An authenticated message came: the peer lives, and lives where it came from.
+def heard(core: Core, sa: IkeSa, exchange: Exchange, arrival: Arrival) -> None:
+    """An authenticated message came: the peer lives. Where it lives is told by what answers something of ours.
 
-    Once established only a peer behind a NAT is followed: another one does not move, and what seems to come from
-    elsewhere is a message that somebody held back (RFC 3947 §7).
+    A first message may have been held back for any time; it is answered where it came from, and moves nothing. Once
+    established only a peer behind a NAT is followed at all: another one does not move (RFC 3947 §7).
     """
     sa.heard = core.now
     sa.dpd.waiting = 0
-    if (sa.local, sa.remote, sa.natt) == (arrival.local, arrival.remote, arrival.natt):
+    exchange.place = None
+    place = Place(arrival.local, arrival.remote, arrival.natt)
+    established = sa.state is IkeState.ESTABLISHED
+    if place == (sa.local, sa.remote, sa.natt) or (established and not sa.nat.peer_is_behind):
         return
-    if sa.state is IkeState.ESTABLISHED and not sa.nat.peer_is_behind:
+    if established and exchange.row == 0:
+        exchange.place = place
+    else:
+        follow(core, sa, place)
+
+
+def follow(core: Core, sa: IkeSa, place: Place | None) -> None:
+    """What came from `place` was fresh: the peer is there, and so are its children. None: it is where it was."""
+    if place is None:
         return
-    core.move(sa, arrival.local, arrival.remote)
-    sa.natt = arrival.natt
+    core.move(sa, place.local, place.remote)
+    sa.natt = place.natt
     if sa.state is IkeState.ESTABLISHED:
         move_children(core, sa)
 
@@ -324,7 +335,7 @@ def _answer_duplicate(core: Core, sa: IkeSa, exchange: Exchange, digest: bytes) 
     if exchange.answered[digest] == latest and exchange.flight and exchange.resent < core.settings.max_resent:
         exchange.resent += 1
         core.counters["resent"] += 1
-        core.send(sa, exchange.flight)
+        core.send(sa, exchange.flight, exchange.place)
 
 
 def _retransmits(exchange: Exchange) -> bool:
@@ -349,6 +360,6 @@ def retransmit(core: Core, sa: IkeSa, exchange: Exchange) -> bool:
     core.counters["retransmitted"] += 1
     row = exchange.script.rows[exchange.row - 1]
     core.report(Code.RETRANSMITTED, sa, message=row.name, tries=exchange.tries, of=exchange.tries_allowed)
-    core.send(sa, exchange.flight)
+    core.send(sa, exchange.flight, exchange.place)
     _arm(core, sa, exchange)
     return True

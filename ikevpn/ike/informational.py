@@ -12,8 +12,9 @@ from ikevpn.errors import Malformed
 from ikevpn.ike import dpd, lifetime, protect, select
 from ikevpn.ike.budget import Budget
 from ikevpn.ike.core import Core
+from ikevpn.ike.exchange import follow
 from ikevpn.ike.protect import HashKind
-from ikevpn.ike.sa import Child, Exchange, IkeSa, IkeState, Role
+from ikevpn.ike.sa import Child, Exchange, IkeSa, IkeState, Place, Role
 from ikevpn.model.events import Code
 from ikevpn.wire import attributes
 from ikevpn.wire.payload import Delete, Notify, Payload
@@ -28,13 +29,13 @@ _IPSEC = (Protocol.ESP, Protocol.AH)
 # Sending
 
 
-def send(core: Core, sa: IkeSa, payloads: list[Payload]) -> bytes:
-    """One protected informational; returns the datagram."""
+def send(core: Core, sa: IkeSa, payloads: list[Payload], place: Place | None = None) -> bytes:
+    """One protected informational, to `place` if that is not where the SA has the peer; returns the datagram."""
     message_id = core.message_id(sa)
     hashed = protect.with_hash(sa, HashKind.FIRST, message_id, (b"", b""), payloads)
     iv = protect.first_iv(sa, message_id)
     datagram, _ = protect.encrypt(sa, ExchangeType.INFORMATIONAL, message_id, iv, hashed)
-    core.send(sa, datagram)
+    core.send(sa, datagram, place)
     return datagram
 
 
@@ -131,11 +132,15 @@ def named(core: Core, sa: IkeSa, payload: Delete) -> list[Child]:
 
 def _read_notify(core: Core, sa: IkeSa, exchange: Exchange, payload: Notify, news: News) -> None:
     if payload.type == NotifyType.R_U_THERE:
+        before = sa.dpd.peer_sequence
         answer = dpd.answer(core, sa, payload)
         if answer is not None:
-            exchange.flight = send(core, sa, [answer])
+            if sa.dpd.peer_sequence != before:  # its number has risen: it is no old one
+                follow(core, sa, exchange.place)
+            exchange.flight = send(core, sa, [answer], exchange.place)
     elif payload.type == NotifyType.R_U_THERE_ACK:
-        dpd.answered(core, sa, payload)
+        if dpd.answered(core, sa, payload):
+            follow(core, sa, exchange.place)
     elif payload.type == NotifyType.INITIAL_CONTACT:
         news.initial_contact = True
     elif payload.type == NotifyType.INVALID_SPI:

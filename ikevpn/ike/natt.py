@@ -83,8 +83,12 @@ def detection(core: Core, sa: IkeSa, hash_id: Hash) -> list[Payload]:
     return [NatD(there, kind), NatD(here, kind)]
 
 
-def detect(core: Core, sa: IkeSa, hash_id: Hash, chain: Chain) -> None:
-    """Compare the peer's NAT-D payloads with the addresses we see; fewer than two mean no NAT traversal."""
+def detect(core: Core, sa: IkeSa, hash_id: Hash, chain: Chain, *, decided: bool = False) -> None:
+    """Compare the peer's NAT-D payloads with the addresses we see; fewer than two mean no NAT traversal.
+
+    `decided`: the peer has seen ours before. Had it found a NAT, it would have come to port 4500 by now (RFC 3947 §4);
+    since it has not, there is none, and what looks like one is a message that somebody sent on from elsewhere.
+    """
     found = [payload.data for payload in chain.all(NatD)]
     if sa.nat.draft is None or len(found) < 2:
         sa.nat = Nat()
@@ -93,6 +97,10 @@ def detect(core: Core, sa: IkeSa, hash_id: Hash, chain: Chain) -> None:
     sa.nat.peer_is_behind = _value(sa, hash_id, sa.remote) not in found[1:]
     if sa.tunnel is not None and sa.tunnel.nat_traversal is NatTraversal.FORCE:
         sa.nat.we_are_behind = True
+    if decided and floats(sa) and not sa.natt:
+        sa.nat.we_are_behind = sa.nat.peer_is_behind = False
+        assert sa.first_from is not None
+        core.move(sa, sa.local, sa.first_from)
     if sa.nat.found:
         who = [name for name, behind in (("we", sa.nat.we_are_behind), ("peer", sa.nat.peer_is_behind)) if behind]
         core.report(Code.NAT_DETECTED, sa, behind=tuple(who), draft=str(sa.nat.draft), floats=floats(sa))

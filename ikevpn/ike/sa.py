@@ -9,7 +9,7 @@ from array import array
 from collections import deque
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from ikevpn.crypto.keys import Skeyids
 from ikevpn.model.address import Address, Endpoint
@@ -112,6 +112,14 @@ class Dpd:
     suspected: float | None = None  # when something that proves nothing last made us ask
 
 
+class Place(NamedTuple):
+    """Between which addresses a datagram travels, and whether behind the non-ESP marker."""
+
+    local: Endpoint
+    remote: Endpoint
+    natt: bool
+
+
 @dataclass(slots=True, eq=False)
 class Exchange:
     """One exchange under one message id. `scratch` belongs to the script that runs in it."""
@@ -127,6 +135,7 @@ class Exchange:
     tries_allowed: int = 0
     answered: dict[bytes, int] = field(default_factory=dict)  # digest of a datagram taken -> row
     resent: int = 0
+    place: Place | None = None  # where it is answered, if its latest message came from where the peer may be now
 
     @property
     def done(self) -> bool:

@@ -11,7 +11,7 @@ from ikevpn.model.address import AddressRange
 from ikevpn.model.events import Code, Reason
 from ikevpn.model.identity import Identity
 from ikevpn.model.secret import Secret
-from ikevpn.model.tunnel import Phase1Mode, SharedSecret, Tunnel
+from ikevpn.model.tunnel import NattDraft, Phase1Mode, SharedSecret, Tunnel
 from ikevpn.wire import message
 from ikevpn.wire.header import HEADER_SIZE
 from ikevpn.wire.payload import HashPayload, Identification, Payload
@@ -211,12 +211,28 @@ def _forged(real: bytes) -> list[bytes]:
     ] + [real[:HEADER_SIZE]]
 
 
-def test_the_address_of_who_has_proved_itself_is_followed() -> None:
-    bench = Bench(aggressive())
+ELSEWHERE = replace(HERE, port=4321)
+
+
+def _third_from_elsewhere(natt_drafts: tuple[NattDraft, ...]) -> Bench:
+    """Message 3 reaches the responder from another port than message 1."""
+    mine = aggressive(natt_drafts=natt_drafts)
+    bench = Bench(mine, other_side(mine))
     bench.initiate()
     bench.step()
     bench.step()
-    third = bench._wire.popleft().datagram.data
-    moved = replace(HERE, port=4321)
-    bench.give("b", third, source=moved)
-    assert only_sa(bench.b).remote == moved
+    bench.give("b", bench._wire.popleft().datagram.data, source=ELSEWHERE)
+    return bench
+
+
+def test_the_address_of_who_has_proved_itself_is_followed() -> None:
+    sa = only_sa(_third_from_elsewhere((NattDraft.DRAFT_00,)).b)
+    assert sa.remote == ELSEWHERE and sa.nat.peer_is_behind
+
+
+def test_who_found_no_nat_has_none() -> None:
+    """The initiator knows both hashes when it sends message 3; had it found a NAT, that would come on port 4500."""
+    bench = _third_from_elsewhere((NattDraft.RFC,))
+    sa = only_sa(bench.b)
+    assert sa.remote == HERE and not sa.nat.found and not sa.natt
+    assert not events(bench.b, Code.NAT_DETECTED)

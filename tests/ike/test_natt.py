@@ -175,6 +175,32 @@ def test_children_follow_authenticated_ike() -> None:
     assert events(bench.b, Code.PEER_MOVED) and core_of(bench.b).neighbours[OUTSIDE.address] == 2
 
 
+def test_a_message_that_was_held_back_moves_nothing() -> None:
+    """b never saw this question, but its repetition: whoever kept it may send it from anywhere, at any time."""
+    bench = behind_nat().up()
+    bench.perform(bench.a, bench.a.engine.probe("ab", bench.now))
+    kept = bench._wire.pop()
+    bench.run(10)
+    where = only_sa(bench.b).remote
+    assert events(bench.a, Code.DPD_ANSWERED) and not moves(bench, "b")
+    bench.give("b", kept.datagram.data, source=OUTSIDE.at(7777), natt=True)
+    assert only_sa(bench.b).remote == where and not moves(bench, "b")
+
+
+def test_a_quick_mode_is_answered_where_it_comes_from() -> None:
+    """Message 1 may be old, message 3 has proved that it is not: only then the peer has moved."""
+    bench = behind_nat().up()
+    where, elsewhere = only_sa(bench.b).remote, OUTSIDE.at(7777)
+    bench.nat = {HERE: OUTSIDE, HERE.at(4500): elsewhere}
+    bench.perform(bench.a, bench.a.engine.rekey("ab", bench.now, "net"))
+    bench.step()
+    answer = bench._wire[-1]
+    assert answer.datagram.remote == elsewhere and only_sa(bench.b).remote == where
+    bench.run(1)
+    assert only_sa(bench.b).remote == elsewhere and events(bench.b, Code.PEER_MOVED)
+    assert events(bench.a, Code.CHILD_REKEYED) and bench.matched()
+
+
 def test_keepalives_end_with_what_needs_them() -> None:
     bench = behind_nat().up()
     bench.perform(bench.a, bench.a.engine.terminate("ab", bench.now))

@@ -91,6 +91,9 @@ class Plane:
             if installed is None:
                 self._owner.complain(f"MoveSas names {spi:08x}, which is not an outbound SA")
             else:
+                for inbound in self._of(Direction.IN):
+                    if inbound.sa.reqid == installed.sa.reqid and inbound.remote == installed.remote:
+                        inbound.remote = effect.remote
                 installed.remote, installed.local = effect.remote, effect.local
 
     def keepalive(self, effect: Keepalive) -> None:
