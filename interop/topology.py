@@ -8,6 +8,8 @@
              left 192.168.1.2 ── box 198.51.100.2 ── core ── 203.0.113.2 box ── 192.168.2.2 right
              more clients on the left are 192.168.1.3, 192.168.1.4, ...
 
+    star     right 192.0.2.2 and, all on one wire with it, left 192.0.2.1 and clients 192.0.2.3, 192.0.2.4, ...
+
 Inner addresses are 10.N.N.1 and fd00:N::1 on the loopback of gateway N (1 left, 2 right, 3... more clients), or on an
 interface `inner` with a host 10.N.N.2 behind it. Every gateway's default route leads to the other side, so that a
 packet that should have been protected and was not does reach the other side, where `clear_packets` counts it.
@@ -129,6 +131,22 @@ def routed(
     lefts = [_inner(Gateway(host, next(numbers), own, public), hosts) for host, own, public in ends["left"]]
     rights = [_inner(Gateway(host, 2, own, public), hosts) for host, own, public in ends["right"]]
     return Topology(site, lefts[0], rights[0], tuple(lefts[1:]), boxes, core)
+
+
+def star(site: Site, *, clients: int) -> Topology:
+    """A gateway on the right and several on the left, `clients` in all, each with an outer address of its own."""
+    wire = site.namespace("wire")
+    wire.ip("link add wire type bridge", "link set wire up")
+    gateways = []
+    for number in range(1, clients + 2):
+        host = site.namespace({1: "left", 2: "right"}.get(number, f"left{number - 1}"))
+        wire.link(f"port{number}", host, "outer")
+        wire.ip(f"link set port{number} master wire")
+        own, other = f"192.0.2.{number}", "192.0.2.1" if number == 2 else "192.0.2.2"
+        host.ip(f"addr add {own}/24 dev outer", f"route add default via {other} dev outer")
+        gateways.append(_inner(Gateway(host, number, own, own), hosts=False))
+    left, right, *others = gateways
+    return Topology(site, left, right, tuple(others))
 
 
 def _side(
