@@ -15,7 +15,7 @@ import argparse
 import json
 import statistics
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,7 +81,9 @@ class Record:
         missing = sum(self.sent.values()) - sum(self.counted.values()) - self.queue_drops
         if missing > 0:
             found.append(f"{missing} packets are counted nowhere")
-        if self.share < LEAST_SHARE:
+        if not self.flooded:
+            found.append("it was over before a second of the honest flow was: send more packets")
+        elif self.share < LEAST_SHARE:
             found.append(f"the honest flow kept {self.share:.0%} of its speed")
         return found
 
@@ -123,7 +125,7 @@ def run(site: Site, packets: int, esp: str, seed: str) -> Record:
     record.rss_kib.append(_rss_kib(record.workers[0]))
     record.calm = flow.mbits()[1:]
     words = (script, "send", "198.51.100.1", "4500", str(packets), caught, seed)
-    _wait(record, flow, stranger.spawn(stranger.python, *words, name="spray"), len(record.calm) + 1)
+    _wait(record, flow, stranger.spawn(stranger.python, *words, name="spray"), len(flow.mbits()) + 1)
     after = _settled(right)
     record.workers.append(_worker(right))
     record.rss_kib.append(_rss_kib(record.workers[-1]))
@@ -157,12 +159,12 @@ def _catch(left: Side, right: Side, script: str) -> str:
 
 
 def _wait(record: Record, flow: Saturation, job: Process, since: int) -> None:
-    """Until all is sent. The second in which it began and the last one count as neither calm nor flooded."""
+    """Until all is sent. The second in which it began and the one in which it ends are neither calm nor flooded."""
     deadline = time.monotonic() + LONGEST_S
     while job.running():
         expect(time.monotonic() < deadline, f"the flood was not over within {LONGEST_S} s")
         expect(not interrupted.wait(0.2), "interrupted")
-    record.flooded = flow.mbits()[since + 1 :]
+    record.flooded = flow.mbits()[since:]
     if job.status:
         raise Unmet(f"the flood ended with {job.status}: {job.output().strip()[-500:]}")
     sent = json.loads(job.output())
@@ -235,7 +237,12 @@ def report(record: Record) -> str:
     lines += [f"{group:<14}{sent:>12}{record.counted[group]:>12}" for group, sent in record.sent.items()]
     lines.append(f"dropped by the kernel because the socket's queue was full: {record.queue_drops}")
     lines.append(f"other drops: {', '.join(f'{n} {reason}' for reason, n in record.other_drops.items()) or 'none'}")
+    lines.append(f"honest flow by the second: {_whole(record.calm)} | {_whole(record.flooded)}")
     calm, flooded = (statistics.median(mbits) if mbits else 0.0 for mbits in (record.calm, record.flooded))
     lines.append(f"honest flow: {calm:.0f} Mbit/s before, {flooded:.0f} Mbit/s beside the flood ({record.share:.0%})")
     lines.append(f"worker: process {record.workers[0]} then {record.workers[-1]}, {record.rss_kib} KiB")
     return "\n".join(lines)
+
+
+def _whole(mbits: Sequence[float]) -> str:
+    return " ".join(f"{each:.0f}" for each in mbits)
