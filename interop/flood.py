@@ -36,6 +36,8 @@ CALM_S = 6
 LARGEST_GROWTH_KIB = 16 * 1024
 LEAST_SHARE = 0.5
 LONGEST_S = 900
+EARLY_S = 1.0
+"""Longer than packets of unknown SPIs wait before they are given up and counted."""
 REASONS = {
     "unknown-spi": ("unknown-spi",),
     "replay": ("replay",),
@@ -177,6 +179,7 @@ def _settled(side: Side) -> dict[str, int]:
     seen: list[dict[str, int]] = [{}]
 
     def still() -> bool:
+        interrupted.wait(EARLY_S)
         seen.append(_counts(side))
         return seen[-1] == seen[-2]
 

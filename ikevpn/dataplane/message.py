@@ -29,10 +29,14 @@ class DropDevice:
 
 @dataclass(frozen=True, slots=True)
 class UseUdp:
-    """One descriptor comes with it: a bound UDP socket. `receive`: the worker reads it too, else it only sends."""
+    """One descriptor comes with it: a bound UDP socket. `receive`: the worker reads it too, else it only sends.
+
+    `strangers`: what nobody vouches for comes here, and nothing is sent.
+    """
 
     local: Endpoint
     receive: bool
+    strangers: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,9 @@ comes, for a peer behind a NAT may move, and two tunnels of one peer may belong 
 SPI that is not in the table, belongs to worker 0. UDP sockets of one port share a program that chooses one of them
 (SO_ATTACH_REUSEPORT_CBPF); raw sockets get a copy of everything, and each has a program that refuses what is not for it
 (SO_ATTACH_FILTER).
+
+A UDP port has one socket more, for strangers: what comes from an address where no SA leads waits in a queue of its own,
+so that whoever floods the port does not take the place of those who have proved something.
 """
 
 from __future__ import annotations
@@ -14,18 +17,23 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from ikevpn.dataplane.offload import tell_once
+from ikevpn.model.address import Address
 
 LONGEST_PROGRAM = 4096  # BPF_MAXINSNS
 
 _SO_ATTACH_FILTER, _SO_ATTACH_REUSEPORT_CBPF = 26, 51
 _LOAD, _LOAD_AT_X, _X_IS_IP_HEADER, _JUMP, _IF_EQUAL, _IF_AT_LEAST, _RETURN = 0x20, 0x40, 0xB1, 0x05, 0x15, 0x35, 0x06
+MOST_KNOWN = 1000  # addresses; where there are more, nobody is a stranger
 _INSTRUCTION = struct.Struct("=HBBI")
 _PROGRAM = struct.Struct("HP")
 _LEAF = 16
 _WHOLE, _NOTHING = 0xFFFF_FFFF, 0  # how much of a packet a filter lets through
+
+_GO_ON = -1  # in place of a verdict
+_SOURCE = {4: 0xFFF0_0000 + 12, 6: 0xFFF0_0000 + 20}  # SKF_NET_OFF: in the IP header; of IPv6 the last four octets
 
 Instruction = tuple[int, int, int, int]  # code, jump if true, jump if false, operand
 
@@ -45,6 +53,19 @@ def search(verdicts: Mapping[int, int], otherwise: int) -> list[Instruction]:
 def udp_program(owners: Mapping[int, int]) -> list[Instruction]:
     """Chooses the socket by its place among those of the port."""
     return [*_UDP, *search(owners, 0)]
+
+
+def stranger_program(known: Collection[int], strangers: int, version: int) -> list[Instruction]:
+    """Chooses the socket `strangers` for what comes from elsewhere; for others what is put behind it goes on."""
+    tree = _tree(sorted((word, _GO_ON) for word in known), strangers)
+    end = len(tree)
+    onward = [(_JUMP, 0, 0, end - at - 1) if each[3] == _GO_ON else each for at, each in enumerate(tree)]
+    return [(_LOAD, 0, 0, _SOURCE[version]), *onward]
+
+
+def last_word(address: Address) -> int:
+    """What a program compares of an address."""
+    return int(address) & 0xFFFF_FFFF
 
 
 def raw_program(owners: Mapping[int, int], worker: int, version: int) -> list[Instruction]:
@@ -80,15 +101,17 @@ class Steering:
     """
 
     def __init__(self) -> None:
-        self._udp: list[Sequence[socket.socket]] = []
+        self._udp: list[tuple[Sequence[socket.socket], bool]] = []
         self._raw: list[tuple[int, Sequence[socket.socket]]] = []
         self._owners: dict[int, int] = {}
+        self._peers: dict[int, Address] = {}  # by SPI
+        self._known: frozenset[Address] = frozenset()
         self._room = LONGEST_PROGRAM
 
-    def use_udp(self, ends: Sequence[socket.socket]) -> None:
-        """Steer what comes to one port; `ends` were bound in this order."""
+    def use_udp(self, ends: Sequence[socket.socket], *, strangers: bool = False) -> None:
+        """Steer what comes to one port; `ends` were bound in this order. `strangers`: the last is for them."""
         if len(ends) > 1:
-            self._udp.append(ends)
+            self._udp.append((ends, strangers))
             self._tell()
 
     def use_raw(self, version: int, ends: Sequence[socket.socket]) -> None:
@@ -110,11 +133,32 @@ class Steering:
         """The SPI belongs to nobody."""
         self.own(spi, 0)
 
+    def meet(self, spi: int, address: Address) -> None:
+        """The peer that sends with the SPI is at `address`, and no stranger."""
+        self._peers[spi] = address
+        self._get_to_know()
+
+    def part(self, spi: int) -> None:
+        """Nobody sends with the SPI any more."""
+        if self._peers.pop(spi, None) is not None:
+            self._get_to_know()
+
+    def has_met(self, spi: int) -> bool:
+        return spi in self._peers
+
+    def _get_to_know(self) -> None:
+        known = frozenset(self._peers.values())
+        if known != self._known:
+            self._known = known
+            self._tell()
+
     def close(self) -> None:
         """Forget all sockets; who opened them closes them."""
         self._udp.clear()
         self._raw.clear()
         self._owners.clear()
+        self._peers.clear()
+        self._known = frozenset()
 
     def _tell(self) -> None:
         """All sockets the same, as many SPIs as all of them take, those that came first."""
@@ -132,12 +176,20 @@ class Steering:
                 self._room = len(owners) * 7 // 8
 
     def _attach(self, owners: Mapping[int, int]) -> None:
-        program = udp_program(owners)
-        for ends in self._udp:
-            _attach(ends[0], _SO_ATTACH_REUSEPORT_CBPF, program)
+        by_spi = udp_program(owners)
+        for ends, strangers in self._udp:
+            first = self._strangers_first(ends) if strangers else []
+            _attach(ends[0], _SO_ATTACH_REUSEPORT_CBPF, [*first, *by_spi])
         for version, ends in self._raw:
             for worker, end in enumerate(ends):
                 _attach(end, _SO_ATTACH_FILTER, raw_program(owners, worker, version))
+
+    def _strangers_first(self, ends: Sequence[socket.socket]) -> list[Instruction]:
+        if len(self._known) > MOST_KNOWN:
+            return []
+        version = 4 if ends[0].family == socket.AF_INET else 6
+        words = {last_word(address) for address in self._known if address.version == version}
+        return stranger_program(words, len(ends) - 1, version)
 
 
 def refuse_all(end: socket.socket) -> None:

@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 
 from ikevpn.dataplane import message, rawesp, tally, tun, udp
 from ikevpn.dataplane.backlog import Backlog
-from ikevpn.dataplane.interface import Crashed, DataPlaneEvent, Expire
+from ikevpn.dataplane.interface import Crashed, DataPlaneEvent, Expire, Mapping
 from ikevpn.dataplane.placement import Placed, Placement
 from ikevpn.dataplane.pool import Pool
 from ikevpn.dataplane.steering import Steering
@@ -90,9 +90,10 @@ class UserspaceDataPlane:
         """Bind the socket of RFC 3948 (wildcard address allowed). Raises HostError where the port is taken."""
         use = message.UseUdp(address, receive=True)
         if use not in self._sockets:
-            ends = udp.open_sockets(address, self._count)
-            self._use(use, ends)
-            self._steering.use_udp(ends)
+            ends = udp.open_sockets(address, self._count + 1)
+            self._use(use, ends[:-1])
+            self._use(message.UseUdp(address, receive=True, strangers=True), ends[-1:])
+            self._steering.use_udp(ends, strangers=True)
 
     async def listen_raw(self, version: int) -> None:
         """Open a raw socket for protocol 50 over IPv4 or IPv6. Raises HostError."""
@@ -124,6 +125,8 @@ class UserspaceDataPlane:
         if before is not None:
             self._withdraw(before)
         self._pool.send(worker, message.AddSa(sa))
+        if sa.direction is Direction.IN:
+            self._steering.meet(sa.spi, sa.remote.address)
         if sa.direction is Direction.IN and self._count > 1:
             self._pool.send_all(message.Elsewhere(sa.spi, worker), but=worker)
             self._steering.own(sa.spi, worker)
@@ -209,6 +212,8 @@ class UserspaceDataPlane:
             await self._something.wait()
 
     def _event(self, event: DataPlaneEvent) -> None:
+        if isinstance(event, Mapping) and self._steering.has_met(event.spi):
+            self._steering.meet(event.spi, event.new.address)
         self._backlog.push(event)
         self._something.set()
 
@@ -229,7 +234,8 @@ class UserspaceDataPlane:
             if self._placement.of_device(device.name) == worker:
                 self._give_device(worker, device)
         for use, ends in self._sockets.items():
-            self._pool.send(worker, use, ends[worker].fileno())
+            if worker < len(ends):
+                self._pool.send(worker, use, ends[worker].fileno())
         for placed in self._placement:
             if placed.sa.direction is Direction.IN:
                 self._pool.send(worker, message.Elsewhere(placed.sa.spi, placed.worker))
@@ -252,6 +258,8 @@ class UserspaceDataPlane:
 
     def _lead_nowhere(self, placed: Placed) -> None:
         """Its packets go to nobody in particular."""
+        if placed.sa.direction is Direction.IN:
+            self._steering.part(placed.sa.spi)
         if placed.sa.direction is Direction.IN and self._count > 1:
             self._pool.send_all(message.Elsewhere(placed.sa.spi, None), but=placed.worker)
             self._steering.disown(placed.sa.spi)

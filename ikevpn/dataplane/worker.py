@@ -31,6 +31,7 @@ from ikevpn.dataplane.tun import Devices, Tun
 from ikevpn.model.sa import Encapsulation, SaUse, Total
 
 BATCH = 96  # packets of one descriptor a turn: two that the kernel put together, or as many as have come
+STRANGERS_BATCH = 16  # of what nobody vouches for: IKE of new peers finds room, a flood costs the others little
 COMMANDS_PER_TURN = 64
 USES_PER_MESSAGE = 500
 
@@ -174,9 +175,11 @@ class Worker:
 
     def _use_udp(self, command: message.UseUdp, descriptor: int) -> None:
         end = socket.socket(fileno=descriptor)
-        self._outer.use_udp(command.local, end)
+        if not command.strangers:
+            self._outer.use_udp(command.local, end)
         if command.receive:
-            self._receive(udp.PktinfoReceiver(end, command.local, Encapsulation.UDP))
+            limit = STRANGERS_BATCH if command.strangers else BATCH
+            self._receive(udp.PktinfoReceiver(end, command.local, Encapsulation.UDP), limit)
 
     def _drop_udp(self, command: message.DropUdp, now: float) -> None:
         end = self._outer.drop_udp(command.local)
@@ -195,14 +198,14 @@ class Worker:
     def _use_neighbour(self, command: message.UseNeighbour, descriptor: int) -> None:
         self._neighbours.use(command.worker, socket.socket(fileno=descriptor))
 
-    def _receive(self, receiver: Receiver) -> None:
+    def _receive(self, receiver: Receiver, limit: int = BATCH) -> None:
         self._receivers.append(receiver)
-        self._selector.register(receiver, selectors.EVENT_READ, partial(self._read_socket, receiver))
+        self._selector.register(receiver, selectors.EVENT_READ, partial(self._read_socket, receiver, limit))
 
-    def _read_socket(self, receiver: Receiver, now: float) -> None:
+    def _read_socket(self, receiver: Receiver, limit: int, now: float) -> None:
         arrivals: list[Arrival] = []
         with self._mishaps:
-            arrivals = receiver.read_batch(BATCH)
+            arrivals = receiver.read_batch(limit)
         # A peer sends on a new SA as soon as IKE has answered it, and that SA was announced before: it must be there.
         self._listen(now)
         with self._mishaps:

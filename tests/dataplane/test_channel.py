@@ -23,7 +23,7 @@ ZONE = Endpoint.of("fe80::1%eth0", 4500)
 VALUES = [
     message.UseDevice("vpn", joins_udp=True),
     message.DropDevice("vpn"),
-    message.UseUdp(SIX, receive=True),
+    message.UseUdp(SIX, receive=True, strangers=True),
     message.DropUdp(SIX),
     message.UseRaw(6),
     message.UseInbox(),

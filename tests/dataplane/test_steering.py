@@ -10,21 +10,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ikevpn.dataplane import steering, udp
-from ikevpn.dataplane.steering import Instruction, Steering
+from ikevpn.dataplane.steering import MOST_KNOWN, Instruction, Steering
 from ikevpn.errors import HostError
 from ikevpn.model.address import Endpoint
 
 SPIS = st.integers(0, 2**32 - 1)
 
 
-def judge(program: Sequence[Instruction], packet: bytes) -> int:
-    """What the kernel would return; a load beyond the packet ends with 0."""
+NETWORK = 0xFFF0_0000
+
+
+def judge(program: Sequence[Instruction], packet: bytes, header: bytes = b"") -> int:
+    """What the kernel would return; a load beyond the packet ends with 0. `header` is that of IP."""
     accumulator = index = at = 0
     while True:
         code, yes, no, operand = program[at]
         at += 1
         match code:
             case 0x20 | 0x40:
+                if code == 0x20 and operand >= NETWORK:
+                    place = operand - NETWORK
+                    accumulator = int.from_bytes(header[place : place + 4], "big")
+                    continue
                 place = operand + (index if code == 0x40 else 0)
                 if place + 4 > len(packet):
                     return 0
@@ -62,6 +69,26 @@ def test_one_worker_alone_is_given_what_is_raw(owners: dict[int, int], other: in
             assert given == [owners.get(spi, 0)]
 
 
+@given(
+    st.sets(SPIS, max_size=200), SPIS, st.sampled_from([4, 6]), st.dictionaries(SPIS, st.integers(1, 3), max_size=40)
+)
+def test_strangers_have_a_socket_of_their_own(
+    known: set[int], other: int, version: int, owners: dict[int, int]
+) -> None:
+    program = [*steering.stranger_program(known, 9, version), *steering.udp_program(owners)]
+    for word in (*known, other):
+        source = word.to_bytes(4, "big")
+        header = bytes(12) + source + bytes(4) if version == 4 else bytes(20) + source + bytes(16)
+        for spi in (*owners, 7):
+            verdict = judge(program, spi.to_bytes(4, "big"), header)
+            assert verdict == (owners.get(spi, 0) if word in known else 9)
+
+
+def test_addresses_of_both_versions_are_compared_by_their_last_octets() -> None:
+    assert steering.last_word(Endpoint.of("192.0.2.1", 1).address) == 0xC0000201
+    assert steering.last_word(Endpoint.of("2001:db8::1:2", 1).address) == 0x00010002
+
+
 def test_a_program_for_a_thousand_is_searched_in_few_steps_and_fits() -> None:
     program = steering.udp_program({spi * 4_000_000: 1 for spi in range(1, 1000)})
     assert len(program) < 1500 < steering.LONGEST_PROGRAM
@@ -78,9 +105,10 @@ def ends() -> Iterator[list[socket.socket]]:
         end.close()
 
 
-def arrived(ends: Sequence[socket.socket], *datagrams: bytes) -> list[list[bytes]]:
+def arrived(ends: Sequence[socket.socket], *datagrams: bytes, source: str = "127.0.0.1") -> list[list[bytes]]:
     """What each of the sockets got; over loopback it is there at once."""
     with socket.socket(type=socket.SOCK_DGRAM) as sender:
+        sender.bind((source, 0))
         for datagram in datagrams:
             sender.sendto(datagram, ends[0].getsockname())
     found: list[list[bytes]] = [[] for _ in ends]
@@ -109,6 +137,35 @@ def test_the_kernel_does_what_it_is_told(ends: list[socket.socket]) -> None:
     told.own(0x1000, 1)
     told.disown(0xFFFF_0001)
     assert arrived(ends, *mixed[:2]) == [[esp(0xFFFF_0001)], [esp(0x1000)], []]
+
+
+def test_the_kernel_knows_strangers(ends: list[socket.socket]) -> None:
+    told = Steering()
+    told.use_udp(ends, strangers=True)
+    peer, elsewhere = (Endpoint.of(address, 4500).address for address in ("127.0.0.2", "127.0.0.3"))
+    assert arrived(ends, esp(1), source="127.0.0.2") == [[], [], [esp(1)]]
+    told.meet(1, peer)
+    told.meet(2, peer)
+    told.own(2, 1)
+    assert arrived(ends, esp(1), esp(2), source="127.0.0.2") == [[esp(1)], [esp(2)], []]
+    assert arrived(ends, esp(1), esp(2), source="127.0.0.3") == [[], [], [esp(1), esp(2)]]
+    told.part(1)
+    assert arrived(ends, esp(1), source="127.0.0.2") == [[esp(1)], [], []]
+    assert told.has_met(2) and not told.has_met(1)
+    told.meet(2, elsewhere)
+    assert arrived(ends, esp(2), source="127.0.0.2") == [[], [], [esp(2)]]
+    assert arrived(ends, esp(2), source="127.0.0.3") == [[], [esp(2)], []]
+
+
+def test_too_many_to_know_are_no_strangers(ends: list[socket.socket]) -> None:
+    told = Steering()
+    told.use_udp(ends, strangers=True)
+    first = int(Endpoint.of("10.0.0.1", 0).address)
+    told._peers.update({spi: type(Endpoint.of("10.0.0.1", 0).address)(first + spi) for spi in range(MOST_KNOWN)})
+    told.meet(MOST_KNOWN + 1, Endpoint.of("192.0.2.1", 0).address)
+    assert arrived(ends, esp(1), source="127.0.0.2") == [[esp(1)], [], []]
+    told.part(MOST_KNOWN + 1)
+    assert arrived(ends, esp(1), source="127.0.0.2") == [[], [], [esp(1)]]
 
 
 def test_what_does_not_fit_stays_with_the_first_worker(ends: list[socket.socket]) -> None:
