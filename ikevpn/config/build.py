@@ -132,7 +132,7 @@ def _template(name: str, table: TunnelTable, secret: Secret | None, children: tu
         initial_contact=table.initial_contact,
         replay_window=table.replay_window,
         sha256_96=table.sha256_96,
-        outer=table.outer_header(),
+        outer=table.outer_header(table.mtu),
     )
 
 

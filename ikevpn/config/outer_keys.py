@@ -50,6 +50,6 @@ class OuterKeys:
         Fragment.BEFORE,
     )
 
-    def outer_header(self) -> OuterHeader:
-        """What these keys say, in one value."""
-        return OuterHeader(self.df_bit, self.dscp, self.ecn, self.ttl, self.tcp_mss, self.fragment)
+    def outer_header(self, mtu: int) -> OuterHeader:
+        """What these keys say, in one value, with the largest packet inside, where that is configured."""
+        return OuterHeader(self.df_bit, self.dscp, self.ecn, self.ttl, self.tcp_mss, self.fragment, mtu)

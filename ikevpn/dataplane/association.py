@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from ikevpn.dataplane.ends import Path
+from ikevpn.dataplane.fit import Fit
+from ikevpn.dataplane.marking import Marker
 from ikevpn.errors import UsageError
 from ikevpn.esp.cbc import Entropy
 from ikevpn.esp.inbound import Inbound
@@ -21,7 +23,7 @@ _LOW_SEQUENCE = (1 << 32) - 1
 class OutboundSa:
     """Seals and knows the way to the peer, which may change during its life."""
 
-    __slots__ = ("expired", "installed_at", "path", "sa", "selection", "state", "used_at", "watch")
+    __slots__ = ("expired", "fit", "installed_at", "marks", "path", "sa", "selection", "state", "used_at", "watch")
 
     def __init__(self, sa: Sa, entropy: Entropy, now: float) -> None:
         """Raises UsageError for what the data plane cannot do."""
@@ -29,6 +31,8 @@ class OutboundSa:
         self.sa = sa
         self.state = Outbound(sa, entropy)
         self.selection = Selection(sa.selectors, Direction.OUT)
+        self.fit = Fit(sa)
+        self.marks = Marker(sa.outer, sa.mode)
         self.watch = LimitWatch.of(sa)
         self.path = path(sa.local, sa.remote, sa.encapsulation)
         self.installed_at = now
@@ -41,8 +45,11 @@ class OutboundSa:
 
     def use(self, now: float) -> SaUse:
         """Counters since installation."""
+        state, sa = self.state, self.sa
         idle_s = None if self.used_at is None else now - self.used_at
-        return SaUse(self.sa.spi, Direction.OUT, self.state.bytes, self.state.packets, idle_s, reqid=self.sa.reqid)
+        return SaUse(
+            sa.spi, Direction.OUT, state.bytes, state.packets, idle_s, reqid=sa.reqid, path_mtu=self.fit.path_mtu
+        )
 
 
 class InboundSa:
@@ -52,6 +59,7 @@ class InboundSa:
         "_highest",
         "authenticated",
         "expired",
+        "fit",
         "installed_at",
         "integrity_96",
         "remote",
@@ -65,6 +73,7 @@ class InboundSa:
         _check(sa)
         self.sa = sa
         self.state = Inbound(sa)
+        self.fit = Fit(sa)
         self.watch = LimitWatch.of(sa)
         self.authenticated = shape(sa.algorithms).authenticated
         self.remote: Endpoint = sa.remote

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ikevpn.dataplane import interface, message
+from ikevpn.dataplane import error_queue, interface, message
 from ikevpn.model.address import AddressRange, Endpoint
 from ikevpn.model.outer_header import DfBit, Fragment, OuterHeader
 from ikevpn.model.sa import (
@@ -47,12 +47,12 @@ _PLAIN: tuple[tuple[type, Callable[[Any], Any], Callable[[Any], Any]], ...] = (
     )),
 )  # fmt: skip
 _RECORDS: tuple[type, ...] = (
-    AddressRange, Algorithms, Endpoint, Limits, OuterHeader, Policy, Sa, SaUse, Selector, Total,
+    error_queue.TooBig, AddressRange, Algorithms, Endpoint, Limits, OuterHeader, Policy, Sa, SaUse, Selector, Total,
     interface.Acquire, interface.Expire, interface.IkeDatagram, interface.Mapping, interface.UnknownSpi,
     message.AddPolicy, message.AddSa, message.Count, message.Counts, message.DeletePolicy, message.DeleteSa,
     message.Done, message.DropDevice, message.DropUdp, message.Elsewhere, message.EspDatagram, message.Handed,
     message.Keepalive, message.MoveSas, message.Query, message.SendIke, message.Stop, message.Sum, message.UseDevice,
-    message.UseInbox, message.UseNeighbour, message.UseRaw, message.UseUdp, message.Uses,
+    message.UseInbox, message.UseNeighbour, message.UseProbe, message.UseRaw, message.UseUdp, message.Uses,
 )  # fmt: skip
 
 _NATIVE = (int, str, bytes, float, bool, type(None))

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from ikevpn.dataplane.marking import PLAIN, Mark
 from ikevpn.dataplane.run import Octets, Run
 from ikevpn.model.address import Endpoint
 from ikevpn.model.sa import Encapsulation
@@ -38,25 +39,27 @@ class Arrival(NamedTuple):
 
     path: Path
     datagrams: Sequence[bytes] | Run
+    ecn: int = 0  # the congestion mark that all of them had outside
 
 
-def gather(datagrams: Iterable[tuple[Path, bytes | Run]]) -> list[Arrival]:
-    """Put together what came the same way in a row. Receivers give the identical `Path` for the same way.
+def gather(datagrams: Iterable[tuple[Path, bytes | Run, int]]) -> list[Arrival]:
+    """Put together what came the same way and with the same mark in a row.
 
-    A run stays as it is.
+    Receivers give the identical `Path` for the same way. A run stays as it is.
     """
     arrivals: list[Arrival] = []
     run: list[bytes] = []
     previous: Path | None = None
-    for path, datagram in datagrams:
+    before = 0
+    for path, datagram, ecn in datagrams:
         if isinstance(datagram, Run):
-            arrivals.append(Arrival(path, datagram))
+            arrivals.append(Arrival(path, datagram, ecn))
             previous = None
             continue
-        if path is not previous:
+        if path is not previous or ecn != before:
             run = []
-            arrivals.append(Arrival(path, run))
-            previous = path
+            arrivals.append(Arrival(path, run, ecn))
+            previous, before = path, ecn
         run.append(datagram)
     return arrivals
 
@@ -83,5 +86,8 @@ class DeviceEnd(Protocol):
 class OuterEnd(Protocol):
     """The outside."""
 
-    def send(self, path: Path, datagrams: Sequence[Octets]) -> None:
+    def send(self, path: Path, datagrams: Sequence[Octets], mark: Mark = PLAIN) -> None:
         """Send each datagram along `path`, in order. Markers of RFC 3948 are the caller's business."""
+
+    def mtu(self, path: Path) -> int:
+        """What the route of `path` takes, in octets."""

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from ikevpn.dataplane import message
 from ikevpn.dataplane.association import Association, InboundSa, OutboundSa, path
 from ikevpn.dataplane.ends import Arrival, DeviceEnd, OuterEnd, Path
+from ikevpn.dataplane.error_queue import TooBig
+from ikevpn.dataplane.fit import Fitting
 from ikevpn.dataplane.frames import Packet
 from ikevpn.dataplane.interface import DataPlaneEvent, Expire
 from ikevpn.dataplane.inward import HandOver, Inward
@@ -18,11 +20,13 @@ from ikevpn.dataplane.keepalive import Keepalives
 from ikevpn.dataplane.lifetime import Lifetimes
 from ikevpn.dataplane.lookup import Routes, Sad, Spd
 from ikevpn.dataplane.outward import Outward
+from ikevpn.dataplane.path_mtu import PathMtus
 from ikevpn.dataplane.stats import Stats
 from ikevpn.dataplane.tally import Tally
 from ikevpn.errors import UsageError
 from ikevpn.esp.cbc import Entropy
 from ikevpn.esp.encap import KEEPALIVE, NON_ESP_MARKER
+from ikevpn.esp.layout import SPI
 from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, SaUse, Total
 
 
@@ -45,16 +49,17 @@ class Forwarding:
         self._spd = Spd()
         self._sad = Sad()
         self._routes = Routes(self._spd, self._sad)
+        self._mtus = PathMtus(outer.mtu)
         self._keepalives = Keepalives()
         self._tally = Tally()
         self._lifetimes = Lifetimes(report, self._routes.forget)
         self._outward = Outward(
-            routes=self._routes, sad=self._sad, outer=outer, keepalives=self._keepalives,
-            lifetimes=self._lifetimes, stats=stats, report=report,
+            routes=self._routes, sad=self._sad, outer=outer, fitting=Fitting(self._mtus, devices, stats),
+            keepalives=self._keepalives, lifetimes=self._lifetimes, stats=stats, report=report,
         )  # fmt: skip
         self._inward = Inward(
-            spd=self._spd, sad=self._sad, devices=devices, lifetimes=self._lifetimes, stats=stats, report=report,
-            hand_over=hand_over,
+            spd=self._spd, sad=self._sad, devices=devices, mtus=self._mtus, lifetimes=self._lifetimes, stats=stats,
+            report=report, hand_over=hand_over,
         )  # fmt: skip
 
     def from_device(self, device: str, packets: Sequence[Packet], now: float) -> None:
@@ -64,6 +69,11 @@ class Forwarding:
     def from_outside(self, arrivals: Sequence[Arrival], now: float) -> None:
         """Datagrams of all sockets. Never raises, whatever they hold."""
         self._inward.arrivals(arrivals, now)
+
+    def too_big(self, error: TooBig, now: float) -> None:
+        """A datagram of ours, or what claims to be one, did not fit."""
+        if error.local or self._is_ours(error):
+            self._mtus.learn(error.remote, error.mtu, now)
 
     def timer(self, now: float) -> None:
         """What is due: expiry by time, packets held in vain, keepalives."""
@@ -146,6 +156,13 @@ class Forwarding:
         """ESP that came to the IKE port."""
         arrival = Arrival(Path(command.local, command.remote, Encapsulation.UDP_NON_IKE), [command.data])
         self._inward.arrivals([arrival], now)
+
+    def _is_ours(self, error: TooBig) -> bool:
+        """Whether what a router quotes could be ours; where that ends before the SPI, the kernel has compared ports."""
+        if len(error.quote) < SPI:
+            return True
+        spi = int.from_bytes(error.quote[:SPI], "big")
+        return any(each.path.remote.address == error.remote for each in self._sad.outbound_of_spi(spi))
 
     def _same(self, spi: int, direction: Direction, reqid: int | None) -> Sequence[Association]:
         if direction is Direction.OUT:

@@ -7,7 +7,8 @@ A batch's way:
    their packets wait for a moment (`early`). `_open_run`: the same for packets of one size that came together, where
    all are in order; otherwise they go the way of others
 3. `_follow`: an authentic packet from a new source moves the SAs that lead to the old one (RFC 3947 §7)
-4. what came through goes to the device that the policy of the reqid names, one batch a device
+4. `_settle`: congestion marks from outside, and TCP that has to fit the way back
+5. what came through goes to the device that the policy of the reqid names, one batch a device
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from ikevpn.dataplane.ends import Arrival, DeviceEnd, Path
 from ikevpn.dataplane.interface import IkeDatagram, Mapping, UnknownSpi
 from ikevpn.dataplane.lifetime import Lifetimes
 from ikevpn.dataplane.lookup import Sad, Spd
+from ikevpn.dataplane.path_mtu import PathMtus
 from ikevpn.dataplane.run import Run
+from ikevpn.dataplane.settle import settle, settle_run
 from ikevpn.dataplane.stats import Loss, Stats
 from ikevpn.dataplane.strangers import Strangers
 from ikevpn.esp.drops import Drop
@@ -30,9 +33,9 @@ from ikevpn.esp.layout import HEADER
 from ikevpn.esp.room import SHORTEST_RUN
 from ikevpn.model.sa import Encapsulation
 
-Batches = dict[tuple[bytes, Path], list[bytes]]
-HandOver = Callable[[int, Path, Sequence[bytes]], None]
-"""Takes the number of another worker, the way that packets came, and the packets."""
+Batches = dict[tuple[bytes, Path, int], list[bytes]]
+HandOver = Callable[[int, Arrival], None]
+"""Takes the number of another worker, and packets as they came."""
 
 
 class Inward:
@@ -44,6 +47,7 @@ class Inward:
         spd: Spd,
         sad: Sad,
         devices: DeviceEnd,
+        mtus: PathMtus,
         lifetimes: Lifetimes,
         stats: Stats,
         report: Callable[[IkeDatagram | Mapping | UnknownSpi], None],
@@ -52,6 +56,7 @@ class Inward:
         self._spd = spd
         self._sad = sad
         self._devices = devices
+        self._mtus = mtus
         self._lifetimes = lifetimes
         self._stats = stats
         self._report = report
@@ -63,18 +68,18 @@ class Inward:
     def arrivals(self, arrivals: Sequence[Arrival], now: float) -> None:
         """Datagrams in the order in which they came."""
         batches: Batches = {}
-        for path, datagrams in arrivals:
+        for path, datagrams, ecn in arrivals:
             rest: Sequence[bytes] = datagrams
             if isinstance(datagrams, Run) and len(datagrams.rows) >= SHORTEST_RUN:
                 self._open_all(batches, now)  # they came before
                 own, others = _tail_of(datagrams)
-                if self._open_run(path, Run(datagrams.rows, own), now):
+                if self._open_run(path, Run(datagrams.rows, own), ecn, now):
                     rest = others
             by_spi: dict[bytes, list[bytes]] = {}
             for datagram in self._esp_only(path, rest):
                 by_spi.setdefault(datagram[:4], []).append(datagram)
             for spi, packets in by_spi.items():
-                batches.setdefault((spi, path), []).extend(packets)
+                batches.setdefault((spi, path, ecn), []).extend(packets)
         self._open_all(batches, now)
 
     def release(self, spi: int, now: float) -> None:
@@ -99,8 +104,8 @@ class Inward:
 
     def _open_all(self, batches: Batches, now: float) -> None:
         inner: dict[str, list[bytes]] = {}
-        for (spi, path), packets in batches.items():
-            self._open(int.from_bytes(spi, "big"), path, packets, inner, now)
+        for (spi, path, ecn), packets in batches.items():
+            self._open(int.from_bytes(spi, "big"), Arrival(path, packets, ecn), inner, now)
         batches.clear()
         for device, opened in inner.items():
             self._devices.write(device, opened)
@@ -123,10 +128,11 @@ class Inward:
                 self._stats.lose(Loss.BAD_DATAGRAM)
         return esp
 
-    def _open(self, spi: int, path: Path, packets: list[bytes], inner: dict[str, list[bytes]], now: float) -> None:
+    def _open(self, spi: int, arrival: Arrival, inner: dict[str, list[bytes]], now: float) -> None:
+        path, packets, ecn = arrival
         association = self._sad.inbound(spi)
         if association is None:
-            self._stray(spi, path, packets, now)
+            self._stray(spi, arrival, now)
             return
         sa = association.sa
         if association.expired:
@@ -140,23 +146,24 @@ class Inward:
         if association.state.sa.algorithms.integrity_96 != association.integrity_96:
             association.integrity_96 = association.state.sa.algorithms.integrity_96
             self._sad.follow_truncation(sa.reqid, association.remote, association.integrity_96)
-        through = _through(results)
+        through = self._settle(association, path, _through(results), ecn, now)
         device = self._device(sa.reqid, len(through), sum(map(len, through)))
         if device is not None:
             inner.setdefault(device, []).extend(through)
         self._lifetimes.check(association, now)
 
-    def _stray(self, spi: int, path: Path, packets: list[bytes], now: float) -> None:
+    def _stray(self, spi: int, arrival: Arrival, now: float) -> None:
         """The SA is with another worker, or nowhere."""
+        path, packets, _ = arrival
         worker = self._elsewhere.get(spi)
         if worker is not None:
-            self._hand_over(worker, path, packets)
+            self._hand_over(worker, arrival)
             return
         self._lose(Loss.UNKNOWN_SPI, len(packets) - self._early.add(spi, path, packets, now))
         if self._strangers.report(spi, path.remote, now):
             self._report(UnknownSpi(spi, path.local, path.remote))
 
-    def _open_run(self, path: Path, run: Run, now: float) -> bool:
+    def _open_run(self, path: Path, run: Run, ecn: int, now: float) -> bool:
         """Whether the packets were for one SA and all authentic; then they are dealt with."""
         association = self._sad.inbound(int.from_bytes(run.rows[0, :4].tobytes(), "big"))
         if association is None or association.expired or path.encapsulation is not association.sa.encapsulation:
@@ -169,17 +176,28 @@ class Inward:
         if isinstance(opened, list):
             self._follow(association, path, _numbers(list(run), [*opened, *rest]))
             packets: Sequence[bytes] = [*_through(opened), *_through(rest)]
-            octets = sum(map(len, packets))
         else:
             last = int.from_bytes(run.rows[-1, 4:8].tobytes(), "big")
             self._follow(association, path, (last, *_numbers([run.tail], rest)) if rest else (last,))
             packets = Run(opened, tail)
-            octets = opened.size + len(tail)
+        packets = self._settle(association, path, packets, ecn, now)
+        octets = packets.octets if isinstance(packets, Run) else sum(map(len, packets))
         device = self._device(association.sa.reqid, len(packets), octets)
         if device is not None:
             self._devices.write(device, packets)
         self._lifetimes.check(association, now)
         return True
+
+    def _settle(
+        self, association: InboundSa, path: Path, packets: Sequence[bytes], ecn: int, now: float
+    ) -> Sequence[bytes]:
+        """What of packets that came through goes on, as it goes on."""
+        if not packets:
+            return packets
+        association.fit.follow(self._mtus.of(path, now))
+        if isinstance(packets, Run):
+            return settle_run(association, packets, ecn)
+        return settle(association, packets, ecn)
 
     def _device(self, reqid: int, packets: int, octets: int) -> str | None:
         """Where packets that came through go, and their count; None where nothing goes anywhere."""

@@ -81,6 +81,14 @@ class Handed:
     remote: Endpoint
     encapsulation: Encapsulation
     packets: tuple[bytes, ...]
+    ecn: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class UseProbe:
+    """One descriptor comes with it: a UDP socket that asks for routes of IP of `version`, and sends nothing."""
+
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +184,7 @@ class Counts:
 
 
 Command = (
-    UseDevice | DropDevice | UseUdp | DropUdp | UseRaw | UseInbox | UseNeighbour | Elsewhere
+    UseDevice | DropDevice | UseUdp | DropUdp | UseRaw | UseProbe | UseInbox | UseNeighbour | Elsewhere
     | AddSa | DeleteSa | MoveSas | AddPolicy | DeletePolicy | SendIke | Keepalive | EspDatagram
     | Query | Sum | Count | Stop
 )  # fmt: skip

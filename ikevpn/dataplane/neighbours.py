@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ikevpn.dataplane import channel, message
 from ikevpn.dataplane.ends import Arrival, Path
+from ikevpn.dataplane.error_queue import TooBig
 from ikevpn.dataplane.stats import Stats
 from ikevpn.esp.drops import Drop
 
@@ -40,24 +41,32 @@ class Neighbours:
         """Reach a worker through this end from now on."""
         self._inboxes[worker] = end
 
-    def hand_over(self, worker: int, path: Path, packets: Sequence[bytes]) -> None:
+    def tell(self, error: TooBig) -> None:
+        """All others what a router said; who has no room misses it, and hears of the next one."""
+        for end in self._inboxes.values():
+            with contextlib.suppress(OSError):
+                channel.send(end, error)
+
+    def hand_over(self, worker: int, arrival: Arrival) -> None:
         """What its inbox has no room for is dropped and counted."""
+        path, packets, ecn = arrival
         end = self._inboxes.get(worker)
         for part in _portions(packets):
             try:
                 if end is None:
                     raise OSError
-                channel.send(end, message.Handed(path.local, path.remote, path.encapsulation, tuple(part)))
+                channel.send(end, message.Handed(path.local, path.remote, path.encapsulation, tuple(part), ecn))
                 self._stats.add("handed-over", len(part))
             except OSError:
                 self._stats.lose(Drop.QUEUE_FULL, len(part))
 
 
 class InboxReceiver:
-    """Reads our own inbox."""
+    """Reads our own inbox. What routers say goes to `told`."""
 
-    def __init__(self, end: socket.socket) -> None:
+    def __init__(self, end: socket.socket, told: Callable[[TooBig], None]) -> None:
         self._end = end
+        self._told = told
 
     def fileno(self) -> int:
         return self._end.fileno()
@@ -68,9 +77,12 @@ class InboxReceiver:
         count = 0
         with contextlib.suppress(BlockingIOError):
             while count < limit and (received := channel.receive(self._end)) is not None:
+                if isinstance(received.value, TooBig):
+                    self._told(received.value)
+                    continue
                 handed: message.Handed = received.value
                 path = Path(handed.local, handed.remote, handed.encapsulation)
-                arrivals.append(Arrival(path, handed.packets))
+                arrivals.append(Arrival(path, handed.packets, handed.ecn))
                 count += len(handed.packets)
         return arrivals
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from ikevpn.dataplane import offload, pktinfo
+from ikevpn.dataplane import offload, outer_fields, pktinfo
 from ikevpn.dataplane.ends import Path
+from ikevpn.dataplane.marking import PLAIN, Mark
 from ikevpn.dataplane.run import Octets, Run, runs
 from ikevpn.dataplane.stats import Loss, Stats
 from ikevpn.esp.drops import Drop
@@ -42,39 +43,58 @@ class _Way(NamedTuple):
     ancillary: list[pktinfo.Ancillary]
     target: tuple[str, int]
     segments: bool
+    ours: bool
 
 
 class Outer:
     """All sockets of the worker. It sends; reading them is the loop's business."""
 
-    def __init__(self, stats: Stats) -> None:
+    def __init__(self, stats: Stats, hear: Callable[[socket.socket], bool] = lambda end: False) -> None:
+        """`hear` takes what is in the error queue of a socket and says whether there was anything."""
         self._stats = stats
+        self._hear = hear
         self._udp: dict[Endpoint, socket.socket] = {}
         self._raw: dict[int, socket.socket] = {}
-        self._ways: dict[Path, _Way | None] = {}
+        self._probes: dict[int, socket.socket] = {}
+        self._lent: set[socket.socket] = set()
+        self._undivided: dict[socket.socket, bool] = {}
+        self._ways: dict[tuple[Path, int, int], _Way | None] = {}
         self._refused: dict[Path, int] = {}  # sizes from which on the kernel does not cut
 
-    def use_udp(self, local: Endpoint, end: socket.socket) -> None:
-        """Send from `local` (its address may be the wildcard) through this socket."""
+    def use_udp(self, local: Endpoint, end: socket.socket, *, lent: bool = False) -> None:
+        """Send from `local` (its address may be the wildcard) through this socket; a lent one keeps its options."""
         self._udp[local] = end
+        if lent:
+            self._lent.add(end)
         self._forget()
 
     def drop_udp(self, local: Endpoint) -> socket.socket | None:
         """Give the socket back to the caller, who closes it."""
         self._forget()
-        return self._udp.pop(local, None)
+        end = self._udp.pop(local, None)
+        if end is not None:
+            self._lent.discard(end)
+            self._undivided.pop(end, None)
+        return end
 
     def use_raw(self, version: int, end: socket.socket) -> None:
         """Send ESP over IP of `version` through this raw socket."""
         self._raw[version] = end
         self._forget()
 
-    def send(self, path: Path, datagrams: Sequence[Octets]) -> None:
+    def use_probe(self, version: int, end: socket.socket) -> None:
+        """Ask for routes of IP of `version` with this socket."""
+        self._probes[version] = end
+
+    def send(self, path: Path, datagrams: Sequence[Octets], mark: Mark = PLAIN) -> None:
         """Send each datagram along `path`; what the kernel does not take is counted."""
-        way = self._way(path)
+        way = self._way(path, mark)
         if way is None:
             self._stats.lose(Loss.NO_SOCKET, len(datagrams))
             return
+        if way.ours and self._undivided.get(way.end, False) is not mark.df:
+            self._undivided[way.end] = mark.df
+            outer_fields.set_df(way.end, df=mark.df)
         if not way.segments:
             self._send_each(way, datagrams)
             return
@@ -95,7 +115,7 @@ class Outer:
         done = 0
         for pieces, count in offload.portions(run):
             try:
-                way.end.sendmsg(pieces, ancillary, 0, way.target)
+                self._sendmsg(way, pieces, ancillary)
             except OSError as error:
                 if error.errno in _CANNOT_CUT:
                     if self._send_each(way, run[done:]):
@@ -107,26 +127,41 @@ class Outer:
 
     def _send_each(self, way: _Way, datagrams: Sequence[Octets]) -> int:
         """How many left."""
-        end, ancillary, target, _ = way
         sent = 0
         for datagram in datagrams:
             try:
-                end.sendmsg((datagram,), ancillary, 0, target)
+                self._sendmsg(way, (datagram,), way.ancillary)
                 sent += 1
             except OSError as error:
                 self._stats.lose(_LOSSES.get(error.errno or 0, Loss.SEND_FAILED))
         return sent
 
-    def _way(self, path: Path) -> _Way | None:
-        if path in self._ways:
-            return self._ways[path]
+    def _sendmsg(self, way: _Way, pieces: Sequence[Octets], ancillary: list[pktinfo.Ancillary]) -> None:
+        """Once more where the error was that of an earlier datagram, which ICMP has reported. Raises OSError."""
+        try:
+            way.end.sendmsg(pieces, ancillary, 0, way.target)
+        except OSError:
+            if not self._hear(way.end):
+                raise
+            way.end.sendmsg(pieces, ancillary, 0, way.target)
+
+    def mtu(self, path: Path) -> int:
+        """What the route of `path` takes, in octets."""
+        probe = self._probes.get(path.remote.address.version)
+        return outer_fields.USUAL_MTU if probe is None else outer_fields.route_mtu(probe, path.remote.address)
+
+    def _way(self, path: Path, mark: Mark) -> _Way | None:
+        key = (path, mark.tos, mark.ttl)
+        if key in self._ways:
+            return self._ways[key]
         if len(self._ways) >= MOST_WAYS:
             self._forget()
         end = self._socket(path)
         target = (str(path.remote.address), 0 if path.encapsulation is Encapsulation.NONE else path.remote.port)
         segments = path.encapsulation is not Encapsulation.NONE
-        way = None if end is None else _Way(end, pktinfo.write(path.local.address), target, segments)
-        self._ways[path] = way
+        ancillary = [*pktinfo.write(path.local.address), *outer_fields.write(path.remote.address.version, mark)]
+        way = None if end is None else _Way(end, ancillary, target, segments, end not in self._lent)
+        self._ways[key] = way
         return way
 
     def _forget(self) -> None:

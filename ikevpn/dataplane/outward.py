@@ -6,21 +6,26 @@ A batch's way:
 2. `_without_sa`: no SA; dropped, or held while IKE negotiates one
 3. `_seal`: what goes through one SA, in order, sealed at once; `_seal_run`: the same for packets of one size, which are
    cut or copied straight to where they are encrypted
-4. `_send` along the SA's path; limits checked
+4. `_send` along the SA's path, with the marks that its header takes over; limits checked
+
+What does not fit the path is cut before it is sealed, or its sender told (`fit`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from ikevpn.dataplane import mss
 from ikevpn.dataplane.association import OutboundSa
 from ikevpn.dataplane.ends import OuterEnd
+from ikevpn.dataplane.fit import Fitting
 from ikevpn.dataplane.frames import Packet
 from ikevpn.dataplane.hold import Hold
 from ikevpn.dataplane.interface import Acquire
 from ikevpn.dataplane.keepalive import Keepalives
 from ikevpn.dataplane.lifetime import Lifetimes
 from ikevpn.dataplane.lookup import Routes, Sad
+from ikevpn.dataplane.marking import Mark
 from ikevpn.dataplane.run import Octets, Run
 from ikevpn.dataplane.segment import Chain
 from ikevpn.dataplane.stats import Loss, Stats
@@ -43,6 +48,7 @@ class Outward:
         routes: Routes,
         sad: Sad,
         outer: OuterEnd,
+        fitting: Fitting,
         keepalives: Keepalives,
         lifetimes: Lifetimes,
         stats: Stats,
@@ -51,6 +57,7 @@ class Outward:
         self._routes = routes
         self._sad = sad
         self._outer = outer
+        self._fitting = fitting
         self._keepalives = keepalives
         self._lifetimes = lifetimes
         self._stats = stats
@@ -65,7 +72,7 @@ class Outward:
                 self._sort(device, packet, pending, now)
                 continue
             self._seal_all(pending, now)  # which may have been the last that an SA was good for
-            association = self._way_of_run(device, packet)
+            association = self._way_of_run(device, packet, now)
             if association is not None:
                 self._seal_run(association, packet, now)
             else:
@@ -101,10 +108,17 @@ class Outward:
         batch = pending.get(association)
         if batch is None:
             batch = pending[association] = ([], [])
-        batch[0].append(packet)
-        batch[1].append(_next_header(packet))
+            self._fitting.refresh(association.fit, association.path, now)
+        fit = association.fit
+        if len(packet) > fit.packet:
+            pieces = self._fitting.cut(device, association.sa, fit, packet, now)
+        else:
+            pieces = [mss.clamp(packet, fit.segment) if mss.may_open(packet) else packet]
+        for piece in pieces:
+            batch[0].append(piece)
+            batch[1].append(_next_header(piece))
 
-    def _way_of_run(self, device: str, packets: Run | Chain) -> OutboundSa | None:
+    def _way_of_run(self, device: str, packets: Run | Chain, now: float) -> OutboundSa | None:
         """The SA for all of them; None where they have to be looked at one by one."""
         if isinstance(packets, Run):
             if len(flows.starts(packets.rows)) > 1:
@@ -117,6 +131,9 @@ class Outward:
         route = self._routes.of_packet(device, first) if plain_key(first) is not None else None
         association = None if route is None else route.association
         if association is None or encap.marker(association.path.encapsulation):
+            return None
+        self._fitting.refresh(association.fit, association.path, now)
+        if packets.size > association.fit.packet:
             return None
         return association if association.state.rows(1, packets.size) is not None else None
 
@@ -151,7 +168,12 @@ class Outward:
             self._exhausted(association, len(inner))
             return
         marker = encap.marker(association.path.encapsulation)
-        self._send(association, [marker + packet for packet in sealed] if marker else sealed, now)
+        if marker:
+            sealed = [marker + packet for packet in sealed]
+        start = 0
+        for mark, count in association.marks.groups(inner, association.fit.packet):
+            self._send(association, sealed[start : start + count], mark, now)
+            start += count
         self._stats.add("bytes-out", sum(map(len, inner)))
 
     def _seal_run(self, association: OutboundSa, packets: Run | Chain, now: float) -> None:
@@ -162,21 +184,22 @@ class Outward:
         assert rows is not None
         if isinstance(packets, Run):
             rows[:, :size] = packets.rows
-            last, next_header = packets.tail, _next_header(packets.rows[0].tobytes())
+            last, first = packets.tail, packets.rows[0].tobytes()
         else:
             packets.write_rows(rows)
-            last, next_header = packets.tail(), _next_header(packets.parts[0].packet)
+            last, first = packets.tail(), packets.parts[0].packet
         if state.remaining < count + bool(last):
             self._exhausted(association, count + bool(last))
             return
+        next_header = _next_header(first)
         sealed = state.seal_rows(count, size, next_header)
         tail = state.seal([last], next_header)[0] if last else b""
-        self._send(association, Run(sealed, tail), now)
+        self._send(association, Run(sealed, tail), association.marks.of(first), now)
         self._stats.add("bytes-out", count * size + len(last))
 
-    def _send(self, association: OutboundSa, sealed: Sequence[bytes], now: float) -> None:
+    def _send(self, association: OutboundSa, sealed: Sequence[bytes], mark: Mark, now: float) -> None:
         path = association.path
-        self._outer.send(path, sealed)
+        self._outer.send(path, sealed, mark)
         association.used_at = now
         self._stats.add("packets-out", len(sealed))
         self._keepalives.sent(path.local, path.remote, now)

@@ -10,7 +10,8 @@ from ipaddress import IPv4Address, IPv6Address
 from ikevpn.model.address import Address
 
 IP_PKTINFO = 8  # the socket module names it from Python 3.14 on
-ANCILLARY_SIZE = socket.CMSG_SPACE(20) + socket.CMSG_SPACE(4)  # the larger of the two structures, and a segment size
+# The larger of the two structures, a segment size and a class of service.
+ANCILLARY_SIZE = socket.CMSG_SPACE(20) + 2 * socket.CMSG_SPACE(4)
 
 _V4 = struct.Struct("=i4s4s")  # interface, address of ours, destination in the header
 _V6 = struct.Struct("=16si")  # address of ours, interface

@@ -7,7 +7,7 @@ import errno
 import socket
 from ipaddress import IPv4Address, IPv6Address
 
-from ikevpn.dataplane import overflow, steering, udp
+from ikevpn.dataplane import ecn, overflow, steering, udp
 from ikevpn.dataplane.ends import Arrival, Path, Receiver
 from ikevpn.dataplane.stretch import Stretches
 from ikevpn.errors import HostError
@@ -77,7 +77,9 @@ class _HeaderReceiver:
             while stretches.datagrams < limit and not stretches.is_full:
                 room = stretches.room
                 length = self._end.recv_into(room)
-                stretches.add(self._path(bytes(room[12:20])), length, header=(room[0] & 0x0F) * 4)
+                stretches.add(
+                    self._path(bytes(room[12:20])), length, header=(room[0] & 0x0F) * 4, ecn=room[1] & ecn.MASK
+                )
         return stretches.arrivals()
 
     def lost(self) -> int:

@@ -36,6 +36,11 @@ class Run(Sequence[bytes]):
         """Octets of each packet but the tail."""
         return int(self.rows.shape[1])
 
+    @property
+    def octets(self) -> int:
+        """Octets of all packets."""
+        return int(self.rows.size) + len(self.tail)
+
     def __len__(self) -> int:
         return len(self.rows) + bool(self.tail)
 

@@ -74,6 +74,9 @@ class Chain:
             return False
         if last.is_uneven or self.key is None or plain_key(following.packet) != self.key:
             return False
+        before, after = last.packet, following.packet
+        if before[1] != after[1] or before[6] != after[6]:  # class of service or DF, which the header outside shows
+            return False
         self.parts.append(following)
         return True
 

@@ -19,11 +19,13 @@ class _Stretch:
     header: int
     start: int
     end: int
+    ecn: int
 
-    def admits(self, path: Path, size: int, header: int) -> bool:
+    def admits(self, path: Path, size: int, header: int, ecn: int) -> bool:
         """Whether what follows in the buffer belongs to it."""
         whole = size and not (self.end - self.start) % size
-        return bool(whole and path is self.path and size == self.size and header == self.header)
+        same = size == self.size and header == self.header and ecn == self.ecn
+        return bool(whole and path is self.path and same)
 
 
 class Stretches:
@@ -51,19 +53,19 @@ class Stretches:
         """Where the next datagram, or some that came together, are to be written."""
         return self._buffer[self._at :]
 
-    def add(self, path: Path, length: int, size: int = 0, header: int = 0) -> None:
+    def add(self, path: Path, length: int, size: int = 0, header: int = 0, ecn: int = 0) -> None:
         """`length` octets were written: datagrams of `size`, or one. The same way has the identical `Path`."""
         size = size or length
-        if self._stretches and self._stretches[-1].admits(path, size, header):
+        if self._stretches and self._stretches[-1].admits(path, size, header, ecn):
             self._stretches[-1].end += length
         else:
-            self._stretches.append(_Stretch(path, size, header, self._at, self._at + length))
+            self._stretches.append(_Stretch(path, size, header, self._at, self._at + length, ecn))
         self._at += length
         self.datagrams += -(-length // size) if size else 1
 
     def arrivals(self) -> list[Arrival]:
         """What the batch holds; two and more of one size are a run."""
-        return gather((stretch.path, self._content(stretch)) for stretch in self._stretches)
+        return gather((stretch.path, self._content(stretch), stretch.ecn) for stretch in self._stretches)
 
     def _content(self, stretch: _Stretch) -> bytes | Run:
         part = self._buffer[stretch.start : stretch.end]

@@ -1,7 +1,4 @@
-"""The UDP socket of RFC 3948, opened where the privilege is and read by the worker in batches.
-
-The kernel fragments what is too large for the path: DF stays clear on the outside.
-"""
+"""The UDP socket of RFC 3948, opened where the privilege is and read by the worker in batches."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ import socket
 from ipaddress import ip_address
 from typing import Any
 
-from ikevpn.dataplane import offload, overflow, pktinfo
+from ikevpn.dataplane import ecn, error_queue, offload, outer_fields, overflow, pktinfo
 from ikevpn.dataplane.ends import Arrival, Path
 from ikevpn.dataplane.stretch import Stretches
 from ikevpn.errors import HostError
@@ -24,7 +21,6 @@ MOST_PATHS = 4096
 BATCH_OCTETS = 4 * LARGEST_DATAGRAM
 
 _SO_SNDBUFFORCE, _SO_RCVBUFFORCE = 32, 33
-_IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER, _PMTUDISC_DONT = 10, 23, 0
 
 
 def open_sockets(local: Endpoint, count: int) -> list[socket.socket]:
@@ -62,12 +58,10 @@ def open_socket(local: Endpoint, *, shared: bool = False) -> socket.socket:
 
 def prepare(end: socket.socket) -> None:
     """What UDP and raw sockets of the data plane have in common. Raises OSError."""
-    if end.family == socket.AF_INET6:
-        if end.type == socket.SOCK_DGRAM:
-            end.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        end.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _PMTUDISC_DONT)
-    else:
-        end.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PMTUDISC_DONT)
+    if end.family == socket.AF_INET6 and end.type == socket.SOCK_DGRAM:
+        end.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    outer_fields.prepare(end)
+    error_queue.enable(end)
     pktinfo.enable(end)
     for forced, polite in ((_SO_SNDBUFFORCE, socket.SO_SNDBUF), (_SO_RCVBUFFORCE, socket.SO_RCVBUF)):
         try:
@@ -97,7 +91,8 @@ class PktinfoReceiver:
         self._end = end
         self._local = local
         self._encapsulation = encapsulation
-        self._paths: dict[tuple[Any, ...], Path] = {}
+        self._paths: dict[Path, Path] = {}  # the same way is the identical path, whatever its mark
+        self._ways: dict[tuple[Any, ...], tuple[Path, int]] = {}
         self._stretches = Stretches(BATCH_OCTETS, LARGEST_DATAGRAM)
 
     def fileno(self) -> int:
@@ -113,19 +108,23 @@ class PktinfoReceiver:
         with contextlib.suppress(OSError):  # nothing more to read, or an ICMP error of an earlier datagram
             while stretches.datagrams < limit and not stretches.is_full:
                 length, ancillary, _, source = read((stretches.room,), pktinfo.ANCILLARY_SIZE)
-                stretches.add(self._path(source, ancillary), length, offload.read(ancillary))
+                path, mark = self._way(source, ancillary)
+                stretches.add(path, length, offload.read(ancillary), ecn=mark)
         return stretches.arrivals()
 
     def lost(self) -> int:
         return overflow.lost(self._end)
 
-    def _path(self, source: tuple[Any, ...], ancillary: list[pktinfo.Ancillary]) -> Path:
-        key = (source, ancillary[-1][2] if ancillary else b"")  # the segment size, if any, comes before
-        path = self._paths.get(key)
-        if path is None:
-            if len(self._paths) >= MOST_PATHS:
+    def _way(self, source: tuple[Any, ...], ancillary: list[pktinfo.Ancillary]) -> tuple[Path, int]:
+        """The path, and the congestion mark."""
+        key = (source, *ancillary[-2:])  # the segment size, if any, comes before
+        way = self._ways.get(key)
+        if way is None:
+            if len(self._ways) >= MOST_PATHS:
+                self._ways.clear()
                 self._paths.clear()
             local = Endpoint(pktinfo.read(ancillary) or self._local.address, self._local.port)
             port = 0 if self._encapsulation is Encapsulation.NONE else source[1]
-            path = self._paths[key] = Path(local, Endpoint(ip_address(source[0]), port), self._encapsulation)
-        return path
+            path = Path(local, Endpoint(ip_address(source[0]), port), self._encapsulation)
+            way = self._ways[key] = (self._paths.setdefault(path, path), outer_fields.read(ancillary) & ecn.MASK)
+        return way

@@ -17,7 +17,7 @@ import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 
-from ikevpn.dataplane import message, rawesp, tally, tun, udp
+from ikevpn.dataplane import message, outer_fields, rawesp, tally, tun, udp
 from ikevpn.dataplane.backlog import Backlog
 from ikevpn.dataplane.interface import Crashed, DataPlaneEvent, Expire, Mapping
 from ikevpn.dataplane.placement import Placed, Placement
@@ -26,6 +26,8 @@ from ikevpn.dataplane.steering import Steering
 from ikevpn.model.address import Address, Endpoint
 from ikevpn.model.sa import Direction, ExpireKind, Policy, Sa, SaUse, Total
 
+_Use = message.UseUdp | message.UseRaw | message.UseProbe
+
 
 class UserspaceDataPlane:
     """`interface.DataPlane` on top of worker processes. All methods belong to one event loop."""
@@ -33,7 +35,7 @@ class UserspaceDataPlane:
     def __init__(self, workers: int = 1) -> None:
         self._count = workers
         self._devices: dict[str, tun.Opened] = {}
-        self._sockets: dict[message.UseUdp | message.UseRaw, Sequence[socket.socket]] = {}
+        self._sockets: dict[_Use, Sequence[socket.socket]] = {}
         self._keepalives: dict[tuple[Endpoint, Endpoint], tuple[int, float]] = {}  # worker, seconds
         self._placement = Placement(workers)
         self._steering = Steering()
@@ -94,6 +96,7 @@ class UserspaceDataPlane:
             self._use(use, ends[:-1])
             self._use(message.UseUdp(address, receive=True, strangers=True), ends[-1:])
             self._steering.use_udp(ends, strangers=True)
+            self._probe(address.address.version)
 
     async def listen_raw(self, version: int) -> None:
         """Open a raw socket for protocol 50 over IPv4 or IPv6. Raises HostError."""
@@ -102,6 +105,7 @@ class UserspaceDataPlane:
             ends = rawesp.open_sockets(version, self._count)
             self._use(use, ends)
             self._steering.use_raw(version, ends)
+            self._probe(version)
 
     def lend_ike_socket(self, local: Endpoint, descriptor: int) -> None:
         """Let ESP behind the non-IKE marker leave from the IKE port (drafts 00 and 01). Duplicates the descriptor."""
@@ -267,7 +271,13 @@ class UserspaceDataPlane:
     def _give_device(self, worker: int, device: tun.Opened) -> None:
         self._pool.send(worker, message.UseDevice(device.name, device.joins_udp), device.descriptor)
 
-    def _use(self, use: message.UseUdp | message.UseRaw, ends: Sequence[socket.socket]) -> None:
+    def _probe(self, version: int) -> None:
+        """Where the sockets are, routes are asked for too."""
+        use = message.UseProbe(version)
+        if use not in self._sockets:
+            self._use(use, [outer_fields.open_probe(version) for _ in range(self._count)])
+
+    def _use(self, use: _Use, ends: Sequence[socket.socket]) -> None:
         self._sockets[use] = ends
         for worker, end in enumerate(ends):
             self._pool.send(worker, use, end.fileno())

@@ -19,9 +19,10 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from ikevpn.dataplane import channel, confinement, message, rawesp, udp
+from ikevpn.dataplane import channel, confinement, error_queue, message, rawesp, udp
 from ikevpn.dataplane.backlog import Backlog
 from ikevpn.dataplane.ends import Arrival, Receiver
+from ikevpn.dataplane.error_queue import TooBig
 from ikevpn.dataplane.forwarding import Forwarding
 from ikevpn.dataplane.mishaps import Mishaps
 from ikevpn.dataplane.neighbours import InboxReceiver, Neighbours
@@ -46,7 +47,7 @@ class Worker:
         self._stats = Stats()
         self._mishaps = Mishaps(self._stats)
         self._devices = Devices(self._stats)
-        self._outer = Outer(self._stats)
+        self._outer = Outer(self._stats, self._hear)
         self._neighbours = Neighbours(self._stats)
         self._events = Backlog()
         self._receivers: list[Receiver] = []
@@ -87,6 +88,7 @@ class Worker:
             message.UseRaw: self._use_raw,
             message.UseInbox: self._use_inbox,
             message.UseNeighbour: self._use_neighbour,
+            message.UseProbe: self._use_probe,
         }
 
     def run(self) -> None:
@@ -176,10 +178,10 @@ class Worker:
     def _use_udp(self, command: message.UseUdp, descriptor: int) -> None:
         end = socket.socket(fileno=descriptor)
         if not command.strangers:
-            self._outer.use_udp(command.local, end)
+            self._outer.use_udp(command.local, end, lent=not command.receive)
         if command.receive:
             limit = STRANGERS_BATCH if command.strangers else BATCH
-            self._receive(udp.PktinfoReceiver(end, command.local, Encapsulation.UDP), limit)
+            self._receive(udp.PktinfoReceiver(end, command.local, Encapsulation.UDP), end, limit)
 
     def _drop_udp(self, command: message.DropUdp, now: float) -> None:
         end = self._outer.drop_udp(command.local)
@@ -190,22 +192,40 @@ class Worker:
     def _use_raw(self, command: message.UseRaw, descriptor: int) -> None:
         end = socket.socket(fileno=descriptor)
         self._outer.use_raw(command.version, end)
-        self._receive(rawesp.receiver(end, command.version))
+        self._receive(rawesp.receiver(end, command.version), end)
 
     def _use_inbox(self, command: message.UseInbox, descriptor: int) -> None:
-        self._receive(InboxReceiver(socket.socket(fileno=descriptor)))
+        self._receive(InboxReceiver(socket.socket(fileno=descriptor), self._told))
 
     def _use_neighbour(self, command: message.UseNeighbour, descriptor: int) -> None:
         self._neighbours.use(command.worker, socket.socket(fileno=descriptor))
 
-    def _receive(self, receiver: Receiver, limit: int = BATCH) -> None:
-        self._receivers.append(receiver)
-        self._selector.register(receiver, selectors.EVENT_READ, partial(self._read_socket, receiver, limit))
+    def _use_probe(self, command: message.UseProbe, descriptor: int) -> None:
+        self._outer.use_probe(command.version, socket.socket(fileno=descriptor))
 
-    def _read_socket(self, receiver: Receiver, limit: int, now: float) -> None:
+    def _receive(self, receiver: Receiver, end: socket.socket | None = None, limit: int = BATCH) -> None:
+        """Read it whenever it is ready; `end` where routers may have something to say of what it sends."""
+        self._receivers.append(receiver)
+        self._selector.register(receiver, selectors.EVENT_READ, partial(self._read_socket, receiver, end, limit))
+
+    def _hear(self, end: socket.socket) -> bool:
+        """Take what routers say of datagrams of ours; whether there was anything."""
+        errors, some = error_queue.read(end)
+        for error in errors:
+            self._forwarding.too_big(error, self._clock())
+            if not error.local:
+                self._neighbours.tell(error)  # the kernel says it to one of the workers, not always the right one
+        return some
+
+    def _told(self, error: TooBig) -> None:
+        self._forwarding.too_big(error, self._clock())
+
+    def _read_socket(self, receiver: Receiver, end: socket.socket | None, limit: int, now: float) -> None:
         arrivals: list[Arrival] = []
         with self._mishaps:
             arrivals = receiver.read_batch(limit)
+            if end is not None and not arrivals:
+                self._hear(end)  # it is ready for another reason than datagrams
         # A peer sends on a new SA as soon as IKE has answered it, and that SA was announced before: it must be there.
         self._listen(now)
         with self._mishaps:

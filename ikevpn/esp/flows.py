@@ -13,19 +13,27 @@ def _mask(version: int, *counted: slice) -> np.ndarray[tuple[int, ...], np.dtype
     octets = np.zeros(_SHORTEST[version], np.uint8)
     for part in counted:
         octets[part] = 0xFF
+    if version == 6:
+        octets[1] = 0xF0  # the rest is a flow label
     return octets.view(np.uint16)
 
 
-# What `packet_size` and `plain_key` look at.
-_FIRST, _IPV4_LENGTH, _IPV4_FRAGMENT, _IPV4_PROTOCOL = slice(0, 1), slice(2, 4), slice(6, 8), slice(9, 10)
+# What `packet_size` and `plain_key` look at, and the class of service, which the header outside takes over.
+_FIRST, _IPV4_SERVICE, _IPV4_LENGTH, _IPV4_FRAGMENT, _IPV4_PROTOCOL = (
+    slice(0, 1),
+    slice(1, 2),
+    slice(2, 4),
+    slice(6, 8),
+    slice(9, 10),
+)
 _MASKS = {
-    4: _mask(4, _FIRST, _IPV4_LENGTH, _IPV4_FRAGMENT, _IPV4_PROTOCOL, slice(12, 24)),
+    4: _mask(4, _FIRST, _IPV4_SERVICE, _IPV4_LENGTH, _IPV4_FRAGMENT, _IPV4_PROTOCOL, slice(12, 24)),
     6: _mask(6, _FIRST, slice(4, 7), slice(8, 44)),
 }
 
 
 def starts(packets: Rows) -> list[int]:
-    """The rows at which another flow or another length begins, the first one included.
+    """The rows at which another flow, length or class of service begins, the first one included.
 
     Between them `packet_size` and `plain_key` say the same of every packet, where they say anything. Packets that are
     too short or of no IP version are each on their own.

@@ -106,6 +106,12 @@ class Inbound:
         self.bytes += inner.size
         return inner
 
+    def withdraw(self, reason: Drop, packet: bytes) -> None:
+        """A packet that was let through is dropped after all."""
+        self.packets -= 1
+        self.bytes -= len(packet)
+        self.drops[reason] += 1
+
     def _counted(self, answers: list[Opened | Drop]) -> list[Opened | Drop]:
         for answer in answers:
             if isinstance(answer, Opened):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+SPI = 4
 HEADER = 8  # SPI and sequence number
 TRAILER = 2  # pad length and next header
 

@@ -31,3 +31,4 @@ class OuterHeader:
     ttl: int = 64
     mss: int | None = 0  # largest TCP segment let through; 0: what fits the path; None: TCP is left alone
     fragment: Fragment = Fragment.BEFORE
+    mtu: int = 0  # largest packet inside; 0: what fits the path

@@ -148,7 +148,7 @@ def test_every_key_arrives(tunnel: Write) -> None:
     assert (made.keepalive_s, made.fragment_size, made.dpd_interval_s) == (5, 576, 0)
     assert (made.retransmit_s, made.retransmit_tries) == (0.5, 1)
     assert (made.replay_window, made.sha256_96, made.initial_contact) == (0, True, False)
-    assert made.outer == OuterHeader(DfBit.CLEAR, 46, False, 255, None, Fragment.AFTER)
+    assert made.outer == OuterHeader(DfBit.CLEAR, 46, False, 255, None, Fragment.AFTER, 1400)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from ikevpn.dataplane import message
 from ikevpn.dataplane.ends import Arrival, Path
 from ikevpn.dataplane.forwarding import Forwarding
 from ikevpn.dataplane.interface import DataPlaneEvent
+from ikevpn.dataplane.marking import PLAIN, Mark
 from ikevpn.dataplane.stats import Stats
 from ikevpn.model.address import AddressRange, Endpoint
 from ikevpn.model.sa import Encapsulation, Policy
@@ -35,9 +36,15 @@ class FakeOuter:
 
     def __init__(self) -> None:
         self.sent: list[tuple[Path, list[bytes]]] = []
+        self.marks: list[Mark] = []
+        self.route_mtu = 1500
 
-    def send(self, path: Path, datagrams: Sequence[bytes]) -> None:
+    def send(self, path: Path, datagrams: Sequence[bytes], mark: Mark = PLAIN) -> None:
         self.sent.append((path, list(datagrams)))
+        self.marks += [mark] * len(datagrams)
+
+    def mtu(self, path: Path) -> int:
+        return self.route_mtu
 
     def datagrams(self) -> list[bytes]:
         """All that was sent since the last call."""
@@ -51,7 +58,7 @@ class Core:
     def __init__(self) -> None:
         self.devices, self.outer, self.stats = FakeDevices(), FakeOuter(), Stats()
         self.events: list[DataPlaneEvent] = []
-        self.handed: list[tuple[int, Path, Sequence[bytes]]] = []
+        self.handed: list[tuple[int, Arrival]] = []
         self.forwarding = Forwarding(
             devices=self.devices,
             outer=self.outer,

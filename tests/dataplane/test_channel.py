@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ikevpn.dataplane import channel, interface, message
+from ikevpn.dataplane import channel, error_queue, interface, message
 from ikevpn.model.address import Endpoint
 from ikevpn.model.outer_header import DfBit, Fragment, OuterHeader
 from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, Limits, SaUse, Total
@@ -31,6 +31,8 @@ VALUES = [
     message.Elsewhere(0x1000, 1),
     message.Elsewhere(0x1000, None),
     message.Handed(OURS, THEIRS, Encapsulation.UDP, (b"one", b"two")),
+    message.UseProbe(4),
+    error_queue.TooBig(THEIRS.address, 1300, b"quote", local=True),
     message.AddSa(sa(Direction.IN, CBC_SHA1, limits=Limits(soft_seconds=1.5, hard_bytes=2**40))),
     message.AddSa(sa(Direction.OUT, outer=OuterHeader(DfBit.SET, 46, False, 9, None, Fragment.AFTER))),
     message.DeleteSa(2**32 - 1, Direction.OUT, None),

@@ -6,8 +6,13 @@ from tests.dataplane.fakes import THERE
 
 def test_runs_of_one_path_are_put_together_in_order() -> None:
     other = replace(THERE, remote=THERE.remote.at(1))
-    stream = [(THERE, b"a"), (THERE, b"b"), (other, b"c"), (THERE, b"d")]
-    assert gather(stream) == [(THERE, [b"a", b"b"]), (other, [b"c"]), (THERE, [b"d"])]
+    stream = [(THERE, b"a", 0), (THERE, b"b", 0), (other, b"c", 0), (THERE, b"d", 0), (THERE, b"e", 3)]
+    assert gather(stream) == [
+        (THERE, [b"a", b"b"], 0),
+        (other, [b"c"], 0),
+        (THERE, [b"d"], 0),
+        (THERE, [b"e"], 3),
+    ]
     assert gather([]) == []
 
 

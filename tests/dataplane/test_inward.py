@@ -278,7 +278,7 @@ def test_what_is_of_another_workers_sa_is_handed_over_also_what_came_early() -> 
     core.arrive(early)
     core.forwarding.elsewhere(message.Elsewhere(0x7777, 3), 0.0)
     core.arrive(later)
-    assert core.handed == [(3, THERE, [early]), (3, THERE, [later])]
+    assert core.handed == [(3, Arrival(THERE, [early])), (3, Arrival(THERE, [later]))]
     core.forwarding.elsewhere(message.Elsewhere(0x7777, None), 0.0)
     core.arrive(later, now=60.0)
     core.forwarding.timer(61.0)

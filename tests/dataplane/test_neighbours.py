@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from ikevpn.dataplane.ends import Arrival
+from ikevpn.dataplane.error_queue import TooBig
 from ikevpn.dataplane.neighbours import MOST_OCTETS, InboxReceiver, Neighbours, open_inbox
 from ikevpn.dataplane.stats import Stats
 from ikevpn.model.sa import Encapsulation
@@ -14,8 +15,9 @@ from tests.dataplane.fakes import THERE
 
 class Street:
     def __init__(self) -> None:
+        self.told: list[TooBig] = []
         reading, self.writing = open_inbox()
-        self.inbox = InboxReceiver(reading)
+        self.inbox = InboxReceiver(reading, self.told.append)
         self.reading = reading
         self.stats = Stats()
         self.neighbours = Neighbours(self.stats)
@@ -31,23 +33,31 @@ def street() -> Iterator[Street]:
 
 def test_packets_arrive_as_they_came(street: Street) -> None:
     raw = replace(THERE, encapsulation=Encapsulation.NONE)
-    street.neighbours.hand_over(1, THERE, [b"one", b"two"])
-    street.neighbours.hand_over(1, raw, [b"three"])
-    assert street.inbox.read_batch(96) == [Arrival(THERE, (b"one", b"two")), Arrival(raw, (b"three",))]
+    street.neighbours.hand_over(1, Arrival(THERE, [b"one", b"two"]))
+    street.neighbours.hand_over(1, Arrival(raw, [b"three"], 3))
+    assert street.inbox.read_batch(96) == [Arrival(THERE, (b"one", b"two")), Arrival(raw, (b"three",), 3)]
     assert street.inbox.read_batch(96) == []
     assert street.stats.report() == {"handed-over": 3}
 
 
+def test_what_a_router_says_is_told(street: Street) -> None:
+    error = TooBig(THERE.remote.address, 1300, b"\0\0\0\1", local=False)
+    street.neighbours.tell(error)
+    street.neighbours.hand_over(1, Arrival(THERE, [b"one"]))
+    assert street.inbox.read_batch(96) == [Arrival(THERE, (b"one",))]
+    assert street.told == [error]
+
+
 def test_a_batch_is_bounded(street: Street) -> None:
     for _ in range(3):
-        street.neighbours.hand_over(1, THERE, [b"x"] * 4)
+        street.neighbours.hand_over(1, Arrival(THERE, [b"x"] * 4))
     assert [len(arrival.datagrams) for arrival in street.inbox.read_batch(5)] == [4, 4]
     assert len(street.inbox.read_batch(5)) == 1
 
 
 def test_large_batches_go_in_parts(street: Street) -> None:
     packets = [bytes(30_000), bytes(65_000), bytes(1000), bytes(1000)]
-    street.neighbours.hand_over(1, THERE, packets)
+    street.neighbours.hand_over(1, Arrival(THERE, packets))
     parts = street.inbox.read_batch(96)
     assert [len(part.datagrams) for part in parts] == [1, 1, 2]
     assert [packet for part in parts for packet in part.datagrams] == packets
@@ -56,7 +66,7 @@ def test_large_batches_go_in_parts(street: Street) -> None:
 
 def test_a_full_inbox_loses_and_counts(street: Street) -> None:
     for _ in range(200):
-        street.neighbours.hand_over(1, THERE, [bytes(60_000)])
+        street.neighbours.hand_over(1, Arrival(THERE, [bytes(60_000)]))
     report = street.stats.report()
     assert report["handed-over"] + report["drop-queue-full"] == 200 and report["drop-queue-full"] > 100
     assert len(street.inbox.read_batch(1000)) == report["handed-over"]
@@ -64,5 +74,5 @@ def test_a_full_inbox_loses_and_counts(street: Street) -> None:
 
 
 def test_a_neighbour_that_is_not_known(street: Street) -> None:
-    street.neighbours.hand_over(2, THERE, [b"one", b"two"])
+    street.neighbours.hand_over(2, Arrival(THERE, [b"one", b"two"]))
     assert street.stats.report() == {"drop-queue-full": 2}

@@ -34,7 +34,7 @@ def test_the_ip_header_goes_and_tells_the_path(ends: tuple[socket.socket, socket
     receiver = rawesp.receiver(ends[1], 4)
     for each in (packet(), packet(options=bytes(8)), packet(source="192.0.2.3")):
         ends[0].send(each)
-    assert receiver.read_batch(10) == [(path(), [ESP, ESP]), (path("192.0.2.3"), [ESP])]
+    assert receiver.read_batch(10) == [(path(), [ESP, ESP], 0), (path("192.0.2.3"), [ESP], 0)]
     assert receiver.read_batch(10) == []
 
 

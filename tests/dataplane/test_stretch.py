@@ -11,7 +11,7 @@ def fill(stretches: Stretches, *datagrams: tuple[Path, bytes, int, int]) -> list
     for path, data, size, header in datagrams:
         stretches.room[: len(data)] = data
         stretches.add(path, len(data), size, header)
-    return [(path, list(found), isinstance(found, Run)) for path, found in stretches.arrivals()]
+    return [(path, list(found), isinstance(found, Run)) for path, found, _ in stretches.arrivals()]
 
 
 def test_of_one_size_and_path_is_a_run() -> None:
@@ -36,6 +36,13 @@ def test_nothing_else_is() -> None:
 def test_headers_in_front_are_left_out() -> None:
     found = fill(Stretches(200, 50), (THERE, b"HHaa", 0, 2), (THERE, b"HHbb", 0, 2), (THERE, b"Hccc", 0, 1))
     assert found == [(THERE, [b"aa", b"bb"], True), (THERE, [b"ccc"], False)]
+
+
+def test_congestion_marks_keep_datagrams_apart() -> None:
+    stretches = Stretches(200, 50)
+    for mark, size in ((0, 2), (0, 2), (3, 2), (3, 2), (1, 2), (2, 3)):
+        stretches.add(THERE, size, ecn=mark)
+    assert [(len(found), mark) for _, found, mark in stretches.arrivals()] == [(2, 0), (2, 3), (1, 1), (1, 2)]
 
 
 def test_room_for_one_more_or_full() -> None:

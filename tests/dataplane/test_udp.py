@@ -31,8 +31,8 @@ def test_a_batch_is_put_together_by_path_and_bounded(bound: tuple[socket.socket,
         Path(Endpoint.of(f"127.0.0.{target}", port), Endpoint.of("127.0.0.1", ports[sender]), Encapsulation.UDP)
         for sender, target in ((0, 1), (1, 1), (0, 2))
     ]
-    assert [first, second, third] == [(paths[0], [b"a", b""]), (paths[1], [b"c"]), (paths[2], [b"d"])]
-    assert fourth == (paths[2], [b"e"])
+    assert [first, second, third] == [(paths[0], [b"a", b""], 0), (paths[1], [b"c"], 0), (paths[2], [b"d"], 0)]
+    assert fourth == (paths[2], [b"e"], 0)
     assert fourth.path is third.path
 
 
@@ -75,5 +75,5 @@ def test_what_the_kernel_put_together_is_a_run(bound: tuple[socket.socket, int])
         assert isinstance(run.datagrams, Run)
         assert list(run.datagrams) == [b"aa", b"bb", b"cc", b"dd", b"e"]
         (single,) = receiver.read_batch(5)
-    assert single == (run.path, [b"ff"])
+    assert single == (run.path, [b"ff"], 0)
     assert str(run.path.local.address) == "127.0.0.3"

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from ikevpn.dataplane.userspace import UserspaceDataPlane
 from ikevpn.model.address import AddressRange, Endpoint
+from ikevpn.model.outer_header import OuterHeader
 from ikevpn.model.sa import Direction, Encapsulation, Policy, Sa
 from ikevpn.model.selector import Selector
 from tests.esp.samples import GCM, Pair, sa
@@ -121,12 +122,18 @@ async def two_gateways(workers: int = 1) -> AsyncIterator[tuple[Gateway, Gateway
 
 
 def pair_of(
-    sender: Gateway, receiver: Gateway, version: int, encapsulation: Encapsulation, pair: Pair = GCM, spi: int = 0x1000
+    sender: Gateway,
+    receiver: Gateway,
+    version: int,
+    encapsulation: Encapsulation,
+    pair: Pair = GCM,
+    spi: int = 0x1000,
+    outer: OuterHeader = OuterHeader(),  # noqa: B008 (frozen)
 ) -> tuple[Sa, Sa]:
     """The two ends of one direction, outbound first."""
     port = {Encapsulation.NONE: 0, Encapsulation.UDP: 4500, Encapsulation.UDP_NON_IKE: 500}[encapsulation]
     ends = sender.outside(version, port), receiver.outside(version, port)
-    common = {"encapsulation": encapsulation, "reqid": REQID, "spi": spi}
+    common = {"encapsulation": encapsulation, "reqid": REQID, "spi": spi, "outer": outer}
     out = sa(
         Direction.OUT, pair, local=ends[0], remote=ends[1], selectors=tuple(map(sender.selector, (4, 6))), **common
     )
@@ -136,10 +143,17 @@ def pair_of(
     return out, into
 
 
-async def join(left: Gateway, right: Gateway, version: int, encapsulation: Encapsulation, pair: Pair = GCM) -> None:
+async def join(
+    left: Gateway,
+    right: Gateway,
+    version: int,
+    encapsulation: Encapsulation,
+    pair: Pair = GCM,
+    outer: OuterHeader = OuterHeader(),  # noqa: B008 (frozen)
+) -> None:
     """A tunnel both ways; nobody sends before the other can receive."""
-    ways = [(left, *pair_of(left, right, version, encapsulation, pair, 0x1000))]
-    ways += [(right, *pair_of(right, left, version, encapsulation, pair, 0x2000))]
+    ways = [(left, *pair_of(left, right, version, encapsulation, pair, 0x1000, outer))]
+    ways += [(right, *pair_of(right, left, version, encapsulation, pair, 0x2000, outer))]
     for (sender, _, into), receiver in zip(ways, (right, left), strict=True):
         receiver.plane.add_sa(into)
         sender.add_policies()

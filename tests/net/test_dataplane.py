@@ -22,6 +22,7 @@ from ikevpn.dataplane import offload, tun
 from ikevpn.dataplane.interface import Acquire, Crashed
 from ikevpn.errors import HostError
 from ikevpn.model.address import Endpoint
+from ikevpn.model.outer_header import DfBit, Fragment, OuterHeader
 from ikevpn.model.sa import Direction, Encapsulation, Policy
 from ikevpn.service.offload import split
 from tests.esp.samples import CBC_SHA1, CBC_SHA256, GCM, Pair, algorithms
@@ -134,7 +135,7 @@ def test_ping_and_tcp_and_scapy_reads_along(encapsulation: Encapsulation, versio
 @pytest.mark.parametrize(("encapsulation", "version"), OUTSIDES, ids=lambda value: str(value))
 def test_fragments_inside_and_outside(encapsulation: Encapsulation, version: int) -> None:
     async def story(left: Gateway, right: Gateway) -> None:
-        await join(left, right, version, encapsulation)
+        await join(left, right, version, encapsulation, outer=OuterHeader(DfBit.CLEAR, fragment=Fragment.AFTER))
         await ping(left, right, "-s", "5000")  # the host fragments before the device
         for gateway in (left, right):
             await gateway.run("ip", "link", "set", DEVICE, "mtu", "9000")

@@ -1,0 +1,83 @@
+"""Which packets fit a tunnel, and what becomes of those that do not (RFC 4301 §8).
+
+A packet that may be fragmented is, before it is sealed or after. For one that may not, its sender is told how much fits
+and sends less. A TCP connection is told so as it begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ikevpn.dataplane import mss
+from ikevpn.dataplane.ends import DeviceEnd, Path
+from ikevpn.dataplane.fragment import fragments
+from ikevpn.dataplane.path_mtu import PathMtus
+from ikevpn.dataplane.stats import Stats
+from ikevpn.dataplane.too_big import LEAST_IPV6, Answers
+from ikevpn.esp.drops import Drop
+from ikevpn.esp.encap import inner_mtu
+from ikevpn.model.outer_header import DfBit, Fragment
+from ikevpn.model.sa import Sa
+
+_DF = 0x40
+
+
+class Fit:
+    """What fits one SA, by the path as it was found last: `packet` octets inside, segments of `segment` octets."""
+
+    __slots__ = ("_sa", "packet", "path_mtu", "segment")
+
+    def __init__(self, sa: Sa) -> None:
+        self._sa = sa
+        self.path_mtu = 0
+        self.packet = 0
+        self.segment = mss.Limit()
+
+    def follow(self, path_mtu: int) -> None:
+        """The path takes outer packets of `path_mtu` octets now."""
+        if path_mtu == self.path_mtu:
+            return
+        outer = self._sa.outer
+        self.path_mtu = path_mtu
+        fits = inner_mtu(self._sa, path_mtu)
+        self.packet = min(fits, outer.mtu) if outer.mtu else fits
+        if outer.mss is not None:
+            self.segment = mss.Limit(outer.mss, outer.mss) if outer.mss else mss.Limit.of_packet(self.packet)
+
+
+class Fitting:
+    """Makes packets fit, for all SAs."""
+
+    def __init__(self, mtus: PathMtus, devices: DeviceEnd, stats: Stats) -> None:
+        self._mtus = mtus
+        self._devices = devices
+        self._stats = stats
+        self._answers = Answers()
+
+    def refresh(self, fit: Fit, path: Path, now: float) -> None:
+        """Before packets are looked at: what the path takes now."""
+        fit.follow(self._mtus.of(path, now))
+
+    def cut(self, device: str, sa: Sa, fit: Fit, packet: bytes, now: float) -> Sequence[bytes]:
+        """What of a packet that is larger than `fit.packet` is to be sealed; its sender may be told."""
+        outer = sa.outer
+        if packet[0] >> 4 == 4 and not packet[6] & _DF:
+            whole = outer.df is not DfBit.SET and (outer.fragment is Fragment.AFTER or _has_ports(sa))
+            pieces = [packet] if whole else fragments(packet, fit.packet)
+            if not whole and pieces:
+                self._stats.add("fragmented", 1)
+        else:
+            # A path of IPv6 has to take as much as this, so its sender would not send less.
+            must = packet[0] >> 4 == 6 and len(packet) <= LEAST_IPV6
+            pieces = [packet] if outer.df is DfBit.CLEAR or must else []
+        if not pieces:
+            self._stats.lose(Drop.TOO_BIG)
+            answer = self._answers.make(packet, fit.packet, now)
+            if answer is not None:
+                self._devices.write(device, [answer])
+        return pieces
+
+
+def _has_ports(sa: Sa) -> bool:
+    """Whether fragments without ports could be refused by the peer (RFC 4301 §7)."""
+    return any(selector.local_port or selector.remote_port for selector in sa.selectors)

@@ -1,0 +1,69 @@
+"""What the header that the kernel writes outside takes over from the packet inside (RFC 4301 §5.1.2, RFC 6040 §4.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+from ikevpn.model.outer_header import DfBit, OuterHeader
+from ikevpn.model.sa import SaMode
+
+USUAL_TTL = 64
+_DF = 0x40
+_ECN = 0x03
+
+
+class Mark(NamedTuple):
+    """Fields of an outer header. `df` counts only for IPv4: IPv6 is never fragmented on its way."""
+
+    tos: int = 0
+    ttl: int = USUAL_TTL
+    df: bool = False
+
+
+PLAIN = Mark()
+
+
+class Marker:
+    """The marks for one SA's packets, each computed once.
+
+    What does not `fit` has nevertheless to leave, in fragments, and so without DF. In transport mode the header outside
+    is that of the packet itself.
+    """
+
+    __slots__ = ("_marks", "_mode", "_outer")
+
+    def __init__(self, outer: OuterHeader, mode: SaMode) -> None:
+        self._outer = outer
+        self._mode = mode
+        self._marks: dict[int, Mark] = {}
+
+    def of(self, packet: bytes | memoryview, *, fits: bool = True) -> Mark:
+        """For a packet with a whole IP header."""
+        key = packet[0] << 16 | packet[1] << 8 | packet[6] & _DF | fits
+        mark = self._marks.get(key)
+        if mark is None:
+            mark = self._marks[key] = self._make(packet, fits=fits)
+        return mark
+
+    def groups(self, packets: Sequence[bytes], largest: int) -> Iterator[tuple[Mark, int]]:
+        """The mark of packets that have the same one in a row, and how many they are; up to `largest` they fit."""
+        of = self.of
+        marks = [of(packet, fits=len(packet) <= largest) for packet in packets]
+        if marks.count(marks[0]) == len(marks):
+            yield marks[0], len(marks)
+        else:
+            yield from ((mark, len(list(alike))) for mark, alike in groupby(marks))
+
+    def _make(self, packet: bytes | memoryview, *, fits: bool) -> Mark:
+        outer = self._outer
+        if packet[0] >> 4 == 4:
+            tos, df = packet[1], bool(packet[6] & _DF)
+        else:
+            tos, df = (packet[0] & 0x0F) << 4 | packet[1] >> 4, True
+        if self._mode is SaMode.TUNNEL:
+            service = tos >> 2 if outer.dscp is None else outer.dscp
+            tos = service << 2 | (tos & _ECN if outer.ecn else 0)
+            df = df if outer.df is DfBit.COPY else outer.df is DfBit.SET
+        return Mark(tos, outer.ttl, df and fits)

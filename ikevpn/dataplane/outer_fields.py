@@ -1,0 +1,76 @@
+"""Fields of the outer IP header as sockets set and tell them: class of service, TTL, DF; and what a route takes.
+
+Class of service and TTL go beside each datagram. For DF of IPv4 Linux has only an option of the whole socket. What is
+sent with it clear the kernel fragments by what it knows of the path; with it set the kernel refuses what does not fit
+the device, and what routers say of the path is our own business (`path_mtu`).
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Iterable
+
+from ikevpn.dataplane.marking import USUAL_TTL, Mark
+from ikevpn.dataplane.pktinfo import Ancillary
+from ikevpn.model.address import Address
+
+USUAL_MTU = 1500
+
+_IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER, _DONT, _PROBE = 10, 23, 0, 3
+_IP_RECVTOS = 13
+_ROUTE_MTU = {socket.AF_INET: (socket.IPPROTO_IP, 14), socket.AF_INET6: (socket.IPPROTO_IPV6, 24)}  # IP_MTU, IPV6_MTU
+_INT = struct.Struct("=i")
+_DISCARD = 9  # a port to connect to; nothing is sent
+_SERVICE = ((socket.IPPROTO_IP, socket.IP_TOS), (socket.IPPROTO_IPV6, socket.IPV6_TCLASS))
+
+
+def prepare(end: socket.socket) -> None:
+    """DF clear, the usual TTL, and the class of service told with every datagram. Raises OSError."""
+    if end.family == socket.AF_INET6:
+        end.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _DONT)
+        end.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, USUAL_TTL)
+        end.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVTCLASS, 1)
+    else:
+        end.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _DONT)
+        end.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, USUAL_TTL)
+        end.setsockopt(socket.IPPROTO_IP, _IP_RECVTOS, 1)
+
+
+def set_df(end: socket.socket, *, df: bool) -> None:
+    """Set or clear DF of what leaves from now on; IPv6 has none."""
+    if end.family == socket.AF_INET:
+        end.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PROBE if df else _DONT)
+
+
+def write(version: int, mark: Mark) -> list[Ancillary]:
+    """The ancillary data for what differs from what the socket does anyway."""
+    made: list[Ancillary] = []
+    level, service = _SERVICE[version == 6]
+    if mark.tos:
+        made.append((level, service, _INT.pack(mark.tos)))
+    if mark.ttl != USUAL_TTL:
+        made.append((level, socket.IP_TTL if version == 4 else socket.IPV6_HOPLIMIT, _INT.pack(mark.ttl)))
+    return made
+
+
+def read(ancillary: Iterable[Ancillary]) -> int:
+    """The class of service, all eight bits, that a datagram had; 0 where the kernel does not say."""
+    for level, kind, content in ancillary:
+        if (level, kind) in _SERVICE and content:
+            return content[0] if len(content) < _INT.size else int(_INT.unpack_from(content)[0])
+    return 0
+
+
+def open_probe(version: int) -> socket.socket:
+    """A socket for `route_mtu`. Raises OSError."""
+    return socket.socket(socket.AF_INET if version == 4 else socket.AF_INET6, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+
+
+def route_mtu(probe: socket.socket, remote: Address) -> int:
+    """What the kernel's route to `remote` takes, and what it knows of the path itself; sends nothing."""
+    try:
+        probe.connect((str(remote), _DISCARD))
+        return probe.getsockopt(*_ROUTE_MTU[probe.family])
+    except OSError:  # there is no route at the moment
+        return USUAL_MTU
