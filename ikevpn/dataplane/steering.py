@@ -17,7 +17,7 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from ikevpn.dataplane.offload import tell_once
 from ikevpn.model.address import Address
@@ -26,6 +26,8 @@ LONGEST_PROGRAM = 4096  # BPF_MAXINSNS
 
 _SO_ATTACH_FILTER, _SO_ATTACH_REUSEPORT_CBPF = 26, 51
 _LOAD, _LOAD_AT_X, _X_IS_IP_HEADER, _JUMP, _IF_EQUAL, _IF_AT_LEAST, _RETURN = 0x20, 0x40, 0xB1, 0x05, 0x15, 0x35, 0x06
+AT_ONCE = 256  # SPIs and addresses up to which each change is told at once
+TOLD_AFTER_S = 0.1
 MOST_KNOWN = 1000  # addresses; where there are more, nobody is a stranger
 _INSTRUCTION = struct.Struct("=HBBI")
 _PROGRAM = struct.Struct("HP")
@@ -96,11 +98,14 @@ def _leaf(verdicts: Sequence[tuple[int, int]], otherwise: int) -> list[Instructi
 class Steering:
     """The sockets of all workers, in the order of the workers, and what the kernel was told of them.
 
-    With one worker there is nothing to tell. SPIs that the kernel has no room for stay with worker 0, which hands
-    their packets over.
+    SPIs that the kernel has no room for stay with worker 0, which hands their packets over. So do those that it has not
+    heard of yet: programs that know much take milliseconds to write, and are written some times a second and not with
+    every SA. `later` calls back after so many seconds.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, later: Callable[[float, Callable[[], None]], object] | None = None) -> None:
+        self._later = later
+        self._is_planned = False
         self._udp: list[tuple[Sequence[socket.socket], bool]] = []
         self._raw: list[tuple[int, Sequence[socket.socket]]] = []
         self._owners: dict[int, int] = {}
@@ -127,7 +132,7 @@ class Steering:
         self._owners.pop(spi, None)
         if worker:
             self._owners[spi] = worker
-        self._tell()
+        self._change()
 
     def disown(self, spi: int) -> None:
         """The SPI belongs to nobody."""
@@ -150,7 +155,7 @@ class Steering:
         known = frozenset(self._peers.values())
         if known != self._known:
             self._known = known
-            self._tell()
+            self._change()
 
     def close(self) -> None:
         """Forget all sockets; who opened them closes them."""
@@ -160,8 +165,16 @@ class Steering:
         self._peers.clear()
         self._known = frozenset()
 
+    def _change(self) -> None:
+        if self._later is None or len(self._owners) + len(self._known) <= AT_ONCE:
+            self._tell()
+        elif not self._is_planned:
+            self._is_planned = True
+            self._later(TOLD_AFTER_S, self._tell)
+
     def _tell(self) -> None:
         """All sockets the same, as many SPIs as all of them take, those that came first."""
+        self._is_planned = False
         if not self._udp and not self._raw:
             return
         while True:

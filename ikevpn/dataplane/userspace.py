@@ -38,7 +38,7 @@ class UserspaceDataPlane:
         self._sockets: dict[_Use, Sequence[socket.socket]] = {}
         self._keepalives: dict[tuple[Endpoint, Endpoint], tuple[int, float]] = {}  # worker, seconds
         self._placement = Placement(workers)
-        self._steering = Steering()
+        self._steering = Steering(lambda after_s, act: asyncio.get_running_loop().call_later(after_s, act))
         self._backlog = Backlog()
         self._something = asyncio.Event()
         self._pool = Pool(workers, self._event, self._equip, self._crashed)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ikevpn.dataplane import steering, udp
-from ikevpn.dataplane.steering import MOST_KNOWN, Instruction, Steering
+from ikevpn.dataplane.steering import AT_ONCE, MOST_KNOWN, Instruction, Steering
 from ikevpn.errors import HostError
 from ikevpn.model.address import Endpoint
 
@@ -181,6 +181,26 @@ def test_what_does_not_fit_stays_with_the_first_worker(ends: list[socket.socket]
         told._owners.pop(spi * 1000)
     told.own(5, 1)
     assert arrived(ends, esp(3600 * 1000), esp(5)) == [[], [esp(5)], [esp(3600 * 1000)]]
+
+
+def test_many_changes_of_a_large_table_are_told_together(ends: list[socket.socket]) -> None:
+    planned: list[Callable[[], None]] = []
+    told = Steering(lambda after_s, act: planned.append(act))
+    told.use_udp(ends)
+    for spi in range(1, AT_ONCE + 1):
+        told.own(spi, 1)
+    assert not planned
+    for spi in range(AT_ONCE + 1, AT_ONCE + 50):
+        told.own(spi, 1)
+    late = esp(AT_ONCE + 49)
+    assert arrived(ends, esp(AT_ONCE), late) == [[late], [esp(AT_ONCE)], []]
+    (tell,) = planned
+    tell()
+    assert arrived(ends, late) == [[], [late], []]
+    told.disown(AT_ONCE + 49)
+    assert len(planned) == 2
+    told.close()
+    planned[1]()
 
 
 def test_several_sockets_are_no_way_to_join_others(ends: list[socket.socket]) -> None:
