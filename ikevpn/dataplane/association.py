@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ikevpn.dataplane.ends import Path
 from ikevpn.dataplane.fit import Fit
 from ikevpn.dataplane.marking import Marker
-from ikevpn.errors import UsageError
+from ikevpn.esp import transport
+from ikevpn.esp.ah import LARGEST_DATAGRAM, AhInbound, AhOutbound
 from ikevpn.esp.cbc import Entropy
+from ikevpn.esp.drops import Drop
 from ikevpn.esp.inbound import Inbound
+from ikevpn.esp.inner import IPV4, IPV6
+from ikevpn.esp.inside import Opened
 from ikevpn.esp.limits import LimitWatch
 from ikevpn.esp.outbound import Outbound
 from ikevpn.esp.selection import Selection
@@ -16,6 +22,7 @@ from ikevpn.model.address import Endpoint
 from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, Sa, SaMode, SaUse
 from ikevpn.wire.registry import Protocol
 
+LARGEST_INSIDE = 65_000  # AH, or ESP and AH, and an IP header around it
 _HALF_OF_SEQUENCE = 1 << 31
 _LOW_SEQUENCE = (1 << 32) - 1
 
@@ -23,21 +30,73 @@ _LOW_SEQUENCE = (1 << 32) - 1
 class OutboundSa:
     """Seals and knows the way to the peer, which may change during its life."""
 
-    __slots__ = ("expired", "fit", "installed_at", "marks", "path", "sa", "selection", "state", "used_at", "watch")
+    __slots__ = (
+        "expired",
+        "fit",
+        "installed_at",
+        "marks",
+        "path",
+        "sa",
+        "selection",
+        "state",
+        "transport",
+        "used_at",
+        "watch",
+        "wrapped",
+        "wrapper",
+    )
 
     def __init__(self, sa: Sa, entropy: Entropy, now: float) -> None:
-        """Raises UsageError for what the data plane cannot do."""
-        _check(sa)
+        """Raises UsageError for algorithms and keys that the data plane cannot use."""
         self.sa = sa
-        self.state = Outbound(sa, entropy)
+        self.state = AhOutbound(sa, entropy) if sa.protocol is Protocol.AH else Outbound(sa, entropy)
+        self.transport = sa.mode is SaMode.TRANSPORT
+        self.wrapped = sa.wrapped
+        self.wrapper: OutboundSa | None = None  # what carries its packets, where they do not leave bare
         self.selection = Selection(sa.selectors, Direction.OUT)
         self.fit = Fit(sa)
         self.marks = Marker(sa.outer, sa.mode)
         self.watch = LimitWatch.of(sa)
-        self.path = path(sa.local, sa.remote, sa.encapsulation)
+        self.path = path(sa.local, sa.remote, sa)
         self.installed_at = now
         self.used_at: float | None = None
         self.expired = False
+
+    @property
+    def usable(self) -> bool:
+        """Whether it may be given packets of the host: it has not expired, and is the innermost of a whole bundle."""
+        if self.expired or self.sa.wraps:
+            return False
+        return not self.wrapped if self.wrapper is None else not self.wrapper.expired
+
+    @property
+    def largest(self) -> int:
+        """The largest packet, in octets, with which the datagram outside is still one."""
+        return LARGEST_INSIDE if self.wrapped or isinstance(self.state, AhOutbound) else LARGEST_DATAGRAM
+
+    @property
+    def takes_runs(self) -> bool:
+        """Whether packets of one size may be sealed together, with nothing taken off and nothing put around."""
+        return isinstance(self.state, Outbound) and not self.transport and not self.wrapped
+
+    def wrap(self, wrapper: OutboundSa | None) -> None:
+        """From now on its packets leave inside of those of `wrapper`; None: not until there is another one."""
+        self.wrapped, self.wrapper = True, wrapper
+        if wrapper is not None and isinstance(wrapper.state, AhOutbound):
+            self.fit.reserve(wrapper.state.header)
+
+    def next_header(self, packet: bytes) -> int | None:
+        """What ESP or AH says that `packet` is; None where it cannot travel in the SA's mode."""
+        if not self.transport:
+            return IPV4 if packet[0] >> 4 == 4 else IPV6
+        payload = transport.strip(packet)
+        return None if payload is None else payload.protocol
+
+    def contents(self, packets: Sequence[bytes]) -> Sequence[bytes]:
+        """What is sealed of packets for which there is a `next_header`."""
+        if not self.transport:
+            return packets
+        return [payload.data for payload in map(transport.strip, packets) if payload is not None]
 
     def check_limits(self, now: float) -> ExpireKind | None:
         """Which limit has been reached since the last call."""
@@ -64,15 +123,20 @@ class InboundSa:
         "integrity_96",
         "remote",
         "sa",
+        "selection",
         "state",
+        "transport",
         "watch",
+        "wrapped",
     )
 
     def __init__(self, sa: Sa, now: float) -> None:
-        """Raises UsageError for what the data plane cannot do."""
-        _check(sa)
+        """Raises UsageError for algorithms and keys that the data plane cannot use."""
         self.sa = sa
-        self.state = Inbound(sa)
+        self.state = AhInbound(sa) if sa.protocol is Protocol.AH else Inbound(sa)
+        self.transport = sa.mode is SaMode.TRANSPORT
+        self.selection = Selection(sa.selectors, Direction.IN)
+        self.wrapped = sa.wrapped  # takes only what came inside of packets of another SA
         self.fit = Fit(sa)
         self.watch = LimitWatch.of(sa)
         self.authenticated = shape(sa.algorithms).authenticated
@@ -93,6 +157,24 @@ class InboundSa:
         self._highest = sequence
         return True
 
+    def packets(self, opened: Sequence[Opened], path: Path) -> list[bytes]:
+        """The packets for the host of what came through along `path`. In transport mode they get their headers back,
+        and only then it can be seen whether they are those that the SA is for.
+        """
+        if not self.transport:
+            return [each.data for each in opened]
+        source, target = path.remote.address.packed, path.local.address.packed
+        mend = path.encapsulation is not Encapsulation.NONE
+        found: list[bytes] = []
+        for data, next_header in opened:
+            packet = transport.restore(transport.Payload(data, next_header), source, target, mend=mend)
+            admitted = None if packet is None else self.selection.judge(packet)
+            if packet is not None and admitted:
+                found.append(packet)
+            else:
+                self.state.withdraw(Drop.MALFORMED_INNER if admitted is None else Drop.SELECTOR, data)
+        return found
+
     def check_limits(self, now: float) -> ExpireKind | None:
         """Which limit has been reached since the last call."""
         return self.watch.check(self.state.bytes, self.state.packets, now - self.installed_at)
@@ -108,15 +190,8 @@ class InboundSa:
 Association = InboundSa | OutboundSa
 
 
-def path(local: Endpoint, remote: Endpoint, encapsulation: Encapsulation) -> Path:
-    """The path between two endpoints; raw ESP knows no ports."""
-    if encapsulation is Encapsulation.NONE:
-        return Path(local.at(0), remote.at(0), encapsulation)
-    return Path(local, remote, encapsulation)
-
-
-def _check(sa: Sa) -> None:
-    if sa.protocol is not Protocol.ESP:
-        raise UsageError(f"the data plane does not speak {sa.protocol}")
-    if sa.mode is not SaMode.TUNNEL:
-        raise UsageError(f"the data plane has no {sa.mode} mode")
+def path(local: Endpoint, remote: Endpoint, sa: Sa) -> Path:
+    """The path of an SA between two endpoints; without UDP there are no ports."""
+    if sa.encapsulation is Encapsulation.NONE:
+        return Path(local.at(0), remote.at(0), sa.encapsulation, sa.protocol)
+    return Path(local, remote, sa.encapsulation)

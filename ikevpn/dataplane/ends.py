@@ -13,11 +13,12 @@ from ikevpn.dataplane.marking import PLAIN, Mark
 from ikevpn.dataplane.run import Octets, Run
 from ikevpn.model.address import Endpoint
 from ikevpn.model.sa import Encapsulation
+from ikevpn.wire.registry import Protocol as IpsecProtocol
 
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """One way through the outside. The ports count only where ESP is encapsulated.
+    """One way through the outside. The ports count only where ESP is encapsulated; `protocol` is ESP or AH.
 
     It is a key in tables for every batch, and addresses are slow to hash: its hash is computed once.
     """
@@ -25,17 +26,20 @@ class Path:
     local: Endpoint
     remote: Endpoint
     encapsulation: Encapsulation
+    protocol: IpsecProtocol = IpsecProtocol.ESP
     _hash: int = field(default=0, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_hash", hash((self.local, self.remote, self.encapsulation)))
+        object.__setattr__(self, "_hash", hash((self.local, self.remote, self.encapsulation, self.protocol)))
 
     def __hash__(self) -> int:
         return self._hash
 
 
 class Arrival(NamedTuple):
-    """Datagrams that came the same way one after the other: UDP payloads, or ESP where nothing encapsulates it."""
+    """Datagrams that came the same way one after the other: UDP payloads, ESP where nothing encapsulates it, or AH with
+    the IP header in front, which it covers.
+    """
 
     path: Path
     datagrams: Sequence[bytes] | Run

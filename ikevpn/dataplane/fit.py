@@ -17,7 +17,7 @@ from ikevpn.dataplane.too_big import LEAST_IPV6, Answers
 from ikevpn.esp.drops import Drop
 from ikevpn.esp.encap import inner_mtu
 from ikevpn.model.outer_header import DfBit, Fragment
-from ikevpn.model.sa import Sa
+from ikevpn.model.sa import Sa, SaMode
 
 _DF = 0x40
 
@@ -25,13 +25,18 @@ _DF = 0x40
 class Fit:
     """What fits one SA, by the path as it was found last: `packet` octets inside, segments of `segment` octets."""
 
-    __slots__ = ("_sa", "packet", "path_mtu", "segment")
+    __slots__ = ("_reserved", "_sa", "packet", "path_mtu", "segment")
 
     def __init__(self, sa: Sa) -> None:
         self._sa = sa
+        self._reserved = 0
         self.path_mtu = 0
         self.packet = 0
         self.segment = mss.Limit()
+
+    def reserve(self, octets: int) -> None:
+        """So much more stands around the packets of the SA: another one wraps it."""
+        self._reserved, self.path_mtu = octets, 0
 
     def follow(self, path_mtu: int) -> None:
         """The path takes outer packets of `path_mtu` octets now."""
@@ -39,7 +44,7 @@ class Fit:
             return
         outer = self._sa.outer
         self.path_mtu = path_mtu
-        fits = inner_mtu(self._sa, path_mtu)
+        fits = inner_mtu(self._sa, path_mtu - self._reserved)
         self.packet = min(fits, outer.mtu) if outer.mtu else fits
         if outer.mss is not None:
             self.segment = mss.Limit(outer.mss, outer.mss) if outer.mss else mss.Limit.of_packet(self.packet)
@@ -62,7 +67,7 @@ class Fitting:
         """What of a packet that is larger than `fit.packet` is to be sealed; its sender may be told."""
         outer = sa.outer
         if packet[0] >> 4 == 4 and not packet[6] & _DF:
-            whole = outer.df is not DfBit.SET and (outer.fragment is Fragment.AFTER or _has_ports(sa))
+            whole = outer.df is not DfBit.SET and (outer.fragment is Fragment.AFTER or _takes_whole(sa))
             pieces = [packet] if whole else fragments(packet, fit.packet)
             if not whole and pieces:
                 self._stats.add("fragmented", 1)
@@ -78,6 +83,6 @@ class Fitting:
         return pieces
 
 
-def _has_ports(sa: Sa) -> bool:
-    """Whether fragments without ports could be refused by the peer (RFC 4301 §7)."""
-    return any(selector.local_port or selector.remote_port for selector in sa.selectors)
+def _takes_whole(sa: Sa) -> bool:
+    """Whether fragments could be refused by the peer for want of ports, or transport mode takes none (RFC 4301 §7)."""
+    return sa.mode is SaMode.TRANSPORT or any(selector.local_port or selector.remote_port for selector in sa.selectors)

@@ -28,6 +28,7 @@ from ikevpn.esp.cbc import Entropy
 from ikevpn.esp.encap import KEEPALIVE, NON_ESP_MARKER
 from ikevpn.esp.layout import SPI
 from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, SaUse, Total
+from ikevpn.wire.registry import Protocol
 
 
 class Forwarding:
@@ -131,10 +132,10 @@ class Forwarding:
         """Lead outbound SAs elsewhere. An SPI that two peers chose alike moves neither: it must not be stolen."""
         for spi in command.spis:
             found = self._sad.outbound_of_spi(spi)
-            if len(found) == 1:
+            if len(found) == 1 and found[0].sa.protocol is Protocol.ESP:  # AH covers the addresses: it cannot move
                 sa = found[0].sa
                 self._sad.move(sa.reqid, found[0].path.remote, command.remote)
-                found[0].path = path(command.local, command.remote, sa.encapsulation)
+                found[0].path = path(command.local, command.remote, sa)
 
     def add_policy(self, command: message.AddPolicy, now: float) -> None:
         self._spd.add(command.policy)

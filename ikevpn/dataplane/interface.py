@@ -13,6 +13,7 @@ from typing import Protocol
 from ikevpn.model.address import Address, Endpoint
 from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, Policy, Sa, SaUse, Total
 from ikevpn.model.selector import Selector
+from ikevpn.wire.registry import Protocol as IpsecProtocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +98,8 @@ class DataPlane(Protocol):
     async def listen_natt(self, address: Endpoint) -> None:
         """Bind the socket of RFC 3948 (wildcard address allowed). Raises HostError where the port is taken."""
 
-    async def listen_raw(self, version: int) -> None:
-        """Open raw sockets for protocol 50 over IPv4 or IPv6. Raises HostError."""
+    async def listen_raw(self, version: int, protocol: IpsecProtocol = IpsecProtocol.ESP) -> None:
+        """Open raw sockets for ESP or AH (protocols 50, 51) over IPv4 or IPv6. Raises HostError."""
 
     def lend_ike_socket(self, local: Endpoint, descriptor: int) -> None:
         """Let ESP behind the non-IKE marker leave from the IKE port (drafts 00 and 01). Duplicates the descriptor."""

@@ -7,8 +7,9 @@ A batch's way:
    their packets wait for a moment (`early`). `_open_run`: the same for packets of one size that came together, where
    all are in order; otherwise they go the way of others
 3. `_follow`: an authentic packet from a new source moves the SAs that lead to the old one (RFC 3947 §7)
-4. `_settle`: congestion marks from outside, and TCP that has to fit the way back
-5. what came through goes to the device that the policy of the reqid names, one batch a device
+4. `_open_ah`: AH, and ESP inside of it; `InboundSa.packets`: transport mode puts headers back
+5. `_settle`: congestion marks from outside, and TCP that has to fit the way back
+6. what came through goes to the device that the policy of the reqid names, one batch a device
 """
 
 from __future__ import annotations
@@ -26,14 +27,18 @@ from ikevpn.dataplane.run import Run
 from ikevpn.dataplane.settle import settle, settle_run
 from ikevpn.dataplane.stats import Loss, Stats
 from ikevpn.dataplane.strangers import Strangers
+from ikevpn.esp import ah
 from ikevpn.esp.drops import Drop
 from ikevpn.esp.encap import NON_ESP_MARKER, Datagram, classify
-from ikevpn.esp.inbound import Opened
+from ikevpn.esp.inbound import Inbound
+from ikevpn.esp.inside import Opened
 from ikevpn.esp.layout import HEADER
 from ikevpn.esp.room import SHORTEST_RUN
 from ikevpn.model.sa import Encapsulation
+from ikevpn.wire.registry import Protocol
 
 Batches = dict[tuple[bytes, Path, int], list[bytes]]
+ESP = 50  # as next header
 HandOver = Callable[[int, Arrival], None]
 """Takes the number of another worker, and packets as they came."""
 
@@ -69,6 +74,10 @@ class Inward:
         """Datagrams in the order in which they came."""
         batches: Batches = {}
         for path, datagrams, ecn in arrivals:
+            if path.protocol is Protocol.AH:
+                self._open_all(batches, now)  # they came before
+                self._open_ah(Arrival(path, datagrams, ecn), now)
+                continue
             rest: Sequence[bytes] = datagrams
             if isinstance(datagrams, Run) and len(datagrams.rows) >= SHORTEST_RUN:
                 self._open_all(batches, now)  # they came before
@@ -129,28 +138,78 @@ class Inward:
         return esp
 
     def _open(self, spi: int, arrival: Arrival, inner: dict[str, list[bytes]], now: float) -> None:
-        path, packets, ecn = arrival
+        path, packets, _ = arrival
         association = self._sad.inbound(spi)
         if association is None:
             self._stray(spi, arrival, now)
             return
-        sa = association.sa
         if association.expired:
             self._stats.lose(Drop.EXPIRED, len(packets))
             return
-        if path.encapsulation is not sa.encapsulation:
+        if _differs(association, path):
             self._stats.lose(Loss.WRONG_ENCAPSULATION, len(packets))
             return
         results = association.state.open(packets, now)
         self._follow(association, path, _numbers(packets, results))
+        self._collect(association, arrival, _opened(results), inner, now)
+
+    def _collect(
+        self,
+        association: InboundSa,
+        arrival: Arrival,
+        opened: Sequence[Opened],
+        inner: dict[str, list[bytes]],
+        now: float,
+    ) -> None:
+        """What came through joins what goes to the same device."""
         if association.state.sa.algorithms.integrity_96 != association.integrity_96:
             association.integrity_96 = association.state.sa.algorithms.integrity_96
-            self._sad.follow_truncation(sa.reqid, association.remote, association.integrity_96)
-        through = self._settle(association, path, _through(results), ecn, now)
-        device = self._device(sa.reqid, len(through), sum(map(len, through)))
+            self._sad.follow_truncation(association.sa.reqid, association.remote, association.integrity_96)
+        path, _, ecn = arrival
+        through = self._settle(association, path, association.packets(opened, path), ecn, now)
+        device = self._device(association.sa.reqid, len(through), sum(map(len, through)))
         if device is not None:
             inner.setdefault(device, []).extend(through)
         self._lifetimes.check(association, now)
+
+    def _open_ah(self, arrival: Arrival, now: float) -> None:
+        """Datagrams that start at their IP headers; what an SA wraps goes on to the SA inside of it."""
+        path, datagrams, ecn = arrival
+        inner: dict[str, list[bytes]] = {}
+        by_spi: dict[int | None, list[bytes]] = {}
+        for datagram in datagrams:
+            by_spi.setdefault(ah.spi_of(datagram), []).append(datagram)
+        self._lose(Loss.BAD_DATAGRAM, len(by_spi.pop(None, ())))
+        for spi, alike in by_spi.items():
+            assert spi is not None
+            association = self._sad.inbound(spi)
+            if association is None:
+                self._stray(spi, Arrival(path, alike, ecn), now)
+            elif association.expired or association.sa.protocol is not Protocol.AH:
+                self._stats.lose(Drop.EXPIRED if association.expired else Loss.WRONG_ENCAPSULATION, len(alike))
+            elif association.sa.wraps:
+                self._open_wrapped(association, Arrival(path, alike, ecn), inner, now)
+            else:
+                opened = _opened(association.state.open(alike, now))
+                self._collect(association, Arrival(path, alike, ecn), opened, inner, now)
+        for device, packets in inner.items():
+            self._devices.write(device, packets)
+
+    def _open_wrapped(self, wrapper: InboundSa, arrival: Arrival, inner: dict[str, list[bytes]], now: float) -> None:
+        """ESP inside of AH, as both SAs of a bundle want it."""
+        spi = wrapper.sa.wraps.to_bytes(4, "big")
+        esp: list[bytes] = []
+        for data, next_header in _opened(wrapper.state.open(arrival.datagrams, now)):
+            if next_header == ESP and data[:4] == spi:
+                esp.append(data)
+            else:
+                wrapper.state.withdraw(Drop.NEXT_HEADER, data)
+        self._lifetimes.check(wrapper, now)
+        association = self._sad.inbound(wrapper.sa.wraps)
+        if association is None or association.expired or not _belongs(association, wrapper):
+            self._lose(Drop.EXPIRED if association else Loss.UNKNOWN_SPI, len(esp))
+            return
+        self._collect(association, arrival, _opened(association.state.open(esp, now)), inner, now)
 
     def _stray(self, spi: int, arrival: Arrival, now: float) -> None:
         """The SA is with another worker, or nowhere."""
@@ -166,20 +225,19 @@ class Inward:
     def _open_run(self, path: Path, run: Run, ecn: int, now: float) -> bool:
         """Whether the packets were for one SA and all authentic; then they are dealt with."""
         association = self._sad.inbound(int.from_bytes(run.rows[0, :4].tobytes(), "big"))
-        if association is None or association.expired or path.encapsulation is not association.sa.encapsulation:
+        if association is None or association.expired or _differs(association, path):
             return False
-        opened = association.state.open_rows(run.rows, now)
+        opened = association.state.open_rows(run.rows, now) if isinstance(association.state, Inbound) else None
         if opened is None:
             return False
         rest = association.state.open([run.tail], now) if run.tail else []
-        tail = b"".join(_through(rest))
         if isinstance(opened, list):
             self._follow(association, path, _numbers(list(run), [*opened, *rest]))
-            packets: Sequence[bytes] = [*_through(opened), *_through(rest)]
+            packets: Sequence[bytes] = association.packets(_opened([*opened, *rest]), path)
         else:
             last = int.from_bytes(run.rows[-1, 4:8].tobytes(), "big")
             self._follow(association, path, (last, *_numbers([run.tail], rest)) if rest else (last,))
-            packets = Run(opened, tail)
+            packets = Run(opened, b"".join(association.packets(_opened(rest), path)))
         packets = self._settle(association, path, packets, ecn, now)
         octets = packets.octets if isinstance(packets, Run) else sum(map(len, packets))
         device = self._device(association.sa.reqid, len(packets), octets)
@@ -238,8 +296,19 @@ def _tail_of(run: Run) -> tuple[bytes, list[bytes]]:
     return b"", [tail] if tail else []
 
 
-def _through(results: Sequence[Opened | Drop]) -> list[bytes]:
-    return [result.data for result in results if isinstance(result, Opened)]
+def _differs(association: InboundSa, path: Path) -> bool:
+    """Whether ESP came otherwise than its SA says: in UDP or not, by itself or inside of another SA's packets."""
+    sa = association.sa
+    return path.encapsulation is not sa.encapsulation or path.protocol is not sa.protocol or association.wrapped
+
+
+def _belongs(association: InboundSa, wrapper: InboundSa) -> bool:
+    """Whether both are of one bundle."""
+    return association.sa.reqid == wrapper.sa.reqid and association.sa.protocol is Protocol.ESP
+
+
+def _opened(results: Sequence[Opened | Drop]) -> list[Opened]:
+    return [result for result in results if isinstance(result, Opened)]
 
 
 def _numbers(packets: Sequence[bytes], results: Sequence[Opened | Drop]) -> list[int]:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from ikevpn.dataplane.association import Association, InboundSa, OutboundSa
 from ikevpn.esp.inner import Flow, packet_size, plain_key, read_flow
+from ikevpn.esp.outbound import Outbound
 from ikevpn.esp.selection import Selection
 from ikevpn.model.address import Endpoint
 from ikevpn.model.sa import Direction, Policy, PolicyAction
@@ -75,10 +76,14 @@ class Sad:
 
     def add(self, association: Association) -> None:
         """Install; an outbound one is the newest of its reqid from now on."""
-        if isinstance(association, InboundSa):
-            self._inbound[association.sa.spi] = association
-            return
         sa = association.sa
+        if isinstance(association, InboundSa):
+            association.wrapped |= any(other.sa.wraps == sa.spi for other in self._inbound.values())
+            if sa.wraps and (inner := self._inbound.get(sa.wraps)) is not None:
+                inner.wrapped = True
+            self._inbound[sa.spi] = association
+            return
+        self._bundle(association)
         self._outbound.setdefault(sa.reqid, []).append(association)
         for inbound in self._inbound.values():
             if inbound.sa.reqid == sa.reqid and inbound.integrity_96 != inbound.sa.algorithms.integrity_96:
@@ -91,11 +96,24 @@ class Sad:
             if self._inbound.get(sa.spi) is association:
                 del self._inbound[sa.spi]
             return
+        for other in self.outbound(sa.reqid):
+            if other.wrapper is association:
+                other.wrap(None)
         rest = [other for other in self._outbound.get(sa.reqid, ()) if other is not association]
         if rest:
             self._outbound[sa.reqid] = rest
         else:
             self._outbound.pop(sa.reqid, None)
+
+    def _bundle(self, association: OutboundSa) -> None:
+        """Join it to the one that it wraps, or that wraps it, whichever comes first."""
+        for other in self.outbound(association.sa.reqid):
+            if other.sa.remote.address != association.sa.remote.address:
+                continue  # another peer's, which happened to choose the same SPI
+            if association.sa.wraps == other.sa.spi:
+                other.wrap(association)
+            elif other.sa.wraps == association.sa.spi:
+                association.wrap(other)
 
     def inbound(self, spi: int) -> InboundSa | None:
         return self._inbound.get(spi)
@@ -121,12 +139,13 @@ class Sad:
     def follow_truncation(self, reqid: int, remote: Endpoint, integrity_96: bool) -> None:
         """The peer at `remote` was found to cut HMAC-SHA2-256 otherwise than agreed: so shall we."""
         for outbound in self.outbound(reqid):
-            if outbound.path.remote == remote and outbound.sa.algorithms.integrity is Integrity.HMAC_SHA2_256:
-                outbound.state.follow_truncation(integrity_96)
+            state, sha256 = outbound.state, outbound.sa.algorithms.integrity is Integrity.HMAC_SHA2_256
+            if outbound.path.remote == remote and sha256 and isinstance(state, Outbound):
+                state.follow_truncation(integrity_96)
 
     def newest(self, reqid: int, flow: Flow) -> OutboundSa | None:
         """The newest outbound SA of the reqid that may carry the flow and has not expired."""
-        usable = (each for each in reversed(self.outbound(reqid)) if not each.expired and each.selection.admits(flow))
+        usable = (each for each in reversed(self.outbound(reqid)) if each.usable and each.selection.admits(flow))
         return next(usable, None)
 
 

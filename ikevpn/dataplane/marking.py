@@ -50,6 +50,8 @@ class Marker:
     def groups(self, packets: Sequence[bytes], largest: int) -> Iterator[tuple[Mark, int]]:
         """The mark of packets that have the same one in a row, and how many they are; up to `largest` they fit."""
         of = self.of
+        if not packets:
+            return
         marks = [of(packet, fits=len(packet) <= largest) for packet in packets]
         if marks.count(marks[0]) == len(marks):
             yield marks[0], len(marks)

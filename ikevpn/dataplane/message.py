@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ikevpn.model.address import Endpoint
 from ikevpn.model.sa import Direction, Encapsulation, Policy, Sa, SaUse, Total
+from ikevpn.wire.registry import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +49,10 @@ class DropUdp:
 
 @dataclass(frozen=True, slots=True)
 class UseRaw:
-    """One descriptor comes with it: a raw socket for protocol 50 over IP of `version`."""
+    """One descriptor comes with it: a raw socket for ESP or AH over IP of `version`."""
 
     version: int
+    protocol: Protocol = Protocol.ESP
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +77,12 @@ class Elsewhere:
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """ESP in the order in which another worker received it, markers removed."""
+    """ESP in the order in which another worker received it, markers removed; or AH with its IP headers."""
 
     local: Endpoint
     remote: Endpoint
     encapsulation: Encapsulation
+    protocol: Protocol
     packets: tuple[bytes, ...]
     ecn: int = 0
 

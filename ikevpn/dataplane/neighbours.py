@@ -55,7 +55,8 @@ class Neighbours:
             try:
                 if end is None:
                     raise OSError
-                channel.send(end, message.Handed(path.local, path.remote, path.encapsulation, tuple(part), ecn))
+                where = (path.local, path.remote, path.encapsulation, path.protocol)
+                channel.send(end, message.Handed(*where, tuple(part), ecn))
                 self._stats.add("handed-over", len(part))
             except OSError:
                 self._stats.lose(Drop.QUEUE_FULL, len(part))
@@ -81,7 +82,7 @@ class InboxReceiver:
                     self._told(received.value)
                     continue
                 handed: message.Handed = received.value
-                path = Path(handed.local, handed.remote, handed.encapsulation)
+                path = Path(handed.local, handed.remote, handed.encapsulation, handed.protocol)
                 arrivals.append(Arrival(path, handed.packets, handed.ecn))
                 count += len(handed.packets)
         return arrivals

@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
-from ikevpn.dataplane import offload, outer_fields, pktinfo
+from ikevpn.dataplane import offload, outer_fields, pktinfo, rawah
 from ikevpn.dataplane.ends import Path
 from ikevpn.dataplane.marking import PLAIN, Mark
 from ikevpn.dataplane.run import Octets, Run, runs
@@ -15,6 +16,7 @@ from ikevpn.dataplane.stats import Loss, Stats
 from ikevpn.esp.drops import Drop
 from ikevpn.model.address import Endpoint
 from ikevpn.model.sa import Encapsulation
+from ikevpn.wire.registry import Protocol
 
 MOST_WAYS = 4096
 _SHORTEST_RUN = 2
@@ -54,7 +56,7 @@ class Outer:
         self._stats = stats
         self._hear = hear
         self._udp: dict[Endpoint, socket.socket] = {}
-        self._raw: dict[int, socket.socket] = {}
+        self._raw: dict[tuple[int, Protocol], socket.socket] = {}
         self._probes: dict[int, socket.socket] = {}
         self._lent: set[socket.socket] = set()
         self._undivided: dict[socket.socket, bool] = {}
@@ -77,9 +79,9 @@ class Outer:
             self._undivided.pop(end, None)
         return end
 
-    def use_raw(self, version: int, end: socket.socket) -> None:
-        """Send ESP over IP of `version` through this raw socket."""
-        self._raw[version] = end
+    def use_raw(self, version: int, protocol: Protocol, end: socket.socket) -> None:
+        """Send ESP or AH over IP of `version` through this raw socket."""
+        self._raw[version, protocol] = end
         self._forget()
 
     def use_probe(self, version: int, end: socket.socket) -> None:
@@ -95,6 +97,9 @@ class Outer:
         if way.ours and self._undivided.get(way.end, False) is not mark.df:
             self._undivided[way.end] = mark.df
             outer_fields.set_df(way.end, df=mark.df)
+        if path.protocol is Protocol.AH and path.local.address.version == 4:
+            route = partial(self.mtu, path)
+            datagrams = [piece for each in datagrams for piece in rawah.pieces(bytes(each), mark, route)]
         if not way.segments:
             self._send_each(way, datagrams)
             return
@@ -171,6 +176,6 @@ class Outer:
     def _socket(self, path: Path) -> socket.socket | None:
         local = path.local
         if path.encapsulation is Encapsulation.NONE:
-            return self._raw.get(local.address.version)
+            return self._raw.get((local.address.version, path.protocol))
         wildcard = Endpoint(type(local.address)(0), local.port)
         return self._udp.get(local) or self._udp.get(wildcard)

@@ -32,10 +32,11 @@ from ikevpn.dataplane.stats import Loss, Stats
 from ikevpn.esp import encap, flows
 from ikevpn.esp.drops import Drop
 from ikevpn.esp.inner import IPV4, IPV6, plain_key
-from ikevpn.esp.outbound import SequenceExhausted
+from ikevpn.esp.outbound import Outbound, SequenceExhausted
 from ikevpn.esp.room import SHORTEST_RUN
 from ikevpn.model.sa import Policy, PolicyAction
 
+ESP = 50  # as next header
 Pending = dict[OutboundSa, tuple[list[bytes], list[int]]]
 
 
@@ -115,8 +116,12 @@ class Outward:
         else:
             pieces = [mss.clamp(packet, fit.segment) if mss.may_open(packet) else packet]
         for piece in pieces:
+            next_header = association.next_header(piece)
+            if next_header is None or len(piece) > association.largest:
+                self._stats.lose(Drop.TRANSPORT if next_header is None else Drop.TOO_BIG)
+                continue
             batch[0].append(piece)
-            batch[1].append(_next_header(piece))
+            batch[1].append(next_header)
 
     def _way_of_run(self, device: str, packets: Run | Chain, now: float) -> OutboundSa | None:
         """The SA for all of them; None where they have to be looked at one by one."""
@@ -130,12 +135,12 @@ class Outward:
             return None
         route = self._routes.of_packet(device, first) if plain_key(first) is not None else None
         association = None if route is None else route.association
-        if association is None or encap.marker(association.path.encapsulation):
+        if association is None or not association.takes_runs or encap.marker(association.path.encapsulation):
             return None
         self._fitting.refresh(association.fit, association.path, now)
         if packets.size > association.fit.packet:
             return None
-        return association if association.state.rows(1, packets.size) is not None else None
+        return association if _outbound(association).rows(1, packets.size) is not None else None
 
     def _without_sa(self, device: str, packet: bytes, policy: Policy | None, now: float) -> None:
         if policy is None:
@@ -162,23 +167,29 @@ class Outward:
         pending.clear()
 
     def _seal(self, association: OutboundSa, inner: Sequence[bytes], headers: Sequence[int], now: float) -> None:
+        last = association.wrapper or association
         try:
-            sealed = association.state.seal(inner, headers)
+            sealed = association.state.seal(association.contents(inner), headers)
+            if last is not association:
+                sealed = last.state.seal(sealed, ESP)
         except SequenceExhausted:
-            self._exhausted(association, len(inner))
+            self._exhausted(last if association.state.remaining >= len(inner) else association, len(inner))
             return
         marker = encap.marker(association.path.encapsulation)
         if marker:
             sealed = [marker + packet for packet in sealed]
         start = 0
         for mark, count in association.marks.groups(inner, association.fit.packet):
-            self._send(association, sealed[start : start + count], mark, now)
+            self._send(last, sealed[start : start + count], mark, now)
             start += count
+        if last is not association:
+            association.used_at = now
+            self._lifetimes.check(association, now)
         self._stats.add("bytes-out", sum(map(len, inner)))
 
     def _seal_run(self, association: OutboundSa, packets: Run | Chain, now: float) -> None:
         """Packets of one size are written to the rows where they are encrypted, and sent from the rows they come to."""
-        state, size = association.state, packets.size
+        state, size = _outbound(association), packets.size
         count = len(packets.rows) if isinstance(packets, Run) else packets.whole
         rows = state.rows(count, size)
         assert rows is not None
@@ -191,7 +202,7 @@ class Outward:
         if state.remaining < count + bool(last):
             self._exhausted(association, count + bool(last))
             return
-        next_header = _next_header(first)
+        next_header = IPV4 if first[0] >> 4 == 4 else IPV6
         sealed = state.seal_rows(count, size, next_header)
         tail = state.seal([last], next_header)[0] if last else b""
         self._send(association, Run(sealed, tail), association.marks.of(first), now)
@@ -210,5 +221,7 @@ class Outward:
         self._lifetimes.end(association)
 
 
-def _next_header(packet: Octets) -> int:
-    return IPV4 if packet[0] >> 4 == 4 else IPV6
+def _outbound(association: OutboundSa) -> Outbound:
+    """The state of an SA that takes runs."""
+    assert isinstance(association.state, Outbound)
+    return association.state

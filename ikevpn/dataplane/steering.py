@@ -21,6 +21,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from ikevpn.dataplane.offload import tell_once
 from ikevpn.model.address import Address
+from ikevpn.wire.registry import Protocol
 
 LONGEST_PROGRAM = 4096  # BPF_MAXINSNS
 
@@ -41,9 +42,12 @@ Instruction = tuple[int, int, int, int]  # code, jump if true, jump if false, op
 
 # Where the SPI stands: a UDP program sees the payload, that of a raw socket an IPv4 header before it, or none (IPv6).
 _UDP: tuple[Instruction, ...] = ((_LOAD, 0, 0, 0),)
-_RAW: Mapping[int, tuple[Instruction, ...]] = {
-    4: ((_X_IS_IP_HEADER, 0, 0, 0), (_LOAD_AT_X, 0, 0, 0)),
-    6: ((_LOAD, 0, 0, 0),),
+# AH has four octets in front of it.
+_RAW: Mapping[tuple[int, Protocol], tuple[Instruction, ...]] = {
+    (4, Protocol.ESP): ((_X_IS_IP_HEADER, 0, 0, 0), (_LOAD_AT_X, 0, 0, 0)),
+    (6, Protocol.ESP): ((_LOAD, 0, 0, 0),),
+    (4, Protocol.AH): ((_X_IS_IP_HEADER, 0, 0, 0), (_LOAD_AT_X, 0, 0, 4)),
+    (6, Protocol.AH): ((_LOAD, 0, 0, 4),),
 }
 
 
@@ -70,12 +74,14 @@ def last_word(address: Address) -> int:
     return int(address) & 0xFFFF_FFFF
 
 
-def raw_program(owners: Mapping[int, int], worker: int, version: int) -> list[Instruction]:
+def raw_program(
+    owners: Mapping[int, int], worker: int, version: int, protocol: Protocol = Protocol.ESP
+) -> list[Instruction]:
     """Lets through what belongs to `worker`. `owners` names none for what belongs to worker 0."""
     if worker == 0:
-        return [*_RAW[version], *search(dict.fromkeys(owners, _NOTHING), _WHOLE)]
+        return [*_RAW[version, protocol], *search(dict.fromkeys(owners, _NOTHING), _WHOLE)]
     mine = {spi: _WHOLE for spi, owner in owners.items() if owner == worker}
-    return [*_RAW[version], *search(mine, _NOTHING)]
+    return [*_RAW[version, protocol], *search(mine, _NOTHING)]
 
 
 def _tree(verdicts: Sequence[tuple[int, int]], otherwise: int) -> list[Instruction]:
@@ -107,7 +113,7 @@ class Steering:
         self._later = later
         self._is_planned = False
         self._udp: list[tuple[Sequence[socket.socket], bool]] = []
-        self._raw: list[tuple[int, Sequence[socket.socket]]] = []
+        self._raw: list[tuple[int, Protocol, Sequence[socket.socket]]] = []
         self._owners: dict[int, int] = {}
         self._peers: dict[int, Address] = {}  # by SPI
         self._known: frozenset[Address] = frozenset()
@@ -119,10 +125,10 @@ class Steering:
             self._udp.append((ends, strangers))
             self._tell()
 
-    def use_raw(self, version: int, ends: Sequence[socket.socket]) -> None:
+    def use_raw(self, version: int, protocol: Protocol, ends: Sequence[socket.socket]) -> None:
         """Steer what comes as a protocol of its own."""
         if len(ends) > 1:
-            self._raw.append((version, ends))
+            self._raw.append((version, protocol, ends))
             self._tell()
 
     def own(self, spi: int, worker: int) -> None:
@@ -193,9 +199,9 @@ class Steering:
         for ends, strangers in self._udp:
             first = self._strangers_first(ends) if strangers else []
             _attach(ends[0], _SO_ATTACH_REUSEPORT_CBPF, [*first, *by_spi])
-        for version, ends in self._raw:
+        for version, protocol, ends in self._raw:
             for worker, end in enumerate(ends):
-                _attach(end, _SO_ATTACH_FILTER, raw_program(owners, worker, version))
+                _attach(end, _SO_ATTACH_FILTER, raw_program(owners, worker, version, protocol))
 
     def _strangers_first(self, ends: Sequence[socket.socket]) -> list[Instruction]:
         if len(self._known) > MOST_KNOWN:

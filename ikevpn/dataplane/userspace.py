@@ -17,7 +17,7 @@ import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 
-from ikevpn.dataplane import message, outer_fields, rawesp, tally, tun, udp
+from ikevpn.dataplane import message, outer_fields, rawip, tally, tun, udp
 from ikevpn.dataplane.backlog import Backlog
 from ikevpn.dataplane.interface import Crashed, DataPlaneEvent, Expire, Mapping
 from ikevpn.dataplane.placement import Placed, Placement
@@ -25,6 +25,7 @@ from ikevpn.dataplane.pool import Pool
 from ikevpn.dataplane.steering import Steering
 from ikevpn.model.address import Address, Endpoint
 from ikevpn.model.sa import Direction, ExpireKind, Policy, Sa, SaUse, Total
+from ikevpn.wire.registry import Protocol
 
 _Use = message.UseUdp | message.UseRaw | message.UseProbe
 
@@ -98,13 +99,13 @@ class UserspaceDataPlane:
             self._steering.use_udp(ends, strangers=True)
             self._probe(address.address.version)
 
-    async def listen_raw(self, version: int) -> None:
-        """Open a raw socket for protocol 50 over IPv4 or IPv6. Raises HostError."""
-        use = message.UseRaw(version)
+    async def listen_raw(self, version: int, protocol: Protocol = Protocol.ESP) -> None:
+        """Open a raw socket for ESP or AH over IPv4 or IPv6. Raises HostError."""
+        use = message.UseRaw(version, protocol)
         if use not in self._sockets:
-            ends = rawesp.open_sockets(version, self._count)
+            ends = rawip.open_sockets(version, protocol, self._count)
             self._use(use, ends)
-            self._steering.use_raw(version, ends)
+            self._steering.use_raw(version, protocol, ends)
             self._probe(version)
 
     def lend_ike_socket(self, local: Endpoint, descriptor: int) -> None:

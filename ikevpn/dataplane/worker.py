@@ -19,7 +19,7 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from ikevpn.dataplane import channel, confinement, error_queue, message, rawesp, udp
+from ikevpn.dataplane import channel, confinement, error_queue, message, rawip, udp
 from ikevpn.dataplane.backlog import Backlog
 from ikevpn.dataplane.ends import Arrival, Receiver
 from ikevpn.dataplane.error_queue import TooBig
@@ -191,8 +191,8 @@ class Worker:
 
     def _use_raw(self, command: message.UseRaw, descriptor: int) -> None:
         end = socket.socket(fileno=descriptor)
-        self._outer.use_raw(command.version, end)
-        self._receive(rawesp.receiver(end, command.version), end)
+        self._outer.use_raw(command.version, command.protocol, end)
+        self._receive(rawip.receiver(end, command.version, command.protocol), end)
 
     def _use_inbox(self, command: message.UseInbox, descriptor: int) -> None:
         self._receive(InboxReceiver(socket.socket(fileno=descriptor), self._told))

@@ -25,6 +25,7 @@ class Drop(StrEnum):
     EXPIRED = "expired"
     SEQUENCE_EXHAUSTED = "sequence-exhausted"
     ECN = "ecn"
+    TRANSPORT = "transport"
     TOO_BIG = "too-big"
     NO_ROUTE = "no-route"
     QUEUE_FULL = "queue-full"
@@ -52,6 +53,7 @@ SENTENCES: Mapping[Drop, str] = MappingProxyType(
         Drop.EXPIRED: "the SA has reached a hard limit of its lifetime",
         Drop.SEQUENCE_EXHAUSTED: "all sequence numbers of the SA are used up; it must be replaced",
         Drop.ECN: "the path marked congestion on a packet whose sender does not speak ECN (RFC 6040)",
+        Drop.TRANSPORT: "the SA is in transport mode, which takes no fragments and no options or extension headers",
         Drop.TOO_BIG: "the packet does not fit the path and must not be fragmented",
         Drop.NO_ROUTE: "the host has no route to the peer",
         Drop.QUEUE_FULL: "packets came faster than they could be handed on",

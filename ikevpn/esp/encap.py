@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from ikevpn.esp.ah import header_size
 from ikevpn.esp.layout import HEADER, TRAILER
 from ikevpn.esp.transform import shape
 from ikevpn.model.sa import Encapsulation, Sa, SaMode
+from ikevpn.wire.registry import Protocol
 
 NON_ESP_MARKER = bytes(4)  # RFC 3948 §2.2: in front of IKE on port 4500
 NON_IKE_MARKER = bytes(8)  # draft-ietf-ipsec-udp-encaps-00 and -01: in front of ESP on port 500
@@ -45,9 +47,12 @@ def marker(encapsulation: Encapsulation) -> bytes:
 def inner_mtu(sa: Sa, path_mtu: int) -> int:
     """The longest IP packet that fits a path of `path_mtu` octets once it is sealed; 0 where none does."""
     header = _IP_HEADERS[sa.remote.address.version]
-    alignment = shape(sa.algorithms).alignment
-    room = path_mtu - header - _udp(sa) - _fixed(sa)
-    payload = room // alignment * alignment - TRAILER
+    if sa.protocol is Protocol.AH:
+        payload = path_mtu - header - header_size(shape(sa.algorithms).icv, sa.remote.address.version)
+    else:
+        alignment = shape(sa.algorithms).alignment
+        room = path_mtu - header - _udp(sa) - _fixed(sa)
+        payload = room // alignment * alignment - TRAILER
     if payload <= 0:
         return 0
     return payload if sa.mode is SaMode.TUNNEL else payload + header

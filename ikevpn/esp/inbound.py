@@ -15,14 +15,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from ikevpn.errors import UsageError
 from ikevpn.esp.cbc import Octets
 from ikevpn.esp.drops import Drop
 from ikevpn.esp.flows import starts
 from ikevpn.esp.gate import Gate
-from ikevpn.esp.inner import IPV4, IPV6, NO_NEXT, packet_size, plain_key
+from ikevpn.esp.inner import NO_NEXT, packet_size, plain_key
+from ikevpn.esp.inside import VERSIONS, Opened, look_inside
 from ikevpn.esp.layout import PADDINGS, TRAILER
 from ikevpn.esp.replay import ReplayWindow
 from ikevpn.esp.room import Rows
@@ -30,15 +30,6 @@ from ikevpn.esp.selection import Selection
 from ikevpn.esp.transform import shape
 from ikevpn.esp.truncation import TruncationGate, has_two_truncations
 from ikevpn.model.sa import Direction, Sa, SaMode
-
-_VERSIONS = {IPV4: 4, IPV6: 6}
-
-
-class Opened(NamedTuple):
-    """A packet that came through, without padding and trailer. A tuple, because one is made for each."""
-
-    data: bytes
-    next_header: int
 
 
 class Inbound:
@@ -133,7 +124,7 @@ class Inbound:
         inner = plain[:, :size]
         for at in starts(inner):
             packet = inner[at].tobytes()
-            if packet_size(packet) != size or packet[0] >> 4 != _VERSIONS.get(next_header):
+            if packet_size(packet) != size or packet[0] >> 4 != VERSIONS.get(next_header):
                 return None
             if plain_key(packet) is None or not self._selection.judge(packet):
                 return None
@@ -149,18 +140,4 @@ class Inbound:
         if next_header == NO_NEXT:
             return Drop.DUMMY
         packet = plaintext[:end]
-        return self._look_inside(packet, next_header) if self._tunnel else Opened(packet, next_header)
-
-    def _look_inside(self, packet: bytes, next_header: int) -> Opened | Drop:
-        version = _VERSIONS.get(next_header)
-        if version is None:
-            return Drop.NEXT_HEADER
-        size = packet_size(packet)
-        if size is None or packet[0] >> 4 != version:
-            return Drop.MALFORMED_INNER
-        if size < len(packet):
-            packet = packet[:size]  # the rest is padding for traffic flow confidentiality (RFC 4303 §2.7)
-        admitted = self._selection.judge(packet)
-        if admitted:
-            return Opened(packet, next_header)
-        return Drop.MALFORMED_INNER if admitted is None else Drop.SELECTOR
+        return look_inside(packet, next_header, self._selection) if self._tunnel else Opened(packet, next_header)

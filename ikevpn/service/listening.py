@@ -11,6 +11,7 @@ from ikevpn.errors import HostError
 from ikevpn.model.address import Address, Endpoint
 from ikevpn.net.changes import Changes
 from ikevpn.service.parts import Parts
+from ikevpn.wire.registry import Protocol
 
 SETTLE_S = 0.5
 """Changes of a host come in bursts: how long to wait before looking at what came of them."""
@@ -36,7 +37,8 @@ class Listening:
             if address.version == 4 or ipv6:
                 await plane.listen_natt(Endpoint(address, self._settings.natt_port))
         for version in (4, 6) if ipv6 else (4,):
-            await plane.listen_raw(version)
+            await plane.listen_raw(version, Protocol.ESP)
+            await plane.listen_raw(version, Protocol.AH)
         self._own = await self._own_addresses()
         tolerated = {"no-such-address"} if any(address.is_unspecified for address in self._settings.listen) else ()
         await self._parts.ports.follow(spread(self._settings.listen, self._own), tolerated)

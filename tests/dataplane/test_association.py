@@ -3,9 +3,9 @@ import pytest
 from ikevpn.dataplane.association import InboundSa, OutboundSa
 from ikevpn.errors import UsageError
 from ikevpn.esp.outbound import Outbound
-from ikevpn.model.sa import Direction, Encapsulation, SaMode, SaUse
-from ikevpn.wire.registry import Protocol
-from tests.esp.samples import SPI, entropy, ipv4, sa
+from ikevpn.model.sa import Direction, Encapsulation, SaUse
+from ikevpn.wire.registry import EspCipher, Integrity, Protocol
+from tests.esp.samples import SPI, algorithms, entropy, ipv4, sa
 
 
 def test_use_of_an_outbound_sa() -> None:
@@ -43,7 +43,9 @@ def test_only_later_packets_advance(sequences: list[int], answers: list[bool]) -
     assert [association.advance(sequence) for sequence in sequences] == answers
 
 
-@pytest.mark.parametrize("change", [{"protocol": Protocol.AH}, {"mode": SaMode.TRANSPORT}])
+@pytest.mark.parametrize(
+    "change", [{"protocol": Protocol.AH}, {"algorithms": algorithms((EspCipher.NULL, 0, Integrity.NONE))}]
+)
 def test_what_is_not_spoken_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(UsageError):
         OutboundSa(sa(Direction.OUT, **change), entropy(), 0.0)

@@ -14,7 +14,7 @@ from ikevpn.model.address import Endpoint
 from ikevpn.model.outer_header import DfBit, Fragment, OuterHeader
 from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, Limits, SaUse, Total
 from ikevpn.model.secret import Secret
-from ikevpn.wire.registry import EspCipher
+from ikevpn.wire.registry import EspCipher, Protocol
 from tests.dataplane.fakes import OURS, THEIRS, policy, selector
 from tests.esp.samples import CBC_SHA1, sa
 
@@ -30,7 +30,7 @@ VALUES = [
     message.UseNeighbour(1),
     message.Elsewhere(0x1000, 1),
     message.Elsewhere(0x1000, None),
-    message.Handed(OURS, THEIRS, Encapsulation.UDP, (b"one", b"two")),
+    message.Handed(OURS, THEIRS, Encapsulation.UDP, Protocol.ESP, (b"one", b"two")),
     message.UseProbe(4),
     error_queue.TooBig(THEIRS.address, 1300, b"quote", local=True),
     message.AddSa(sa(Direction.IN, CBC_SHA1, limits=Limits(soft_seconds=1.5, hard_bytes=2**40))),

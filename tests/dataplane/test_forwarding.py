@@ -7,7 +7,8 @@ from ikevpn.dataplane import message
 from ikevpn.dataplane.ends import Arrival, Path
 from ikevpn.dataplane.interface import Expire
 from ikevpn.esp.outbound import Outbound
-from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, Limits, SaMode
+from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, Limits
+from ikevpn.wire.registry import Protocol
 from tests.dataplane.fakes import OURS, PACKET, THEIRS, THERE, Core
 from tests.esp.samples import AUTHENTICATED, CBC_SHA1, CBC_SHA256, GCM, ICMP, SPI, algorithms, entropy, ipv4, ipv6, sa
 
@@ -48,7 +49,7 @@ def test_new_keys_for_an_spi_replace_the_old_ones() -> None:
 
 def test_an_sa_that_cannot_work_expires_at_once() -> None:
     core = Core()
-    core.forwarding.add_sa(message.AddSa(sa(Direction.OUT, mode=SaMode.TRANSPORT)), 0.0)
+    core.forwarding.add_sa(message.AddSa(sa(Direction.OUT, protocol=Protocol.AH)), 0.0)
     assert core.events == [Expire(SPI, Direction.OUT, 1, "paris", ExpireKind.HARD)]
     assert list(core.forwarding.uses(0.0)) == []
 

@@ -7,7 +7,8 @@ from ikevpn.dataplane.hold import PACKETS_PER_REQID, PATIENCE_S
 from ikevpn.dataplane.interface import Acquire, Expire
 from ikevpn.dataplane.run import Run
 from ikevpn.dataplane.segment import Chain, plan
-from ikevpn.esp.inbound import Inbound, Opened
+from ikevpn.esp.inbound import Inbound
+from ikevpn.esp.inside import Opened
 from ikevpn.model.address import Endpoint
 from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, Limits, PolicyAction
 from tests.dataplane.fakes import DEVICE, THERE, Core, packets, selector

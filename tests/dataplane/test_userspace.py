@@ -17,7 +17,8 @@ from ikevpn.dataplane.worker import USES_PER_MESSAGE
 from ikevpn.errors import HostError
 from ikevpn.esp.outbound import Outbound
 from ikevpn.model.address import Endpoint
-from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, SaMode, SaUse
+from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, SaUse
+from ikevpn.wire.registry import Protocol
 from tests.dataplane.fakes import PACKET, policy
 from tests.esp.samples import SPI, entropy, sa
 
@@ -122,7 +123,7 @@ def test_more_sas_than_fit_a_message() -> None:
 
 def test_an_sa_that_the_worker_cannot_do_expires() -> None:
     async def story(outside: Outside) -> None:
-        outside.plane.add_sa(sa(Direction.OUT, mode=SaMode.TRANSPORT))
+        outside.plane.add_sa(sa(Direction.OUT, protocol=Protocol.AH))
         assert await outside.event() == Expire(SPI, Direction.OUT, 1, "paris", ExpireKind.HARD)
 
     run(story)

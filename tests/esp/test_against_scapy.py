@@ -11,7 +11,8 @@ from scapy.layers.ipsec import ESP, SecurityAssociation
 from scapy.packet import Packet, Raw
 
 from ikevpn.crypto.tables import ESP_CIPHERS
-from ikevpn.esp.inbound import Inbound, Opened
+from ikevpn.esp.inbound import Inbound
+from ikevpn.esp.inside import Opened
 from ikevpn.esp.outbound import Outbound
 from ikevpn.esp.transform import shape
 from ikevpn.model.sa import Direction, SaMode

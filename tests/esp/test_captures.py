@@ -15,8 +15,9 @@ import pytest
 from ikevpn.crypto.tables import ESP_CIPHERS
 from ikevpn.errors import UsageError
 from ikevpn.esp.encap import Datagram, classify
-from ikevpn.esp.inbound import Inbound, Opened
+from ikevpn.esp.inbound import Inbound
 from ikevpn.esp.inner import read_flow
+from ikevpn.esp.inside import Opened
 from ikevpn.esp.transform import shape
 from ikevpn.model.sa import Algorithms, Direction, SaMode
 from ikevpn.wire.registry import EspCipher, Integrity

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from ikevpn.errors import UsageError
 from ikevpn.esp.drops import Drop
-from ikevpn.esp.inbound import Inbound, Opened
+from ikevpn.esp.inbound import Inbound
+from ikevpn.esp.inside import Opened
 from ikevpn.esp.outbound import Outbound
 from ikevpn.esp.transform import sealing, shape
 from ikevpn.model.address import AddressRange

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ikevpn.errors import UsageError
-from ikevpn.esp.inbound import Inbound, Opened
+from ikevpn.esp.inbound import Inbound
+from ikevpn.esp.inside import Opened
 from ikevpn.esp.outbound import Outbound, SequenceExhausted
 from ikevpn.esp.transform import shape
 from ikevpn.model.sa import Direction

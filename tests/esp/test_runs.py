@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scapy.layers.ipsec import ESP
 
 from ikevpn.esp.drops import Drop
-from ikevpn.esp.inbound import Inbound, Opened
+from ikevpn.esp.inbound import Inbound
+from ikevpn.esp.inside import Opened
 from ikevpn.esp.outbound import Outbound, SequenceExhausted
 from ikevpn.esp.room import LARGEST_PACKET, Rows
 from ikevpn.model.address import AddressRange

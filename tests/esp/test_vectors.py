@@ -12,7 +12,8 @@ import pytest
 from ikevpn.crypto import ciphers
 from ikevpn.crypto.tables import ESP_CIPHERS
 from ikevpn.errors import UsageError
-from ikevpn.esp.inbound import Inbound, Opened
+from ikevpn.esp.inbound import Inbound
+from ikevpn.esp.inside import Opened
 from ikevpn.esp.layout import HEADER, TRAILER
 from ikevpn.esp.outbound import Outbound
 from ikevpn.esp.transform import shape

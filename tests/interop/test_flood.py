@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from ikevpn.esp.drops import Drop
-from ikevpn.esp.inbound import Inbound, Opened
+from ikevpn.esp.inbound import Inbound
+from ikevpn.esp.inside import Opened
 from ikevpn.esp.outbound import Outbound
 from ikevpn.model.sa import Direction
 from interop import spray

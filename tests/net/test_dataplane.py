@@ -346,9 +346,9 @@ def test_a_policy_of_a_device_that_is_not_there_does_no_harm() -> None:
 def test_refusals_without_privilege() -> None:
     program = (
         "import os; os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
-        "from ikevpn.dataplane import rawesp, tun\n"
+        "from ikevpn.dataplane import rawip, tun\n"
         "from ikevpn.errors import HostError\n"
-        "for act in (lambda: tun.open_device('ikevpnx', 1400), lambda: rawesp.open_socket(4)):\n"
+        "for act in (lambda: tun.open_device('ikevpnx', 1400), lambda: rawip.open_socket(4)):\n"
         "    try: act()\n"
         "    except HostError as error: print(error.reason, error, error.fix, sep=': ')\n"
     )

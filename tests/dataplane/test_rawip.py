@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ikevpn.dataplane import rawesp, udp
+from ikevpn.dataplane import rawip, udp
 from ikevpn.dataplane.ends import Path
 from ikevpn.model.address import Endpoint
 from ikevpn.model.sa import Encapsulation
@@ -31,7 +31,7 @@ def path(source: str = "192.0.2.2") -> Path:
 
 
 def test_the_ip_header_goes_and_tells_the_path(ends: tuple[socket.socket, socket.socket]) -> None:
-    receiver = rawesp.receiver(ends[1], 4)
+    receiver = rawip.receiver(ends[1], 4)
     for each in (packet(), packet(options=bytes(8)), packet(source="192.0.2.3")):
         ends[0].send(each)
     assert receiver.read_batch(10) == [(path(), [ESP, ESP], 0), (path("192.0.2.3"), [ESP], 0)]
@@ -42,7 +42,7 @@ def test_batches_and_the_memory_of_paths_are_bounded(
     ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(udp, "MOST_PATHS", 2)
-    receiver = rawesp.receiver(ends[1], 4)
+    receiver = rawip.receiver(ends[1], 4)
     for n in range(5):
         ends[0].send(packet(source=f"192.0.2.{n}"))
     assert [len(receiver.read_batch(2)) for _ in range(3)] == [2, 2, 1]
