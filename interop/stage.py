@@ -14,6 +14,7 @@ from interop.peers.kernel_guest import KernelGuest
 from interop.peers.libreswan import Libreswan
 from interop.peers.shape import Host, Peer
 from interop.peers.strongswan import Strongswan
+from interop.peers.xfrm import Xfrm
 from interop.site import Site
 from interop.topology import Gateway
 from interop.traffic import End
@@ -24,12 +25,14 @@ KINDS: dict[str, Callable[..., Peer]] = {
     "strongswan": Strongswan,
     "guest-strongswan": lambda host, **options: Strongswan(host, userspace=False, **options),
     "guest-libreswan": Libreswan,
+    "guest-xfrm": Xfrm,
 }
 NEEDS = {
     "ikevpn": ("ikevpn", "tun"),
     "strongswan": ("strongswan", "tun"),
     "guest-strongswan": ("guest", "tun"),
     "guest-libreswan": ("guest", "tun"),
+    "guest-xfrm": ("guest", "tun"),
 }
 
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from interop import stream
+from interop import datagram, stream
 from interop.outcome import Unmet, expect, wait_until
 from interop.peers.shape import Host, Job
 
@@ -104,3 +104,17 @@ def transfer(start: End, target: End, octets: int = TRANSFER_OCTETS) -> None:
     expect(len(dialled) == 4 and len(served) == 5, f"TCP {start.address} -> {target.address}: {dialled} {served}")
     expect(dialled[1] == served[4], f"TCP {start.address} -> {target.address}: checksums differ")
     expect(dialled[3] == served[2], f"TCP {target.address} -> {start.address}: checksums differ")
+
+
+def datagrams(start: End, target: End, *sizes: int) -> None:
+    """UDP datagrams of these sizes go to `target` and come back whole, in fragments where they are large."""
+    source = Path(datagram.__file__).read_text()
+    serve_script, dial_script = (end.host.write_file("datagram.py", source) for end in (target, start))
+    server = target.host.spawn(target.host.python, serve_script, "serve", target.address, str(_PORT), name="datagram")
+    try:
+        wait_until(lambda: "ready" in server.output(), f"the UDP server on {target.address}")
+        words = (dial_script, "dial", target.address, str(_PORT), start.address, *map(str, sizes))
+        returned = start.host.run(start.host.python, *words, timeout_s=60).output.strip()
+    finally:
+        server.end()
+    expect(returned == str(len(sizes)), f"UDP {start.address} -> {target.address}: {returned} of {sizes} came back")

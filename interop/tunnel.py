@@ -13,6 +13,22 @@ Choices = dict[str, Any]
 
 
 @dataclass(frozen=True)
+class Manual:
+    """Keys in place of IKE, one for both directions, as hex digits; one end's view. `options` are further TOML keys."""
+
+    proposal: str
+    local_spi: int
+    remote_spi: int
+    encryption_key: str = ""
+    integrity_key: str = ""
+    options: tuple[tuple[str, object], ...] = ()
+
+    def mirrored(self) -> Manual:
+        """The same keys as the other end writes them down."""
+        return replace(self, local_spi=self.remote_spi, remote_spi=self.local_spi)
+
+
+@dataclass(frozen=True)
 class TunnelParameters:
     """One end's view of a tunnel. Suites are names from `interop.suites`; networks are CIDR strings.
 
@@ -38,6 +54,7 @@ class TunnelParameters:
     start: Literal["up", "on-demand", "listen"] = "listen"
     binding: Literal["policy", "route"] = "policy"
     extra: tuple[tuple[str, object], ...] = ()
+    manual: Manual | None = None
 
     def mirrored(self, local: str, remote: str) -> TunnelParameters:
         """The same tunnel as the other end sees it."""
@@ -50,6 +67,7 @@ class TunnelParameters:
             local_id=self.remote_id,
             remote_id=self.local_id,
             extra=(),
+            manual=self.manual.mirrored() if self.manual else None,
         )
 
 

@@ -28,6 +28,7 @@ GOOD = frozenset(
         Code.CHILD_UP,
         Code.CHILD_REKEYED,
         Code.IKE_REKEYED,
+        Code.MANUAL_UP,
         Code.DPD_ANSWERED,
         Code.NO_NAT,
         Code.NAT_DETECTED,
@@ -41,6 +42,7 @@ BAD = frozenset(
         Code.PHASE2_FAILED,
         Code.HOST_REFUSED,
         Code.NETWORK_REFUSED,
+        Code.SEQUENCE_LOW,
         Code.DATA_PLANE_CRASHED,
         Code.INTERNAL_ERROR,
     )

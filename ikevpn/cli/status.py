@@ -74,6 +74,8 @@ def _remarks(tunnel: api.TunnelState) -> None:
 
 def _details(tunnel: api.TunnelState) -> None:
     render.say(f"{tunnel.name}: wanted {tunnel.wanted}" + (f", device {tunnel.device}" if tunnel.device else ""))
+    if tunnel.manual:
+        render.say("  manual keys, no IKE")
     if tunnel.ike_proposal:
         nat = ", through NAT" if tunnel.nat else ""
         ends = f", renewed within {render.duration(tunnel.ike_expires_s)}" if tunnel.ike_expires_s else ""

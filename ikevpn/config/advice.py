@@ -11,12 +11,14 @@ from ikevpn.config.finding import Finding, Severity
 from ikevpn.config.proposals import weaknesses_esp, weaknesses_ike
 from ikevpn.config.words import Binding, Start
 from ikevpn.model.address import AddressRange, Network
+from ikevpn.model.manual import ManualKeys
 from ikevpn.model.selector import Selector
 from ikevpn.model.tunnel import Phase1Mode
 from ikevpn.wire.registry import EspCipher
 
 _SHORT_SECRET = 12
 _3DES_KILOBYTES = 8_000_000
+_3DES = "3DES has blocks of 64 bits: after some 32 GB under one key they repeat and show parts of the text"
 
 Where = Callable[[str, str], str]
 """The place of a key of a tunnel, or of its whole table for an empty key."""
@@ -37,7 +39,7 @@ class _Remark:
 def advise(tunnels: Sequence[TunnelConfig], where: Where) -> list[Finding]:
     """Findings about each tunnel and about every two of them; warnings, and errors where two cannot live together."""
     remarks = [remark for tunnel in tunnels for remark in _alone(tunnel)]
-    remarks += [*_overlaps(tunnels), *_same_metrics(tunnels), *_same_peers(tunnels)]
+    remarks += [*_overlaps(tunnels), *_same_metrics(tunnels), *_same_peers(tunnels), *_same_spis(tunnels)]
     return [
         Finding(each.severity, each.code, where(each.tunnel.name, each.key), each.sentence, each.fix)
         for each in remarks
@@ -45,7 +47,7 @@ def advise(tunnels: Sequence[TunnelConfig], where: Where) -> list[Finding]:
 
 
 def _alone(tunnel: TunnelConfig) -> Iterator[_Remark]:
-    yield from _weak(tunnel)
+    yield from _weak_manual(tunnel, tunnel.manual) if tunnel.manual else _weak(tunnel)
     template = tunnel.template
     if tunnel.start is not Start.LISTEN:
         yield from _several_groups(tunnel)
@@ -100,11 +102,25 @@ def _weak(tunnel: TunnelConfig) -> Iterator[_Remark]:
             yield _Remark("weak", tunnel, key, f"{'; '.join(reasons)}.", fix)
     triple_des = any(proposal.cipher == EspCipher.TRIPLE_DES for proposal in template.ipsec_proposals)
     if triple_des and not 0 < template.ipsec_lifetime.kilobytes <= _3DES_KILOBYTES:
-        sentence = "3DES has blocks of 64 bits: after some 32 GB under one key they repeat and show parts of the text."
-        yield _Remark("weak", tunnel, "esp_proposals", sentence, f"Write esp_lifetime_kb = {_3DES_KILOBYTES // 2}")
+        yield _Remark("weak", tunnel, "esp_proposals", f"{_3DES}.", f"Write esp_lifetime_kb = {_3DES_KILOBYTES // 2}")
     if _aggressive(tunnel):
         sentence = "aggressive mode shows everybody a hash from which a pre-shared key can be guessed at leisure."
         yield _Remark("weak", tunnel, "mode", sentence, "Use main mode where you can, else a long random secret.")
+
+
+def _weak_manual(tunnel: TunnelConfig, manual: ManualKeys) -> Iterator[_Remark]:
+    reasons = weaknesses_esp((manual.proposal,))
+    if manual.proposal.cipher == EspCipher.TRIPLE_DES:
+        reasons.append(_3DES)
+    if reasons:
+        yield _Remark("weak", tunnel, "manual", f"{'; '.join(reasons)}.", "Use it only where the peer knows no better.")
+    if not manual.keep_sequence:
+        sentence = (
+            "sequence numbers start again with every start, and nobody checks them: whoever has recorded packets can "
+            "send them again, and they are taken."
+        )
+        fix = "Leave keep_sequence out where the peer keeps its replay protection."
+        yield _Remark("no-replay-protection", tunnel, "manual", sentence, fix)
 
 
 def _overlaps(tunnels: Sequence[TunnelConfig]) -> Iterator[_Remark]:
@@ -149,6 +165,8 @@ def _same_peers(tunnels: Sequence[TunnelConfig]) -> Iterator[_Remark]:
     """Tunnels that a calling peer cannot choose between by what it says before the networks."""
     first: dict[object, TunnelConfig] = {}
     for tunnel in tunnels:
+        if tunnel.manual:
+            continue
         template = tunnel.template
         looks = (tunnel.remotes, template.local, template.remote_id, template.any_remote_id, template.mode)
         other = first.setdefault(looks, tunnel)
@@ -156,6 +174,19 @@ def _same_peers(tunnels: Sequence[TunnelConfig]) -> Iterator[_Remark]:
             sentence = f"a peer that calls could mean tunnel {other.name} or this one."
             fix = "Give them different values of remote, local or remote_id."
             yield _Remark("ambiguous-peer", tunnel, "", sentence, fix)
+
+
+def _same_spis(tunnels: Sequence[TunnelConfig]) -> Iterator[_Remark]:
+    """What arrives is told apart by nothing but its SPI."""
+    first: dict[int, TunnelConfig] = {}
+    for tunnel in tunnels:
+        if tunnel.manual is None:
+            continue
+        other = first.setdefault(tunnel.manual.local_spi, tunnel)
+        if other is not tunnel:
+            sentence = f"tunnel {other.name} has the same local_spi {tunnel.manual.local_spi:#x}."
+            fix = "Agree with one of the peers on another."
+            yield _Remark("same-spi", tunnel, "manual", sentence, fix, Severity.ERROR)
 
 
 def _is_everything(found: AddressRange) -> bool:

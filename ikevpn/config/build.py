@@ -6,61 +6,32 @@ Never touches the network.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from itertools import product
 
 from ikevpn.config.configuration import TunnelConfig
-from ikevpn.config.document import Document, Keys
+from ikevpn.config.document import Keys
 from ikevpn.config.finding import Unfit
+from ikevpn.config.manual_keys import build_manual, check_without_ike
 from ikevpn.config.network_kinds import ANY
 from ikevpn.config.schema import PskTable, TunnelTable
-from ikevpn.config.secret_table import SecretTable
-from ikevpn.config.secrets import check_private, decode, read_environment, read_file
+from ikevpn.config.secret_source import build_secret, secret_source
 from ikevpn.config.traffic_keys import SelectorTable
 from ikevpn.config.walk import Walk
 from ikevpn.config.words import Binding, Start
 from ikevpn.model.address import AddressRange, Network
 from ikevpn.model.identity import Identity
+from ikevpn.model.manual import ManualKeys
 from ikevpn.model.proposal import Lifetime
 from ikevpn.model.sa import SaMode
 from ikevpn.model.secret import Secret
 from ikevpn.model.selector import Selector
-from ikevpn.model.tunnel import Child, SharedSecret, Tunnel
+from ikevpn.model.tunnel import Child, NatTraversal, SharedSecret, Tunnel
 from ikevpn.wire.registry import Auth
 
 POLICY_DEVICE = "ikevpn0"
 _DEVICE_PREFIX = "vpn-"
 _LONGEST_DEVICE = 15  # IFNAMSIZ of Linux, without the zero at its end
-
-
-def build_secret(walk: Walk, table: SecretTable, keys: Keys) -> Secret | None:
-    """The secret that a table names; None, and a finding, where it cannot be had."""
-    written = [name for name in ("file", "env", "text") if getattr(table, name) is not None]
-    try:
-        if len(written) != 1:
-            what = f"{' and '.join(written)} stand side by side" if written else "it names no place"
-            raise Unfit(f"{what}.", 'Write one of them, best { file = "paris.psk" }.', "secret-place")
-        return _read_secret(walk.document, table)
-    except Unfit as unfit:
-        walk.error(keys, unfit)
-        return None
-
-
-def _read_secret(document: Document, table: SecretTable) -> Secret:
-    if table.file is not None:
-        return read_file(document.path.parent / table.file, table.encoding)
-    if table.env is not None:
-        return read_environment(table.env, table.encoding, os.environ)
-    check_private(document.path, document.path.stat())
-    return decode((table.text or "").encode(), table.encoding, "the text")
-
-
-def secret_source(document: Document, table: SecretTable) -> str:
-    """Where a secret is kept, in words."""
-    if table.file is not None:
-        return str(document.path.parent / table.file)
-    return f"environment variable {table.env}" if table.env is not None else str(document.path)
 
 
 def build_psk(walk: Walk, table: PskTable, keys: Keys) -> tuple[SharedSecret, ...]:
@@ -77,12 +48,18 @@ def build_tunnel(walk: Walk, name: str, table: TunnelTable, shared: Sequence[Sha
     before = len(walk.findings)
     secret = build_secret(walk, table.secret, (*keys, "secret")) if table.secret else None
     children = _children(walk, table, keys)
-    _check_tunnel(walk, table, shared, keys)
+    _check_tunnel(walk, table, keys)
+    if table.manual is None:
+        _check_ike(walk, table, shared, keys)
+        manual = None
+    else:
+        check_without_ike(walk, keys, table.remote, table.start, table.replay_window)
+        manual = build_manual(walk, table.manual, (*keys, "manual"), integrity_96=table.sha256_96)
     if len(walk.findings) > before:
         return None
     return TunnelConfig(
         name=name,
-        template=_template(name, table, secret, children),
+        template=_template(name, table, secret, children, manual),
         remotes=table.remote,
         start=table.start or (Start.UP if _can_call(table) else Start.LISTEN),
         binding=table.binding,
@@ -94,6 +71,7 @@ def build_tunnel(walk: Walk, name: str, table: TunnelTable, shared: Sequence[Sha
         when_down=table.when_down,
         mtu=table.mtu,
         secret_from=secret_source(walk.document, table.secret) if table.secret else "the [[psk]] tables",
+        manual=manual,
     )
 
 
@@ -105,11 +83,13 @@ def device_name(tunnel: str) -> str:
     return f"{name[: _LONGEST_DEVICE - 5]}-{hashlib.sha256(tunnel.encode()).hexdigest()[:4]}"
 
 
-def _template(name: str, table: TunnelTable, secret: Secret | None, children: tuple[Child, ...]) -> Tunnel:
+def _template(
+    name: str, table: TunnelTable, secret: Secret | None, children: tuple[Child, ...], manual: ManualKeys | None
+) -> Tunnel:
     return Tunnel(
         name=name,
         ike_proposals=table.ike_proposals,
-        ipsec_proposals=table.esp_proposals,
+        ipsec_proposals=(manual.proposal,) if manual else table.esp_proposals,
         children=children,
         local=table.local,
         mode=table.mode,
@@ -122,7 +102,7 @@ def _template(name: str, table: TunnelTable, secret: Secret | None, children: tu
         rekey_margin=table.rekey_margin,
         sa_mode=SaMode(table.sa_mode),
         proposal_order=table.proposal_order,
-        nat_traversal=table.nat_traversal,
+        nat_traversal=_in_udp(manual) if manual else table.nat_traversal,
         natt_drafts=table.natt_drafts,
         keepalive_s=table.keepalive_s,
         fragment_size=table.fragmentation,
@@ -136,8 +116,18 @@ def _template(name: str, table: TunnelTable, secret: Secret | None, children: tu
     )
 
 
-def _check_tunnel(walk: Walk, table: TunnelTable, shared: Sequence[SharedSecret], keys: Keys) -> None:
+def _in_udp(manual: ManualKeys) -> NatTraversal:
+    return NatTraversal.FORCE if manual.in_udp else NatTraversal.OFF
+
+
+def _check_tunnel(walk: Walk, table: TunnelTable, keys: Keys) -> None:
     """Keys that exclude or need each other."""
+    if table.local and any(isinstance(r, AddressRange) and r.version != table.local.version for r in table.remote):
+        sentence = "our address and the peer's are of different families, IPv4 and IPv6."
+        walk.error((*keys, "local"), Unfit(sentence, "Give both of one family."))
+
+
+def _check_ike(walk: Walk, table: TunnelTable, shared: Sequence[SharedSecret], keys: Keys) -> None:
     if table.start in (Start.UP, Start.ON_DEMAND) and not _can_call(table):
         fix = 'Write start = "listen", or give remote an address or a name.'
         walk.error((*keys, "start"), Unfit(f'with start = "{table.start}" we call, but remote cannot be called.', fix))
@@ -147,9 +137,6 @@ def _check_tunnel(walk: Walk, table: TunnelTable, shared: Sequence[SharedSecret]
     if any(proposal.auth != Auth.PSK for proposal in table.ike_proposals):
         fix = "Names of such proposals begin with pre-."
         walk.error((*keys, "ike_proposals"), Unfit('with auth = "psk" all proposals are for pre-shared keys.', fix))
-    if table.local and any(isinstance(r, AddressRange) and r.version != table.local.version for r in table.remote):
-        sentence = "our address and the peer's are of different families, IPv4 and IPv6."
-        walk.error((*keys, "local"), Unfit(sentence, "Give both of one family."))
 
 
 def _can_call(table: TunnelTable) -> bool:

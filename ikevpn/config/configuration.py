@@ -16,6 +16,7 @@ from ikevpn.config.secrets import fingerprint
 from ikevpn.config.words import Binding, Start, WhenDown
 from ikevpn.errors import UsageError
 from ikevpn.model.address import Address, AddressRange, Network
+from ikevpn.model.manual import ManualKeys
 from ikevpn.model.selector import Selector
 from ikevpn.model.tunnel import SharedSecret, Tunnel
 
@@ -39,6 +40,7 @@ class TunnelConfig:
     when_down: WhenDown = WhenDown.BLOCK
     mtu: int = 0  # 0: computed from the path
     secret_from: str = ""  # where the secret is kept, in words; never the secret
+    manual: ManualKeys | None = None  # in place of IKE
 
     @property
     def any_remote(self) -> bool:

@@ -14,6 +14,7 @@ from textwrap import wrap
 from typing import Any
 
 from ikevpn.config.key import REQUIRED, Key, Table, key_of
+from ikevpn.config.manual_table import KeyTable, ManualTable
 from ikevpn.config.proposals import ESP_LEVELS, IKE_LEVELS
 from ikevpn.config.schema import DaemonTable, PskTable, TunnelTable
 from ikevpn.config.secret_table import SecretTable
@@ -27,8 +28,10 @@ _TABLES: tuple[tuple[str, type[Any]], ...] = (
     ("[daemon]", DaemonTable),
     ("[tunnel.NAME]", TunnelTable),
     ("[[tunnel.NAME.selector]]", SelectorTable),
+    ("[tunnel.NAME.manual]", ManualTable),
     ("[[psk]]", PskTable),
     ('secret = { file = "…" }', SecretTable),
+    ('encryption_key = { file = "…" }', KeyTable),
 )
 
 _HEAD = """\
@@ -117,7 +120,7 @@ def _takes(key: Key) -> str:
 
 
 def _example(name: str, key: Key) -> str:
-    return f"{name} = {key.example}" if key.example else "[[tunnel.NAME.selector]]"
+    return f"{name} = {key.example}" if key.example else str(getattr(key.kind, "hint", ""))
 
 
 def _default(field: dataclasses.Field[Any]) -> str:
@@ -162,6 +165,11 @@ def _sample_lines() -> Iterator[str]:
     yield from _sample_table("[tunnel.paris]", TunnelTable, skip=("local_networks", "remote_networks", "selector"))
     yield from _sample_table("[[tunnel.paris.selector]]", SelectorTable)
     yield from _sample_table("[[psk]]", PskTable)
+    yield from (line if line.startswith("#") or not line else f"# {line}" for line in _manual_table())
+
+
+def _manual_table() -> Iterator[str]:
+    yield from _sample_table("[tunnel.paris.manual]", ManualTable)
 
 
 def _sample_table(title: str, columns: type[Any], skip: tuple[str, ...] = ()) -> Iterator[str]:
@@ -173,7 +181,9 @@ def _sample_table(title: str, columns: type[Any], skip: tuple[str, ...] = ()) ->
         yield ""
         yield from wrap(key.sentence, 100, initial_indent="# ", subsequent_indent="# ")
         comment = "" if field.default is REQUIRED or field.name == "secret" else "# "
-        if field.name not in skip:
+        if isinstance(key.kind, Table) and not key.example and not key.kind.several:
+            yield f"# {key.kind.hint}"
+        elif field.name not in skip:
             yield f"{comment}{field.name} = {key.example}"
         elif key.example:
             yield f"# {field.name} = {key.example}  # in place of the selector tables below"

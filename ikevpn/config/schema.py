@@ -14,6 +14,7 @@ from pathlib import Path
 from ikevpn.config.host_keys import HostKeys
 from ikevpn.config.key import key
 from ikevpn.config.kinds import Absolute, Choice, Many, Named, Whole
+from ikevpn.config.manual_table import MANUAL, ManualTable
 from ikevpn.config.network_kinds import OneAddress, PeerIdentity, Place, join_remotes
 from ikevpn.config.outer_keys import OuterKeys
 from ikevpn.config.peer_keys import PeerKeys
@@ -76,6 +77,12 @@ class DaemonTable:
         '"/run/ikevpn"',
         Path("/run/ikevpn"),
     )
+    sequences: Path = key(
+        Absolute(),
+        "The folder in which the daemon remembers the sequence numbers of manual keys. It must outlive a reboot.",
+        '"/var/lib/ikevpn"',
+        Path("/var/lib/ikevpn"),
+    )
     log_level: LogLevel = key(Choice(LogLevel), "How much the log says.", '"debug"', LogLevel.INFO)
     max_half_open: int = key(
         Whole(1, 1_000_000),
@@ -102,3 +109,5 @@ class DaemonTable:
 @dataclass(frozen=True, kw_only=True)
 class TunnelTable(OuterKeys, HostKeys, TrafficKeys, PeerKeys):
     """A tunnel: `[tunnel.NAME]`, once for each peer or group of peers."""
+
+    manual: ManualTable | None = key(MANUAL, "Manual keys in place of IKE.", "", None, "none: IKE negotiates the keys")

@@ -43,3 +43,10 @@ class LogLevel(StrEnum):
     WARNING = "warning"
     INFO = "info"
     DEBUG = "debug"
+
+
+class ManualEncapsulation(StrEnum):
+    """How packets under manual keys travel; nothing looks for a NAT."""
+
+    NONE = "none"
+    UDP = "udp"

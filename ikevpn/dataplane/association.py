@@ -14,7 +14,7 @@ from ikevpn.esp.drops import Drop
 from ikevpn.esp.inbound import Inbound
 from ikevpn.esp.inner import IPV4, IPV6
 from ikevpn.esp.inside import Opened
-from ikevpn.esp.limits import LimitWatch
+from ikevpn.esp.limits import LimitWatch, last_sequence
 from ikevpn.esp.outbound import Outbound
 from ikevpn.esp.selection import Selection
 from ikevpn.esp.transform import shape
@@ -98,9 +98,20 @@ class OutboundSa:
             return packets
         return [payload.data for payload in map(transport.strip, packets) if payload is not None]
 
+    def extend(self, sa: Sa) -> bool:
+        """The same SA with other limits: sequence numbers go on. Whether it is good for more than before."""
+        if last_sequence(sa) <= last_sequence(self.sa):
+            return False
+        self.sa = sa
+        self.state.extend(sa)
+        self.watch = LimitWatch.of(sa)
+        self.expired = False
+        return True
+
     def check_limits(self, now: float) -> ExpireKind | None:
         """Which limit has been reached since the last call."""
-        return self.watch.check(self.state.bytes, self.state.packets, now - self.installed_at)
+        packets = self.state.sequence - self.sa.sequence
+        return self.watch.check(self.state.bytes, packets, now - self.installed_at)
 
     def use(self, now: float) -> SaUse:
         """Counters since installation."""

@@ -98,10 +98,13 @@ class Forwarding:
         return self._tally.totals(self._sad, now)
 
     def add_sa(self, command: message.AddSa, now: float) -> None:
-        """Install; an SA that cannot work here expires at once."""
+        """Install, or let the one that is there send more; an SA that cannot work here expires at once."""
         sa = command.sa
-        if any(other.sa.algorithms == sa.algorithms for other in self._same(sa.spi, sa.direction, sa.reqid)):
-            return
+        for other in self._same(sa.spi, sa.direction, sa.reqid):
+            if other.sa.algorithms == sa.algorithms:
+                if isinstance(other, OutboundSa) and other.extend(sa):
+                    self._usable(other, now)
+                return
         try:
             association = InboundSa(sa, now) if sa.direction is Direction.IN else OutboundSa(sa, self._entropy, now)
         except UsageError:
@@ -109,11 +112,10 @@ class Forwarding:
             return
         self.delete_sa(message.DeleteSa(sa.spi, sa.direction, sa.reqid), now)
         self._sad.add(association)
-        self._lifetimes.add(association, now)
-        if sa.direction is Direction.OUT:
-            self._routes.forget()
-            self._outward.release(sa.reqid, now)
+        if isinstance(association, OutboundSa):
+            self._usable(association, now)
         else:
+            self._lifetimes.add(association, now)
             self._inward.release(sa.spi, now)
 
     def delete_sa(self, command: message.DeleteSa, now: float) -> None:
@@ -164,6 +166,11 @@ class Forwarding:
             return True
         spi = int.from_bytes(error.quote[:SPI], "big")
         return any(each.path.remote.address == error.remote for each in self._sad.outbound_of_spi(spi))
+
+    def _usable(self, association: OutboundSa, now: float) -> None:
+        self._lifetimes.add(association, now)
+        self._routes.forget()
+        self._outward.release(association.sa.reqid, now)
 
     def _same(self, spi: int, direction: Direction, reqid: int | None) -> Sequence[Association]:
         if direction is Direction.OUT:

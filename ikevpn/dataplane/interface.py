@@ -110,7 +110,8 @@ class DataPlane(Protocol):
     def add_sa(self, sa: Sa) -> None:
         """Install one direction. What the data plane cannot do expires at once (`Expire`, hard).
 
-        One whose SPI and keys are there already stays as it is: its sequence numbers must not start again.
+        One whose SPI and keys are there already stays as it is: its sequence numbers must not start again. An outbound
+        one whose `sequence` and hard limit in packets allow more than before may send more, even if it had expired.
         """
 
     def delete_sa(self, spi: int, direction: Direction, reqid: int | None = None) -> None:

@@ -21,7 +21,7 @@ from ikevpn.errors import UsageError
 from ikevpn.esp.cbc import Entropy, Octets
 from ikevpn.esp.drops import Drop
 from ikevpn.esp.inside import Opened, look_inside
-from ikevpn.esp.limits import LAST_EXTENDED_SEQUENCE, LAST_SEQUENCE
+from ikevpn.esp.limits import last_sequence
 from ikevpn.esp.mac import Mac
 from ikevpn.esp.outbound import SequenceExhausted
 from ikevpn.esp.replay import ReplayWindow
@@ -108,7 +108,7 @@ class AhOutbound:
         self._version = sa.remote.address.version
         self._size = header_size(self._mac.size, self._version)
         self._sequence = sa.sequence
-        self._last = LAST_EXTENDED_SEQUENCE if sa.extended_sequence_numbers else LAST_SEQUENCE
+        self._last = last_sequence(sa)
         self._id = int.from_bytes(entropy(2), "big")
 
     @property
@@ -117,9 +117,18 @@ class AhOutbound:
         return self._size
 
     @property
+    def sequence(self) -> int:
+        """The last sequence number used."""
+        return self._sequence
+
+    @property
     def remaining(self) -> int:
         """How many packets can still be sealed."""
         return self._last - self._sequence
+
+    def extend(self, sa: Sa) -> None:
+        """The same SA is good for more packets than before; sequence numbers go on."""
+        self._last = max(self._last, last_sequence(sa))
 
     def seal(self, packets: Sequence[Octets], next_header: Sequence[int] | int) -> list[bytes]:
         """IPv4 datagrams with their IP header; for IPv6 what follows it. `next_header` as with ESP.

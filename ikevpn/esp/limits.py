@@ -13,6 +13,13 @@ LAST_EXTENDED_SEQUENCE = (1 << 64) - 1
 # A sixteenth of the numbers is left for the new SA to come up in: 268 million packets.
 SOFT_SEQUENCE = LAST_SEQUENCE - (1 << 28)
 
+
+def last_sequence(sa: Sa) -> int:
+    """The last sequence number that an outbound SA may ever use; a hard limit in packets is never passed."""
+    last = LAST_EXTENDED_SEQUENCE if sa.extended_sequence_numbers else LAST_SEQUENCE
+    return min(last, sa.sequence + sa.limits.hard_packets) if sa.limits.hard_packets else last
+
+
 SAMPLE_S = 0.05
 """Over how long speed is measured at least."""
 

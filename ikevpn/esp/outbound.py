@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from ikevpn.errors import IkevpnError, UsageError
 from ikevpn.esp.cbc import Entropy, Octets
 from ikevpn.esp.layout import PADDINGS, TRAILER
-from ikevpn.esp.limits import LAST_EXTENDED_SEQUENCE, LAST_SEQUENCE
+from ikevpn.esp.limits import last_sequence
 from ikevpn.esp.room import LARGEST_PACKET, Rows, octets
 from ikevpn.esp.transform import Sealing, Shape, sealing, shape
 from ikevpn.esp.truncation import with_truncation
@@ -29,8 +29,8 @@ class Outbound:
 
     __slots__ = ("_entropy", "_last", "_sealing", "_sequence", "_shape", "_trailers", "bytes", "packets", "sa")
 
-    def __init__(self, sa: Sa, entropy: Entropy, *, sequence: int = 0) -> None:
-        """`entropy(n)` gives n random octets; `sequence` is the last number used before, for keys that outlive us.
+    def __init__(self, sa: Sa, entropy: Entropy, *, sequence: int | None = None) -> None:
+        """`entropy(n)` gives n random octets; `sequence` is the last number used before, else what the SA says.
 
         Raises UsageError for algorithms or keys that do not fit.
         """
@@ -40,8 +40,8 @@ class Outbound:
         self.bytes = 0
         self.packets = 0
         self._entropy = entropy
-        self._sequence = sequence
-        self._last = LAST_EXTENDED_SEQUENCE if sa.extended_sequence_numbers else LAST_SEQUENCE
+        self._sequence = sa.sequence if sequence is None else sequence
+        self._last = last_sequence(sa)
         self._trailers: dict[int, tuple[bytes, ...]] = {}
         self._sealing: Sealing = sealing(sa, entropy)
         self._shape: Shape = shape(sa.algorithms)
@@ -55,6 +55,10 @@ class Outbound:
     def remaining(self) -> int:
         """How many packets can still be sealed."""
         return self._last - self._sequence
+
+    def extend(self, sa: Sa) -> None:
+        """The same SA is good for more packets than before; sequence numbers go on."""
+        self._last = max(self._last, last_sequence(sa))
 
     def seal(self, packets: Sequence[Octets], next_header: Sequence[int] | int) -> list[bytes]:
         """ESP packets, from SPI to ICV, for whole inner packets (tunnel mode) or payloads (transport mode), in order.

@@ -27,6 +27,10 @@ class Code(StrEnum):
     CHILD_UP = "child-up"
     CHILD_REKEYED = "child-rekeyed"
     IKE_REKEYED = "ike-rekeyed"
+    # manual keys
+    MANUAL_UP = "manual-up"
+    MANUAL_DOWN = "manual-down"
+    SEQUENCE_LOW = "sequence-low"
     # what the service does around negotiations
     NAME_RESOLVED = "name-resolved"
     RETRY_LATER = "retry-later"

@@ -76,6 +76,19 @@ CODES: Mapping[Code, Entry] = {
         "phase 1 with {remote} renewed",
         "A new IKE SA replaces the older one before that expires; ESP SAs are untouched.",
     ),
+    Code.MANUAL_UP: Entry(
+        "manual keys are in use[ for {selector}][, {proposal}][, SPI in {spi_in}][ out {spi_out}]",
+        "The keys stand in the configuration, so nothing is negotiated. Whether the peer has the same shows in the "
+        "first packets only.",
+    ),
+    Code.MANUAL_DOWN: Entry(
+        "manual keys[ for {selector}] are in use no more", "The security associations of the tunnel are gone."
+    ),
+    Code.SEQUENCE_LOW: Entry(
+        "{percent} % of the sequence numbers[ of SPI {spi_out}] are used, and when all are, the tunnel stops",
+        "Sequence numbers under manual keys go on for ever, over restarts too, and there are 4294967295 of them.",
+        ("agree with the peer on another SPI or other keys before",),
+    ),
     Code.NAME_RESOLVED: Entry(
         "{name} is {addresses}", "The peer's name was looked up; every address is tried in turn."
     ),

@@ -154,6 +154,7 @@ class TunnelState(msgspec.Struct, frozen=True, kw_only=True):
     nat: bool = False
     up_s: float = 0
     ike_expires_s: float = 0
+    manual: bool = False
     device: str = ""
     attempts: int = 0
     next_attempt_s: float | None = None

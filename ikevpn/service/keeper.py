@@ -113,10 +113,10 @@ class Keeper:
         child, reqid = str(event.facts.get("child", "")), int(str(event.facts.get("reqid", 0)))
         ours = event.facts.get("role") != "responder"
         match event.code:
-            case Code.CHILD_UP | Code.CHILD_REKEYED:
+            case Code.CHILD_UP | Code.CHILD_REKEYED | Code.MANUAL_UP:
                 self._up.add((child, reqid))
                 self._settle(child)
-            case Code.CHILD_DOWN:
+            case Code.CHILD_DOWN | Code.MANUAL_DOWN:
                 self._up.discard((child, reqid))
                 self._demanded.discard(child)
             case Code.PHASE2_FAILED if ours:

@@ -21,6 +21,7 @@ from ikevpn.service.driver import Driver
 from ikevpn.service.events import History
 from ikevpn.service.perform import Performer
 from ikevpn.service.ports import IkePorts
+from ikevpn.service.sequences import Sequences
 from ikevpn.service.tunnel import World
 from ikevpn.service.tunnels import Tunnels
 
@@ -42,7 +43,9 @@ class Parts:
         self.ports = IkePorts(daemon.ike_port, self.driver.received, lend, give_back)
         self.bindings = Bindings(self.host, self.plane, self.report)
         self.captures = Captures((daemon.ike_port, daemon.natt_port), self._tunnel_of)
-        self.tunnels = Tunnels(World(self.driver, self.host, self.ports, self.bindings, self.report), workers)
+        sequences = Sequences(daemon.sequences)
+        world = World(self.driver, self.host, self.ports, self.bindings, self.report, sequences, daemon.natt_port)
+        self.tunnels = Tunnels(world, workers)
         performer = Performer(
             self.plane, self.ports, self.bindings, self.captures, report=self.report, query=self.driver.query
         )

@@ -34,7 +34,7 @@ class PlaneEvents:
         self._acts: Mapping[type[dataplane.DataPlaneEvent], Callable[[Any], None]] = {
             dataplane.IkeDatagram: driver.received_natt,
             dataplane.Acquire: self._acquire,
-            dataplane.Expire: driver.expired,
+            dataplane.Expire: self._expired,
             dataplane.Mapping: driver.moved,
             dataplane.UnknownSpi: driver.unknown_spi,
         }
@@ -58,6 +58,10 @@ class PlaneEvents:
         for tunnel in self._parts.tunnels:
             if tunnel.name == event.tunnel:
                 tunnel.keeper.acquire(event.reqid)
+
+    def _expired(self, event: dataplane.Expire) -> None:
+        if not any(tunnel.keying.expired(event) for tunnel in self._parts.tunnels if tunnel.name == event.tunnel):
+            self._parts.driver.expired(event)
 
     async def _crashed(self, event: dataplane.Crashed) -> None:
         """Start the worker anew. Its SAs are gone: their tunnels end, and those that are wanted come up again."""

@@ -228,6 +228,11 @@ class Requests:
 
     def _to_rekey(self, tunnel: Tunnel, request: api.Rekey) -> list[str]:
         """Names of children; the empty one is phase 1."""
+        if tunnel.config.manual:
+            raise UsageError(
+                f"{tunnel.name} has manual keys; new ones are agreed on by people and go into the configuration",
+                reason="manual-keys",
+            )
         known = [child.name for child in tunnel.config.template.children]
         if request.child and request.child not in known:
             raise UsageError(

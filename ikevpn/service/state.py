@@ -22,7 +22,7 @@ def index(uses: Iterable[SaUse]) -> Uses:
 def tunnel_state(tunnel: Tunnel, engine: EngineStatus, uses: Uses, now: float) -> api.TunnelState:
     """One tunnel. A dialup tunnel shows the newest of its peers on top and the children of all."""
     keeper, config = tunnel.keeper, tunnel.config
-    found = [
+    found = [*tunnel.keying.children(now)] + [
         child for child in engine.children if child.tunnel == tunnel.name and child.outbound and not child.superseded
     ]
     children = [_up(child, uses) for child in found]
@@ -38,13 +38,14 @@ def tunnel_state(tunnel: Tunnel, engine: EngineStatus, uses: Uses, now: float) -
         wanted=keeper.wanted.value,
         state=keeper.state,
         remote=ike.remote if ike else ", ".join(map(str, config.remotes)) or "any",
-        local=ike.local if ike else str(config.local or ""),
+        local=ike.local if ike else found[0].local if config.manual and found else str(config.local or ""),
         peer_id=ike.peer_id if ike else "",
         ike_proposal=ike.proposal if ike else "",
         role=ike.role if ike else "",
         nat=bool(ike and ike.behind_nat),
         up_s=max((child.age_s for child in children), default=0.0),
         ike_expires_s=ike.remaining_s if ike else 0,
+        manual=config.manual is not None,
         device=tunnel.binding.device,
         attempts=keeper.failures,
         next_attempt_s=max(0.0, keeper.next_attempt - now) if keeper.next_attempt is not None else None,

@@ -21,7 +21,10 @@ from ikevpn.net.host import Host
 from ikevpn.service.binding import Bindings
 from ikevpn.service.driver import Driver
 from ikevpn.service.keeper import Keeper, Path, Unreachable, Wanted
+from ikevpn.service.keying import IkeKeying, Keying
+from ikevpn.service.manual import ManualKeying
 from ikevpn.service.ports import IkePorts
+from ikevpn.service.sequences import Sequences
 
 NAMES_AGAIN_S = 300.0
 """How often the name of a peer that may call is looked up again."""
@@ -38,6 +41,8 @@ class World:
     ports: IkePorts
     bindings: Bindings
     report: Callable[[Event], None]
+    sequences: Sequences
+    natt_port: int = 4500
 
 
 class Tunnel:
@@ -50,8 +55,8 @@ class Tunnel:
         self.remotes: tuple[AddressRange, ...] = ()
         self.keeper = Keeper(config.name, children, self)
         self.binding = world.bindings.binding(config, self.reqids)
+        self.keying = _keying(config, self.reqids, world)
         self._world = world
-        self._known = False
         self._addresses: dict[str, tuple[Address, ...]] = {}
         self._following: asyncio.Task[None] | None = None
 
@@ -79,9 +84,9 @@ class Tunnel:
             await self.binding.stand(always_open=wanted is Wanted.ON_DEMAND)
         except HostError as error:
             refusal = error
-        if not self._known and not self.config.remote_names:
-            self._tell_engine([remote for remote in self.config.remotes if isinstance(remote, AddressRange)])
-        if self.config.remote_names and self._following is None:
+        if not self.config.remote_names:
+            self._know([remote for remote in self.config.remotes if isinstance(remote, AddressRange)])
+        if self.config.remote_names and not self.config.manual and self._following is None:
             self._following = asyncio.create_task(self._follow_names(), name=f"names of {self.name}")
         self.keeper.want(wanted)
         if refusal is not None and wanted is not Wanted.UP:
@@ -97,16 +102,12 @@ class Tunnel:
             self._following.cancel()
             self._following = None
         self.lose_everything()
-        if self._known:
-            self._world.driver.engine.remove_tunnel(self.name)
-            self._known = False
+        self.keying.forget()
         await (self.binding.close() if still_configured else self.binding.leave())
 
     def lose_everything(self, reason: Reason = Reason.REQUESTED) -> None:
         """All SAs go on our side: tell the peer, and begin again where the tunnel is wanted."""
-        if self._known:
-            driver = self._world.driver
-            driver.run(lambda now: driver.engine.terminate(self.name, now, reason=reason))
+        self.keying.end(reason)
 
     def heard(self, event: Event) -> None:
         """Something happened to this tunnel."""
@@ -120,10 +121,12 @@ class Tunnel:
         """Ways to all addresses of the peer, its names looked up now. Raises Unreachable."""
         try:
             remotes = await self._remotes()
-            self._tell_engine(remotes)
+            self._know(remotes)
             called = [remote.first for remote in remotes if remote.first == remote.last]
             await self.binding.admit(called)
-            return await self._paths(called)
+            paths = await self._paths(called)
+            await self.keying.prepare()
+            return paths
         except HostError as error:
             reason = _REASONS.get(error.reason, Reason.NONE)
             remote = ", ".join(map(str, self.config.remotes))
@@ -132,8 +135,7 @@ class Tunnel:
             raise Unreachable(Event(code, self.name, reason, facts)) from None
 
     def initiate(self, path: Path, children: tuple[str, ...]) -> None:
-        driver = self._world.driver
-        driver.run(lambda now: driver.engine.initiate(self.name, path.local, path.remote, now, children))
+        self.keying.begin(path, children)
 
     def report(self, event: Event) -> None:
         self._world.report(event)
@@ -183,10 +185,9 @@ class Tunnel:
             facts: dict[str, Fact] = {"name": name, "addresses": tuple(map(str, addresses))}
             self.report(Event(Code.NAME_RESOLVED, self.name, facts=facts))
 
-    def _tell_engine(self, remotes: Sequence[AddressRange]) -> None:
+    def _know(self, remotes: Sequence[AddressRange]) -> None:
         self.remotes = tuple(remotes)
-        self._world.driver.engine.add_tunnel(self.config.tunnel(remotes, self.reqids))
-        self._known = True
+        self.keying.know(remotes)
 
     def concerns(self, address: Address) -> bool:
         """Whether a peer of this tunnel may be at an address."""
@@ -196,7 +197,13 @@ class Tunnel:
         """A peer with a name may call from a new address at any time."""
         while True:
             try:
-                self._tell_engine(await self._remotes())
+                self._know(await self._remotes())
             except HostError as error:
                 _log.warning("%s: %s", self.name, error)
             await asyncio.sleep(NAMES_AGAIN_S)
+
+
+def _keying(config: TunnelConfig, reqids: Sequence[int], world: World) -> Keying:
+    if config.manual is None:
+        return IkeKeying(config, reqids, world.driver)
+    return ManualKeying(config, config.manual, reqids, world.driver, world.sequences, world.natt_port)

@@ -98,7 +98,9 @@ class Tunnels:
         self._world.bindings.forget(name)
 
     def _add(self, config: TunnelConfig) -> Tunnel:
-        numbers = [self._number(config.name, child.name) for child in config.template.children]
+        children = config.template.children
+        one_for_all = config.manual is not None  # their SAs are one pair
+        numbers = [self._number(config.name, "" if one_for_all else child.name) for child in children]
         tunnel = Tunnel(config, self._world, numbers)
         self._by_name[config.name] = tunnel
         return tunnel

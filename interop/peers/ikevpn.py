@@ -13,7 +13,7 @@ from interop.namespace import Namespace
 from interop.outcome import Unmet, wait_until
 from interop.peers.shape import EspSa, Host
 from interop.process import Result
-from interop.tunnel import TunnelParameters
+from interop.tunnel import Manual, TunnelParameters
 
 REPOSITORY = Path(interop.__file__).parent.parent
 
@@ -24,11 +24,34 @@ def configuration(tunnels: tuple[TunnelParameters, ...], *, daemon: dict[str, An
 
 
 def _keys(tunnel: TunnelParameters) -> dict[str, Any]:
-    ike = suites.IKE[tunnel.ike_suite]
-    group = f"g{ike.group}" if tunnel.pfs else "nopfs"
-    keys: dict[str, Any] = {
+    keys = {
         "remote": tunnel.remote,
         "local": tunnel.local,
+        "local_networks": list(tunnel.local_networks),
+        "remote_networks": list(tunnel.remote_networks),
+        "binding": tunnel.binding,
+        **(_manual(tunnel.manual) if tunnel.manual else _ike(tunnel)),
+        **dict(tunnel.extra),
+    }
+    return {key: value for key, value in keys.items() if value is not None}
+
+
+def _manual(manual: Manual) -> dict[str, Any]:
+    secrets = {"encryption_key": manual.encryption_key, "integrity_key": manual.integrity_key}
+    table = {
+        "local_spi": f"{manual.local_spi:x}",
+        "remote_spi": f"{manual.remote_spi:x}",
+        "proposal": manual.proposal,
+        **{name: {"text": text} for name, text in secrets.items() if text},
+        **dict(manual.options),
+    }
+    return {"start": "up", "manual": table}
+
+
+def _ike(tunnel: TunnelParameters) -> dict[str, Any]:
+    ike = suites.IKE[tunnel.ike_suite]
+    group = f"g{ike.group}" if tunnel.pfs else "nopfs"
+    return {
         "auth": "psk",
         "secret": {"file": f"{tunnel.name}.psk"},
         "mode": tunnel.mode,
@@ -38,14 +61,9 @@ def _keys(tunnel: TunnelParameters) -> dict[str, Any]:
         "esp_proposals": [f"{group}-{suites.ESP[tunnel.esp_suite].ikevpn}"],
         "ike_lifetime_s": tunnel.ike_lifetime_s,
         "esp_lifetime_s": tunnel.esp_lifetime_s,
-        "local_networks": list(tunnel.local_networks),
-        "remote_networks": list(tunnel.remote_networks),
         "start": tunnel.start,
-        "binding": tunnel.binding,
         "nat_traversal": tunnel.nat_traversal,
-        **dict(tunnel.extra),
     }
-    return {key: value for key, value in keys.items() if value is not None}
 
 
 def _table(name: str, keys: dict[str, Any]) -> str:
@@ -79,7 +97,8 @@ class Ikevpn:
         self.folder = str(host.folder / "ikevpn")
         self.socket = f"{self.folder}/socket"
         self.config = f"{self.folder}/ikevpn.toml"
-        self._daemon = {"socket": self.socket, "state": f"{self.folder}/state", **daemon}
+        kept = {"state": f"{self.folder}/state", "sequences": f"{self.folder}/sequences"}
+        self._daemon = {"socket": self.socket, **kept, **daemon}
         self.before: tuple[str, ...] = ()
         self._environment = {"PYTHONPATH": str(REPOSITORY), "NO_COLOR": "1"}
         self.write()

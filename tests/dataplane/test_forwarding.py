@@ -175,3 +175,42 @@ def test_changed_esp_neither_raises_nor_enters() -> None:
 
 def test_pairs_of_the_samples_include_what_most_peers_use() -> None:
     assert {GCM, CBC_SHA1} <= set(AUTHENTICATED)
+
+
+def test_an_sa_goes_on_from_the_number_that_is_used_up_to_the_one_that_is_reserved() -> None:
+    core = Core()
+    core.policy()
+    first = sa(Direction.OUT, CBC_SHA1, sequence=1000, limits=Limits(soft_packets=2, hard_packets=3))
+    core.forwarding.add_sa(message.AddSa(first), 0.0)
+    for _ in range(4):
+        core.leave(PACKET)
+    assert [int.from_bytes(datagram[4:8]) for datagram in core.outer.datagrams()] == [1001, 1002, 1003]
+    kinds = [event.kind for event in core.events if isinstance(event, Expire)]
+    assert kinds == [ExpireKind.SOFT, ExpireKind.HARD]
+
+
+def test_more_numbers_let_an_sa_send_on_even_after_it_has_expired() -> None:
+    core = Core()
+    core.policy()
+    first = sa(Direction.OUT, CBC_SHA1, sequence=10, limits=Limits(hard_packets=2))
+    more = sa(Direction.OUT, CBC_SHA1, sequence=12, limits=Limits(soft_packets=1, hard_packets=2))
+    core.forwarding.add_sa(message.AddSa(first), 0.0)
+    core.leave(PACKET)
+    core.leave(PACKET)
+    core.forwarding.add_sa(message.AddSa(more), 1.0)
+    core.leave(PACKET)
+    core.forwarding.add_sa(message.AddSa(first), 2.0)  # late: it takes nothing away
+    core.leave(PACKET)
+    core.leave(PACKET)
+    assert [int.from_bytes(datagram[4:8]) for datagram in core.outer.datagrams()] == [11, 12, 13, 14]
+    kinds = [event.kind for event in core.events if isinstance(event, Expire)]
+    assert kinds == [ExpireKind.HARD, ExpireKind.SOFT, ExpireKind.HARD]
+
+
+def test_numbers_that_were_meant_for_another_worker_begin_behind_what_that_one_had() -> None:
+    core = Core()
+    core.policy()
+    more = sa(Direction.OUT, CBC_SHA1, sequence=12, limits=Limits(hard_packets=2))
+    core.forwarding.add_sa(message.AddSa(more), 0.0)
+    core.leave(PACKET)
+    assert [int.from_bytes(datagram[4:8]) for datagram in core.outer.datagrams()] == [13]

@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "esp": {"errors", "wire.registry", "model", "crypto"},
     "dataplane": {"errors", "wire.registry", "model", "esp"},
     "net": {"errors", "model"},
-    "config": {"errors", "wire.registry", "model"},
+    "config": {"errors", "wire.registry", "model", "crypto"},
     "service": {"errors", "wire", "model", "crypto", "pki", "ike", "esp", "dataplane", "net", "config"},
     "cli": {"errors", "model", "config", "service"},
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -76,6 +77,7 @@ class Tunnel:
         device: str = "ikevpn0"
 
     binding: _Binding = field(default_factory=_Binding)
+    keying: Any = field(default_factory=lambda: SimpleNamespace(children=lambda now: ()))
 
     def __post_init__(self) -> None:
         children = {child.name: number for number, child in enumerate(self.config.template.children)}

@@ -19,6 +19,7 @@ from ikevpn.model.events import Code, Event, Reason
 from ikevpn.service.binding import Bindings
 from ikevpn.service.driver import Driver
 from ikevpn.service.keeper import Wanted
+from ikevpn.service.sequences import Sequences
 from ikevpn.service.tunnel import World
 from ikevpn.service.tunnels import Difference, Tunnels, compare
 from ikevpn.service.unknown import unknown_tunnel
@@ -44,7 +45,7 @@ class Daemon:
         bindings = Bindings(self.host, self.plane, self.report)  # type: ignore[arg-type]
         ports: Any = SimpleNamespace(port=500, ensure=self.host.ensure)
         host: Any = self.host
-        self.tunnels = Tunnels(World(self.driver, host, ports, bindings, self.report))
+        self.tunnels = Tunnels(World(self.driver, host, ports, bindings, self.report, Sequences(folder)))
         self.driver.perform = self.perform
         self.write(**keys)
 

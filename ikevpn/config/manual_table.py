@@ -1,0 +1,113 @@
+"""The table of a tunnel with manual keys: what IKE would negotiate, written down on both sides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ikevpn.config.finding import Unfit, show
+from ikevpn.config.key import Table, key
+from ikevpn.config.kinds import Choice, Whole, YesNo
+from ikevpn.config.proposals import EspProposals
+from ikevpn.config.secret_table import SECRET, SecretTable
+from ikevpn.config.secrets import Encoding
+from ikevpn.config.words import ManualEncapsulation
+from ikevpn.model.algorithm_names import PROTOCOLS
+from ikevpn.model.proposal import IpsecProposal
+
+FIRST_SPI, LAST_SPI = 0x100, 0xFFFFFFFF  # RFC 4303 §2.1: smaller ones are reserved
+
+
+@dataclass(frozen=True)
+class Spi:
+    """A security parameter index: hexadecimal digits as text, or a number."""
+
+    expects: str = "an SPI: hexadecimal digits from 100 to ffffffff in quotes"
+
+    def read(self, value: object) -> int:
+        number = value if isinstance(value, int) and not isinstance(value, bool) else -1
+        if isinstance(value, str):
+            digits = value.strip().lower().removeprefix("0x")
+            if digits and set(digits) <= set("0123456789abcdef"):
+                number = int(digits, 16)
+        if FIRST_SPI <= number <= LAST_SPI:
+            return number
+        raise Unfit(f"{show(value)} is not {self.expects}.")
+
+
+@dataclass(frozen=True)
+class ManualProposal:
+    """Protocol and algorithms in the grammar of phase 2, without a group."""
+
+    expects: str = 'protocol and algorithms like "esp-3des-sha"'
+
+    def read(self, value: object) -> IpsecProposal:
+        words = value.split("-") if isinstance(value, str) else []
+        if not words or words[0].lower() not in PROTOCOLS:
+            fix = f"Begin it with {' or '.join(PROTOCOLS)}: there is no key exchange, so no group."
+            raise Unfit(f"{show(value)} is not {self.expects}.", fix)
+        (proposal,) = EspProposals().read(f"nopfs-{value}")
+        return proposal
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyTable(SecretTable):
+    """Where a manual key is. Exactly one of `file`, `env` and `text` is written. It is hex digits unless `encoding`
+    says otherwise.
+    """
+
+    encoding: Encoding = key(
+        Choice(Encoding), "How the key is written: hex digits, base64, or as it is.", '"base64"', Encoding.HEX
+    )
+
+
+_KEY = Table(KeyTable, '{ file = "paris.key" }')
+
+
+@dataclass(frozen=True, kw_only=True)
+class ManualTable:
+    """Manual keys: the tunnel has no IKE. Both sides write down the same, with the two SPIs the other way round; the
+    keys of a side's `…_in` are those with which the other one sends. `docs/manual-keys.md` explains.
+    """
+
+    local_spi: int = key(Spi(), "The SPI under which the peer sends to us.", '"3020"')
+    remote_spi: int = key(Spi(), "The SPI under which we send to the peer.", '"3030"')
+    proposal: IpsecProposal = key(ManualProposal(), "Protocol and algorithms.", '"esp-aes128-sha"')
+    encryption_key: KeyTable | None = key(
+        _KEY, "The key of the cipher, for both directions unless there is another for one.",
+        '{ file = "paris.encryption" }', None,
+    )  # fmt: skip
+    integrity_key: KeyTable | None = key(
+        _KEY, "The same for the integrity algorithm.", '{ file = "paris.integrity" }', None
+    )
+    encryption_key_in: KeyTable | None = key(
+        _KEY, "The cipher's key for what the peer sends, where it has its own.",
+        '{ file = "paris.encryption-in" }', None, "`encryption_key`",
+    )  # fmt: skip
+    integrity_key_in: KeyTable | None = key(
+        _KEY, "The integrity key for what the peer sends, where it has its own.",
+        '{ file = "paris.integrity-in" }', None, "`integrity_key`",
+    )  # fmt: skip
+    passphrase: SecretTable | None = key(
+        SECRET,
+        "In place of keys: all are derived from it by scrypt. Only ikevpn derives them so; gateways have ways of "
+        "their own, which need hex keys here.",
+        '{ file = "paris.passphrase" }',
+        None,
+    )
+    encapsulation: ManualEncapsulation = key(
+        Choice(ManualEncapsulation),
+        "How ESP travels: as IP protocol 50, or in UDP (RFC 3948) from our NAT-T port.",
+        '"udp"',
+        ManualEncapsulation.NONE,
+    )
+    remote_port: int = key(Whole(1, 65535), "With `udp`, the peer's port.", "4500", 4500)
+    keep_sequence: bool = key(
+        YesNo(),
+        "Whether sequence numbers go on after a restart, so that a peer with replay protection takes what we send. "
+        "`false` needs `replay_window = 0`, on both sides.",
+        "false",
+        True,
+    )
+
+
+MANUAL = Table(ManualTable, "[tunnel.NAME.manual]")

@@ -1,0 +1,41 @@
+"""From the table that says where a secret is to the secret itself."""
+
+from __future__ import annotations
+
+import os
+
+from ikevpn.config.document import Document, Keys
+from ikevpn.config.finding import Unfit
+from ikevpn.config.secret_table import SecretTable
+from ikevpn.config.secrets import check_private, decode, read_environment, read_file
+from ikevpn.config.walk import Walk
+from ikevpn.model.secret import Secret
+
+
+def build_secret(walk: Walk, table: SecretTable, keys: Keys) -> Secret | None:
+    """The secret that a table names; None, and a finding, where it cannot be had."""
+    written = [name for name in ("file", "env", "text") if getattr(table, name) is not None]
+    try:
+        if len(written) != 1:
+            what = f"{' and '.join(written)} stand side by side" if written else "it names no place"
+            raise Unfit(f"{what}.", 'Write one of them, best { file = "paris.psk" }.', "secret-place")
+        return _read_secret(walk.document, table)
+    except Unfit as unfit:
+        walk.error(keys, unfit)
+        return None
+
+
+def _read_secret(document: Document, table: SecretTable) -> Secret:
+    if table.file is not None:
+        return read_file(document.path.parent / table.file, table.encoding)
+    if table.env is not None:
+        return read_environment(table.env, table.encoding, os.environ)
+    check_private(document.path, document.path.stat())
+    return decode((table.text or "").encode(), table.encoding, "the text")
+
+
+def secret_source(document: Document, table: SecretTable) -> str:
+    """Where a secret is kept, in words."""
+    if table.file is not None:
+        return str(document.path.parent / table.file)
+    return f"environment variable {table.env}" if table.env is not None else str(document.path)
