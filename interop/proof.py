@@ -41,6 +41,12 @@ def carries(one: Side, other: Side, octets: int = traffic.TRANSFER_OCTETS) -> No
     traffic.transfer(one.end, other.end, octets)
 
 
+def carries_large_datagrams(one: Side, other: Side) -> None:
+    """UDP in datagrams that no path takes whole comes and goes as it was sent."""
+    for start, target in ((one.end, other.end), (other.end, one.end)):
+        traffic.datagrams(start, target, 100, 1400, 1500, 8000, 8000, 8000)
+
+
 def rekeys_without_loss(one: Side, other: Side, by: Iterable[Side], name: str = "t", tolerated: int = 0) -> None:
     """While pings go through, each of `by` in turn has the ESP SAs replaced; each time at most `tolerated` are lost.
 

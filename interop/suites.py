@@ -18,12 +18,13 @@ class IkeSuite:
 
 @dataclass(frozen=True)
 class EspSuite:
-    """A phase 2 proposal without its PFS group."""
+    """A phase 2 proposal without its PFS group. `protocol` is strongSwan's word for it."""
 
     name: str
     ikevpn: str
     strongswan: str
     libreswan: str
+    protocol: str = "esp"
 
 
 STRONGSWAN_GROUPS = {2: "modp1024", 5: "modp1536", 14: "modp2048", 18: "modp8192", 19: "ecp256"}
@@ -55,8 +56,14 @@ _MORE_ESP_ROWS = (
     ("aes128gcm16-esn", "esp-aes128gcm16-esn", "aes128gcm16-esn", "aes_gcm128-null"),
 )
 
+_AH_ROWS = (
+    ("ah-md5", "ah-md5", "md5", "", "ah"),
+    ("ah-sha", "ah-sha", "sha1", "", "ah"),
+    ("ah-sha256", "ah-sha256", "sha256", "", "ah"),
+)
+
 IKE = {row[0]: IkeSuite(*row) for row in _IKE_ROWS}
-ESP = {row[0]: EspSuite(*row) for row in (*_ESP_ROWS, *_MORE_ESP_ROWS)}
+ESP = {row[0]: EspSuite(*row) for row in (*_ESP_ROWS, *_MORE_ESP_ROWS, *_AH_ROWS)}
 
 MATRIX_IKE = ("3des-md5-g2", "3des-sha-g2", "aes128-sha-g2", "aes256-sha256-g14", "aes256-sha512-g19")
 MATRIX_ESP = tuple(row[0] for row in _ESP_ROWS)

@@ -68,7 +68,8 @@ class PeerKeys:
     )
     esp_proposals: tuple[IpsecProposal, ...] = key(
         Many(EspProposals(), join_proposals, least=1),
-        "What we offer and accept in phase 2, best first. The group is for perfect forward secrecy; `nopfs` has none.",
+        "What we offer and accept in phase 2, best first. The group is for perfect forward secrecy; `nopfs` has none. "
+        "`ah` in the place of `esp` and its cipher authenticates only, and does not pass a NAT.",
         '["g14-esp-aes128gcm16", "nopfs-esp-3des-sha"]',
         EspProposals().read("modern"),
         '`["modern"]`',

@@ -11,6 +11,7 @@ from ikevpn.ike.quick_state import Quick
 from ikevpn.ike.sa import Exchange, IkeSa, Role
 from ikevpn.model.address import AddressRange
 from ikevpn.model.events import Code, Fact, Reason
+from ikevpn.model.sa import Encapsulation
 from ikevpn.model.selector import Selector, host_pair
 from ikevpn.model.tunnel import Tunnel
 from ikevpn.wire import attributes, ident
@@ -21,9 +22,10 @@ from ikevpn.wire.registry import Doi, Group, NotifyType
 _NONCE_SIZE = 32
 
 
-def group_of_attempt(tunnel: Tunnel, index: int) -> Group | None:
+def group_of_attempt(tunnel: Tunnel, index: int, encapsulation: Encapsulation) -> Group | None:
     """One quick mode can offer one group only (RFC 2409 §5.5): that of the nth attempt, None when all are done."""
-    found = list(dict.fromkeys(each.group for each in tunnel.ipsec_proposals))
+    possible = select.possible(tunnel.ipsec_proposals, encapsulation)
+    found = list(dict.fromkeys(each.group for each in possible))
     return found[index] if index < len(found) else None
 
 
@@ -36,8 +38,12 @@ def build_1(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
     tunnel, request = state.tunnel, state.request
     assert tunnel is not None and request is not None
     state.begun = core.now
-    group = group_of_attempt(tunnel, request.group_index)
-    state.offered = tuple(each for each in tunnel.ipsec_proposals if each.group == group)
+    possible = select.possible(tunnel.ipsec_proposals, sa.nat.encapsulation)
+    if not possible:
+        facts: dict[str, Fact] = {"accepted": tuple(map(str, tunnel.ipsec_proposals))}
+        raise Rejected("AH does not pass a NAT", NotifyType.NO_PROPOSAL_CHOSEN, Reason.AH_BEHIND_NAT, facts)
+    group = group_of_attempt(tunnel, request.group_index, sa.nat.encapsulation)
+    state.offered = tuple(each for each in possible if each.group == group)
     state.selector, state.spi = request.selector, core.spi()
     state.nonces = (core.entropy(_NONCE_SIZE), b"")
     mode = select.mode_for(tunnel.sa_mode, sa.nat.encapsulation, sa.nat.draft)
@@ -70,16 +76,16 @@ def take_1(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     state.tunnel, state.request = children.find(core, sa, wanted)
     state.selector = wanted
     tunnel = state.tunnel
-    choice = select.choose_ipsec(
-        offer, tunnel.ipsec_proposals, tunnel.proposal_order, tunnel.sa_mode, sa.nat.encapsulation
-    )
+    accepted = select.possible(tunnel.ipsec_proposals, sa.nat.encapsulation)
+    choice = select.choose_ipsec(offer, accepted, tunnel.proposal_order, tunnel.sa_mode, sa.nat.encapsulation)
     if choice is None or bool(choice.proposal.group) != (public is not None):
         facts: dict[str, Fact] = {
             "offered": select.names_ipsec(offer),
             "accepted": tuple(map(str, tunnel.ipsec_proposals)),
             "selector": str(wanted),
         }
-        raise Rejected("no proposal that we accept", NotifyType.NO_PROPOSAL_CHOSEN, Reason.NO_PROPOSAL_PHASE2, facts)
+        reason = Reason.NO_PROPOSAL_PHASE2 if accepted else Reason.AH_BEHIND_NAT
+        raise Rejected("no proposal that we accept", NotifyType.NO_PROPOSAL_CHOSEN, reason, facts)
     core.report(Code.PHASE2_RESPONDING, sa, child=state.request.name, selector=str(wanted))
     state.choice = choice
     state.lifetime = tunnel.ipsec_lifetime.shorter(choice.lifetime)

@@ -184,6 +184,13 @@ def offer_ipsec(proposals: Sequence[IpsecProposal], lifetime: Lifetime, spi: byt
     return _sa(wire)
 
 
+def possible(proposals: Sequence[IpsecProposal], encapsulation: Encapsulation) -> tuple[IpsecProposal, ...]:
+    """AH covers the addresses that a NAT changes, and has no encapsulation in UDP (RFC 3715 §2.1)."""
+    if encapsulation is Encapsulation.NONE:
+        return tuple(proposals)
+    return tuple(each for each in proposals if each.protocol is not Protocol.AH)
+
+
 def _transform_id(each: IpsecProposal) -> int:
     return _AH_TRANSFORMS[each.integrity] if each.protocol is Protocol.AH else each.cipher
 

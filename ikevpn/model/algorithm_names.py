@@ -37,7 +37,7 @@ HASHES: Mapping[str, Hash] = {
     "sha384": Hash.SHA2_384,
     "sha512": Hash.SHA2_512,
 }
-PROTOCOLS: Mapping[str, Protocol] = {"esp": Protocol.ESP}
+PROTOCOLS: Mapping[str, Protocol] = {"esp": Protocol.ESP, "ah": Protocol.AH}
 AEAD_CIPHERS: Mapping[str, tuple[EspCipher, int]] = {
     f"aes{bits}gcm{octets}": (cipher, bits)
     for bits in (128, 192, 256)
@@ -60,6 +60,7 @@ INTEGRITIES: Mapping[str, Integrity] = {
     "sha512": Integrity.HMAC_SHA2_512,
     "null": Integrity.NONE,
 }
+AH_INTEGRITIES: Mapping[str, Integrity] = {name: INTEGRITIES[name] for name in ("md5", "sha", "sha256")}
 EXTENDED = "esn"
 """At the end of a phase 2 name: sequence numbers of 64 bits (RFC 4304)."""
 

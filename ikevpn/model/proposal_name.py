@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from ikevpn.model.algorithm_names import (
     AEAD_CIPHERS,
+    AH_INTEGRITIES,
     AUTHENTICATIONS,
     ESP_CIPHERS,
     EXTENDED,
@@ -23,7 +24,7 @@ from ikevpn.model.algorithm_names import (
     PROTOCOLS,
 )
 from ikevpn.model.proposal import IkeProposal, IpsecProposal
-from ikevpn.wire.registry import EspCipher, Integrity
+from ikevpn.wire.registry import EspCipher, Integrity, Protocol
 
 T = TypeVar("T")
 
@@ -55,8 +56,8 @@ def read_ike(text: str) -> IkeProposal:
 
 
 def read_ipsec(text: str) -> IpsecProposal:
-    """`nopfs-esp-3des-sha` or, where the cipher authenticates by itself, `g14-esp-aes128gcm16`; `-esn` behind it stands
-    for extended sequence numbers. Raises UnknownPart.
+    """`nopfs-esp-3des-sha`, where the cipher authenticates by itself `g14-esp-aes128gcm16`, for AH `g2-ah-sha`; `-esn`
+    behind it stands for extended sequence numbers. Raises UnknownPart.
     """
     plain = text.lower().removesuffix(f"-{EXTENDED}")
     proposal = _read_plain(plain)
@@ -68,6 +69,8 @@ def read_ipsec(text: str) -> IpsecProposal:
 
 
 def _read_plain(text: str) -> IpsecProposal:
+    if text.split("-")[1:2] == ["ah"]:
+        return _read_ah(text)
     group, protocol, cipher, integrity = _parts(text, 4)
     if cipher in AEAD_CIPHERS:
         if integrity not in ("", "null"):
@@ -83,6 +86,15 @@ def _read_plain(text: str) -> IpsecProposal:
         key_bits=key_bits,
         integrity=_look_up(integrity, INTEGRITIES, "an integrity algorithm"),
     )
+
+
+def _read_ah(text: str) -> IpsecProposal:
+    """`g2-ah-sha`: there is no cipher."""
+    group, _, integrity, more = _parts(text, 4)
+    algorithm = _look_up(integrity, AH_INTEGRITIES, "an integrity algorithm of AH")
+    if more:
+        raise UnknownPart(more, "a part that may stand at the end", ())
+    return IpsecProposal(Protocol.AH, EspCipher.NULL, 0, algorithm, _look_up(group, PFS_GROUPS, "a group or nopfs"))
 
 
 def _parts(text: str, count: int) -> list[str]:

@@ -216,6 +216,11 @@ REASONS: Mapping[Reason, Entry] = {
             "add one that both have to `esp_proposals` of the tunnel, or to the peer; the PFS group counts too",
         ),
     ),
+    Reason.AH_BEHIND_NAT: Entry(
+        "a NAT is on the way, and AH does not pass one[: the tunnel has only {accepted}]",
+        "AH authenticates the addresses of a packet, and a NAT changes them; unlike ESP it cannot travel in UDP.",
+        ("use ESP: add a proposal like `g14-esp-aes128-sha` to `esp_proposals` of the tunnel, or to the peer",),
+    ),
     Reason.PEER_REFUSED_PHASE1: Entry(
         "{remote} refuses[ and says {notify}]",
         "The peer answered our first messages with an error. Before phase 1 is up such an answer proves nothing, "

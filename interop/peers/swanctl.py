@@ -20,7 +20,8 @@ def configuration(tunnels: tuple[TunnelParameters, ...], *, dpd_s: int = 0) -> s
 
 def _connection(tunnel: TunnelParameters, dpd_s: int) -> str:
     ike = suites.IKE[tunnel.ike_suite]
-    esp = suites.ESP[tunnel.esp_suite].strongswan
+    suite = suites.ESP[tunnel.esp_suite]
+    esp = suite.strongswan
     if tunnel.pfs:
         esp += "-" + suites.STRONGSWAN_GROUPS[ike.group]
     remote = "%any" if tunnel.remote == "any" else tunnel.remote
@@ -49,7 +50,7 @@ def _connection(tunnel: TunnelParameters, dpd_s: int) -> str:
     {tunnel.name} {{
       local_ts = {",".join(tunnel.local_networks)}
       remote_ts = {",".join(tunnel.remote_networks)}
-      esp_proposals = {esp}
+      {suite.protocol}_proposals = {esp}
       rekey_time = {tunnel.esp_lifetime_s * 9 // 10}s
       life_time = {tunnel.esp_lifetime_s}s
       rand_time = 0s

@@ -31,9 +31,15 @@ _LIBRESWAN_SUITES = (
 
 
 def play(
-    stage: Stage, base: TunnelParameters, we_start: bool, theirs: str, ours: str = "ikevpn", family: int = 4
+    stage: Stage,
+    base: TunnelParameters,
+    we_start: bool,
+    theirs: str,
+    ours: str = "ikevpn",
+    family: int = 4,
+    large: bool = False,
 ) -> None:
-    """The whole life of a tunnel without encapsulation."""
+    """The whole life of a tunnel without encapsulation; `large` sends UDP that has to be fragmented, too."""
     topology = pair(stage.site, family=family)
     left_view, right_view = between(topology.left, topology.right, base)
     right = stage.side(theirs, topology.right, right_view)
@@ -44,6 +50,8 @@ def play(
     proof.encapsulation_is(left, udp=False)
     proof.encapsulation_is(right, udp=False)
     proof.carries(initiator, responder)
+    if large:
+        proof.carries_large_datagrams(initiator, responder)
     rekeying = (left,) if theirs == "guest-libreswan" else (left, right)
     proof.rekeys_without_loss(left, right, rekeying, tolerated=0 if ours == "ikevpn" else 1)
     proof.goes_down(initiator, responder)
@@ -54,8 +62,11 @@ def _scenario(theirs: str, ike: str, esp: str, pfs: bool, we_start: bool, **opti
     base = TunnelParameters(ike_suite=ike, esp_suite=esp, pfs=pfs)
     peer = theirs.removeprefix("guest-")
     prefix = "lab-raw-esp" if options.get("ours") else "raw-esp6" if options.get("family") == 6 else "raw-esp"
-    name = f"{prefix}-{peer}-{'i' if we_start else 'r'}-{ike}-esp-{esp}-{'pfs' if pfs else 'nopfs'}"
-    sentence = f"protocol 50 with {peer} on a kernel: {proof.in_words(base)}, {'we' if we_start else peer} start"
+    is_ah = esp.startswith("ah")
+    prefix, suite = (prefix.replace("esp", "ah"), esp) if is_ah else (prefix, f"esp-{esp}")
+    name = f"{prefix}-{peer}-{'i' if we_start else 'r'}-{ike}-{suite}-{'pfs' if pfs else 'nopfs'}"
+    number, starter = 51 if is_ah else 50, "we" if we_start else peer
+    sentence = f"protocol {number} with {peer} on a kernel: {proof.in_words(base)}, {starter} start"
     own = str(options.get("ours", "ikevpn"))
     play_it = partial(play, base=base, we_start=we_start, theirs=theirs, **options)
     return Scenario(name, sentence, play_it, needs(own, theirs))
@@ -76,6 +87,14 @@ SCENARIOS = (
     *(
         _scenario("guest-strongswan", "aes256-sha256-g14", esp, True, we_start)
         for esp, we_start in (("aes128-sha-esn", True), ("aes128gcm16-esn", False))
+    ),
+    *(
+        _scenario("guest-strongswan", "aes256-sha256-g14", suite, True, we_start, family=family, large=True)
+        for suite, we_start, family in (
+            *((ah, we_start, 4) for ah in ("ah-md5", "ah-sha", "ah-sha256") for we_start in (True, False)),
+            *((suite, we_start, 6) for suite in ("ah-sha", "ah-sha256") for we_start in (True, False)),
+            *((suite, we_start, 4) for suite in ("null-sha", "aes256-sha256") for we_start in (True, False)),
+        )
     ),
     *(
         _scenario(theirs, "aes128-sha-g14", "aes128-sha", True, True, ours="guest-strongswan")

@@ -172,7 +172,8 @@ def test_files_and_tables(write: Write, text: str, sentence: str) -> None:
         ),
         (
             'esp_proposals = ["g2-ah-null-md5"]',
-            'esp_proposals: there is no phase 2 proposal "g2-ah-null-md5": "ah" is not a protocol (esp).',
+            'esp_proposals: there is no phase 2 proposal "g2-ah-null-md5": "null" is not an integrity algorithm of AH '
+            "(md5, sha, sha256).",
         ),
         (
             'address = ["10.9.9.1"]',

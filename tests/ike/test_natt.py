@@ -11,12 +11,13 @@ from ikevpn.ike.effects import Send
 from ikevpn.ike.sa import Nat
 from ikevpn.ike.select import mode_for
 from ikevpn.model.address import AddressRange, Endpoint
-from ikevpn.model.events import Code
+from ikevpn.model.events import Code, Reason
+from ikevpn.model.proposal import IpsecProposal
 from ikevpn.model.sa import Encapsulation, SaMode
 from ikevpn.model.tunnel import NattDraft, NatTraversal, Phase1Mode, Tunnel
 from ikevpn.wire import vendor
 from ikevpn.wire.payload import NatD, VendorId
-from ikevpn.wire.registry import Mode, PayloadType
+from ikevpn.wire.registry import EspCipher, Integrity, Mode, PayloadType, Protocol
 from tests.ike.bench import (
     HERE,
     THERE,
@@ -145,6 +146,27 @@ def test_original_addresses_in_transport_mode() -> None:
     assert [each.payload_type for each in both] == [PayloadType.NAT_OA] * 2
     assert [each.write()[-4:] for each in both] == [HERE.address.packed, THERE.address.packed]
     assert natt.original_addresses(sa, SaMode.TUNNEL, sa.role) == []
+
+
+AH_SHA = IpsecProposal(Protocol.AH, EspCipher.NULL, 0, Integrity.HMAC_SHA1)
+
+
+def test_ah_alone_fails_behind_a_nat_and_says_why() -> None:
+    bench = behind_nat(tunnel(ipsec_proposals=(AH_SHA,)))
+    bench.up()
+    assert not bench.a.sas and bench.a.reasons(Code.PHASE2_FAILED) == [Reason.AH_BEHIND_NAT]
+
+
+def test_esp_is_offered_instead_of_ah_behind_a_nat() -> None:
+    mine = tunnel()
+    bench = behind_nat(replace(mine, ipsec_proposals=(AH_SHA, *mine.ipsec_proposals))).up()
+    assert bench.matched() and {sa.protocol for sa in bench.a.sas.values()} == {Protocol.ESP}
+
+
+def test_ah_without_a_nat() -> None:
+    mine = tunnel(ipsec_proposals=(AH_SHA,))
+    bench = Bench(mine, other_side(mine)).up()
+    assert bench.matched() and {sa.protocol for sa in bench.a.sas.values()} == {Protocol.AH}
 
 
 # The mapping changes

@@ -9,6 +9,7 @@ import pytest
 
 from ikevpn.model.algorithm_names import (
     AEAD_CIPHERS,
+    AH_INTEGRITIES,
     AUTHENTICATIONS,
     ESP_CIPHERS,
     GROUPS,
@@ -31,6 +32,7 @@ def test_every_phase_1_name_reads_and_writes_back() -> None:
 def test_every_phase_2_name_reads_and_writes_back() -> None:
     plain = [cipher for cipher in ESP_CIPHERS if cipher not in AEAD_CIPHERS]
     names = [f"{group}-esp-{cipher}-{auth}" for group, cipher, auth in product(PFS_GROUPS, plain, INTEGRITIES)]
+    names += [f"{group}-ah-{auth}" for group, auth in product(PFS_GROUPS, AH_INTEGRITIES)]
     names += [f"{group}-esp-{cipher}" for group, cipher in product(PFS_GROUPS, AEAD_CIPHERS)]
     for name in names:
         if not name.endswith("esp-null-null"):
@@ -106,7 +108,11 @@ def test_a_wrong_part_of_phase_1_is_named(name: str, part: str, one_allowed: str
 @pytest.mark.parametrize(
     ("name", "part"),
     [
-        ("g2-ah-null-md5", "ah"),
+        ("g2-ah-null-md5", "null"),
+        ("g2-ah-sha512", "sha512"),
+        ("g2-ah-md5-sha", "sha"),
+        ("g2-ah", ""),
+        ("g3-ah-md5", "g3"),
         ("g14-esp-aes128gcm16-sha", "sha"),
         ("nopfs-esp-null-null", "null"),
         ("nopfs-esp-aes128", ""),
