@@ -29,6 +29,7 @@ from ikevpn.model.sa import Sa
 from ikevpn.service import pcapng, wireshark
 from ikevpn.service.offload import split
 from ikevpn.service.packet_filter import ike_and_esp
+from ikevpn.wire.registry import Protocol
 
 ETH_P_ALL = 3
 SO_ATTACH_FILTER = 26
@@ -74,8 +75,9 @@ class Capture:
         self._note("ikev1_decryption_table", wireshark.ike_row(cky_i, encryption_key))
 
     def add_esp(self, sa: Sa) -> None:
-        """Note the keys of an ESP SA."""
-        self._note("esp_sa", wireshark.esp_row(sa))
+        """Note the keys of an ESP SA; what AH protects is readable anyway."""
+        if sa.protocol is Protocol.ESP:
+            self._note("esp_sa", wireshark.esp_row(sa))
 
     def _note(self, table: str, row: str) -> None:
         try:

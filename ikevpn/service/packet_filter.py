@@ -1,4 +1,4 @@
-"""A classic BPF program that lets IKE and ESP through: protocol 50 and the given UDP ports, over IPv4 and IPv6.
+"""A classic BPF program that lets IKE, ESP and AH through: protocols 50 and 51 and the given UDP ports, over IPv4 and IPv6.
 
 Made for sockets whose packets begin with the IP header. Assembles octets and attaches nothing.
 """
@@ -11,7 +11,7 @@ import struct
 _LOAD_BYTE, _LOAD_HALF, _LOAD_BYTE_X, _LOAD_HALF_X = 0x30, 0x28, 0x50, 0x48
 _LOAD_X_IP_LENGTH = 0xB1
 _SHIFT_RIGHT, _JUMP_EQUAL, _JUMP_SET, _RETURN = 0x74, 0x15, 0x45, 0x06
-_ESP, _UDP, _IPV6_FRAGMENT = 50, 17, 44
+_ESP, _AH, _UDP, _IPV6_FRAGMENT = 50, 51, 17, 44
 _WHOLE = 0x40000
 
 _Line = tuple[int, int, str, str]  # operation, operand, label when true, label when false; "" is the next line
@@ -26,6 +26,7 @@ def ike_and_esp(ports: tuple[int, ...]) -> tuple[array.array[int], int]:
         ("", (_JUMP_EQUAL, 4, "", "no")),
         ("", (_LOAD_BYTE, 9, "", "")),
         ("", (_JUMP_EQUAL, _ESP, "yes", "")),
+        ("", (_JUMP_EQUAL, _AH, "yes", "")),
         ("", (_JUMP_EQUAL, _UDP, "", "no")),
         ("", (_LOAD_HALF, 6, "", "")),
         ("", (_JUMP_SET, 0x1FFF, "yes", "")),  # a later fragment carries no ports
@@ -33,6 +34,7 @@ def ike_and_esp(ports: tuple[int, ...]) -> tuple[array.array[int], int]:
         *_port_tests(_LOAD_HALF_X, 0, ports),
         ("v6", (_LOAD_BYTE, 6, "", "")),
         ("", (_JUMP_EQUAL, _ESP, "yes", "")),
+        ("", (_JUMP_EQUAL, _AH, "yes", "")),
         ("", (_JUMP_EQUAL, _IPV6_FRAGMENT, "yes", "")),
         ("", (_JUMP_EQUAL, _UDP, "", "no")),
         *_port_tests(_LOAD_HALF, 40, ports),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from interop import proof, traffic
+from interop import proof, suites, traffic
 from interop.outcome import expect
 from interop.peers.ikevpn import Ikevpn
 from interop.scenario import Scenario, needs
@@ -45,11 +45,14 @@ def play(stage: Stage, mode: Mode, esp_suite: str, udp: bool) -> None:
         reader.count(f"isakmp.exchangetype == {exchange}") == {"main": 6, "aggressive": 3}[mode], "phase 1 is not whole"
     )
     expect(reader.count("isakmp.exchangetype == 32 && isakmp.typepayload == 8") >= 6, "quick modes were not decrypted")
-    expect(reader.count("esp && icmp.type == 8") >= 10, "pings inside ESP were not decrypted")
-    expect(reader.count("esp && tcp.len > 0") >= 100, "TCP inside ESP was not decrypted")
+    protocol = suites.ESP[esp_suite].protocol
+    expect(reader.count(f"{protocol} && icmp.type == 8") >= 10, f"no pings inside {protocol}")
+    expect(reader.count(f"{protocol} && tcp.len > 0") >= 100, f"no TCP inside {protocol}")
     unread = reader.lines(_UNREAD)
     expect(not unread, f"tshark could not decrypt {len(unread)} packets: {unread[:3]}")
     expect(reader.count("esp && !esp.icv_good == 1") == 0, "not every ESP packet has a good ICV")
+    clear = reader.count(f"(icmp || tcp) && !{protocol}")
+    expect(clear == 0, f"{clear} packets went outside of {protocol}")
     complaints = reader.lines(_COMPLAINTS)
     expect(not complaints, f"tshark complains about {len(complaints)} packets: {complaints[:3]}")
 
@@ -78,11 +81,12 @@ _ROWS: tuple[tuple[Mode, str, bool], ...] = (
     ("aggressive", "aes128gcm16", True),
     ("main", "3des-md5", True),
     ("aggressive", "aes256-sha256", False),
+    ("main", "ah-sha", False),
 )
 SCENARIOS = tuple(
     Scenario(
         f"tshark-{mode}-{esp}-{'udp' if udp else 'raw'}",
-        f"tshark decrypts {mode} mode, quick mode and ESP {esp} {'in UDP' if udp else 'as protocol 50'}",
+        f"tshark reads {mode} mode, quick mode and {esp} {'in UDP' if udp else 'as a protocol of its own'}",
         partial(play, mode=mode, esp_suite=esp, udp=udp),
         needs("ikevpn", "tshark"),
     )

@@ -43,6 +43,8 @@ def passes(packet: bytes) -> bool:
         V6 / UDP(sport=500, dport=500),
         V6 / UDP(sport=9, dport=4500),
         IPv6(src="2001:db8::1", dst="2001:db8::2", nh=50) / Raw(bytes(40)),
+        IP(src="192.0.2.1", dst="192.0.2.2", proto=51) / Raw(bytes(40)),
+        IPv6(src="2001:db8::1", dst="2001:db8::2", nh=51) / Raw(bytes(40)),
         V6 / IPv6ExtHdrFragment(nh=17, offset=10) / Raw(bytes(40)),
     ],
     ids=lambda packet: packet.summary(),
