@@ -1,4 +1,4 @@
-"""A classic BPF program that lets IKE, ESP and AH through: protocols 50 and 51 and the given UDP ports, over IPv4 and IPv6.
+"""A classic BPF program that lets IKE, ESP and AH through: protocols 50 and 51 and UDP of given ports, IPv4 and IPv6.
 
 Made for sockets whose packets begin with the IP header. Assembles octets and attaches nothing.
 """
