@@ -7,6 +7,7 @@ from pathlib import Path
 
 import ikevpn.service
 from ikevpn.cli.main import main
+from ikevpn.config.schema import DaemonTable
 from ikevpn.service import privileges
 
 UNIT = Path(ikevpn.service.__path__[0]) / "ikevpn.service"
@@ -30,6 +31,10 @@ def test_it_grants_what_the_daemon_keeps_and_no_more() -> None:
     assert set(unit()["Service"]["CapabilityBoundingSet"].split()) == names
     kept = {name for name, value in vars(privileges).items() if name.startswith("CAP_") and value in privileges.KEPT}
     assert kept == names
+
+
+def test_what_must_outlive_a_reboot_is_where_the_daemon_looks_for_it() -> None:
+    assert DaemonTable().sequences == Path("/var/lib") / unit()["Service"]["StateDirectory"]
 
 
 def test_it_leaves_the_tun_device_and_the_socket_families() -> None:
