@@ -27,7 +27,16 @@ from interop.tunnel import Manual, TunnelParameters, between
 OCTETS = 5_000_000
 LARGE = (1400, 4000, 20_000, 60_000)
 _OCTETS = {"des": 8, "3des": 24, "aes128": 16, "aes256": 32, "md5": 16, "sha": 20, "sha256": 32}
-_PROPOSALS = ("esp-3des-md5", "esp-3des-sha", "esp-aes128-sha", "esp-aes256-sha256", "esp-null-sha")
+_PROPOSALS = (
+    "esp-3des-md5",
+    "esp-3des-sha",
+    "esp-aes128-sha",
+    "esp-aes256-sha256",
+    "esp-null-sha",
+    "ah-md5",
+    "ah-sha",
+    "ah-sha256",
+)
 
 
 def _key(name: str, seed: int) -> str:
@@ -146,15 +155,16 @@ def _worker_of(peer: Ikevpn) -> int:
 
 
 _OURS = (
-    ("raw", "as protocol 50", manual("esp-aes128-sha256"), 4),
-    ("udp", "in UDP", manual("esp-aes256-sha", encapsulation="udp"), 4),
-    ("ipv6", "as protocol 50 over IPv6", manual("esp-3des-sha"), 6),
+    ("raw", "ESP as protocol 50", manual("esp-aes128-sha256"), 4),
+    ("udp", "ESP in UDP", manual("esp-aes256-sha", encapsulation="udp"), 4),
+    ("ipv6", "ESP as protocol 50 over IPv6", manual("esp-3des-sha"), 6),
+    ("ah", "AH", manual("ah-sha256"), 4),
 )
 SCENARIOS = (
     *(
         Scenario(
             f"manual-ikevpn-{name}",
-            f"manual keys, ikevpn to ikevpn, ESP {words}",
+            f"manual keys, ikevpn to ikevpn, {words}",
             partial(whole_life, keys=keys, family=family),
             needs("ikevpn"),
         )

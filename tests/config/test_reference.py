@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import shutil
 import tomllib
@@ -14,13 +15,16 @@ from ikevpn.config import reference
 from ikevpn.config.check import check
 from ikevpn.config.key import key_of
 from ikevpn.config.load import load
+from ikevpn.config.manual_table import KeyTable, ManualTable
 from ikevpn.config.schema import DaemonTable, PskTable, TunnelTable
 from ikevpn.config.secret_table import SecretTable
 from ikevpn.config.traffic_keys import SelectorTable
 from tests.conftest import REPOSITORY
 
 SAMPLES = sorted((REPOSITORY / "configs").glob("*.toml"))
-TABLES = [DaemonTable, TunnelTable, SelectorTable, PskTable, SecretTable]
+TABLES = [DaemonTable, TunnelTable, SelectorTable, ManualTable, PskTable, SecretTable, KeyTable]
+KEYS = {".3des": 24, ".sha": 20}
+"""Octets of a hex key by the suffix of its file."""
 
 
 @pytest.mark.parametrize(("path", "text"), [(reference.PAGE, reference.page), (reference.SAMPLE, reference.sample)])
@@ -41,7 +45,8 @@ def test_every_sample_loads(sample: Path, tmp_path: Path) -> None:
     for name in re.findall(r'file = "([^"]+)"', sample.read_text()):
         secret = tmp_path / name
         secret.touch(0o600)
-        secret.write_text(f"a long secret for {name}")
+        octets = KEYS.get(Path(name).suffix)
+        secret.write_text(os.urandom(octets).hex() if octets else f"a long secret for {name}")
     verdict = check(copy)
     assert verdict.errors == ()
     assert verdict.tunnels >= 1

@@ -1,0 +1,219 @@
+"""Manual keys: exact lengths, what excludes what, and sentences that say which. No sentence shows a key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ikevpn.config.check import check
+from ikevpn.config.load import load
+from ikevpn.config.manual_keys import IKE_ONLY
+from ikevpn.model.manual import ManualKeys
+from ikevpn.model.tunnel import NatTraversal
+from ikevpn.wire.registry import EspCipher, Integrity, Protocol
+from tests.config.conftest import Write
+
+AES, SHA = "00" * 15 + "0f", "11" * 20
+KEYS = {
+    "local_spi": '"3020"',
+    "remote_spi": '"3030"',
+    "proposal": '"esp-aes128-sha"',
+    "encryption_key": f'{{ text = "{AES}" }}',
+    "integrity_key": f'{{ text = "{SHA}" }}',
+}
+
+
+@pytest.fixture
+def manual(write: Write) -> Write:
+    """Writes a tunnel with manual keys; `None` takes a key out, and `tunnel` stands above them."""
+
+    def write_manual(tunnel: str = "", more: str = "", **changes: str | None) -> Path:
+        keys = {**KEYS, **changes}
+        head = (
+            '[tunnel.paris]\nremote = "203.0.113.2"\nlocal_networks = "10.1.0.0/16"\nremote_networks = "10.2.0.0/16"\n'
+        )
+        table = "".join(f"{key} = {value}\n" for key, value in keys.items() if value is not None)
+        return write(f"{head}{tunnel}\n[tunnel.paris.manual]\n{table}{more}")
+
+    return write_manual
+
+
+def errors(path: Path) -> list[str]:
+    found = [f"{each.where.split(': ')[-1]}: {each.sentence} {each.fix}".strip() for each in check(path).errors]
+    return [each.removeprefix("tunnel.paris.manual.") for each in found]
+
+
+def keys(path: Path) -> ManualKeys:
+    found = load(path).tunnels["paris"].manual
+    assert found is not None
+    return found
+
+
+def test_one_key_for_both_directions(manual: Write) -> None:
+    config = load(manual()).tunnels["paris"]
+    found = config.manual
+    assert found is not None
+    assert (found.local_spi, found.remote_spi, found.words) == (0x3020, 0x3030, "esp-aes128-sha")
+    assert found.inbound == found.outbound
+    assert found.inbound.encryption_key.reveal().hex() == AES and found.inbound.key_bits == 128
+    assert found.inbound.integrity_key.reveal().hex() == SHA
+    assert config.template.ipsec_proposals == (found.proposal,)
+    assert config.template.nat_traversal is NatTraversal.OFF
+    assert AES not in repr(config)
+
+
+def test_a_key_of_its_own_for_what_comes_in(manual: Write) -> None:
+    found = keys(manual(encryption_key_in=f'{{ text = "{"22" * 16}" }}'))
+    assert found.outbound.encryption_key.reveal().hex() == AES
+    assert found.inbound.encryption_key.reveal().hex() == "22" * 16
+    assert found.inbound.integrity_key == found.outbound.integrity_key
+
+
+def test_a_passphrase_makes_keys_for_each_direction_that_fit_the_other_end(manual: Write) -> None:
+    without = {"encryption_key": None, "integrity_key": None, "passphrase": '{ text = "correct horse battery staple" }'}
+    ours = keys(manual(**without))
+    theirs = keys(manual(**without, local_spi='"3030"', remote_spi='"3020"'))
+    assert ours.inbound == theirs.outbound and ours.outbound == theirs.inbound != ours.inbound
+    assert ours.inbound.encryption_key.reveal().hex() == "b48ac39833e9cc974d693fbe85dfdb46"
+    assert ours.inbound.integrity_key.reveal().hex() == "01bdd25e20c697249b04c2ca74522cd349d21375"
+
+
+def test_ah_has_no_cipher(manual: Write) -> None:
+    found = keys(manual(proposal='"ah-sha"', encryption_key=None))
+    assert found.proposal.protocol is Protocol.AH
+    assert (found.inbound.cipher, found.inbound.integrity) == (EspCipher.NULL, Integrity.HMAC_SHA1)
+    assert len(found.inbound.encryption_key) == 0
+
+
+@pytest.mark.parametrize(("text", "spi"), [('"0x100"', 0x100), ("12320", 12320), ('"FFFFFFFF"', 0xFFFFFFFF)])
+def test_ways_to_write_an_spi(manual: Write, text: str, spi: int) -> None:
+    assert keys(manual(local_spi=text)).local_spi == spi
+
+
+@pytest.mark.parametrize("text", ['"ff"', '"100000000"', '"xyz"', "255", "true", '""', '"-300"'])
+def test_what_is_no_spi(manual: Write, text: str) -> None:
+    (found,) = errors(manual(local_spi=text))
+    assert "is not an SPI: hexadecimal digits from 100 to ffffffff in quotes." in found
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"encryption_key": '{ text = "0011" }'},
+            "encryption_key: aes128 needs a key of 16 octets (32 hex digits); this one has 2 octets.",
+        ),
+        (
+            {"proposal": '"esp-3des-sha"', "encryption_key": f'{{ text = "{"0f" * 32}" }}'},
+            "encryption_key: 3des needs a key of 24 octets (48 hex digits); this one has 32 octets. "
+            'It would do for "aes256".',
+        ),
+        (
+            {"integrity_key_in": f'{{ text = "{AES}" }}'},
+            "integrity_key_in: sha needs a key of 20 octets (40 hex digits); this one has 16 octets. "
+            'It would do for "aes128".',
+        ),
+        (
+            {"integrity_key": None},
+            "integrity_key: sha needs a key of 20 octets (40 hex digits), and there is none. "
+            'Write integrity_key = { file = "NAME.key" }, or a passphrase.',
+        ),
+        (
+            {"proposal": '"esp-null-sha"'},
+            "encryption_key: null takes no such key. Take out encryption_key.",
+        ),
+        (
+            {"proposal": '"ah-sha"'},
+            "encryption_key: AH takes no such key. Take out encryption_key.",
+        ),
+        (
+            {"proposal": '"esp-3des-sha"', "encryption_key": f'{{ text = "{"0123456789abcdef" * 2}{"22" * 8}" }}'},
+            "encryption_key: two of the three parts of this 3DES key are equal, which leaves single "
+            "DES (RFC 2451 §2.3). Agree on another key.",
+        ),
+        (
+            {"proposal": '"esp-aes128gcm16"'},
+            "proposal: AES-GCM under one key must never see a nonce twice, which nobody can promise "
+            'for keys that stay the same (RFC 4106 §2). Write "esp-aes128-sha256", or let IKE make the keys.',
+        ),
+        (
+            {"proposal": '"esp-aes128-sha-esn"'},
+            "proposal: nothing tells the peer the upper half of extended sequence numbers after a "
+            "restart. Take out -esn.",
+        ),
+        (
+            {"proposal": '"g2-esp-aes128-sha"'},
+            'proposal: "g2-esp-aes128-sha" is not protocol and algorithms like "esp-3des-sha". '
+            "Begin it with esp or ah: there is no key exchange, so no group.",
+        ),
+        (
+            {"proposal": '"ah-sha"', "encryption_key": None, "encapsulation": '"udp"'},
+            "encapsulation: AH covers the addresses, so it cannot travel in UDP.",
+        ),
+        (
+            {"passphrase": '{ text = "correct horse battery staple" }'},
+            "encryption_key: it stands beside a passphrase. Keep one of the two ways.",
+        ),
+        (
+            {"encryption_key": None, "integrity_key": None, "passphrase": '{ text = "secret" }'},
+            "passphrase: the passphrase has fewer than 16 octets and can be guessed. "
+            "Agree on 20 random characters with the peer.",
+        ),
+        (
+            {"remote_spi": '"3020"'},
+            "remote_spi: with one SPI and one key, what we send can be sent back to us. "
+            "Agree on two SPIs, or on a key for each direction.",
+        ),
+        (
+            {"tunnel": 'start = "listen"'},
+            "tunnel.paris.start: with manual keys nothing is negotiated: the tunnel is just there. Leave start out.",
+        ),
+        (
+            {"keep_sequence": "false"},
+            "keep_sequence: numbers that start again look like a replay to a peer that protects "
+            "itself, and we would too. Write replay_window = 0, on both sides; or leave keep_sequence out.",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_said_exactly(manual: Write, changes: dict[str, str | None], sentence: str) -> None:
+    assert errors(manual(**changes)) == [sentence]
+
+
+@pytest.mark.parametrize("remote", ['"any"', '"10.0.0.0/8"', '["192.0.2.1", "192.0.2.2"]'])
+def test_there_is_one_peer_at_one_place(write: Write, remote: str) -> None:
+    table = "".join(f"{key} = {value}\n" for key, value in KEYS.items())
+    head = f'[tunnel.paris]\nremote = {remote}\nbinding = "route"\nroutes = ["10.2.0.0/16"]\n'
+    assert errors(write(f"{head}[tunnel.paris.manual]\n{table}")) == [
+        "tunnel.paris.remote: manual keys are for one peer at one place. "
+        'Write one address or name: remote = "203.0.113.2".'
+    ]
+
+
+def test_keys_of_ike_mean_nothing(manual: Write) -> None:
+    (found,) = errors(manual(tunnel="dpd_interval_s = 10"))
+    assert found == (
+        "tunnel.paris.dpd_interval_s: the tunnel has manual keys, so there is no IKE, and this means nothing. "
+        "Take out dpd_interval_s."
+    )
+    assert {"secret", "mode", "esp_proposals"} <= set(IKE_ONLY)
+    assert not {"remote", "local", "keepalive_s"} & set(IKE_ONLY)
+
+
+def test_two_tunnels_cannot_have_one_local_spi(manual: Write) -> None:
+    table = "".join(f"{key} = {value}\n" for key, value in KEYS.items())
+    other = '[tunnel.rome]\nremote = "203.0.113.3"\nbinding = "route"\nroutes = ["10.3.0.0/16"]\n[tunnel.rome.manual]\n'
+    (found,) = errors(manual(more=other + table))
+    assert (
+        found
+        == "tunnel.rome.manual: tunnel paris has the same local_spi 0x3020. Agree with one of the peers on another."
+    )
+
+
+def test_what_is_unwise_is_warned_of(manual: Write) -> None:
+    unwise = {"proposal": '"esp-3des-md5"', "encryption_key": f'{{ text = "{bytes(range(24)).hex()}" }}'}
+    path = manual(tunnel="replay_window = 0", **unwise, integrity_key=f'{{ text = "{AES}" }}', keep_sequence="false")
+    found = {each.code: each.sentence for each in check(path).warnings}
+    assert found.keys() == {"weak", "no-replay-protection"}
+    assert "after some 32 GB under one key" in found["weak"] and "esp_lifetime_kb" not in found["weak"]
+    assert "whoever has recorded packets can send them again" in found["no-replay-protection"]
