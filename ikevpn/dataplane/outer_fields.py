@@ -1,8 +1,9 @@
 """Fields of the outer IP header as sockets set and tell them: class of service, TTL, DF; and what a route takes.
 
-Class of service and TTL go beside each datagram. For DF of IPv4 Linux has only an option of the whole socket. What is
-sent with it clear the kernel fragments by what it knows of the path; with it set the kernel refuses what does not fit
-the device, and what routers say of the path is our own business (`path_mtu`).
+Class of service and TTL go beside each datagram. For DF of IPv4 Linux has only an option of the whole socket. What
+routers say of the path is our own business then (`path_mtu`): the kernel only compares with the device, refuses what is
+too large with DF set, and fragments it with DF clear. Of several sockets of one port it tells one of them what routers
+say, not always the one that has sent, so that none may be deaf. IPv6 the kernel fragments by what it knows itself.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from ikevpn.model.address import Address
 
 USUAL_MTU = 1500
 
-_IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER, _DONT, _PROBE = 10, 23, 0, 3
+_IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER, _DONT, _PROBE, _OMIT = 10, 23, 0, 3, 5
 _IP_RECVTOS = 13
 _ROUTE_MTU = {socket.AF_INET: (socket.IPPROTO_IP, 14), socket.AF_INET6: (socket.IPPROTO_IPV6, 24)}  # IP_MTU, IPV6_MTU
 _INT = struct.Struct("=i")
@@ -32,7 +33,7 @@ def prepare(end: socket.socket) -> None:
         end.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, USUAL_TTL)
         end.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVTCLASS, 1)
     else:
-        end.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _DONT)
+        end.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _OMIT)
         end.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, USUAL_TTL)
         end.setsockopt(socket.IPPROTO_IP, _IP_RECVTOS, 1)
 
@@ -40,7 +41,7 @@ def prepare(end: socket.socket) -> None:
 def set_df(end: socket.socket, *, df: bool) -> None:
     """Set or clear DF of what leaves from now on; IPv6 has none."""
     if end.family == socket.AF_INET:
-        end.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PROBE if df else _DONT)
+        end.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PROBE if df else _OMIT)
 
 
 def write(version: int, mark: Mark) -> list[Ancillary]:

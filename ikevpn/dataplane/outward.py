@@ -163,7 +163,8 @@ class Outward:
 
     def _seal_all(self, pending: Pending, now: float) -> None:
         for association, (inner, headers) in pending.items():
-            self._seal(association, inner, headers, now)
+            if inner:  # all of them may have been too large
+                self._seal(association, inner, headers, now)
         pending.clear()
 
     def _seal(self, association: OutboundSa, inner: Sequence[bytes], headers: Sequence[int], now: float) -> None:
