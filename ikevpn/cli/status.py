@@ -97,7 +97,8 @@ def _child(child: api.ChildState) -> None:
     )
     idle = "nothing yet" if child.idle_in_s is None else f"last {render.duration(child.idle_in_s)} ago"
     render.say(f"    in {child.packets_in} packets, {render.amount(child.bytes_in)} ({idle})")
-    render.say(f"    out {child.packets_out} packets, {render.amount(child.bytes_out)}")
+    takes = f" (the path takes {child.path_mtu} octets)" if child.path_mtu else ""
+    render.say(f"    out {child.packets_out} packets, {render.amount(child.bytes_out)}{takes}")
     for reason, count in sorted(child.drops.items()):
         render.say(f"    dropped {count}: {reason}", "yellow")
 

@@ -161,11 +161,15 @@ class Forwarding:
         self._inward.arrivals([arrival], now)
 
     def _is_ours(self, error: TooBig) -> bool:
-        """Whether what a router quotes could be ours; where that ends before the SPI, the kernel has compared ports."""
+        """Whether what a router quotes could be ours; where that ends before the SPI, the kernel has compared ports.
+
+        The SPI stands first in ESP and second in AH.
+        """
         if len(error.quote) < SPI:
             return True
-        spi = int.from_bytes(error.quote[:SPI], "big")
-        return any(each.path.remote.address == error.remote for each in self._sad.outbound_of_spi(spi))
+        spis = {int.from_bytes(error.quote[at : at + SPI], "big") for at in (0, SPI)}
+        found = (each for spi in spis for each in self._sad.outbound_of_spi(spi))
+        return any(each.path.remote.address == error.remote for each in found)
 
     def _usable(self, association: OutboundSa, now: float) -> None:
         self._lifetimes.add(association, now)

@@ -121,7 +121,10 @@ class Done(Reply, frozen=True, tag="done"):
 
 
 class ChildState(msgspec.Struct, frozen=True, kw_only=True):
-    """One pair of networks. Counters are those of the SAs in use; times in seconds."""
+    """One pair of networks. Counters are those of the SAs in use; times in seconds.
+
+    `path_mtu`: octets that the path to the peer takes, 0 before anything was sent.
+    """
 
     name: str
     selector: str
@@ -137,6 +140,7 @@ class ChildState(msgspec.Struct, frozen=True, kw_only=True):
     packets_in: int = 0
     packets_out: int = 0
     idle_in_s: float | None = None
+    path_mtu: int = 0
     drops: dict[str, int] = {}
 
 

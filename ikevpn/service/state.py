@@ -82,5 +82,6 @@ def _up(child: ChildStatus, uses: Uses) -> api.ChildState:
         packets_in=inbound.packets,
         packets_out=outbound.packets,
         idle_in_s=inbound.idle_s,
+        path_mtu=outbound.path_mtu,
         drops=dict((*inbound.drops, *outbound.drops)),
     )

@@ -114,7 +114,7 @@ def test_one_pair_of_two_is_up_and_its_newest_sa_counts(config: TunnelConfig) ->
     engine = EngineStatus((IkeStatus(**IKE),), (old, ChildStatus(**CHILD), begun), 0, 0)
     uses = (
         SaUse(0x0A, Direction.IN, bytes=100, packets=2, idle_s=0.5, drops=(("replayed", 3),), reqid=1),
-        SaUse(0x0B, Direction.OUT, bytes=50, packets=1, reqid=1),
+        SaUse(0x0B, Direction.OUT, bytes=50, packets=1, reqid=1, path_mtu=1300),
         SaUse(0x0B, Direction.OUT, bytes=9_999, packets=9, reqid=5),
         SaUse(0x0A, Direction.OUT, bytes=7_777, reqid=1),
     )
@@ -127,6 +127,7 @@ def test_one_pair_of_two_is_up_and_its_newest_sa_counts(config: TunnelConfig) ->
     assert (found.state, found.nat, found.peer_id, found.up_s) == ("partly up", True, "203.0.113.2", 9.0)
     up, down = found.children
     assert (up.spi_in, up.spi_out, up.bytes_in, up.bytes_out, up.packets_out) == ("0000000a", "0000000b", 100, 50, 1)
+    assert up.path_mtu == 1300
     assert up.drops == {"replayed": 3} and up.idle_in_s == 0.5
     assert (down.state, down.selector) == ("down", "10.1.0.0/16 === 10.3.0.0/16")
 
