@@ -105,7 +105,13 @@ class ManualKeying:
 
     def expired(self, event: Expire) -> bool:
         """Half of the numbers are used, or all: reserve more."""
-        if self._up is None or event.spi != self._up.outbound.spi or event.direction is not Direction.OUT:
+        if self._up is None:
+            return True
+        if event.direction is Direction.IN:
+            if event.kind is ExpireKind.HARD and event.spi == self._up.inbound.spi:
+                self.end(Reason.EXPIRED)  # another worker has the tunnel's device now: begin again there
+            return True
+        if event.spi != self._up.outbound.spi:
             return True
         self._stopped |= event.kind is ExpireKind.HARD
         if not self._manual.keep_sequence:

@@ -9,12 +9,14 @@ whoever is restarted has to go on where it was.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from ikevpn.service.manual import FIRST_BLOCK
 from interop import proof, traffic
 from interop.outcome import expect, wait_until
 from interop.peers.ikevpn import Ikevpn
@@ -25,6 +27,7 @@ from interop.topology import Topology, pair
 from interop.tunnel import Manual, TunnelParameters, between
 
 OCTETS = 5_000_000
+MANY = 230_000_000  # in both directions: more packets than half of what is reserved first
 LARGE = (1400, 4000, 20_000, 60_000)
 _OCTETS = {"des": 8, "3des": 24, "aes128": 16, "aes256": 32, "md5": 16, "sha": 20, "sha256": 32}
 _PROPOSALS = (
@@ -75,6 +78,37 @@ def whole_life(stage: Stage, keys: Manual, theirs: str = "ikevpn", family: int =
     proof.is_blocked(left, right)
     left.peer.initiate()
     traffic.ping(left.end, right.end)
+    _refused_nothing(right)
+    proof.nothing_in_clear(topology)
+
+
+def route_based(stage: Stage) -> None:
+    """A device to which routes lead; the command line says what kind of tunnel it is, and that nothing can be renewed."""
+    topology, left, right = _two(stage, manual("esp-aes256-sha256"), binding="route", device="vpn9")
+    proof.carries(left, right, OCTETS)
+    peer = left.peer
+    assert isinstance(peer, Ikevpn)
+    shown = peer.command("status", "-v").output
+    expect("manual keys, no IKE" in shown, f"status shows: {shown}")
+    refused = peer.command("rekey", "t", check=False)
+    expect(refused.status != 0 and "has manual keys" in refused.output, f"`rekey` said: {refused.output.strip()}")
+    before = left.peer.sas()
+    peer.command("reload")
+    expect(left.peer.sas() == before, "the reload touched a tunnel that had not changed")
+    traffic.ping(left.end, right.end)
+    proof.nothing_in_clear(topology)
+
+
+def many_packets(stage: Stage) -> None:
+    """More numbers are reserved while traffic runs at full speed, and the peer misses none."""
+    topology, left, right = _two(stage, manual("esp-aes128-sha"))
+    traffic.transfer(left.end, right.end, MANY)
+    peer = left.peer
+    assert isinstance(peer, Ikevpn)
+    numbers = json.loads(Path(peer.folder, "sequences", "numbers").read_text())["numbers"].values()
+    (reserved,) = (int(each["reserved"]) for each in numbers)
+    expect(reserved > FIRST_BLOCK, f"{reserved} numbers were reserved, no more than at the start")
+    expect(peer.log().count("manual keys are in use") == 1, "the tunnel was set up more than once")
     _refused_nothing(right)
     proof.nothing_in_clear(topology)
 
@@ -179,6 +213,8 @@ SCENARIOS = (
         )
         for proposal in _PROPOSALS
     ),
+    Scenario("manual-route-based", "manual keys and a device with routes", route_based, needs("ikevpn")),
+    Scenario("manual-many-packets", "numbers are reserved as fast as they are used", many_packets, needs("ikevpn")),
     Scenario(
         "manual-restart-ikevpn",
         "manual keys: stopped, killed, worker killed; the peer protects itself from replays",

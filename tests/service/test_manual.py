@@ -164,6 +164,14 @@ def test_without_numbers_on_disk_they_begin_again(tmp_path: Path) -> None:
     assert not (tmp_path / "sequences").exists()
 
 
+def test_when_the_data_plane_gives_up_the_inbound_sa_all_begins_again(tmp_path: Path) -> None:
+    made = Made(tmp_path)
+    asyncio.run(made.begin())
+    made.keying.expired(Expire(0x3020, Direction.IN, 7, "paris", ExpireKind.HARD))
+    assert made.events()[-1] == (Code.MANUAL_DOWN, Reason.EXPIRED)
+    assert made.keying.children(9.0) == ()
+
+
 def test_what_others_and_the_inbound_sa_use_up_is_no_business_of_ours(tmp_path: Path) -> None:
     async def life() -> Made:
         made = Made(tmp_path)
