@@ -12,6 +12,7 @@ _CIPHERS = {"3des": "cbc(des3_ede)", "des": "cbc(des)", "aes128": "cbc(aes)", "a
 _NO_CIPHER = ("enc", "ecb(cipher_null)", "")
 _INTEGRITIES = {"md5": ("hmac(md5)", "96"), "sha": ("hmac(sha1)", "96"), "sha256": ("hmac(sha256)", "128")}
 _WINDOW = "128"
+_AH_LENGTH = ("flag", "align4")  # without it Linux pads AH over IPv4 to 8 octets, where RFC 4302 §3.3.3.2.1 has 4
 
 
 class Xfrm:
@@ -80,6 +81,7 @@ class Xfrm:
         algorithms = _algorithms(protocol, words, manual)
         for end, spi in zip(ends, (manual.local_spi, manual.remote_spi), strict=True):
             state = (*end, "proto", protocol, "spi", hex(spi), "reqid", "1", "mode", self._mode)
+            state += _AH_LENGTH if protocol == "ah" and ":" not in tunnel.remote else ()
             self._host.run("ip", "xfrm", "state", "add", *state, "replay-window", _WINDOW, *algorithms)
         (local,), (remote,) = tunnel.local_networks, tunnel.remote_networks
         inward, outward = ends

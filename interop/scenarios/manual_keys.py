@@ -83,7 +83,7 @@ def whole_life(stage: Stage, keys: Manual, theirs: str = "ikevpn", family: int =
 
 
 def route_based(stage: Stage) -> None:
-    """A device to which routes lead; the command line says what kind of tunnel it is, and that nothing can be renewed."""
+    """A device to which routes lead; the command line says what kind of tunnel it is, and renews nothing."""
     topology, left, right = _two(stage, manual("esp-aes256-sha256"), binding="route", device="vpn9")
     proof.carries(left, right, OCTETS)
     peer = left.peer
