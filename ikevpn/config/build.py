@@ -70,7 +70,7 @@ def build_tunnel(walk: Walk, name: str, table: TunnelTable, shared: Sequence[Sha
         metric=table.metric,
         when_down=table.when_down,
         mtu=table.mtu,
-        secret_from=secret_source(walk.document, table.secret) if table.secret else "the [[psk]] tables",
+        secret_from=_secret_from(walk, table),
         manual=manual,
     )
 
@@ -114,6 +114,12 @@ def _template(
         sha256_96=table.sha256_96,
         outer=table.outer_header(table.mtu),
     )
+
+
+def _secret_from(walk: Walk, table: TunnelTable) -> str:
+    if table.manual is not None:
+        return "manual keys"
+    return secret_source(walk.document, table.secret) if table.secret else "the [[psk]] tables"
 
 
 def _in_udp(manual: ManualKeys) -> NatTraversal:

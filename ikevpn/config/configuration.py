@@ -17,6 +17,7 @@ from ikevpn.config.words import Binding, Start, WhenDown
 from ikevpn.errors import UsageError
 from ikevpn.model.address import Address, AddressRange, Network
 from ikevpn.model.manual import ManualKeys
+from ikevpn.model.secret import Secret
 from ikevpn.model.selector import Selector
 from ikevpn.model.tunnel import SharedSecret, Tunnel
 
@@ -74,7 +75,14 @@ class TunnelConfig:
 
     @property
     def secret_fingerprint(self) -> str:
-        """Four hex digits to compare secrets by, or nothing where the `[[psk]]` tables choose. Takes some 10 ms."""
+        """Four hex digits to compare secrets by, or nothing where the `[[psk]]` tables choose. Takes some 10 ms.
+
+        Manual keys have four for each direction.
+        """
+        if self.manual is not None:
+            pair = (self.manual.inbound, self.manual.outbound)
+            keys = (Secret(each.encryption_key.reveal() + each.integrity_key.reveal()) for each in pair)
+            return "in {}, out {}".format(*map(fingerprint, keys))
         return fingerprint(self.template.psk) if self.template.psk else ""
 
     def tunnel(self, remotes: Sequence[AddressRange], reqids: Sequence[int]) -> Tunnel:

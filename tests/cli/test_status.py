@@ -43,6 +43,13 @@ def test_details(ikevpn: Ikevpn, folder: Path) -> None:
         assert part in output
 
 
+def test_manual_keys_are_called_so(ikevpn: Ikevpn, folder: Path) -> None:
+    tunnel = api.TunnelState(name="paris", wanted="up", state="up", manual=True)
+    with daemon(folder / "sock", api.StatusAnswer(tunnels=(tunnel,))):
+        output = ikevpn("status", "-v").output
+    assert "  manual keys, no IKE" in output.splitlines() and "phase 1" not in output
+
+
 def test_sending_into_the_void_is_pointed_out(ikevpn: Ikevpn, folder: Path) -> None:
     child = api.ChildState(name="a", selector="a === b", state="up", packets_out=50, packets_in=0, age_s=61)
     tunnel = api.TunnelState(name="paris", wanted="up", state="up", children=(child,))

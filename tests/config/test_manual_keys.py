@@ -61,6 +61,16 @@ def test_one_key_for_both_directions(manual: Write) -> None:
     assert config.template.ipsec_proposals == (found.proposal,)
     assert config.template.nat_traversal is NatTraversal.OFF
     assert AES not in repr(config)
+    assert config.secret_from == "manual keys"
+
+
+def test_four_digits_a_direction_are_the_same_at_the_other_end(manual: Write) -> None:
+    other = f'{{ text = "{"22" * 16}" }}'
+    ours = load(manual(encryption_key_in=other)).tunnels["paris"].secret_fingerprint
+    theirs = load(manual(encryption_key=other, encryption_key_in=KEYS["encryption_key"])).tunnels["paris"]
+    inbound, outbound = ours.removeprefix("in ").split(", out ")
+    assert len(inbound) == len(outbound) == 4 and inbound != outbound
+    assert theirs.secret_fingerprint == f"in {outbound}, out {inbound}"
 
 
 def test_a_key_of_its_own_for_what_comes_in(manual: Write) -> None:

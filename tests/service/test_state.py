@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 from types import SimpleNamespace
 from typing import Any
@@ -130,6 +130,19 @@ def test_one_pair_of_two_is_up_and_its_newest_sa_counts(config: TunnelConfig) ->
     assert up.path_mtu == 1300
     assert up.drops == {"replayed": 3} and up.idle_in_s == 0.5
     assert (down.state, down.selector) == ("down", "10.1.0.0/16 === 10.3.0.0/16")
+
+
+def test_manual_keys_are_up_without_the_engine(config: TunnelConfig) -> None:
+    pair = [ChildStatus(**{**CHILD, "child": child.name, "local": "192.0.2.1"}) for child in config.template.children]
+    keys: Any = object()
+
+    async def scenario() -> Any:
+        tunnel = Tunnel(replace(config, manual=keys), keying=SimpleNamespace(children=lambda now: tuple(pair)))
+        return tunnel_state(tunnel, EngineStatus((), (), 0, 0), {}, 100.0)  # type: ignore[arg-type]
+
+    found = run(scenario())
+    assert (found.manual, found.local, found.remote) == (True, "192.0.2.1", "203.0.113.2")
+    assert [child.state for child in found.children] == ["up", "up"]
 
 
 def test_the_last_failure_is_told_in_words(config: TunnelConfig) -> None:
