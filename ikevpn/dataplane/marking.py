@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 from ikevpn.model.outer_header import DfBit, OuterHeader
@@ -12,6 +13,7 @@ from ikevpn.model.sa import SaMode
 USUAL_TTL = 64
 _DF = 0x40
 _ECN = 0x03
+_FIELDS = itemgetter(0, 1, 6)  # the octets that marks are made of, and some more
 
 
 class Mark(NamedTuple):
@@ -50,13 +52,11 @@ class Marker:
     def groups(self, packets: Sequence[bytes], largest: int) -> Iterator[tuple[Mark, int]]:
         """The mark of packets that have the same one in a row, and how many they are; up to `largest` they fit."""
         of = self.of
-        if not packets:
+        if len(set(map(_FIELDS, packets))) == 1 and max(map(len, packets)) <= largest:
+            yield of(packets[0]), len(packets)
             return
-        marks = [of(packet, fits=len(packet) <= largest) for packet in packets]
-        if marks.count(marks[0]) == len(marks):
-            yield marks[0], len(marks)
-        else:
-            yield from ((mark, len(list(alike))) for mark, alike in groupby(marks))
+        marks = (of(packet, fits=len(packet) <= largest) for packet in packets)
+        yield from ((mark, len(list(alike))) for mark, alike in groupby(marks))
 
     def _make(self, packet: bytes | memoryview, *, fits: bool) -> Mark:
         outer = self._outer

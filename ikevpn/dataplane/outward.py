@@ -111,10 +111,11 @@ class Outward:
             batch = pending[association] = ([], [])
             self._fitting.refresh(association.fit, association.path, now)
         fit = association.fit
+        pieces: Sequence[bytes] = (packet,)
         if len(packet) > fit.packet:
             pieces = self._fitting.cut(device, association.sa, fit, packet, now)
-        else:
-            pieces = [mss.clamp(packet, fit.segment) if mss.may_open(packet) else packet]
+        elif (packet[9] == mss.TCP or packet[6] == mss.TCP) and mss.may_open(packet):  # most others are seen at once
+            pieces = (mss.clamp(packet, fit.segment),)
         for piece in pieces:
             next_header = association.next_header(piece)
             if next_header is None or len(piece) > association.largest:

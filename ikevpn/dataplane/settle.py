@@ -17,8 +17,11 @@ def settle(association: InboundSa, packets: Sequence[bytes], mark: int) -> Seque
         return packets
     if _counts(association, mark):
         packets = _combined(association, packets, mark)
-    limit = association.fit.segment
-    return [mss.clamp(packet, limit) if mss.may_open(packet) else packet for packet in packets]
+    limit, tcp = association.fit.segment, mss.TCP
+    return [  # by far most packets are others, which is seen at once
+        mss.clamp(packet, limit) if (packet[9] == tcp or packet[6] == tcp) and mss.may_open(packet) else packet
+        for packet in packets
+    ]
 
 
 def settle_run(association: InboundSa, run: Run, mark: int) -> Sequence[bytes]:
