@@ -178,6 +178,8 @@ def _phase2(core: Core, sa: IkeSa, arrival: Arrival, script: Script) -> None:
     else:
         result = receive(core, sa, exchange, arrival)
     negotiation.settle(core, sa, exchange, result)
+    if exchange.place is not None and result.outcome is not Outcome.IGNORED and sa.state is IkeState.ESTABLISHED:
+        informational.suspect(core, sa, exchange.place)
 
 
 def _oldest_done(sa: IkeSa) -> Exchange | None:

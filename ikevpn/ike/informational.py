@@ -39,9 +39,9 @@ def send(core: Core, sa: IkeSa, payloads: list[Payload], place: Place | None = N
     return datagram
 
 
-def notify(core: Core, sa: IkeSa, kind: NotifyType, *, spi: bytes = b"", data: bytes = b"") -> bytes:
-    """A protected notify about a quick mode or an ESP SA; returns the datagram."""
-    return send(core, sa, [Notify(Doi.IPSEC, Protocol.ESP, spi, kind, data)])
+def notify(core: Core, sa: IkeSa, kind: NotifyType, *, spi: bytes = b"", place: Place | None = None) -> bytes:
+    """A protected notify about a quick mode or an ESP SA, to `place` like `send`; returns the datagram."""
+    return send(core, sa, [Notify(Doi.IPSEC, Protocol.ESP, spi, kind, b"")], place)
 
 
 def refuse(core: Core, sa: IkeSa, kind: NotifyType) -> None:
@@ -67,12 +67,14 @@ def shorten_ike(core: Core, sa: IkeSa) -> None:
     send(core, sa, [Notify(Doi.IPSEC, Protocol.ISAKMP, sa.cookies, NotifyType.RESPONDER_LIFETIME, data)])
 
 
-def suspect(core: Core, sa: IkeSa) -> None:
-    """A peer that has forgotten us cannot prove it: ask under the SA whether it still knows."""
+def suspect(core: Core, sa: IkeSa, place: Place | None = None) -> None:
+    """A peer that has forgotten us cannot prove it: ask under the SA whether it still knows. Nor can one that has moved
+    to `place` with a first message: ask there, and whoever answers is there.
+    """
     lately = sa.dpd.suspected is not None and core.now - sa.dpd.suspected < _SUSPECT_EVERY_S
     if Capability.DPD in sa.capabilities and not sa.dpd.waiting and not sa.superseded and not lately:
         sa.dpd.on_demand, sa.dpd.suspected = True, core.now
-        send(core, sa, [dpd.question(core, sa)])
+        send(core, sa, [dpd.question(core, sa)], place)
 
 
 # Reading

@@ -223,6 +223,21 @@ def test_a_quick_mode_is_answered_where_it_comes_from() -> None:
     assert events(bench.a, Code.CHILD_REKEYED) and bench.matched()
 
 
+def test_a_quick_mode_is_refused_where_it_comes_from() -> None:
+    """And who sent it is asked there, so that the refused peer is not lost for good."""
+    other = IpsecProposal(Protocol.ESP, EspCipher.NULL, 0, Integrity.HMAC_SHA1)
+    bench = behind_nat(tunnel(), ipsec_proposals=(other,)).up()
+    assert bench.b.reasons(Code.PHASE2_FAILED) == [Reason.NO_PROPOSAL_PHASE2]
+    elsewhere = OUTSIDE.at(7777)
+    bench.nat = {HERE: OUTSIDE, HERE.at(4500): elsewhere}
+    bench.run(30)
+    bench.perform(bench.a, bench.a.engine.initiate("ab", HERE, THERE, bench.now))
+    bench.step()
+    assert {sent.datagram.remote for sent in bench._wire} == {elsewhere}
+    bench.run(1)
+    assert only_sa(bench.b).remote == elsewhere
+
+
 def test_keepalives_end_with_what_needs_them() -> None:
     bench = behind_nat().up()
     bench.perform(bench.a, bench.a.engine.terminate("ab", bench.now))
