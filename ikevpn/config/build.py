@@ -12,13 +12,14 @@ from itertools import product
 from ikevpn.config.configuration import TunnelConfig
 from ikevpn.config.document import Keys
 from ikevpn.config.finding import Unfit
+from ikevpn.config.host_pair import check_host_pair, host_pair
 from ikevpn.config.manual_keys import build_manual, check_without_ike
 from ikevpn.config.network_kinds import ANY
 from ikevpn.config.schema import PskTable, TunnelTable
 from ikevpn.config.secret_source import build_secret, secret_source
 from ikevpn.config.traffic_keys import SelectorTable
 from ikevpn.config.walk import Walk
-from ikevpn.config.words import Binding, Start
+from ikevpn.config.words import Binding, InMode, Start
 from ikevpn.model.address import AddressRange, Network
 from ikevpn.model.identity import Identity
 from ikevpn.model.manual import ManualKeys
@@ -48,6 +49,7 @@ def build_tunnel(walk: Walk, name: str, table: TunnelTable, shared: Sequence[Sha
     before = len(walk.findings)
     secret = build_secret(walk, table.secret, (*keys, "secret")) if table.secret else None
     children = _children(walk, table, keys)
+    check_host_pair(walk, table, children, keys)
     _check_tunnel(walk, table, keys)
     if table.manual is None:
         _check_ike(walk, table, shared, keys)
@@ -63,7 +65,7 @@ def build_tunnel(walk: Walk, name: str, table: TunnelTable, shared: Sequence[Sha
         remotes=table.remote,
         start=table.start or (Start.UP if _can_call(table) else Start.LISTEN),
         binding=table.binding,
-        device=table.device or (POLICY_DEVICE if table.binding is Binding.POLICY else device_name(name)),
+        device=table.device or (POLICY_DEVICE if _shares_device(table) else device_name(name)),
         device_named=table.device is not None,
         addresses=table.address,
         routes=_routes(table, children),
@@ -73,6 +75,11 @@ def build_tunnel(walk: Walk, name: str, table: TunnelTable, shared: Sequence[Sha
         secret_from=_secret_from(walk, table),
         manual=manual,
     )
+
+
+def _shares_device(table: TunnelTable) -> bool:
+    """Policies tell packets of one device apart; transport mode needs an MTU of its own."""
+    return table.binding is Binding.POLICY and table.sa_mode is InMode.TUNNEL
 
 
 def device_name(tunnel: str) -> str:
@@ -172,6 +179,9 @@ def _children(walk: Walk, table: TunnelTable, keys: Keys) -> tuple[Child, ...]:
         return _from_tables(walk, table.selector, keys)
     elif table.local_networks and table.remote_networks:
         return _from_networks(walk, table, keys)
+    elif table.sa_mode is InMode.TRANSPORT and not networks:
+        pair = host_pair(table)
+        return (_child(Selector(*pair)),) if pair else ()
     elif networks:
         missing = "local_networks" if table.remote_networks else "remote_networks"
         fix = f'Write {missing} = ["10.1.1.0/24"]; ["0.0.0.0/0"] stands for everything.'
@@ -217,7 +227,9 @@ def _child(selector: Selector, name: str | None = None) -> Child:
 
 
 def _routes(table: TunnelTable, children: tuple[Child, ...]) -> tuple[Network, ...]:
-    """What the device is given to carry: what the user says, else the peer's networks."""
+    """What the device is given to carry: what the user says, else the peer's networks. In transport mode rules do."""
+    if table.sa_mode is InMode.TRANSPORT:
+        return ()
     if table.routes is not None:
         ranges: Sequence[AddressRange] = table.routes
     else:

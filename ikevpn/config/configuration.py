@@ -17,6 +17,7 @@ from ikevpn.config.words import Binding, Start, WhenDown
 from ikevpn.errors import UsageError
 from ikevpn.model.address import Address, AddressRange, Network
 from ikevpn.model.manual import ManualKeys
+from ikevpn.model.sa import SaMode
 from ikevpn.model.secret import Secret
 from ikevpn.model.selector import Selector
 from ikevpn.model.tunnel import SharedSecret, Tunnel
@@ -67,6 +68,13 @@ class TunnelConfig:
     def local(self) -> Address | None:
         """Our outer address, where it is fixed."""
         return self.template.local
+
+    @property
+    def host_pair(self) -> tuple[Address, Address] | None:
+        """Our address and the peer's in transport mode, which protects just what these two send to each other."""
+        if self.template.sa_mode is not SaMode.TRANSPORT or self.local is None:
+            return None
+        return self.local, self.remote_addresses[0]
 
     @property
     def selectors(self) -> tuple[Selector, ...]:

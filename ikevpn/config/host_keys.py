@@ -33,7 +33,7 @@ class HostKeys:
         "The TUN device. Several tunnels may name the same one.",
         '"vpn0"',
         None,
-        "`ikevpn0` for all policies; `vpn-NAME` for routes",
+        "`ikevpn0` for all policies; `vpn-NAME` for routes and for transport mode",
     )
     address: tuple[Interface, ...] = key(
         Many(InterfaceAddress()),

@@ -40,7 +40,7 @@ class TrafficKeys:
         "The networks on our side. Every pair with one of `remote_networks` is negotiated by itself.",
         '["10.1.1.0/24"]',
         (),
-        'required for `"policy"`; everything for `"route"`',
+        'required for `"policy"`; everything for `"route"`; `local` in transport mode',
     )
     remote_networks: tuple[AddressRange, ...] = key(
         Many(Network(), least=1),
@@ -48,7 +48,7 @@ class TrafficKeys:
         "than /8 (IPv6: /16), or in which this host or its router has an address.",
         '["10.2.2.0/24", "10.2.3.0/24"]',
         (),
-        'required for `"policy"`; everything for `"route"`',
+        'required for `"policy"`; everything for `"route"`; `remote` in transport mode',
     )
     selector: tuple[SelectorTable, ...] = key(
         Table(SelectorTable, "[[tunnel.NAME.selector]]", several=True),
@@ -57,7 +57,15 @@ class TrafficKeys:
         (),
         "every pair of the networks",
     )
-    sa_mode: InMode = key(Choice(InMode), "Whole packets travel inside new ones.", '"tunnel"', InMode.TUNNEL)
+    sa_mode: InMode = key(
+        Choice(InMode),
+        "`tunnel`: whole packets travel inside new ones, between networks. `transport`: only what this host and the "
+        "peer send to each other, under their own IP header. That needs `local` and one address as `remote`; without "
+        "selectors protects all protocols; with them (`local` and `remote` being those hosts), what they say. "
+        "Strict `rp_filter` (1) loses fragments of ESP in UDP then; 0 and 2 do not.",
+        '"transport"',
+        InMode.TUNNEL,
+    )
     replay_window: int = key(
         Whole(32, 4096, "packets", or_zero=True), "How late a packet may come; 0: no replay protection.", "1024", 1024
     )

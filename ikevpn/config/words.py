@@ -33,9 +33,10 @@ class WhenDown(StrEnum):
 
 
 class InMode(StrEnum):
-    """What is inside of ESP packets."""
+    """What is inside of ESP packets: whole packets, or only what is behind their IP header."""
 
     TUNNEL = "tunnel"
+    TRANSPORT = "transport"
 
 
 class LogLevel(StrEnum):

@@ -72,8 +72,9 @@ class Fitting:
             if not whole and pieces:
                 self._stats.add("fragmented", 1)
         else:
-            # A path of IPv6 has to take as much as this, so its sender would not send less.
-            must = packet[0] >> 4 == 6 and len(packet) <= LEAST_IPV6
+            # A path of IPv6 has to take as much as this, so its sender would not send less. In transport mode its
+            # sender is this host, which may fragment the outer packet.
+            must = packet[0] >> 4 == 6 and (len(packet) <= LEAST_IPV6 or sa.mode is SaMode.TRANSPORT)
             pieces = [packet] if outer.df is DfBit.CLEAR or must else []
         if not pieces:
             self._stats.lose(Drop.TOO_BIG)

@@ -8,6 +8,7 @@ say, not always the one that has sent, so that none may be deaf. IPv6 the kernel
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 from collections.abc import Iterable
@@ -15,6 +16,7 @@ from collections.abc import Iterable
 from ikevpn.dataplane.marking import USUAL_TTL, Mark
 from ikevpn.dataplane.pktinfo import Ancillary
 from ikevpn.model.address import Address
+from ikevpn.model.own_mark import OWN_MARK
 
 USUAL_MTU = 1500
 
@@ -27,7 +29,8 @@ _SERVICE = ((socket.IPPROTO_IP, socket.IP_TOS), (socket.IPPROTO_IPV6, socket.IPV
 
 
 def prepare(end: socket.socket) -> None:
-    """DF clear, the usual TTL, and the class of service told with every datagram. Raises OSError."""
+    """Marked as ours, DF clear, the usual TTL, and the class of service told with every datagram. Raises OSError."""
+    mark_as_ours(end)
     if end.family == socket.AF_INET6:
         end.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _DONT)
         end.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, USUAL_TTL)
@@ -65,7 +68,15 @@ def read(ancillary: Iterable[Ancillary]) -> int:
 
 def open_probe(version: int) -> socket.socket:
     """A socket for `route_mtu`. Raises OSError."""
-    return socket.socket(socket.AF_INET if version == 4 else socket.AF_INET6, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    family = socket.AF_INET if version == 4 else socket.AF_INET6
+    return mark_as_ours(socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK))
+
+
+def mark_as_ours(end: socket.socket) -> socket.socket:
+    """What leaves by this socket is led into no tunnel (see `model.own_mark`); without the privilege there are none."""
+    with contextlib.suppress(PermissionError):
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, OWN_MARK)
+    return end
 
 
 def route_mtu(probe: socket.socket, remote: Address) -> int:

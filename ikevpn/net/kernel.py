@@ -1,6 +1,7 @@
 """The few verbs of rtnetlink that we need, with errors in words. Blocking: `host` calls them from a thread of its own.
 
-Every route that we add carries a protocol number of ours: it is known as ours, and nobody else's is ever deleted.
+Every route and rule that we add carries a protocol number of ours: it is known as ours, and nobody else's is ever
+deleted.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from pyroute2.netlink.exceptions import NetlinkDumpInterrupted, NetlinkError
 
 from ikevpn.errors import HostError
 from ikevpn.model.address import Address, Network
+from ikevpn.model.own_mark import OWN_MARK
+from ikevpn.net.rule import OUR_PROTOCOL, Rule
 
 Interface = IPv4Interface | IPv6Interface
 
-OUR_PROTOCOL = 50
-"""`proto 50` in `ip route`; free in iproute2's table of route protocols, and ESP's number in IP."""
-
-_MAIN_TABLE = 254
+MAIN_TABLE = 254
+_LOCKED_MTU = 1 << 2  # RTAX_LOCK of RTAX_MTU
 _UP = 1
 _NO_DAD = 0x02  # IFA_F_NODAD: nobody else is on a tunnel who could have the same address
 _GONE = (errno.ESRCH, errno.ENODEV, errno.ENOENT, errno.EADDRNOTAVAIL, errno.ENXIO)
@@ -46,7 +47,7 @@ _KIND_NUMBERS = {1: RouteKind.UNICAST, 6: RouteKind.BLACKHOLE, 7: RouteKind.UNRE
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A route of the main table. `mtu` 0 is the device's own."""
+    """A route. `mtu` 0 is the device's own; a locked one is what the host believes, whatever it is told of the path."""
 
     network: Network
     device: str = ""
@@ -55,17 +56,21 @@ class Route:
     metric: int = 0
     mtu: int = 0
     kind: RouteKind = RouteKind.UNICAST
+    table: int = MAIN_TABLE
+    mtu_locked: bool = False
 
     @property
-    def place(self) -> tuple[Network, int]:
+    def place(self) -> tuple[Network, int, int]:
         """What the kernel has only one route for. It reads no metric as 1024 in IPv6 and as 0 in IPv4."""
-        return self.network, self.metric or (1024 if self.network.version == 6 else 0)
+        return self.network, self.metric or (1024 if self.network.version == 6 else 0), self.table
 
     def __str__(self) -> str:
         kind = "" if self.kind is RouteKind.UNICAST else f"{self.kind} "
         gateway = f" via {self.gateway}" if self.gateway else ""
         device = f" dev {self.device}" if self.device else ""
-        return f"{kind}{self.network}{gateway}{device}" + (f" metric {self.metric}" if self.metric else "")
+        metric = f" metric {self.metric}" if self.metric else ""
+        table = f" table {self.table}" if self.table != MAIN_TABLE else ""
+        return f"{kind}{self.network}{gateway}{device}{metric}{table}"
 
 
 class Kernel:
@@ -148,7 +153,8 @@ class Kernel:
         arguments = self._route_arguments(route)
         if self._add(f"adding the route {route}", "route", **arguments):
             return True
-        there = [each for each in self.routes(route.network.version, ours=False) if each.place == route.place]
+        others = self.routes(route.network.version, ours=False, table=route.table)
+        there = [each for each in others if each.place == route.place]
         if not there:
             self._do(f"replacing the route {route}", "route", "replace", **arguments)
             return True
@@ -172,23 +178,23 @@ class Kernel:
             return  # its device is gone and took it along
         self._delete(f"deleting the route {route}", "route", **arguments)
 
-    def routes(self, version: int, *, ours: bool = True) -> list[Route]:
-        """The routes of the main table to other hosts and to nowhere; without `ours`, only those of others. Raises
+    def routes(self, version: int, *, ours: bool = True, table: int = MAIN_TABLE) -> list[Route]:
+        """The routes of a table to other hosts and to nowhere; without `ours`, only those of others. Raises
         HostError.
         """
         names = self.device_names()
         found = []
-        for message in self._read("listing the routes", "get_routes", family=_FAMILIES[version], table=_MAIN_TABLE):
+        for message in self._read("listing the routes", "get_routes", family=_FAMILIES[version], table=table):
             kind = _KIND_NUMBERS.get(message["type"])
             if kind and (ours or message["proto"] != OUR_PROTOCOL):
                 found.append(_read_route(message, kind, version, names))
         return found
 
     def route_to(self, remote: Address, source: Address | None = None) -> Route | None:
-        """The route that the kernel takes to `remote`, its own address in `source`; None where there is none. Raises
-        HostError where it cannot be asked.
+        """The route that the kernel takes to `remote` for what we ourselves send, its own address in `source`; None
+        where there is none. Raises HostError where it cannot be asked.
         """
-        arguments = {"src": str(source)} if source else {}
+        arguments: dict[str, Any] = {"mark": OWN_MARK} | ({"src": str(source)} if source else {})
         try:
             (message,) = self._netlink.route("get", dst=str(remote), family=_FAMILIES[remote.version], **arguments)
         except NetlinkError:
@@ -202,7 +208,7 @@ class Kernel:
         arguments: dict[str, Any] = {
             "dst": str(route.network),
             "family": _FAMILIES[route.network.version],
-            "table": _MAIN_TABLE,
+            "table": route.table,
             "proto": OUR_PROTOCOL,
             "type": str(route.kind),
         }
@@ -217,8 +223,18 @@ class Kernel:
         if route.source:
             arguments["prefsrc"] = str(route.source)
         if route.mtu:
-            arguments["metrics"] = {"mtu": route.mtu}
+            arguments["metrics"] = {"mtu": route.mtu} | ({"lock": _LOCKED_MTU} if route.mtu_locked else {})
         return arguments
+
+    # Rules
+
+    def add_rule(self, rule: Rule) -> None:
+        """Add a rule; nothing happens where it is there. Raises HostError."""
+        self._add(f"adding the rule {rule}", "rule", **rule.arguments())
+
+    def delete_rule(self, rule: Rule) -> None:
+        """Delete a rule; nothing happens where it is gone. Raises HostError."""
+        self._delete(f"deleting the rule {rule}", "rule", **rule.arguments())
 
     # Requests
 
@@ -279,7 +295,9 @@ def _read_route(message: Any, kind: RouteKind, version: int, names: dict[int, st
         gateway=ip_address(gateway) if gateway else None,
         source=ip_address(source) if source else None,
         metric=message.get_attr("RTA_PRIORITY") or 0,
+        table=message.get_attr("RTA_TABLE") or message["table"],
         mtu=(metrics.get_attr("RTAX_MTU") or 0) if metrics else 0,
+        mtu_locked=bool(metrics and (metrics.get_attr("RTAX_LOCK") or 0) & _LOCKED_MTU),
         kind=kind,
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ikevpn.errors import HostError
 from ikevpn.model.address import Address, AddressRange
-from ikevpn.net.kernel import Kernel, Route, RouteKind
+from ikevpn.net.kernel import MAIN_TABLE, Kernel, Route, RouteKind
 from ikevpn.net.plan import AddRoute, Step
 
 
@@ -27,7 +27,8 @@ def path_to(kernel: Kernel, remote: Address, source: Address | None = None, step
     `steps` are our own changes: where one of them is a route that covers `remote`, the kernel would answer with our
     tunnel or with a way out that may be old. Then the routes of others are searched instead.
     """
-    covered = any(isinstance(step, AddRoute) and _covers(step.route, remote) for step in steps)
+    in_main = (step.route for step in steps if isinstance(step, AddRoute) and step.route.table == MAIN_TABLE)
+    covered = any(_covers(route, remote) for route in in_main)
     route = _search(kernel, remote) if covered else kernel.route_to(remote, source)
     if route is None or route.kind is not RouteKind.UNICAST or not route.device:
         sentence = f"there is no route to {remote}"

@@ -12,6 +12,7 @@ from ipaddress import ip_address, ip_interface, ip_network
 from typing import Protocol, runtime_checkable
 
 from ikevpn.net.kernel import Interface, Kernel, Route, RouteKind
+from ikevpn.net.rule import Rule, RuleAction
 
 Record = dict[str, str | int]
 
@@ -126,6 +127,45 @@ class AddRoute:
             "metric": route.metric,
             "mtu": route.mtu,
             "kind": str(route.kind),
+            "table": route.table,
+            "mtu_locked": int(route.mtu_locked),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class AddRule:
+    """A rule says which table of routes counts for some packets. None replaces another."""
+
+    rule: Rule
+
+    @property
+    def place(self) -> Hashable:
+        return self.rule
+
+    def apply(self, kernel: Kernel) -> bool:
+        kernel.add_rule(self.rule)
+        return True  # at our preferences nothing is anybody else's
+
+    def renew(self, kernel: Kernel) -> None:
+        kernel.add_rule(self.rule)
+
+    def undo(self, kernel: Kernel) -> None:
+        kernel.delete_rule(self.rule)
+
+    def record(self) -> Record:
+        rule = self.rule
+        return {
+            "step": "rule",
+            "version": rule.version,
+            "preference": rule.preference,
+            "action": str(rule.action),
+            "target": rule.target,
+            "remote": str(rule.remote or ""),
+            "protocol": rule.protocol,
+            "local_port": rule.local_port,
+            "remote_port": rule.remote_port,
+            "mark": rule.mark,
+            "own": int(rule.own),
         }
 
 
@@ -147,6 +187,20 @@ def read_step(record: Record) -> Step:
                     metric=int(text["metric"]),
                     mtu=int(text["mtu"]),
                     kind=RouteKind(text["kind"]),
+                    table=int(text["table"]),
+                    mtu_locked=bool(int(text["mtu_locked"])),
                 )
             )
+        case "rule":
+            return AddRule(_read_rule(text))
     raise ValueError(f"there is no step {text['step']}")
+
+
+def _read_rule(text: dict[str, str]) -> Rule:
+    numbers = ("version", "preference", "target", "protocol", "local_port", "remote_port", "mark")
+    return Rule(
+        action=RuleAction(text["action"]),
+        remote=ip_address(text["remote"]) if text["remote"] else None,
+        own=bool(int(text["own"])),
+        **{name: int(text[name]) for name in numbers},
+    )

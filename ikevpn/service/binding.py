@@ -1,5 +1,4 @@
-"""What a tunnel needs of the host: its device, addresses and routes, a block while it is down, and policies in the data
-plane.
+"""A tunnel on its way between levels on the host, and its policies in the data plane. `needs` says what stands there.
 
 What stands at a level is one plan, so that going down undoes exactly what going up did. Device, policies and blocks
 stand before anything is negotiated: nothing leaves in clear meanwhile. Blocks come first, because they need no device:
@@ -24,27 +23,22 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import IntEnum
 
 from ikevpn.config.configuration import TunnelConfig
-from ikevpn.config.words import Binding as BindingKind
 from ikevpn.config.words import WhenDown
 from ikevpn.dataplane.interface import DataPlane
 from ikevpn.errors import HostError
 from ikevpn.ike.effects import DeleteSa
-from ikevpn.model.address import Address, AddressRange, Network
+from ikevpn.model.address import Address
 from ikevpn.model.events import Code, Event
 from ikevpn.model.sa import Direction, Policy, Sa
 from ikevpn.model.selector import Selector
-from ikevpn.net.addresses import plan_device
 from ikevpn.net.host import Host
 from ikevpn.net.plan import Plan
-from ikevpn.net.routes import plan_blocks, plan_routes, plan_way_out
-from ikevpn.service.contribution import refusal
-from ikevpn.service.device_mtu import device_mtu
 from ikevpn.service.devices import Devices
+from ikevpn.service.needs import Needs
 from ikevpn.service.priority import priority
 
 FIRST_DYNAMIC_REQID = 1_000_000
 """From here on the engine numbers pairs that no configuration names: dialup peers and narrowed networks."""
-MOST_REMOTES = 32
 EXPECTED_WITHIN_S = 10.0
 AGAIN_S = 60.0
 """How long after a refusal the host is asked again."""
@@ -67,10 +61,8 @@ class Binding:
         self._report = bindings.report
         children = zip(config.template.children, reqids, strict=True)
         self._policies = [self._policy(child.selector, reqid) for child, reqid in children]
-        self._dynamic: dict[int, Sa] = {}
-        self._refused: dict[Network, str] = {}  # what peers have named and is not routed, with the reason
+        self._needs = Needs(config, tuple(reqids), bindings.host, bindings.ike_ports, bindings.report)
         self._inbound: Counter[int] = Counter()  # SAs by reqid
-        self._remotes: dict[Address, None] = dict.fromkeys(config.remote_addresses)
         self._wanted = False
         self._always_open = False
         self._expecting: asyncio.TimerHandle | None = None
@@ -132,13 +124,12 @@ class Binding:
 
     def blocks(self) -> Plan:
         """What keeps the tunnel's traffic from leaving in clear."""
-        return () if self._level is Level.ABSENT else self._blocks()
+        return () if self._level is Level.ABSENT else self._needs.blocks()
 
     @property
     def covers_peer(self) -> bool:
         """Whether the peer itself lies in a network behind the tunnel, so that it needs a route of its own."""
-        networks = self._networks()
-        return any(_covered(remote, networks) for remote in self._all_remotes())
+        return self._needs.covers_peer
 
     async def settled(self) -> None:
         """Wait until everything is in force."""
@@ -156,16 +147,9 @@ class Binding:
         """The peer is at one of these addresses: they must be reached outside of the tunnel. What was refused before
         is tried again. Raises HostError.
         """
-        new = [remote for remote in remotes if remote not in self._remotes]
-        for remote in new:
-            self._know(remote)
+        new = self._needs.admit(remotes)
         if (new and self._level is not Level.ABSENT) or (self._again and self._wanted):
             await self._move()
-
-    def _know(self, remote: Address) -> None:
-        self._remotes[remote] = None
-        while len(self._remotes) > MOST_REMOTES:
-            del self._remotes[next(iter(self._remotes))]
 
     def restore(self) -> None:
         """The data plane was started anew: tell it the policies again."""
@@ -183,9 +167,9 @@ class Binding:
         self._inbound[sa.reqid] += 1
         first = self._inbound.total() == 1
         if sa.reqid < FIRST_DYNAMIC_REQID:
-            self._know(sa.remote.address)
-        elif sa.reqid not in self._dynamic:
-            self._dynamic[sa.reqid] = sa
+            self._needs.admit([sa.remote.address])
+        elif sa.reqid not in self._needs.dynamic:
+            self._needs.dynamic[sa.reqid] = sa
             self._change_dynamic(sa, self._plane.add_policy)
             first = first or self._config.any_remote
         if first:
@@ -199,7 +183,7 @@ class Binding:
         if self._inbound[effect.reqid]:
             return
         del self._inbound[effect.reqid]
-        sa = self._dynamic.pop(effect.reqid, None)
+        sa = self._needs.dynamic.pop(effect.reqid, None)
         if sa is not None:
             self._change_dynamic(sa, self._plane.delete_policy)
         if not self._inbound or self._config.any_remote:
@@ -236,15 +220,15 @@ class Binding:
         if level is Level.ABSENT:
             await self._clear()
             return
-        await self._judge_contributions()
+        await self._needs.judge_contributions()
         if self._level is Level.ABSENT:
-            await self._host.apply(self._config.name, self._blocks())
+            await self._host.apply(self._config.name, self._needs.blocks())
             self._level = Level.BLOCKED
         if self._level is Level.BLOCKED:
-            await self._devices.take(self._config.device, await self._mtu(), self._remotes)
+            await self._devices.take(self._config.device, await self._needs.mtu(), self._needs.remotes)
             self._level = Level.CLOSED
         self._add_policies()
-        await self._host.apply(self._config.name, await self._plan(level))
+        await self._host.apply(self._config.name, await self._needs.plan(is_open=level is Level.OPEN))
         self._level = level
 
     def _target(self) -> Level:
@@ -267,84 +251,9 @@ class Binding:
     def _add_policies(self) -> None:
         for policy in self._policies:
             self._plane.add_policy(policy)
-        for sa in self._dynamic.values():
+        for sa in self._needs.dynamic.values():
             for selector in sa.selectors:
                 self._plane.add_policy(self._policy(selector, sa.reqid))
-
-    async def _judge_contributions(self) -> None:
-        """What is refused is said once, for as long as it is."""
-        found = self._contributed()
-        here = await self._host.own_and_routers() if found else ()
-        judged = {network: refusal(network, here) for network in found}
-        refused = {network: why for network, why in judged.items() if why}
-        for network in refused.keys() - self._refused.keys():
-            facts = {"network": str(network), "detail": refused[network]}
-            self._report(Event(Code.NETWORK_REFUSED, self._config.name, facts=facts))
-        self._refused = refused
-
-    async def _plan(self, level: Level) -> Plan:
-        config, networks = self._config, self._networks()
-        plan = await self._ways_out(networks) + self._blocks() + plan_device(config.device, config.addresses)
-        if level is Level.OPEN:
-            plan += plan_routes(networks, config.device, config.metric, await self._source())
-        return plan
-
-    def _blocks(self) -> Plan:
-        if self._config.when_down is WhenDown.PASS:
-            return ()
-        return plan_blocks(self._networks(), reject=self._config.when_down is WhenDown.REJECT)
-
-    def _networks(self) -> list[Network]:
-        """What is routed. A peer that may be anywhere gets what its SAs say, within the bounds of `contribution`."""
-        contributed = (network for network in self._contributed() if network not in self._refused)
-        return [*self._fixed(), *contributed]
-
-    def _fixed(self) -> list[Network]:
-        """What the configuration says; to a peer that may be anywhere never the default route."""
-        return [network for network in self._config.routes if network.prefixlen or not self._config.any_remote]
-
-    def _contributed(self) -> list[Network]:
-        """What peers that may be anywhere have named beyond that."""
-        if not self._config.any_remote:
-            return []
-        fixed = self._fixed()
-        found = (network for sa in self._dynamic.values() for s in sa.selectors for network in s.remote.networks())
-        return [network for network in dict.fromkeys(found) if network not in fixed]
-
-    async def _ways_out(self, networks: Sequence[Network]) -> Plan:
-        """Routes for the peer itself where the tunnel's networks cover it; none where the host is not connected now."""
-        plan: Plan = ()
-        for remote in self._all_remotes():
-            if _covered(remote, networks):
-                try:
-                    path = await self._host.path_to(remote, self._config.local)
-                except HostError as error:
-                    _log.warning("%s: %s", self._config.name, error)
-                    continue
-                plan += plan_way_out(networks, remote, path)
-        return plan
-
-    def _all_remotes(self) -> list[Address]:
-        dynamic = (sa.remote.address for sa in self._dynamic.values())
-        return list(dict.fromkeys((*self._remotes, *dynamic)))
-
-    async def _source(self) -> Address | None:
-        """What this host itself calls from: an address of the local networks, unless the device has its own."""
-        if self._config.addresses and self._config.binding is BindingKind.ROUTE:
-            return None
-        ranges = [selector.local for selector in self._config.selectors]
-        return await self._host.source_in(each for each in ranges if each != AddressRange.everything(each.version))
-
-    async def _mtu(self) -> int:
-        if self._config.mtu:
-            return self._config.mtu
-        remotes = (*self._config.remote_addresses, *self._remotes)
-        try:
-            path_mtus = [(await self._host.path_to(remote, self._config.local)).mtu for remote in remotes[:1]]
-        except HostError:
-            path_mtus = []
-        version = remotes[0].version if remotes else 4
-        return device_mtu(self._config.template, min(path_mtus, default=0), version)
 
     def _policy(self, selector: Selector, reqid: int) -> Policy:
         return Policy(
@@ -357,15 +266,17 @@ class Binding:
         )
 
 
-def _covered(remote: Address, networks: Iterable[Network]) -> bool:
-    return any(remote.version == network.version and remote in network for network in networks)
-
-
 class Bindings:
     """All bindings by tunnel; what `perform` tells before and after an SA."""
 
-    def __init__(self, host: Host, plane: DataPlane, report: Callable[[Event], None]) -> None:
-        self.host, self.plane, self.report = host, plane, report
+    def __init__(
+        self,
+        host: Host,
+        plane: DataPlane,
+        report: Callable[[Event], None],
+        ike_ports: tuple[int, ...] = (500, 4500),
+    ) -> None:
+        self.host, self.plane, self.report, self.ike_ports = host, plane, report, ike_ports
         self.devices = Devices(plane)
         self._by_tunnel: dict[str, Binding] = {}
 

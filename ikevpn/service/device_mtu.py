@@ -12,16 +12,22 @@ from ikevpn.crypto.tables import ESP_CIPHERS, INTEGRITIES
 from ikevpn.esp.encap import inner_mtu
 from ikevpn.model.address import Endpoint
 from ikevpn.model.proposal import IpsecProposal
-from ikevpn.model.sa import Algorithms, Direction, Encapsulation, Sa
+from ikevpn.model.sa import Algorithms, Direction, Encapsulation, Sa, SaMode
 from ikevpn.model.secret import Secret
 from ikevpn.model.tunnel import NatTraversal, Tunnel
+from ikevpn.net.rules import LARGEST_PACKET
 
 USUAL_PATH = 1500
 SMALLEST = {4: 576, 6: 1280}  # by version inside: with less Linux has no IPv6 on a device (RFC 8200 §5)
 
 
 def device_mtu(tunnel: Tunnel, path_mtu: int = 0, version: int = 4) -> int:
-    """Octets; `path_mtu` 0 is that of Ethernet, `version` that of IP outside."""
+    """Octets; `path_mtu` 0 is that of Ethernet, `version` that of IP outside.
+
+    Transport mode takes no fragments, so the host must hand over whole what it sends: the largest there is.
+    """
+    if tunnel.sa_mode is SaMode.TRANSPORT:
+        return LARGEST_PACKET
     path_mtu = path_mtu or USUAL_PATH
     sizes = [inner_mtu(_sample(tunnel, proposal, version), path_mtu) for proposal in tunnel.ipsec_proposals]
     inside = {child.selector.local.version for child in tunnel.children}

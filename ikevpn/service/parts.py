@@ -41,7 +41,7 @@ class Parts:
         self.started = self.driver.now
         lend, give_back = self.plane.lend_ike_socket, self.plane.return_ike_socket
         self.ports = IkePorts(daemon.ike_port, self.driver.received, lend, give_back)
-        self.bindings = Bindings(self.host, self.plane, self.report)
+        self.bindings = Bindings(self.host, self.plane, self.report, (daemon.ike_port, daemon.natt_port))
         self.captures = Captures((daemon.ike_port, daemon.natt_port), self._tunnel_of)
         sequences = Sequences(daemon.sequences)
         world = World(self.driver, self.host, self.ports, self.bindings, self.report, sequences, daemon.natt_port)

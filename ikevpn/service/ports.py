@@ -19,6 +19,7 @@ from typing import Any
 
 import asyncio_dgram
 
+from ikevpn.dataplane.outer_fields import mark_as_ours
 from ikevpn.errors import HostError
 from ikevpn.model.address import Address, Endpoint
 
@@ -169,6 +170,7 @@ def _endpoint(source: Any) -> Endpoint:
 def _bind(address: Address, port: int) -> socket.socket:
     """A bound socket; IP may fragment what it sends, since IKE messages can be longer than a packet."""
     bound = socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
+    mark_as_ours(bound)
     try:
         if address.version == 6:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)

@@ -345,3 +345,11 @@ def test_a_byte_order_mark_is_no_error(tunnel: Write) -> None:
     path = tunnel()
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
     assert only(path).name == "paris"
+
+
+def test_transport_mode_is_for_two_hosts(tunnel: Write) -> None:
+    config = only(tunnel('local = "192.0.2.1"', 'sa_mode = "transport"', without=NETWORKS))
+    assert [str(selector) for selector in config.selectors] == ["192.0.2.1 === 203.0.113.2"]
+    assert (config.device, config.routes) == ("vpn-paris", ())
+    assert config.host_pair == (ip_address("192.0.2.1"), ip_address("203.0.113.2"))
+    assert only(tunnel('local = "192.0.2.1"')).host_pair is None

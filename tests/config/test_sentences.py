@@ -405,3 +405,38 @@ def test_a_file_that_is_not_utf_8(write: Write) -> None:
     path = write("")
     path.write_bytes(b"[tunnel.caf\xe9]\n")
     assert errors(path) == ["FILE: the file is not UTF-8: octet 12 fits no character. Save it as UTF-8."]
+
+
+@pytest.mark.parametrize(
+    ("keys", "sentence"),
+    [
+        (
+            (),
+            "FILE:4: tunnel.paris.sa_mode: transport mode needs to know our address. "
+            'Write the address of this host: local = "192.0.2.1".',
+        ),
+        (
+            ('local = "192.0.2.1"', 'remote = "any"'),
+            "FILE:5: tunnel.paris.remote: transport mode is between this host and one peer at a known address. "
+            'Write one address: remote = "203.0.113.2"; or sa_mode = "tunnel".',
+        ),
+        (
+            ('local = "192.0.2.1"', 'binding = "route"'),
+            "FILE:6: tunnel.paris.binding: in transport mode there is nothing to route: it is for two hosts. "
+            'Leave binding out, or write sa_mode = "tunnel".',
+        ),
+        (
+            ('local = "192.0.2.1"', 'local_networks = "10.1.1.0/24"', 'remote_networks = "203.0.113.2"'),
+            "FILE:4: tunnel.paris.sa_mode: 10.1.1.0/24 to 203.0.113.2 is not what transport mode can protect. "
+            'Only 192.0.2.1 to 203.0.113.2, the two hosts; leave the networks out, or write sa_mode = "tunnel".',
+        ),
+        (
+            ('local = "192.0.2.1"', 'routes = "10.0.0.0/8"'),
+            "FILE:6: tunnel.paris.routes: transport mode has no networks behind it and no addresses of its own. "
+            'Take out routes, or write sa_mode = "tunnel".',
+        ),
+    ],
+)
+def test_what_transport_mode_needs(tunnel: Write, keys: tuple[str, ...], sentence: str) -> None:
+    path = tunnel('sa_mode = "transport"', *keys, without=("local_networks", "remote_networks"))
+    assert [line for line in errors(path) if "paris" in line] == [sentence]

@@ -123,6 +123,11 @@ class Side:
         """Routes of ours, by their protocol number."""
         return self.run("ip", "route", "show", "proto", "50").out.split("\n")[:-1]
 
+    def rules(self) -> list[str]:
+        """Rules of ours."""
+        found = (self.run("ip", family, "rule", "show").out.splitlines() for family in ("-4", "-6"))
+        return [line for lines in found for line in lines if "proto 50" in line]
+
     def devices(self) -> set[str]:
         return {link["ifname"] for link in json.loads(self.run("ip", "-j", "link").out)}
 
@@ -149,7 +154,7 @@ class Side:
 
     def clean(self) -> bool:
         """Whether nothing of ours is left."""
-        return not self.routes() and self.devices() == {"lo", "cable"} and not self.socket.exists()
+        return not self.routes() and not self.rules() and self.devices() == {"lo", "cable"} and not self.socket.exists()
 
 
 def _lines(table: Mapping[str, object]) -> list[str]:

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ikevpn.net.kernel import Route, RouteKind
-from ikevpn.net.plan import AddAddress, AddRoute, SetLinkUp, Step, read_step
+from ikevpn.net.plan import AddAddress, AddRoute, AddRule, SetLinkUp, Step, read_step
+from ikevpn.net.rule import Rule, RuleAction
 
 devices = st.text("abcdefghijkl0123456789.-_", min_size=1, max_size=15)
 addresses = st.ip_addresses()
@@ -28,11 +29,28 @@ routes = st.builds(
     metric=st.integers(0, 2**32 - 1),
     mtu=st.integers(0, 65535),
     kind=st.sampled_from(RouteKind),
+    table=st.integers(1, 2**32 - 1),
+    mtu_locked=st.booleans(),
+)
+ports = st.integers(0, 65535)
+rules = st.builds(
+    Rule,
+    version=st.sampled_from((4, 6)),
+    preference=st.integers(0, 32765),
+    action=st.sampled_from(RuleAction),
+    target=st.integers(0, 2**32 - 1),
+    remote=st.none() | addresses,
+    protocol=st.integers(0, 255),
+    local_port=ports,
+    remote_port=ports,
+    mark=st.integers(0, 2**32 - 1),
+    own=st.booleans(),
 )
 steps = st.one_of(
     st.builds(SetLinkUp, devices),
     st.builds(AddAddress, devices, addresses.map(lambda address: ip_interface(f"{address}/24"))),
     st.builds(AddRoute, routes),
+    st.builds(AddRule, rules),
 )
 
 
@@ -50,9 +68,9 @@ def test_what_is_no_step_is_refused(record: dict[str, str | int]) -> None:
 @pytest.mark.parametrize(
     ("route", "place"),
     [
-        (Route(ip_network("10.0.0.0/8")), (ip_network("10.0.0.0/8"), 0)),
-        (Route(ip_network("fd00::/8")), (ip_network("fd00::/8"), 1024)),
-        (Route(ip_network("fd00::/8"), "vpn0", metric=5), (ip_network("fd00::/8"), 5)),
+        (Route(ip_network("10.0.0.0/8")), (ip_network("10.0.0.0/8"), 0, 254)),
+        (Route(ip_network("fd00::/8")), (ip_network("fd00::/8"), 1024, 254)),
+        (Route(ip_network("fd00::/8"), "vpn0", metric=5, table=7), (ip_network("fd00::/8"), 5, 7)),
     ],
 )
 def test_places_of_routes(route: Route, place: object) -> None:

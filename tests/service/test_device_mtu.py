@@ -8,6 +8,7 @@ import pytest
 
 from ikevpn.config.proposals import EspProposals
 from ikevpn.model.address import AddressRange
+from ikevpn.model.sa import SaMode
 from ikevpn.model.selector import Selector
 from ikevpn.model.tunnel import Child, NatTraversal, Tunnel
 from ikevpn.service.device_mtu import device_mtu
@@ -54,3 +55,8 @@ def test_ipv6_inside_needs_more() -> None:
     gcm = tunnel("nopfs-esp-aes128gcm16", inside="::/0")
     assert device_mtu(gcm, 1300) == 1280 > device_mtu(tunnel("nopfs-esp-aes128gcm16"), 1300)
     assert device_mtu(gcm, 1500) == device_mtu(tunnel("nopfs-esp-aes128gcm16"), 1500)
+
+
+def test_transport_mode_takes_whole_packets() -> None:
+    made = replace(tunnel("nopfs-esp-aes128-sha"), sa_mode=SaMode.TRANSPORT)
+    assert device_mtu(made) == 65_535

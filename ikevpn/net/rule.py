@@ -1,0 +1,73 @@
+"""A routing policy rule (`ip rule`) as a value: which packets to a peer it fits, and where it sends them. Pure.
+
+Every rule that we add is at one of the preferences named here. What was found there is ours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from socket import AF_INET, AF_INET6
+from typing import Any
+
+from ikevpn.model.address import Address
+
+OUTSIDE_PREFERENCE, INTO_PREFERENCE, BLOCK_PREFERENCE, BEYOND_PREFERENCE = 5050, 5051, 5052, 5053
+"""In the order in which the kernel asks them: around the tunnel, into it, to nowhere; and where all else goes on."""
+
+OUR_PROTOCOL = 50
+"""`proto 50` in `ip rule` and `ip route`; free in iproute2's table of protocols, and ESP's number in IP."""
+
+
+class RuleAction(StrEnum):
+    LOOKUP = "to_tbl"
+    GOTO = "goto"
+    NOTHING = "nop"
+    BLACKHOLE = "blackhole"
+    UNREACHABLE = "unreachable"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Packets to `remote` (None: all) of a protocol and of ports (0: any), or with a mark; `target` is a table of
+    routes, or the preference to go on at.
+    """
+
+    version: int
+    preference: int
+    action: RuleAction
+    target: int = 0
+    remote: Address | None = None
+    protocol: int = 0
+    local_port: int = 0
+    remote_port: int = 0
+    mark: int = 0
+    own: bool = False  # only what this host itself sends, not what it forwards
+
+    def __str__(self) -> str:
+        return f"{self.preference}: to {self.remote or 'all'} {self.action} {self.target or ''}".strip()
+
+    def arguments(self) -> dict[str, Any]:
+        """The rule for rtnetlink."""
+        found: dict[str, Any] = {
+            "family": AF_INET if self.version == 4 else AF_INET6,
+            "priority": self.preference,
+            "action": str(self.action),
+            "protocol": OUR_PROTOCOL,
+        }
+        if self.action is RuleAction.LOOKUP:
+            found["table"] = self.target
+        elif self.action is RuleAction.GOTO:
+            found["goto"] = self.target
+        if self.remote is not None:
+            found |= {"dst": str(self.remote), "dst_len": self.remote.max_prefixlen}
+        if self.protocol:
+            found["ip_proto"] = self.protocol
+        for name, port in (("sport_range", self.local_port), ("dport_range", self.remote_port)):
+            if port:
+                found[name] = f"{port}:{port}"
+        if self.mark:
+            found |= {"fwmark": self.mark, "fwmask": 0xFFFFFFFF}
+        if self.own:
+            found["iifname"] = "lo"
+        return found
