@@ -53,6 +53,7 @@ class TunnelParameters:
     esp_lifetime_s: int = 3600
     start: Literal["up", "on-demand", "listen"] = "listen"
     binding: Literal["policy", "route"] = "policy"
+    sa_mode: Literal["tunnel", "transport"] = "tunnel"
     extra: tuple[tuple[str, object], ...] = ()
     manual: Manual | None = None
 

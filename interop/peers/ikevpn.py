@@ -30,6 +30,7 @@ def _keys(tunnel: TunnelParameters) -> dict[str, Any]:
         "local_networks": list(tunnel.local_networks),
         "remote_networks": list(tunnel.remote_networks),
         "binding": tunnel.binding,
+        "sa_mode": tunnel.sa_mode,
         **(_manual(tunnel.manual) if tunnel.manual else _ike(tunnel)),
         **dict(tunnel.extra),
     }

@@ -50,6 +50,7 @@ def _connection(tunnel: TunnelParameters, dpd_s: int) -> str:
     {tunnel.name} {{
       local_ts = {",".join(tunnel.local_networks)}
       remote_ts = {",".join(tunnel.remote_networks)}
+      mode = {tunnel.sa_mode}
       {suite.protocol}_proposals = {esp}
       rekey_time = {tunnel.esp_lifetime_s * 9 // 10}s
       life_time = {tunnel.esp_lifetime_s}s

@@ -1,0 +1,103 @@
+"""Transport mode: what two gateways send to each other under their own addresses, ikevpn to ikevpn and to a kernel.
+
+left: ikevpn 192.0.2.1 / 2001:db8::1 ─────── 192.0.2.2 / 2001:db8::2 right: ikevpn, or a guest with strongSwan
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from functools import partial
+
+from interop import proof
+from interop.outcome import expect
+from interop.scenario import Scenario, needs
+from interop.stage import Side, Stage
+from interop.topology import Topology, pair
+from interop.traffic import End
+from interop.tunnel import TunnelParameters, between
+
+OCTETS = 5_000_000
+_WATCH = """
+table netdev bare {
+  chain arrival {
+    type filter hook ingress device "outer" priority 0
+    ip frag-off & 0x1fff != 0 accept
+    ip protocol { esp, ah } accept
+    ip6 nexthdr { esp, ah, ipv6-frag } accept
+    udp dport { 500, 4500 } accept
+    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, mld-listener-report } accept
+    ip saddr 192.0.2.0/24 counter
+    ip6 saddr 2001:db8::/32 counter
+  }
+}
+"""
+
+
+class Host(Side):
+    """A side whose traffic starts at its outer address."""
+
+    @property
+    def end(self) -> End:
+        return End(self.host, self.gateway.outer)
+
+
+def play(stage: Stage, base: TunnelParameters, theirs: str = "ikevpn", family: int = 4, we_start: bool = True) -> None:
+    """The whole life of a tunnel between two hosts; large UDP crosses whole, and nothing but ESP and IKE is seen."""
+    topology = pair(stage.site, family=family)
+    for gateway in topology.gateways():
+        gateway.host.nft(_WATCH)
+    left_view, right_view = between(topology.left, topology.right, replace(base, sa_mode="transport"))
+    ours, peers = (topology.left.outer,), (topology.right.outer,)
+    right = stage.side(theirs, topology.right, replace(right_view, local_networks=peers, remote_networks=ours))
+    left = stage.side("ikevpn", topology.left, replace(left_view, local_networks=ours, remote_networks=peers))
+    left, right = (Host(side.gateway, side.peer, side.host) for side in (left, right))
+    stage.stands()
+    initiator, responder = (left, right) if we_start else (right, left)
+    proof.comes_up(initiator, responder)
+    proof.encapsulation_is(left, udp=base.nat_traversal == "force")
+    proof.carries(initiator, responder, OCTETS)
+    proof.carries_large_datagrams(initiator, responder)
+    proof.rekeys_without_loss(left, right, (left, right))
+    proof.goes_down(initiator, responder)
+    words = ("ping", "-n", "-c", "2", "-W", "1", right.gateway.outer)
+    expect("bytes from" not in left.host.run(*words, check=False).output, "a ping was answered, the tunnel being down")
+    _nothing_bare(topology)
+
+
+def _nothing_bare(topology: Topology) -> None:
+    for gateway in topology.gateways():
+        seen = gateway.host.run("nft", "list", "table", "netdev", "bare").output
+        counts = [int(packets) for packets in re.findall(r"packets (\d+)", seen)]
+        expect(len(counts) == 2 and not any(counts), f"packets came to {gateway.host.name} in clear: {counts}")
+
+
+def _base(suite: str, force: bool = False) -> TunnelParameters:
+    return TunnelParameters(
+        ike_suite="aes256-sha256-g14", esp_suite=suite, pfs=True, nat_traversal="force" if force else True
+    )
+
+
+SCENARIOS = (
+    *(
+        Scenario(
+            f"ikevpn-transport-{'udp' if force else 'raw'}-ipv{family}",
+            f"ikevpn to ikevpn: transport mode over IPv{family}, ESP {'in UDP' if force else 'as protocol 50'}",
+            partial(play, base=_base("aes128gcm16", force), family=family),
+            needs("ikevpn"),
+        )
+        for family in (4, 6)
+        for force in (False, True)
+    ),
+    *(
+        Scenario(
+            f"transport-strongswan-{'i' if we_start else 'r'}-{suite}-ipv{family}",
+            f"transport mode with strongSwan on a kernel: {suite} over IPv{family}, "
+            f"{'we' if we_start else 'strongswan'} start",
+            partial(play, base=_base(suite), theirs="guest-strongswan", family=family, we_start=we_start),
+            needs("ikevpn", "guest-strongswan"),
+        )
+        for suite, family in (("aes128-sha", 4), ("aes128gcm16", 6), ("null-sha", 4), ("ah-sha256", 4), ("ah-sha", 6))
+        for we_start in (True, False)
+    ),
+)
