@@ -84,6 +84,14 @@ def test_esp_in_transport_mode(version: int) -> None:
     assert not two.here.drops() and not two.there.drops()
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_host_hands_over_large_datagrams_and_they_cross_whole(version: int) -> None:
+    two = Two(version, pair(version))
+    large = between(version, bytes(8000))
+    assert list(map(payload, two.carry(large))) == [payload(large)]
+    assert not two.here.devices.written, "nobody is told to send less"
+
+
 def test_the_header_of_who_is_behind_a_nat_is_that_of_the_nat() -> None:
     udp = {"encapsulation": Encapsulation.UDP}
     two = Two(4, pair(4, **udp))
