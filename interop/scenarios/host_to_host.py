@@ -12,6 +12,7 @@ from functools import partial
 from interop import proof
 from interop.outcome import expect
 from interop.scenario import Scenario, needs
+from interop.scenarios.manual_keys import manual
 from interop.stage import Side, Stage
 from interop.topology import Topology, pair
 from interop.traffic import End
@@ -42,17 +43,25 @@ class Host(Side):
         return End(self.host, self.gateway.outer)
 
 
-def play(stage: Stage, base: TunnelParameters, theirs: str = "ikevpn", family: int = 4, we_start: bool = True) -> None:
-    """The whole life of a tunnel between two hosts; large UDP crosses whole, and nothing but ESP and IKE is seen."""
+def _two(
+    stage: Stage, base: TunnelParameters, theirs: str, family: int, **options: object
+) -> tuple[Topology, Side, Side]:
     topology = pair(stage.site, family=family)
     for gateway in topology.gateways():
         gateway.host.nft(_WATCH)
     left_view, right_view = between(topology.left, topology.right, replace(base, sa_mode="transport"))
     ours, peers = (topology.left.outer,), (topology.right.outer,)
-    right = stage.side(theirs, topology.right, replace(right_view, local_networks=peers, remote_networks=ours))
+    right_view = replace(right_view, local_networks=peers, remote_networks=ours)
+    right = stage.side(theirs, topology.right, right_view, **options)
     left = stage.side("ikevpn", topology.left, replace(left_view, local_networks=ours, remote_networks=peers))
-    left, right = (Host(side.gateway, side.peer, side.host) for side in (left, right))
     stage.stands()
+    left, right = (Host(side.gateway, side.peer, side.host) for side in (left, right))
+    return topology, left, right
+
+
+def play(stage: Stage, base: TunnelParameters, theirs: str = "ikevpn", family: int = 4, we_start: bool = True) -> None:
+    """The whole life of a tunnel between two hosts; large UDP crosses whole, and nothing but ESP and IKE is seen."""
+    topology, left, right = _two(stage, base, theirs, family)
     initiator, responder = (left, right) if we_start else (right, left)
     proof.comes_up(initiator, responder)
     proof.encapsulation_is(left, udp=base.nat_traversal == "force")
@@ -62,6 +71,16 @@ def play(stage: Stage, base: TunnelParameters, theirs: str = "ikevpn", family: i
     proof.goes_down(initiator, responder)
     words = ("ping", "-n", "-c", "2", "-W", "1", right.gateway.outer)
     expect("bytes from" not in left.host.run(*words, check=False).output, "a ping was answered, the tunnel being down")
+    _nothing_bare(topology)
+
+
+def without_ike(stage: Stage, proposal: str, family: int) -> None:
+    """Manual keys and transport mode, as the kernel of a guest has them by `ip xfrm`."""
+    base = TunnelParameters(manual=manual(proposal))
+    topology, left, right = _two(stage, base, "guest-xfrm", family, mode="transport")
+    proof.both_hold(left, right)
+    proof.carries(left, right, OCTETS)
+    proof.carries_large_datagrams(left, right)
     _nothing_bare(topology)
 
 
@@ -99,5 +118,14 @@ SCENARIOS = (
         )
         for suite, family in (("aes128-sha", 4), ("aes128gcm16", 6), ("null-sha", 4), ("ah-sha256", 4), ("ah-sha", 6))
         for we_start in (True, False)
+    ),
+    *(
+        Scenario(
+            f"transport-manual-{proposal}-ipv{family}",
+            f"transport mode under manual keys, with a kernel: {proposal} over IPv{family}",
+            partial(without_ike, proposal=proposal, family=family),
+            needs("ikevpn", "guest-xfrm"),
+        )
+        for proposal, family in (("esp-3des-sha", 4), ("esp-aes128-sha", 4), ("ah-sha", 4))
     ),
 )
