@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from ikevpn.dataplane import offload, outer_fields, pktinfo, rawah
+from ikevpn.dataplane import mmsg, offload, outer_fields, pktinfo, rawah
 from ikevpn.dataplane.ends import Path
 from ikevpn.dataplane.marking import PLAIN, Mark
 from ikevpn.dataplane.run import Octets, Run, runs
@@ -44,6 +44,7 @@ class _Way(NamedTuple):
     end: socket.socket
     ancillary: list[pktinfo.Ancillary]
     target: tuple[str, int]
+    envelope: mmsg.Envelope
     segments: bool
     ours: bool
 
@@ -60,6 +61,7 @@ class Outer:
         self._probes: dict[int, socket.socket] = {}
         self._lent: set[socket.socket] = set()
         self._undivided: dict[socket.socket, bool] = {}
+        self._departures = mmsg.Departures()
         self._ways: dict[tuple[Path, int, int], _Way | None] = {}
         self._refused: dict[Path, int] = {}  # sizes from which on the kernel does not cut
 
@@ -132,6 +134,8 @@ class Outer:
 
     def _send_each(self, way: _Way, datagrams: Sequence[Octets]) -> int:
         """How many left."""
+        if len(datagrams) >= mmsg.FEWEST:
+            return sum(self._send_several(way, part) for part in mmsg.portions(datagrams))
         sent = 0
         for datagram in datagrams:
             try:
@@ -139,6 +143,21 @@ class Outer:
                 sent += 1
             except OSError as error:
                 self._stats.lose(_LOSSES.get(error.errno or 0, Loss.SEND_FAILED))
+        return sent
+
+    def _send_several(self, way: _Way, datagrams: Run | Sequence[Octets]) -> int:
+        """The same in few calls; what the kernel refuses is left out."""
+        self._departures.load(way.envelope, datagrams)
+        descriptor, at, sent, heard = way.end.fileno(), 0, 0, False
+        while at < len(datagrams):
+            try:
+                left = self._departures.send(descriptor, at, len(datagrams))
+                at, sent, heard = at + left, sent + left, False
+            except OSError as error:
+                heard = not heard and self._hear(way.end)
+                if not heard:
+                    self._stats.lose(_LOSSES.get(error.errno or 0, Loss.SEND_FAILED))
+                    at += 1
         return sent
 
     def _sendmsg(self, way: _Way, pieces: Sequence[Octets], ancillary: list[pktinfo.Ancillary]) -> None:
@@ -165,7 +184,8 @@ class Outer:
         target = (str(path.remote.address), 0 if path.encapsulation is Encapsulation.NONE else path.remote.port)
         segments = path.encapsulation is not Encapsulation.NONE
         ancillary = [*pktinfo.write(path.local.address), *outer_fields.write(path.remote.address.version, mark)]
-        way = None if end is None else _Way(end, ancillary, target, segments, end not in self._lent)
+        envelope = mmsg.Envelope(path.remote.address, target[1], ancillary)
+        way = None if end is None else _Way(end, ancillary, target, envelope, segments, end not in self._lent)
         self._ways[key] = way
         return way
 

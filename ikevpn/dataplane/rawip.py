@@ -5,20 +5,27 @@ For ESP the kernel writes the IP header and fragments.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import socket
+import sys
+from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
+from itertools import chain
 
-from ikevpn.dataplane import ecn, overflow, rawah, steering, udp
-from ikevpn.dataplane.ends import Arrival, Path, Receiver
-from ikevpn.dataplane.stretch import Stretches
+import numpy as np
+from numpy.typing import NDArray
+
+from ikevpn.dataplane import ecn, mmsg, overflow, rawah, steering, udp
+from ikevpn.dataplane.ends import Arrival, Path, Receiver, gather
+from ikevpn.dataplane.run import Run
 from ikevpn.errors import HostError
 from ikevpn.model.address import Endpoint
 from ikevpn.model.sa import Encapsulation
 from ikevpn.wire.registry import Protocol
 
 _NUMBERS = {Protocol.ESP: 50, Protocol.AH: 51}
+_HEADER = 20
+_VERSION_AND_ECN = int.from_bytes(bytes((0xFF, ecn.MASK, 0, 0)), sys.byteorder)
 
 
 def open_sockets(version: int, protocol: Protocol, count: int) -> list[socket.socket]:
@@ -76,25 +83,45 @@ class _HeaderReceiver:
     def __init__(self, end: socket.socket) -> None:
         self._end = end
         self._paths: dict[bytes, Path] = {}
-        self._stretches = Stretches(udp.BATCH_OCTETS, udp.LARGEST_DATAGRAM)
+        self._arrivals = mmsg.Arrivals(mmsg.MOST)
+        self._words = self._arrivals.rows.view(np.uint32)
 
     def fileno(self) -> int:
         return self._end.fileno()
 
     def read_batch(self, limit: int) -> list[Arrival]:
-        stretches = self._stretches
-        stretches.clear()
-        with contextlib.suppress(OSError):  # nothing more to read
-            while stretches.datagrams < limit and not stretches.is_full:
-                room = stretches.room
-                length = self._end.recv_into(room)
-                stretches.add(
-                    self._path(bytes(room[12:20])), length, header=(room[0] & 0x0F) * 4, ecn=room[1] & ecn.MASK
-                )
-        return stretches.arrivals()
+        """Datagrams of one size in a row that came the same way are a run, which is valid until the next batch."""
+        try:
+            lengths = self._arrivals.receive(self._end.fileno(), limit)
+        except OSError:  # nothing to read, or an ICMP error of an earlier datagram
+            return []
+        starts = self._starts(lengths) if len(lengths) > 1 else [0]
+        ends = [*starts[1:], len(lengths)]
+        alike = (self._alike(start, end, int(lengths[start])) for start, end in zip(starts, ends, strict=True))
+        return gather(chain.from_iterable(alike))
 
     def lost(self) -> int:
         return overflow.lost(self._end)
+
+    def _starts(self, lengths: NDArray[np.uint32]) -> list[int]:
+        """Where another size, another header length, another mark or another address begins."""
+        words, count = self._words, len(lengths)
+        differs = lengths[1:] != lengths[:-1]
+        differs |= ((words[1:count, 0] ^ words[: count - 1, 0]) & _VERSION_AND_ECN) != 0
+        for address in (3, 4):
+            differs |= words[1:count, address] != words[: count - 1, address]
+        return [0, *(np.flatnonzero(differs) + 1).tolist()]
+
+    def _alike(self, start: int, end: int, length: int) -> Iterator[tuple[Path, bytes | Run, int]]:
+        """The path, a run or a datagram, and the congestion mark."""
+        arrivals = self._arrivals
+        first = arrivals.rows[start, :_HEADER].tobytes()
+        path, mark, header = self._path(first[12:20]), first[1] & ecn.MASK, (first[0] & 0x0F) * 4
+        if end - start > 1 and header < length <= mmsg.SLOT:
+            yield path, Run(arrivals.rows[start:end, header:length]), mark
+            return
+        for index in range(start, end):
+            yield path, arrivals.whole(index, length, header), mark
 
     def _path(self, addresses: bytes) -> Path:
         path = self._paths.get(addresses)

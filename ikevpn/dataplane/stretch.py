@@ -4,28 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from ikevpn.dataplane.ends import Arrival, Path, gather
 from ikevpn.dataplane.run import Run
 
 
 @dataclass(slots=True)
 class _Stretch:
-    """Datagrams of `size` octets, `header` of them in front of what counts; the last is perhaps shorter."""
+    """Datagrams of `size` octets; the last is perhaps shorter."""
 
     path: Path
     size: int
-    header: int
     start: int
     end: int
     ecn: int
 
-    def admits(self, path: Path, size: int, header: int, ecn: int) -> bool:
+    def admits(self, path: Path, size: int, ecn: int) -> bool:
         """Whether what follows in the buffer belongs to it."""
         whole = size and not (self.end - self.start) % size
-        same = size == self.size and header == self.header and ecn == self.ecn
-        return bool(whole and path is self.path and same)
+        return bool(whole and path is self.path and size == self.size and ecn == self.ecn)
 
 
 class Stretches:
@@ -53,13 +49,13 @@ class Stretches:
         """Where the next datagram, or some that came together, are to be written."""
         return self._buffer[self._at :]
 
-    def add(self, path: Path, length: int, size: int = 0, header: int = 0, ecn: int = 0) -> None:
+    def add(self, path: Path, length: int, size: int = 0, ecn: int = 0) -> None:
         """`length` octets were written: datagrams of `size`, or one. The same way has the identical `Path`."""
         size = size or length
-        if self._stretches and self._stretches[-1].admits(path, size, header, ecn):
+        if self._stretches and self._stretches[-1].admits(path, size, ecn):
             self._stretches[-1].end += length
         else:
-            self._stretches.append(_Stretch(path, size, header, self._at, self._at + length, ecn))
+            self._stretches.append(_Stretch(path, size, self._at, self._at + length, ecn))
         self._at += length
         self.datagrams += -(-length // size) if size else 1
 
@@ -70,7 +66,5 @@ class Stretches:
     def _content(self, stretch: _Stretch) -> bytes | Run:
         part = self._buffer[stretch.start : stretch.end]
         if len(part) <= stretch.size:
-            return bytes(part[stretch.header :])
-        if not stretch.header:
-            return Run.of(part, stretch.size)
-        return Run(np.frombuffer(part, np.uint8).reshape(-1, stretch.size)[:, stretch.header :])
+            return bytes(part)
+        return Run.of(part, stretch.size)

@@ -7,6 +7,7 @@ import pytest
 
 from ikevpn.dataplane import rawip, udp
 from ikevpn.dataplane.ends import Path
+from ikevpn.dataplane.run import Run
 from ikevpn.model.address import Endpoint
 from ikevpn.model.sa import Encapsulation
 from tests.esp.samples import ipv4
@@ -36,6 +37,24 @@ def test_the_ip_header_goes_and_tells_the_path(ends: tuple[socket.socket, socket
         ends[0].send(each)
     assert receiver.read_batch(10) == [(path(), [ESP, ESP], 0), (path("192.0.2.3"), [ESP], 0)]
     assert receiver.read_batch(10) == []
+
+
+def test_what_is_alike_is_a_run(ends: tuple[socket.socket, socket.socket]) -> None:
+    receiver = rawip.receiver(ends[1], 4)
+    longer, marked, large = ESP + bytes(4), bytearray(packet()), ESP + bytes(range(256)) * 16
+    marked[1] |= 3
+    sent = [packet()] * 2 + [packet(longer)] * 2 + [packet(longer, options=bytes(4))] * 2
+    for each in [*sent, bytes(marked), packet(ESP[:36], options=bytes(4)), packet(large), packet(large)]:
+        ends[0].send(each)
+    found = receiver.read_batch(20)
+    assert [(list(datagrams), mark) for _, datagrams, mark in found] == [
+        ([ESP] * 2, 0),
+        ([longer] * 2, 0),
+        ([longer] * 2, 0),
+        ([ESP], 3),
+        ([ESP[:36], large, large], 0),
+    ]
+    assert [isinstance(datagrams, Run) for _, datagrams, _ in found] == [True, True, True, False, False]
 
 
 def test_batches_and_the_memory_of_paths_are_bounded(

@@ -6,17 +6,17 @@ from tests.dataplane.fakes import OURS, THEIRS, THERE
 OTHER = Path(OURS, THEIRS.at(1), THERE.encapsulation)
 
 
-def fill(stretches: Stretches, *datagrams: tuple[Path, bytes, int, int]) -> list[tuple[Path, list[bytes], bool]]:
+def fill(stretches: Stretches, *datagrams: tuple[Path, bytes, int]) -> list[tuple[Path, list[bytes], bool]]:
     stretches.clear()
-    for path, data, size, header in datagrams:
+    for path, data, size in datagrams:
         stretches.room[: len(data)] = data
-        stretches.add(path, len(data), size, header)
+        stretches.add(path, len(data), size)
     return [(path, list(found), isinstance(found, Run)) for path, found, _ in stretches.arrivals()]
 
 
 def test_of_one_size_and_path_is_a_run() -> None:
     stretches = Stretches(200, 50)
-    single = [(THERE, b"aa", 0, 0), (THERE, b"bb", 0, 0), (THERE, b"ccdde", 2, 0), (THERE, b"ff", 0, 0)]
+    single = [(THERE, b"aa", 0), (THERE, b"bb", 0), (THERE, b"ccdde", 2), (THERE, b"ff", 0)]
     assert fill(stretches, *single) == [
         (THERE, [b"aa", b"bb", b"cc", b"dd", b"e"], True),
         (THERE, [b"ff"], False),
@@ -26,16 +26,11 @@ def test_of_one_size_and_path_is_a_run() -> None:
 
 def test_nothing_else_is() -> None:
     stretches = Stretches(200, 50)
-    assert fill(stretches, (THERE, b"a", 0, 0), (OTHER, b"b", 0, 0), (OTHER, b"cc", 0, 0), (OTHER, b"", 0, 0)) == [
+    assert fill(stretches, (THERE, b"a", 0), (OTHER, b"b", 0), (OTHER, b"cc", 0), (OTHER, b"", 0)) == [
         (THERE, [b"a"], False),
         (OTHER, [b"b", b"cc", b""], False),
     ]
     assert fill(stretches) == []
-
-
-def test_headers_in_front_are_left_out() -> None:
-    found = fill(Stretches(200, 50), (THERE, b"HHaa", 0, 2), (THERE, b"HHbb", 0, 2), (THERE, b"Hccc", 0, 1))
-    assert found == [(THERE, [b"aa", b"bb"], True), (THERE, [b"ccc"], False)]
 
 
 def test_congestion_marks_keep_datagrams_apart() -> None:
@@ -47,7 +42,7 @@ def test_congestion_marks_keep_datagrams_apart() -> None:
 
 def test_room_for_one_more_or_full() -> None:
     stretches = Stretches(100, 50)
-    fill(stretches, (THERE, bytes(50), 0, 0))
+    fill(stretches, (THERE, bytes(50), 0))
     assert not stretches.is_full
     stretches.add(THERE, 1)
     assert stretches.is_full
