@@ -14,7 +14,10 @@ Choices = dict[str, Any]
 
 @dataclass(frozen=True)
 class Manual:
-    """Keys in place of IKE, one for both directions, as hex digits; one end's view. `options` are further TOML keys."""
+    """Keys in place of IKE, one for both directions, as hex digits; one end's view. `options` are further TOML keys.
+
+    With AH around ESP, as in `esp-aes128-sha+ah-sha`, AH has SPIs and a key of its own.
+    """
 
     proposal: str
     local_spi: int
@@ -22,10 +25,23 @@ class Manual:
     encryption_key: str = ""
     integrity_key: str = ""
     options: tuple[tuple[str, object], ...] = ()
+    ah_local_spi: int = 0
+    ah_remote_spi: int = 0
+    ah_key: str = ""
+
+    @property
+    def layers(self) -> tuple[Manual, ...]:
+        """ESP and then AH around it, each as if it were alone; or the only protocol there is."""
+        inner, plus, outer = self.proposal.partition("+")
+        if not plus:
+            return (self,)
+        ah = Manual(outer, self.ah_local_spi, self.ah_remote_spi, integrity_key=self.ah_key)
+        return replace(self, proposal=inner), ah
 
     def mirrored(self) -> Manual:
         """The same keys as the other end writes them down."""
-        return replace(self, local_spi=self.remote_spi, remote_spi=self.local_spi)
+        swapped = {"ah_local_spi": self.ah_remote_spi, "ah_remote_spi": self.ah_local_spi}
+        return replace(self, local_spi=self.remote_spi, remote_spi=self.local_spi, **swapped)
 
 
 @dataclass(frozen=True)

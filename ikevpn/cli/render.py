@@ -136,6 +136,12 @@ def carrier(encapsulation: str) -> str:
     return {"none": "plain ESP", "udp": "ESP in UDP", "udp-non-ike": "ESP in UDP 500"}.get(encapsulation, encapsulation)
 
 
+def spis(child: api.ChildState) -> str:
+    """Under which numbers packets travel each way."""
+    esp = f"SPI in {child.spi_in} out {child.spi_out}"
+    return f"{esp}, of AH in {child.ah_spi_in} out {child.ah_spi_out}" if child.ah_spi_in else esp
+
+
 def duration(seconds: float) -> str:
     """`47s`, `12m`, `3h 20m`, `5d 2h`."""
     whole = int(seconds)

@@ -87,8 +87,8 @@ def _success(tunnel: api.TunnelState) -> None:
         "bold green",
     )
     for child in tunnel.children:
-        spis = f"SPI in {child.spi_in} out {child.spi_out}"
-        render.say(f"  {child.selector}, {child.proposal}, {render.carrier(child.encapsulation)}, {spis}")
+        carrier = render.carrier(child.encapsulation)
+        render.say(f"  {child.selector}, {child.proposal}, {carrier}, {render.spis(child)}")
 
 
 def _fail(name: str, reply: api.Error, failed: api.EventLine | None, as_json: bool) -> NoReturn:

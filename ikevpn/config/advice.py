@@ -182,11 +182,12 @@ def _same_spis(tunnels: Sequence[TunnelConfig]) -> Iterator[_Remark]:
     for tunnel in tunnels:
         if tunnel.manual is None:
             continue
-        other = first.setdefault(tunnel.manual.local_spi, tunnel)
-        if other is not tunnel:
-            sentence = f"tunnel {other.name} has the same local_spi {tunnel.manual.local_spi:#x}."
-            fix = "Agree with one of the peers on another."
-            yield _Remark("same-spi", tunnel, "manual", sentence, fix, Severity.ERROR)
+        for layer in tunnel.manual.layers:
+            other = first.setdefault(layer.local_spi, tunnel)
+            if other is not tunnel:
+                sentence = f"tunnel {other.name} has the same local_spi {layer.local_spi:#x}."
+                fix = "Agree with one of the peers on another."
+                yield _Remark("same-spi", tunnel, "manual", sentence, fix, Severity.ERROR)
 
 
 def _is_everything(found: AddressRange) -> bool:

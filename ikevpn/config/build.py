@@ -28,7 +28,7 @@ from ikevpn.model.sa import SaMode
 from ikevpn.model.secret import Secret
 from ikevpn.model.selector import Selector
 from ikevpn.model.tunnel import Child, NatTraversal, SharedSecret, Tunnel
-from ikevpn.wire.registry import Auth, Protocol
+from ikevpn.wire.registry import Auth
 
 POLICY_DEVICE = "ikevpn0"
 _DEVICE_PREFIX = "vpn-"
@@ -150,7 +150,7 @@ def _check_ike(walk: Walk, table: TunnelTable, shared: Sequence[SharedSecret], k
     if any(proposal.auth != Auth.PSK for proposal in table.ike_proposals):
         fix = "Names of such proposals begin with pre-."
         walk.error((*keys, "ike_proposals"), Unfit('with auth = "psk" all proposals are for pre-shared keys.', fix))
-    if table.nat_traversal is NatTraversal.FORCE and all(p.protocol is Protocol.AH for p in table.esp_proposals):
+    if table.nat_traversal is NatTraversal.FORCE and all(p.has_ah for p in table.esp_proposals):
         fix = "Use ESP, or leave nat_traversal as it is."
         walk.error((*keys, "nat_traversal"), Unfit("AH, the only thing in esp_proposals, cannot travel in UDP.", fix))
 

@@ -17,7 +17,7 @@ from ikevpn.config.words import Binding, Start, WhenDown
 from ikevpn.errors import UsageError
 from ikevpn.model.address import Address, AddressRange, Network
 from ikevpn.model.manual import ManualKeys
-from ikevpn.model.sa import SaMode
+from ikevpn.model.sa import Algorithms, SaMode
 from ikevpn.model.secret import Secret
 from ikevpn.model.selector import Selector
 from ikevpn.model.tunnel import SharedSecret, Tunnel
@@ -88,9 +88,8 @@ class TunnelConfig:
         Manual keys have four for each direction.
         """
         if self.manual is not None:
-            pair = (self.manual.inbound, self.manual.outbound)
-            keys = (Secret(each.encryption_key.reveal() + each.integrity_key.reveal()) for each in pair)
-            return "in {}, out {}".format(*map(fingerprint, keys))
+            ways = ([each.inbound for each in self.manual.layers], [each.outbound for each in self.manual.layers])
+            return "in {}, out {}".format(*(fingerprint(_all_keys(way)) for way in ways))
         return fingerprint(self.template.psk) if self.template.psk else ""
 
     def tunnel(self, remotes: Sequence[AddressRange], reqids: Sequence[int]) -> Tunnel:
@@ -104,6 +103,11 @@ class TunnelConfig:
             dataclasses.replace(child, reqid=reqid) for child, reqid in zip(self.template.children, reqids, strict=True)
         )
         return dataclasses.replace(self.template, remotes=tuple(remotes), children=children)
+
+
+def _all_keys(algorithms: Sequence[Algorithms]) -> Secret:
+    """Those of one direction, one behind the other."""
+    return Secret(b"".join(each.encryption_key.reveal() + each.integrity_key.reveal() for each in algorithms))
 
 
 @dataclass(frozen=True, slots=True)

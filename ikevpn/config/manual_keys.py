@@ -27,33 +27,63 @@ _OF_BOTH = ("remote", "local", "keepalive_s")
 IKE_ONLY = tuple(field.name for field in dataclasses.fields(PeerKeys) if field.name not in _OF_BOTH)
 """Keys of a tunnel that mean nothing without IKE."""
 _DES_BLOCK = 8
-_PLACES = ("encryption_key", "integrity_key")
+_OF_BUNDLE = ("ah_local_spi", "ah_remote_spi", "ah_key", "ah_key_in")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Layer:
+    """One protocol of a table. `places` are the keys of TOML for encryption and integrity; where AH stands around ESP,
+    nothing for the first.
+    """
+
+    proposal: IpsecProposal
+    local_spi: int
+    remote_spi: int
+    prefix: str = ""
+    places: tuple[str, str] = ("encryption_key", "integrity_key")
 
 
 def build_manual(walk: Walk, table: ManualTable, keys: Keys, *, integrity_96: bool) -> ManualKeys | None:
     """The keys that a table names; None, and findings, where they do not fit. Takes time where it is a passphrase."""
     before = len(walk.findings)
     _check_proposal(walk, table, keys)
+    _check_bundle(walk, table, keys)
     if len(walk.findings) > before:
         return None
-    read = _from_passphrase if table.passphrase else _from_keys
-    pairs = read(walk, table, keys)
-    if pairs is None:
+    passphrase = _passphrase(walk, table, keys) if table.passphrase else None
+    if table.passphrase and passphrase is None:
         return None
-    inbound, outbound = (_algorithms(table.proposal, *pair, integrity_96) for pair in pairs)
-    if table.local_spi == table.remote_spi and inbound == outbound:
-        fix = "Agree on two SPIs, or on a key for each direction."
-        walk.error((*keys, "remote_spi"), Unfit("with one SPI and one key, what we send can be sent back to us.", fix))
-        return None
+    made: ManualKeys | None = None
+    for layer in _layers(table):  # from the outside to the inside
+        pairs = _from_passphrase(passphrase, layer) if passphrase else _from_keys(walk, table, layer, keys)
+        if pairs is not None:
+            inbound, outbound = (_algorithms(layer.proposal, *pair, integrity_96) for pair in pairs)
+            _check_reflection(walk, layer, keys, same=inbound == outbound)
+            made = _manual(table, layer, inbound, outbound, made)
+    return made if len(walk.findings) == before else None
+
+
+def _layers(table: ManualTable) -> list[_Layer]:
+    """The outermost first."""
+    inner = [_Layer(table.proposal, table.local_spi, table.remote_spi)]
+    if table.proposal.around is None or table.ah_local_spi is None or table.ah_remote_spi is None:
+        return inner
+    return [_Layer(table.proposal.around, table.ah_local_spi, table.ah_remote_spi, "ah_", ("", "ah_key")), *inner]
+
+
+def _manual(
+    table: ManualTable, layer: _Layer, inbound: Algorithms, outbound: Algorithms, around: ManualKeys | None
+) -> ManualKeys:
     return ManualKeys(
-        local_spi=table.local_spi,
-        remote_spi=table.remote_spi,
-        proposal=table.proposal,
+        local_spi=layer.local_spi,
+        remote_spi=layer.remote_spi,
+        proposal=layer.proposal,
         inbound=inbound,
         outbound=outbound,
         in_udp=table.encapsulation is ManualEncapsulation.UDP,
         remote_port=table.remote_port,
         keep_sequence=table.keep_sequence,
+        around=around,
     )
 
 
@@ -89,21 +119,48 @@ def _check_proposal(walk: Walk, table: ManualTable, keys: Keys) -> None:
             "(RFC 4106 §2)."
         )
         walk.error(place, Unfit(sentence, 'Write "esp-aes128-sha256", or let IKE make the keys.', "manual-keys"))
-    elif proposal.extended_sequence_numbers:
+    elif proposal.extended_sequence_numbers or (proposal.around and proposal.around.extended_sequence_numbers):
         sentence = "nothing tells the peer the upper half of extended sequence numbers after a restart."
         walk.error(place, Unfit(sentence, "Take out -esn.", "manual-keys"))
-    if proposal.protocol == Protocol.AH and table.encapsulation is ManualEncapsulation.UDP:
+    if proposal.has_ah and table.encapsulation is ManualEncapsulation.UDP:
         walk.error((*keys, "encapsulation"), Unfit("AH covers the addresses, so it cannot travel in UDP."))
-    names = [name for name in (*_PLACES, "encryption_key_in", "integrity_key_in") if getattr(table, name)]
+    of_keys = ("encryption_key", "integrity_key", "encryption_key_in", "integrity_key_in", "ah_key", "ah_key_in")
+    names = [name for name in of_keys if getattr(table, name)]
     if table.passphrase and names:
         walk.error((*keys, names[0]), Unfit("it stands beside a passphrase.", "Keep one of the two ways."))
+
+
+def _check_bundle(walk: Walk, table: ManualTable, keys: Keys) -> None:
+    """AH around ESP has SPIs of its own."""
+    if table.proposal.around is None:
+        for name in _OF_BUNDLE:
+            if getattr(table, name) is not None:
+                fix = f'Take out {name}, or write a proposal like "esp-aes128-sha+ah-sha".'
+                walk.error((*keys, name), Unfit("the proposal has no AH around ESP.", fix))
+        return
+    for name, spi, of_esp in (
+        ("ah_local_spi", table.ah_local_spi, table.local_spi),
+        ("ah_remote_spi", table.ah_remote_spi, table.remote_spi),
+    ):
+        if spi is None:
+            sentence = "AH around ESP needs an SPI of its own."
+            walk.error((*keys, name), Unfit(sentence, f'Write {name} = "{of_esp + 1:x}".', "missing-key"))
+        elif spi == of_esp:
+            walk.error((*keys, name), Unfit("ESP has the same SPI.", "Agree on another for AH."))
+
+
+def _check_reflection(walk: Walk, layer: _Layer, keys: Keys, *, same: bool) -> None:
+    if same and layer.local_spi == layer.remote_spi:
+        sentence = "with one SPI and one key, what we send can be sent back to us."
+        fix = "Agree on two SPIs, or on a key for each direction."
+        walk.error((*keys, f"{layer.prefix}remote_spi"), Unfit(sentence, fix))
 
 
 Pairs = tuple[tuple[Secret, Secret], tuple[Secret, Secret]]
 """Encryption and integrity key, inbound and outbound."""
 
 
-def _from_passphrase(walk: Walk, table: ManualTable, keys: Keys) -> Pairs | None:
+def _passphrase(walk: Walk, table: ManualTable, keys: Keys) -> Secret | None:
     assert table.passphrase is not None
     passphrase = build_secret(walk, table.passphrase, (*keys, "passphrase"))
     if passphrase is None:
@@ -112,27 +169,34 @@ def _from_passphrase(walk: Walk, table: ManualTable, keys: Keys) -> Pairs | None
         sentence = f"the passphrase has fewer than {SHORTEST_PASSPHRASE} octets and can be guessed."
         walk.error((*keys, "passphrase"), Unfit(sentence, "Agree on 20 random characters with the peer."))
         return None
-    encryption, integrity = (octets for _, octets in _wanted(table.proposal))
+    return passphrase
+
+
+def _from_passphrase(passphrase: Secret, layer: _Layer) -> Pairs:
+    encryption, integrity = (octets for _, octets in _wanted(layer.proposal))
 
     def pair(spi: int) -> tuple[Secret, Secret]:
-        material = derive(passphrase, table.proposal.protocol.value, spi, encryption + integrity)
+        material = derive(passphrase, layer.proposal.protocol.value, spi, encryption + integrity)
         return Secret(material[:encryption]), Secret(material[encryption:])
 
-    return pair(table.local_spi), pair(table.remote_spi)
+    return pair(layer.local_spi), pair(layer.remote_spi)
 
 
 SHORTEST_PASSPHRASE = 16
 
 
-def _from_keys(walk: Walk, table: ManualTable, keys: Keys) -> Pairs | None:
+def _from_keys(walk: Walk, table: ManualTable, layer: _Layer, keys: Keys) -> Pairs | None:
     before = len(walk.findings)
+    wanted = list(zip(layer.places, _wanted(layer.proposal), strict=True))
     outbound = [
-        _key(walk, getattr(table, name), (*keys, name), what, octets)
-        for name, (what, octets) in zip(_PLACES, _wanted(table.proposal), strict=True)
+        _key(walk, getattr(table, name), (*keys, name), what, octets) if name else Secret(b"")
+        for name, (what, octets) in wanted
     ]
     inbound = [
-        _key(walk, found, (*keys, f"{name}_in"), what, octets) if (found := getattr(table, f"{name}_in")) else ours
-        for name, (what, octets), ours in zip(_PLACES, _wanted(table.proposal), outbound, strict=True)
+        _key(walk, found, (*keys, f"{name}_in"), what, octets)
+        if name and (found := getattr(table, f"{name}_in"))
+        else ours
+        for (name, (what, octets)), ours in zip(wanted, outbound, strict=True)
     ]
     if len(walk.findings) > before:
         return None

@@ -87,6 +87,15 @@ class ManualTable:
         _KEY, "The integrity key for what the peer sends, where it has its own.",
         '{ file = "paris.integrity-in" }', None, "`integrity_key`",
     )  # fmt: skip
+    ah_local_spi: int | None = key(
+        Spi(), "In a bundle, `esp-aes128-sha+ah-sha`, the SPI of AH under which the peer sends to us.", '"3021"', None
+    )
+    ah_remote_spi: int | None = key(Spi(), "The same for what we send to the peer.", '"3031"', None)
+    ah_key: KeyTable | None = key(_KEY, "In a bundle, the key of AH.", '{ file = "paris.ah" }', None)
+    ah_key_in: KeyTable | None = key(
+        _KEY, "In a bundle, the key of AH for what the peer sends, where it has its own.",
+        '{ file = "paris.ah-in" }', None, "`ah_key`",
+    )  # fmt: skip
     passphrase: SecretTable | None = key(
         SECRET,
         "In place of keys: all are derived from it by scrypt. Only ikevpn derives them so; gateways have ways of "

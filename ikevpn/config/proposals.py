@@ -5,10 +5,12 @@ The grammar of the names is in `model.proposal_name`, because events speak it to
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ikevpn.config.finding import Unfit, nearest, one_of, show
+from ikevpn.model.algorithm_names import AND
 from ikevpn.model.proposal import IkeProposal, IpsecProposal
 from ikevpn.model.proposal_name import UnknownPart, read_ike, read_ipsec
 from ikevpn.wire.registry import EspCipher, Group, Hash, IkeCipher, Integrity
@@ -96,12 +98,20 @@ def weaknesses_esp(proposals: Sequence[IpsecProposal]) -> list[str]:
         for proposal in proposals
         for reason in (
             _ESP_CIPHERS.get(proposal.cipher),
-            _INTEGRITIES.get(proposal.integrity),
-            _NO_INTEGRITY if proposal.integrity == Integrity.NONE and proposal.cipher not in _AEAD else None,
+            _weak_integrity(proposal),
             _GROUPS.get(proposal.group),
         )
     ]
     return [reason for reason in dict.fromkeys(found) if reason]
+
+
+def _weak_integrity(proposal: IpsecProposal) -> str | None:
+    """Of a bundle counts what is best."""
+    if proposal.around and (proposal.integrity == Integrity.NONE or proposal.integrity in _INTEGRITIES):
+        return _weak_integrity(proposal.around) if proposal.cipher not in _AEAD else None
+    if proposal.integrity == Integrity.NONE and proposal.cipher not in _AEAD:
+        return _NO_INTEGRITY
+    return _INTEGRITIES.get(proposal.integrity)
 
 
 def _expand(value: object, levels: Mapping[str, tuple[str, ...]], expects: str) -> tuple[str, ...]:
@@ -128,11 +138,12 @@ def _unfit(phase: str, text: str, unknown: UnknownPart, levels: Mapping[str, tup
 
 def _mended(text: str, unknown: UnknownPart) -> str:
     if not unknown.allowed:
-        return text.removesuffix(f"-{unknown.part}")
+        return text.removesuffix(unknown.part)[:-1]
     if not unknown.part:
-        return f"{text.rstrip('-')}-{'sha' if 'sha' in unknown.allowed else unknown.allowed[0]}"
+        return "" if AND in text else f"{text.rstrip('-')}-{'sha' if 'sha' in unknown.allowed else unknown.allowed[0]}"
     near = nearest(unknown.part, unknown.allowed)
-    return "-".join(near if part == unknown.part else part for part in text.split("-")) if near else ""
+    wrong = f"(?<![^-{AND}]){re.escape(unknown.part)}(?![^-{AND}])"  # a whole part, or several
+    return re.sub(wrong, near, text) if near else ""
 
 
 def _each(item: object) -> tuple[object, ...]:

@@ -64,6 +64,10 @@ A proposal is a name in the grammar of ScreenOS, carried on to newer algorithms.
 - Phase 1: `AUTHENTICATION-GROUP-CIPHER-HASH`, such as `pre-g14-aes256-sha256`.
 - Phase 2: `GROUP-esp-CIPHER-INTEGRITY`, such as `nopfs-esp-3des-sha`; AES-GCM has no integrity part:
   `g14-esp-aes128gcm16`. `null` as cipher does not encrypt, `null` as integrity does not authenticate.
+- AH: `GROUP-ah-INTEGRITY`, such as `g2-ah-sha`. It authenticates the addresses too, and so passes no NAT.
+- Both: `GROUP-esp-CIPHER-INTEGRITY+ah-INTEGRITY`, such as `g2-esp-aes128-sha+ah-sha`. ESP travels inside of AH; the two
+  are negotiated, renewed and ended as one.
+
   With `-esn` at the end sequence numbers have 64 bits instead of 32, so that fast tunnels need no new keys before their
   time. Many gateways refuse that; where both will do, offer both: `["g14-esp-aes128gcm16-esn", "g14-esp-aes128gcm16"]`.
 """

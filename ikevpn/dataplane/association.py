@@ -157,6 +157,12 @@ class InboundSa:
         self.expired = False
         self._highest = 0
 
+    def wrap(self, wrapper: InboundSa) -> None:
+        """From now on its packets come inside of those of `wrapper`."""
+        self.wrapped = True
+        if isinstance(wrapper.state, AhInbound):
+            self.fit.reserve(wrapper.state.header)
+
     def advance(self, sequence: int) -> bool:
         """Note the low 32 bits of an authentic packet's sequence number; whether it is later than all before it.
 

@@ -6,7 +6,7 @@ Every command is idempotent: an SA whose key is in use is never set up a second 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ikevpn.dataplane import message
 from ikevpn.dataplane.association import Association, InboundSa, OutboundSa, path
@@ -27,7 +27,7 @@ from ikevpn.errors import UsageError
 from ikevpn.esp.cbc import Entropy
 from ikevpn.esp.encap import KEEPALIVE, NON_ESP_MARKER
 from ikevpn.esp.layout import SPI
-from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, SaUse, Total
+from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, Sa, SaUse, Total
 from ikevpn.wire.registry import Protocol
 
 
@@ -100,7 +100,8 @@ class Forwarding:
     def add_sa(self, command: message.AddSa, now: float) -> None:
         """Install, or let the one that is there send more; an SA that cannot work here expires at once."""
         sa = command.sa
-        for other in self._same(sa.spi, sa.direction, sa.reqid):
+        same = [each for each in self._same(sa.spi, sa.direction, sa.reqid) if _takes_place(sa, each.sa)]
+        for other in same:
             if other.sa.algorithms == sa.algorithms:
                 if isinstance(other, OutboundSa) and other.extend(sa):
                     self._usable(other, now)
@@ -110,7 +111,7 @@ class Forwarding:
         except UsageError:
             self._report(Expire(sa.spi, sa.direction, sa.reqid, sa.tunnel, ExpireKind.HARD))
             return
-        self.delete_sa(message.DeleteSa(sa.spi, sa.direction, sa.reqid), now)
+        self._delete(same, now)
         self._sad.add(association)
         if isinstance(association, OutboundSa):
             self._usable(association, now)
@@ -120,7 +121,10 @@ class Forwarding:
 
     def delete_sa(self, command: message.DeleteSa, now: float) -> None:
         """Remove one direction."""
-        for association in self._same(command.spi, command.direction, command.reqid):
+        self._delete(self._same(command.spi, command.direction, command.reqid), now)
+
+    def _delete(self, associations: Iterable[Association], now: float) -> None:
+        for association in tuple(associations):
             self._tally.retire(association, now)
             self._sad.delete(association)
             self._lifetimes.delete(association)
@@ -174,10 +178,16 @@ class Forwarding:
     def _usable(self, association: OutboundSa, now: float) -> None:
         self._lifetimes.add(association, now)
         self._routes.forget()
-        self._outward.release(association.sa.reqid, now)
+        if any(each.usable for each in self._sad.outbound(association.sa.reqid)):  # it may be half of a bundle
+            self._outward.release(association.sa.reqid, now)
 
     def _same(self, spi: int, direction: Direction, reqid: int | None) -> Sequence[Association]:
         if direction is Direction.OUT:
             return self._sad.outbound_of_spi(spi, reqid)
         inbound = self._sad.inbound(spi)
         return [] if inbound is None else [inbound]
+
+
+def _takes_place(sa: Sa, other: Sa) -> bool:
+    """Whether `sa` comes in the place of one of the same SPI: ours are unique, a peer may use one in AH and in ESP."""
+    return sa.direction is Direction.IN or sa.protocol is other.protocol

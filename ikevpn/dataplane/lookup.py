@@ -15,7 +15,7 @@ from ikevpn.esp.inner import Flow, packet_size, plain_key, read_flow
 from ikevpn.esp.outbound import Outbound
 from ikevpn.esp.selection import Selection
 from ikevpn.model.address import Endpoint
-from ikevpn.model.sa import Direction, Policy, PolicyAction
+from ikevpn.model.sa import Direction, Policy, PolicyAction, Sa
 from ikevpn.model.selector import ANY
 from ikevpn.wire.registry import Integrity
 
@@ -78,10 +78,10 @@ class Sad:
         """Install; an outbound one is the newest of its reqid from now on."""
         sa = association.sa
         if isinstance(association, InboundSa):
-            association.wrapped |= any(other.sa.wraps == sa.spi for other in self._inbound.values())
-            if sa.wraps and (inner := self._inbound.get(sa.wraps)) is not None:
-                inner.wrapped = True
             self._inbound[sa.spi] = association
+            for outer, inner in ((association, self._inbound.get(sa.wraps)), (self._around(sa), association)):
+                if outer is not None and inner is not None:
+                    inner.wrap(outer)
             return
         self._bundle(association)
         self._outbound.setdefault(sa.reqid, []).append(association)
@@ -110,10 +110,13 @@ class Sad:
         for other in self.outbound(association.sa.reqid):
             if other.sa.remote.address != association.sa.remote.address:
                 continue  # another peer's, which happened to choose the same SPI
-            if association.sa.wraps == other.sa.spi:
+            if _wraps(association.sa, other.sa):
                 other.wrap(association)
-            elif other.sa.wraps == association.sa.spi:
+            elif _wraps(other.sa, association.sa):
                 association.wrap(other)
+
+    def _around(self, sa: Sa) -> InboundSa | None:
+        return next((other for other in self._inbound.values() if _wraps(other.sa, sa)), None)
 
     def inbound(self, spi: int) -> InboundSa | None:
         return self._inbound.get(spi)
@@ -202,6 +205,11 @@ class Routes:
         if policy is None or policy.action is not PolicyAction.PROTECT:
             return Route(policy, None)
         return Route(policy, self._sad.newest(policy.reqid, flow))
+
+
+def _wraps(outer: Sa, inner: Sa) -> bool:
+    """By their SPIs; those of a peer may be alike in AH and ESP."""
+    return outer.wraps == inner.spi and not inner.wraps
 
 
 def _rank(policy: Policy) -> tuple[int, ...]:

@@ -148,7 +148,7 @@ class Outward:
             self._stats.lose(Drop.NO_POLICY)
         elif policy.action is not PolicyAction.PROTECT:
             self._stats.lose(Drop.DISCARD)  # nothing can bypass either: out of a device there is no other way
-        elif any(not association.expired for association in self._sad.outbound(policy.reqid)):
+        elif any(association.usable for association in self._sad.outbound(policy.reqid)):
             self._stats.lose(Drop.SELECTOR)
         elif not policy.acquire:
             self._stats.lose(Drop.NO_SA)

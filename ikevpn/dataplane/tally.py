@@ -16,9 +16,10 @@ class _Sum:
     packets: int = 0
     drops: Counter[str] = field(default_factory=Counter)
 
-    def add(self, use: SaUse) -> None:
-        self.bytes += use.bytes
-        self.packets += use.packets
+    def add(self, use: SaUse, *, carries: bool) -> None:
+        if carries:
+            self.bytes += use.bytes
+            self.packets += use.packets
         self.drops.update(dict(use.drops))
 
     def copy(self) -> _Sum:
@@ -62,5 +63,6 @@ def merge(totals: Iterable[Total]) -> list[Total]:
 
 
 def _add(sums: Sums, association: Association, now: float) -> None:
+    """What AH carries in a bundle is counted as what ESP inside of it does."""
     sa = association.sa
-    sums.setdefault((sa.tunnel, sa.direction), _Sum()).add(association.use(now))
+    sums.setdefault((sa.tunnel, sa.direction), _Sum()).add(association.use(now), carries=not sa.wraps)

@@ -183,6 +183,11 @@ class AhInbound:
         self._selection = Selection(sa.selectors, Direction.IN)
         self._tunnel = sa.mode is SaMode.TUNNEL and not sa.wraps
 
+    @property
+    def header(self) -> int:
+        """Octets that AH adds to a packet, as the RFC has them."""
+        return header_size(self._mac.size, self.sa.remote.address.version)
+
     def open(self, datagrams: Sequence[bytes], now: float) -> list[Opened | Drop]:
         """One answer for each datagram, in order; they start at the IP header. Never raises for what a peer sent."""
         answers = [self._open(datagram, now) for datagram in datagrams]

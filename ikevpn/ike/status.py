@@ -51,6 +51,8 @@ class ChildStatus:
     remaining_s: float
     superseded: bool
     outbound: bool
+    ah_spi_in: int = 0  # of AH around it, in a bundle
+    ah_spi_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)

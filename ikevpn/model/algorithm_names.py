@@ -63,6 +63,8 @@ INTEGRITIES: Mapping[str, Integrity] = {
 AH_INTEGRITIES: Mapping[str, Integrity] = {name: INTEGRITIES[name] for name in ("md5", "sha", "sha256")}
 EXTENDED = "esn"
 """At the end of a phase 2 name: sequence numbers of 64 bits (RFC 4304)."""
+AND = "+"
+"""Between the two parts of a bundle: what is in front of it travels inside of what is behind it."""
 
 
 def name_of(table: Mapping[str, N], number: N, otherwise: str) -> str:

@@ -105,7 +105,8 @@ class Event:
     """One thing that happened. `tunnel` is empty where it cannot be told; `facts` are plain values, never secrets.
 
     Common facts: `local`, `remote` (endpoints), `child`, `peer_id`, `offered`, `accepted`, `chosen`, `notify`,
-    `spi_in`, `spi_out`, `message` (what was sent or missing), `tries`, `seconds`.
+    `spi_in`, `spi_out`, in a bundle `ah_spi_in`, `ah_spi_out`, `message` (what was sent or missing), `tries`,
+    `seconds`.
     """
 
     code: Code

@@ -10,7 +10,10 @@ from ikevpn.model.sa import Algorithms
 
 @dataclass(frozen=True, slots=True)
 class ManualKeys:
-    """Both directions. The peer sends under `local_spi`, we send under `remote_spi`."""
+    """Both directions. The peer sends under `local_spi`, we send under `remote_spi`.
+
+    In a bundle `around` is AH, with SPIs and keys of its own, and everything else is as it is here.
+    """
 
     local_spi: int
     remote_spi: int
@@ -20,6 +23,12 @@ class ManualKeys:
     in_udp: bool = False
     remote_port: int = 4500  # counts only in UDP
     keep_sequence: bool = True  # go on with sequence numbers after a restart, by what is on disk
+    around: ManualKeys | None = None
+
+    @property
+    def layers(self) -> tuple[ManualKeys, ...]:
+        """The innermost first."""
+        return (self,) if self.around is None else (self, *self.around.layers)
 
     @property
     def words(self) -> str:

@@ -1,7 +1,7 @@
 """What two peers agree on: one combination of algorithms for phase 1 and one for phase 2.
 
 They print themselves in the grammar of ScreenOS, `pre-g2-3des-sha` and `g2-esp-aes128-sha`, carried on to newer
-algorithms.
+algorithms, and to bundles: `g2-esp-aes128-sha+ah-sha`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ikevpn.model.algorithm_names import (
     AEAD_CIPHERS,
+    AND,
     AUTHENTICATIONS,
     ESP_CIPHERS,
     EXTENDED,
@@ -49,6 +50,7 @@ class IpsecProposal:
     """One phase 2 transform (RFC 2407 §4.4). `group` NONE means no perfect forward secrecy.
 
     AH has `cipher` NULL. An AEAD cipher has `integrity` NONE. `key_bits` is 0 where the cipher has one length only.
+    A bundle is ESP with AH `around` it, which is a proposal of its own with the same group.
     """
 
     protocol: Protocol
@@ -57,6 +59,12 @@ class IpsecProposal:
     integrity: Integrity
     group: Group = Group.NONE
     extended_sequence_numbers: bool = False
+    around: IpsecProposal | None = None
+
+    @property
+    def has_ah(self) -> bool:
+        """Whether AH stands outermost, which no NAT and no UDP can be around."""
+        return self.protocol is Protocol.AH or self.around is not None
 
     def __str__(self) -> str:
         parts = [name_of(PFS_GROUPS, self.group, "g"), self.protocol.label]
@@ -66,7 +74,8 @@ class IpsecProposal:
             parts.append(name_of(INTEGRITIES, self.integrity, "auth"))
         if self.extended_sequence_numbers:
             parts.append(EXTENDED)
-        return "-".join(parts)
+        name = "-".join(parts)
+        return name if self.around is None else f"{name}{AND}{str(self.around).removeprefix(f'{parts[0]}-')}"
 
 
 @dataclass(frozen=True, slots=True)

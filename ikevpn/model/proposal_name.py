@@ -13,6 +13,7 @@ from typing import TypeVar
 from ikevpn.model.algorithm_names import (
     AEAD_CIPHERS,
     AH_INTEGRITIES,
+    AND,
     AUTHENTICATIONS,
     ESP_CIPHERS,
     EXTENDED,
@@ -57,11 +58,28 @@ def read_ike(text: str) -> IkeProposal:
 
 def read_ipsec(text: str) -> IpsecProposal:
     """`nopfs-esp-3des-sha`, where the cipher authenticates by itself `g14-esp-aes128gcm16`, for AH `g2-ah-sha`; `-esn`
-    behind it stands for extended sequence numbers. Raises UnknownPart.
+    behind it stands for extended sequence numbers. `g2-esp-3des-sha+ah-sha` is a bundle: AH around ESP.
+
+    Raises UnknownPart.
     """
-    plain = text.lower().removesuffix(f"-{EXTENDED}")
+    inner, bundle, outer = text.lower().partition(AND)
+    if not bundle:
+        return _read_one(inner)
+    group, _, rest = inner.partition("-")
+    if rest.partition("-")[0] == "ah":
+        raise UnknownPart("ah", f"a protocol that may stand in front of {AND}", ("esp",))
+    if outer.partition("-")[0] != "ah":
+        raise UnknownPart(outer, f"a name that may stand behind {AND}", tuple(f"ah-{name}" for name in AH_INTEGRITIES))
+    outer, more, rest = outer.partition(AND)
+    if more:
+        raise UnknownPart(rest, "a part that may stand at the end", ())
+    return replace(_read_one(inner), around=_read_one(f"{group}-{outer}"))
+
+
+def _read_one(text: str) -> IpsecProposal:
+    plain = text.removesuffix(f"-{EXTENDED}")
     proposal = _read_plain(plain)
-    if plain == text.lower():
+    if plain == text:
         return proposal
     if proposal.integrity == Integrity.NONE and not plain.endswith(tuple(AEAD_CIPHERS)):
         raise UnknownPart(EXTENDED, "a part that may follow where nothing is authenticated", ())

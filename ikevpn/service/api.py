@@ -123,7 +123,8 @@ class Done(Reply, frozen=True, tag="done"):
 class ChildState(msgspec.Struct, frozen=True, kw_only=True):
     """One pair of networks. Counters are those of the SAs in use; times in seconds.
 
-    `path_mtu`: octets that the path to the peer takes, 0 before anything was sent.
+    `path_mtu`: octets that the path to the peer takes, 0 before anything was sent. `ah_spi_in` and `ah_spi_out` are
+    those of AH, where it stands around ESP.
     """
 
     name: str
@@ -142,6 +143,8 @@ class ChildState(msgspec.Struct, frozen=True, kw_only=True):
     idle_in_s: float | None = None
     path_mtu: int = 0
     drops: dict[str, int] = {}
+    ah_spi_in: str = ""
+    ah_spi_out: str = ""
 
 
 class TunnelState(msgspec.Struct, frozen=True, kw_only=True):

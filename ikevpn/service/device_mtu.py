@@ -9,6 +9,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 
 from ikevpn.crypto.tables import ESP_CIPHERS, INTEGRITIES
+from ikevpn.esp.ah import header_size
 from ikevpn.esp.encap import inner_mtu
 from ikevpn.model.address import Endpoint
 from ikevpn.model.proposal import IpsecProposal
@@ -29,15 +30,22 @@ def device_mtu(tunnel: Tunnel, path_mtu: int = 0, version: int = 4) -> int:
     if tunnel.sa_mode is SaMode.TRANSPORT:
         return LARGEST_PACKET
     path_mtu = path_mtu or USUAL_PATH
-    sizes = [inner_mtu(_sample(tunnel, proposal, version), path_mtu) for proposal in tunnel.ipsec_proposals]
+    sizes = [_fitting(tunnel, proposal, path_mtu, version) for proposal in tunnel.ipsec_proposals]
     inside = {child.selector.local.version for child in tunnel.children}
     return max([*(SMALLEST[each] for each in inside), min(sizes, default=0), SMALLEST[4]])
+
+
+def _fitting(tunnel: Tunnel, proposal: IpsecProposal, path_mtu: int, version: int) -> int:
+    """What fits one proposal."""
+    if proposal.around is not None:
+        path_mtu -= header_size(INTEGRITIES[proposal.around.integrity].icv, version)
+    return inner_mtu(_sample(tunnel, proposal, version), path_mtu)
 
 
 def _sample(tunnel: Tunnel, proposal: IpsecProposal, version: int) -> Sa:
     """An SA with the shape of a proposal; its addresses only tell the family."""
     somewhere = Endpoint(ip_address("0.0.0.0" if version == 4 else "::"), 0)  # noqa: S104
-    plain = tunnel.nat_traversal is NatTraversal.OFF
+    plain = tunnel.nat_traversal is NatTraversal.OFF or proposal.around is not None
     return Sa(
         direction=Direction.OUT,
         spi=0,

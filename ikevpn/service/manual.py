@@ -1,8 +1,7 @@
 """A tunnel with manual keys: its SAs are installed as they are written down, and nobody is asked.
 
-Sequence numbers are reserved on disk before the data plane may use them, first a few and then more at a time; it asks
-for more when half of them are used, and stops by itself where none come. What a crash leaves unused is lost for ever,
-which is why the first reservation is small. Knows nothing of IKE.
+Sequence numbers are reserved before the data plane may use them; it asks for more when half of them are used, and stops
+by itself where none come. In a bundle AH and ESP each have theirs. Knows nothing of IKE.
 """
 
 from __future__ import annotations
@@ -16,27 +15,34 @@ from ikevpn.dataplane.interface import Expire
 from ikevpn.errors import HostError
 from ikevpn.ike.effects import AddSa, DeleteSa, Effect, Keepalive, Report
 from ikevpn.ike.status import ChildStatus
-from ikevpn.model.address import AddressRange, Endpoint
+from ikevpn.model.address import AddressRange
 from ikevpn.model.events import Code, Event, Fact, Reason
 from ikevpn.model.manual import ManualKeys
-from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, Limits, Sa
+from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, Sa
 from ikevpn.model.tunnel import Child
 from ikevpn.service.driver import Driver
 from ikevpn.service.keeper import Path
-from ikevpn.service.sequences import LAST, Reservation, SendingKey, Sequences
+from ikevpn.service.manual_numbers import Numbers, within
+from ikevpn.service.sequences import LAST, Reservation, Sequences
 
-FIRST_BLOCK = 1 << 18
-LARGEST_BLOCK = 1 << 22
-"""At 300,000 packets a second half of the first is used in 0.4 s, half of the largest in 7 s."""
-NEARLY_ALL = LAST // 10 * 9
+
+@dataclass(slots=True)
+class _Layer:
+    """One protocol: what it sends with, and what of it is installed."""
+
+    manual: ManualKeys
+    numbers: Numbers
+    prepared: Reservation | None = None
+    extending: asyncio.Task[None] | None = None
+    stopped: bool = False  # all numbers are used, and nothing leaves
 
 
 @dataclass(frozen=True, slots=True)
 class _Up:
-    """What is installed."""
+    """What is installed: an SA a layer and direction, the innermost first."""
 
-    inbound: Sa
-    outbound: Sa
+    inbound: tuple[Sa, ...]
+    outbound: tuple[Sa, ...]
     since: float
 
 
@@ -51,14 +57,9 @@ class ManualKeying:
         self._manual = manual
         self._reqid = reqids[0]  # one pair of SAs for all children
         self._driver = driver
-        self._sequences = sequences
+        self._layers = [_Layer(each, Numbers(config.name, each, sequences)) for each in manual.layers]
         self._natt_port = natt_port
-        self._prepared: Reservation | None = None
-        self._block = FIRST_BLOCK
         self._up: _Up | None = None
-        self._extending: asyncio.Task[None] | None = None
-        self._stopped = False  # all numbers are used, and nothing leaves
-        self._warned = False
 
     def know(self, remotes: Sequence[AddressRange]) -> None:
         """Nobody calls."""
@@ -68,39 +69,38 @@ class ManualKeying:
 
     async def prepare(self) -> None:
         """Reserve the first numbers. Raises HostError where that cannot be."""
-        if self._up is None and self._prepared is None and self._manual.keep_sequence:
-            self._block = FIRST_BLOCK
-            self._prepared = await self._reserve()
+        for layer in self._layers:
+            if self._up is None and layer.prepared is None and self._manual.keep_sequence:
+                layer.numbers.begin()
+                layer.prepared = await self._reserve(layer)
 
     def begin(self, path: Path, children: tuple[str, ...]) -> None:
         """Install both directions; what was there before goes."""
         if self._up is not None:
             self.end(Reason.REPLACED)
-        inbound, outbound = self._pair(path)
-        if self._prepared is not None:
-            outbound = _within(outbound, self._prepared)
-        elif self._manual.keep_sequence:
+        if self._manual.keep_sequence and any(layer.prepared is None for layer in self._layers):
             raise HostError("no sequence numbers are reserved", reason="sequence-state")
-        self._prepared = None
-        self._up = _Up(inbound, outbound, self._driver.now)
-        effects: list[Effect] = [AddSa(inbound), AddSa(outbound)]
+        inbound = [self._inbound(layer.manual, path) for layer in self._layers]
+        outbound = [self._outbound(layer, sa) for layer, sa in zip(self._layers, inbound, strict=True)]
+        self._up = _Up(_nested(inbound), _nested(outbound), self._driver.now)
+        effects: list[Effect] = [AddSa(sa) for sa in (*self._up.inbound, *self._up.outbound)]
         if self._manual.in_udp:
-            effects.append(Keepalive(inbound.local, inbound.remote, self._config.template.keepalive_s))
+            effects.append(Keepalive(inbound[0].local, inbound[0].remote, self._config.template.keepalive_s))
         self._perform([*effects, *self._reports(Code.MANUAL_UP, Reason.NONE)])
 
     def end(self, reason: Reason) -> None:
         """Remove both directions; what was reserved and not used is lost."""
-        if self._extending is not None:
-            self._extending.cancel()
-            self._extending = None
-        self._stopped = False
+        for layer in self._layers:
+            if layer.extending is not None:
+                layer.extending.cancel()
+            layer.extending, layer.stopped = None, False
         up, self._up = self._up, None
         if up is None:
             return
-        pair = (up.inbound, up.outbound)
-        effects: list[Effect] = [DeleteSa(sa.spi, sa.direction, sa.reqid, sa.tunnel) for sa in pair]
+        both = (*up.inbound, *up.outbound)
+        effects: list[Effect] = [DeleteSa(sa.spi, sa.direction, sa.reqid, sa.tunnel) for sa in both]
         if self._manual.in_udp:
-            effects.append(Keepalive(up.inbound.local, up.inbound.remote, 0))
+            effects.append(Keepalive(both[0].local, both[0].remote, 0))
         self._perform([*effects, *self._reports(Code.MANUAL_DOWN, reason)])
 
     def expired(self, event: Expire) -> bool:
@@ -108,17 +108,18 @@ class ManualKeying:
         if self._up is None:
             return True
         if event.direction is Direction.IN:
-            if event.kind is ExpireKind.HARD and event.spi == self._up.inbound.spi:
+            if event.kind is ExpireKind.HARD and any(event.spi == sa.spi for sa in self._up.inbound):
                 self.end(Reason.EXPIRED)  # another worker has the tunnel's device now: begin again there
             return True
-        if event.spi != self._up.outbound.spi:
+        layer = next((each for each in self._layers if each.manual.remote_spi == event.spi), None)
+        if layer is None:
             return True
-        self._stopped |= event.kind is ExpireKind.HARD
+        layer.stopped |= event.kind is ExpireKind.HARD
         if not self._manual.keep_sequence:
-            if self._stopped:
+            if layer.stopped:
                 self.end(Reason.EXPIRED)
-        elif self._extending is None:
-            self._extending = asyncio.create_task(self._extend(), name=f"sequence numbers of {self._config.name}")
+        elif layer.extending is None:
+            layer.extending = asyncio.create_task(self._extend(layer), name=f"sequence numbers of {self._config.name}")
         return True
 
     def children(self, now: float) -> tuple[ChildStatus, ...]:
@@ -128,49 +129,38 @@ class ManualKeying:
 
     # Sequence numbers
 
-    async def _reserve(self) -> Reservation:
-        """Waits for the disk elsewhere. Raises HostError."""
-        manual, name = self._manual, self._config.name
-        key = SendingKey(name, manual.proposal.protocol, manual.remote_spi, manual.outbound)
-        reservation = await asyncio.to_thread(self._sequences.reserve, key, self._block)
-        self._block = min(2 * self._block, LARGEST_BLOCK)
-        if reservation.last >= NEARLY_ALL and not self._warned:
-            self._warned = True
-            facts: dict[str, Fact] = {"percent": reservation.last * 100 // LAST, "spi_out": f"{manual.remote_spi:08x}"}
-            self._perform([Report(Event(Code.SEQUENCE_LOW, name, facts=facts))])
+    async def _reserve(self, layer: _Layer) -> Reservation:
+        """Raises HostError."""
+        reservation = await layer.numbers.reserve()
+        if layer.numbers.runs_low(reservation):
+            percent, spi = reservation.last * 100 // LAST, f"{layer.manual.remote_spi:08x}"
+            facts: dict[str, Fact] = {"percent": percent, "spi_out": spi}
+            self._perform([Report(Event(Code.SEQUENCE_LOW, self._config.name, facts=facts))])
         return reservation
 
-    async def _extend(self) -> None:
+    async def _extend(self, layer: _Layer) -> None:
         """More numbers for what is installed. Where there are none, it goes on with those that are left, and ends."""
         try:
-            reservation = await self._reserve()
+            reservation = await self._reserve(layer)
         except HostError as error:
-            self._extending = None
+            layer.extending = None
             facts: dict[str, Fact] = {"detail": str(error), "fix": error.fix}
             self._perform([Report(Event(Code.HOST_REFUSED, self._config.name, facts=facts))])
-            if self._stopped:
+            if layer.stopped:
                 self.end(Reason.EXPIRED)
             return
-        self._extending = None
-        self._stopped = False
-        up = self._up
+        layer.extending, layer.stopped = None, False
+        up, place = self._up, self._layers.index(layer)
         assert up is not None  # `end` cancels this
-        outbound = _within(up.outbound, reservation)
-        self._up = replace(up, outbound=outbound)
-        self._perform([AddSa(outbound)])
+        more = within(up.outbound[place], reservation)
+        self._up = replace(up, outbound=(*up.outbound[:place], more, *up.outbound[place + 1 :]))
+        self._perform([AddSa(more)])
 
     # Security associations
 
-    def _pair(self, path: Path) -> tuple[Sa, Sa]:
-        """Inbound and outbound."""
-        manual = self._manual
-        local, remote = path.local.at(self._natt_port), path.remote.at(manual.remote_port)
-        inbound = self._inbound(local, remote)
-        return inbound, replace(inbound, direction=Direction.OUT, spi=manual.remote_spi, algorithms=manual.outbound)
-
-    def _inbound(self, local: Endpoint, remote: Endpoint) -> Sa:
+    def _inbound(self, manual: ManualKeys, path: Path) -> Sa:
         """What comes in."""
-        manual, template = self._manual, self._config.template
+        template = self._config.template
         return Sa(
             direction=Direction.IN,
             spi=manual.local_spi,
@@ -178,14 +168,21 @@ class ManualKeying:
             tunnel=self._config.name,
             protocol=manual.proposal.protocol,
             mode=template.sa_mode,
-            local=local,
-            remote=remote,
+            local=path.local.at(self._natt_port),
+            remote=path.remote.at(manual.remote_port),
             encapsulation=Encapsulation.UDP if manual.in_udp else Encapsulation.NONE,
             algorithms=manual.inbound,
             selectors=self._config.selectors,
             replay_window=template.replay_window,
             outer=template.outer,
         )
+
+    def _outbound(self, layer: _Layer, inbound: Sa) -> Sa:
+        """What goes out, with the numbers that were prepared."""
+        manual, prepared = layer.manual, layer.prepared
+        layer.prepared = None
+        sa = replace(inbound, direction=Direction.OUT, spi=manual.remote_spi, algorithms=manual.outbound)
+        return sa if prepared is None else within(sa, prepared)
 
     # What is told
 
@@ -200,13 +197,15 @@ class ManualKeying:
             "spi_in": f"{manual.local_spi:08x}",
             "spi_out": f"{manual.remote_spi:08x}",
         }
+        if manual.around is not None:
+            common |= {"ah_spi_in": f"{manual.around.local_spi:08x}", "ah_spi_out": f"{manual.around.remote_spi:08x}"}
         return [
             Report(Event(code, name, reason, {**common, "child": child.name, "selector": str(child.selector)}))
             for child in self._config.template.children
         ]
 
     def _status(self, child: Child, up: _Up, now: float) -> ChildStatus:
-        sa, manual = up.inbound, self._manual
+        sa, manual = up.inbound[0], self._manual
         return ChildStatus(
             tunnel=sa.tunnel,
             child=child.name,
@@ -224,10 +223,14 @@ class ManualKeying:
             remaining_s=0.0,
             superseded=False,
             outbound=True,
+            ah_spi_in=manual.around.local_spi if manual.around else 0,
+            ah_spi_out=manual.around.remote_spi if manual.around else 0,
         )
 
 
-def _within(sa: Sa, reservation: Reservation) -> Sa:
-    """An SA that uses these numbers and no others, and says when half of them are used."""
-    count = reservation.last - reservation.used
-    return replace(sa, sequence=reservation.used, limits=Limits(soft_packets=max(1, count // 2), hard_packets=count))
+def _nested(sas: Sequence[Sa]) -> tuple[Sa, ...]:
+    """SAs of one direction, the innermost first: each but the first wraps the one before it."""
+    return tuple(
+        replace(sa, wraps=sas[place - 1].spi if place else 0, wrapped=place + 1 < len(sas))
+        for place, sa in enumerate(sas)
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from ikevpn.ike.status import ChildStatus, EngineStatus, IkeStatus
@@ -67,6 +68,8 @@ def _newest(engine: EngineStatus, tunnel: str) -> IkeStatus | None:
 def _up(child: ChildStatus, uses: Uses) -> api.ChildState:
     inbound = uses.get((Direction.IN, child.spi_in, child.reqid), SaUse(child.spi_in, Direction.IN))
     outbound = uses.get((Direction.OUT, child.spi_out, child.reqid), SaUse(child.spi_out, Direction.OUT))
+    around = uses.get((Direction.IN, child.ah_spi_in, child.reqid))
+    drops = Counter(dict(inbound.drops)) + Counter(dict(outbound.drops)) + Counter(dict(around.drops) if around else {})
     return api.ChildState(
         name=child.child,
         selector=child.selector,
@@ -83,5 +86,7 @@ def _up(child: ChildStatus, uses: Uses) -> api.ChildState:
         packets_out=outbound.packets,
         idle_in_s=inbound.idle_s,
         path_mtu=outbound.path_mtu,
-        drops=dict((*inbound.drops, *outbound.drops)),
+        drops=dict(drops),
+        ah_spi_in=f"{child.ah_spi_in:08x}" if child.ah_spi_in else "",
+        ah_spi_out=f"{child.ah_spi_out:08x}" if child.ah_spi_out else "",
     )

@@ -38,11 +38,13 @@ def _keys(tunnel: TunnelParameters) -> dict[str, Any]:
 
 
 def _manual(manual: Manual) -> dict[str, Any]:
-    secrets = {"encryption_key": manual.encryption_key, "integrity_key": manual.integrity_key}
+    secrets = {"encryption_key": manual.encryption_key, "integrity_key": manual.integrity_key, "ah_key": manual.ah_key}
+    of_ah = {"ah_local_spi": manual.ah_local_spi, "ah_remote_spi": manual.ah_remote_spi}
     table = {
         "local_spi": f"{manual.local_spi:x}",
         "remote_spi": f"{manual.remote_spi:x}",
         "proposal": manual.proposal,
+        **{name: f"{spi:x}" for name, spi in of_ah.items() if spi},
         **{name: {"text": text} for name, text in secrets.items() if text},
         **dict(manual.options),
     }

@@ -13,6 +13,7 @@ _NO_CIPHER = ("enc", "ecb(cipher_null)", "")
 _INTEGRITIES = {"md5": ("hmac(md5)", "96"), "sha": ("hmac(sha1)", "96"), "sha256": ("hmac(sha256)", "128")}
 _WINDOW = "128"
 _AH_LENGTH = ("flag", "align4")  # without it Linux pads AH over IPv4 to 8 octets, where RFC 4302 §3.3.3.2.1 has 4
+_ANY_INSIDE = ("flag", "af-unspec")  # without it a state takes nothing of the other family of IP
 
 
 class Xfrm:
@@ -75,23 +76,32 @@ class Xfrm:
         return "\n".join(self._host.run(*words, check=False).output for words in parts)
 
     def _install(self, tunnel: TunnelParameters) -> None:
+        """States of each protocol and policies with a template for each; what stands inside comes first."""
         manual = _manual(tunnel)
-        protocol, *words = manual.proposal.split("-")
-        ends = (("src", tunnel.remote, "dst", tunnel.local), ("src", tunnel.local, "dst", tunnel.remote))
-        algorithms = _algorithms(protocol, words, manual)
-        for end, spi in zip(ends, (manual.local_spi, manual.remote_spi), strict=True):
-            state = (*end, "proto", protocol, "spi", hex(spi), "reqid", "1", "mode", self._mode)
-            state += _AH_LENGTH if protocol == "ah" and ":" not in tunnel.remote else ()
-            self._host.run("ip", "xfrm", "state", "add", *state, "replay-window", _WINDOW, *algorithms)
+        inward, outward = ("src", tunnel.remote, "dst", tunnel.local), ("src", tunnel.local, "dst", tunnel.remote)
+        for place, layer in enumerate(manual.layers):
+            protocol, *words = layer.proposal.split("-")
+            algorithms = _algorithms(protocol, words, layer)
+            for end, spi in ((inward, layer.local_spi), (outward, layer.remote_spi)):
+                state = (*end, "proto", protocol, "spi", hex(spi), "reqid", "1", "mode", self._mode_of(place))
+                state += _flags(protocol, tunnel.remote)
+                self._host.run("ip", "xfrm", "state", "add", *state, "replay-window", _WINDOW, *algorithms)
         (local,), (remote,) = tunnel.local_networks, tunnel.remote_networks
-        inward, outward = ends
+        self._host.run("ip", "route", "replace", remote, "dev", "outer")  # there is one only for the family outside
         for direction, source, target, end in (
             ("out", local, remote, outward),
             ("in", remote, local, inward),
             ("fwd", remote, local, inward),
         ):
-            template = ("tmpl", *end, "proto", protocol, "reqid", "1", "mode", self._mode)
-            self._host.run("ip", "xfrm", "policy", "add", "src", source, "dst", target, "dir", direction, *template)
+            templates: tuple[str, ...] = ()
+            for place, layer in enumerate(manual.layers):
+                protocol = layer.proposal.partition("-")[0]
+                templates += ("tmpl", *end, "proto", protocol, "reqid", "1", "mode", self._mode_of(place))
+            self._host.run("ip", "xfrm", "policy", "add", "src", source, "dst", target, "dir", direction, *templates)
+
+    def _mode_of(self, place: int) -> str:
+        """AH around ESP adds no IP header of its own."""
+        return "transport" if place else self._mode
 
 
 def _manual(tunnel: TunnelParameters) -> Manual:
@@ -100,9 +110,15 @@ def _manual(tunnel: TunnelParameters) -> Manual:
     return tunnel.manual
 
 
+def _flags(protocol: str, remote: str) -> tuple[str, ...]:
+    if ":" in remote:
+        return _ANY_INSIDE
+    return _AH_LENGTH if protocol == "ah" else ()
+
+
 def _algorithms(protocol: str, words: list[str], manual: Manual) -> tuple[str, ...]:
-    name, bits = _INTEGRITIES[words[-1]]
-    integrity = ("auth-trunc", name, f"0x{manual.integrity_key}", bits)
+    name, bits = _INTEGRITIES.get(words[-1], ("", ""))
+    integrity = ("auth-trunc", name, f"0x{manual.integrity_key}", bits) if name else ()
     if protocol == "ah":
         return integrity
     cipher = ("enc", _CIPHERS[words[0]], f"0x{manual.encryption_key}") if words[0] in _CIPHERS else _NO_CIPHER

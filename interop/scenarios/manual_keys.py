@@ -16,7 +16,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from ikevpn.service.manual import FIRST_BLOCK
+from ikevpn.service.manual_numbers import FIRST_BLOCK
 from interop import proof, traffic
 from interop.outcome import expect, wait_until
 from interop.peers.ikevpn import Ikevpn
@@ -40,6 +40,13 @@ _PROPOSALS = (
     "ah-sha",
     "ah-sha256",
 )
+_BUNDLES = (
+    ("esp-3des-md5+ah-md5", 4),
+    ("esp-aes128-sha+ah-sha", 4),
+    ("esp-aes256-sha256+ah-sha256", 4),
+    ("esp-aes128-null+ah-sha256", 4),
+    ("esp-aes128-sha+ah-sha256", 6),
+)
 
 
 def _key(name: str, seed: int) -> str:
@@ -48,9 +55,13 @@ def _key(name: str, seed: int) -> str:
 
 def manual(proposal: str, **options: object) -> Manual:
     """The left end's keys."""
-    _, *words = proposal.split("-")
+    inner, _, outer = proposal.partition("+")
+    _, *words = inner.split("-")
     cipher = words[0] if len(words) > 1 else ""
-    return Manual(proposal, 0x3020, 0x3030, _key(cipher, 1), _key(words[-1], 128), tuple(options.items()))
+    keys = Manual(proposal, 0x3020, 0x3030, _key(cipher, 1), _key(words[-1], 128), tuple(options.items()))
+    if not outer:
+        return keys
+    return replace(keys, ah_local_spi=0x3021, ah_remote_spi=0x3031, ah_key=_key(outer.removeprefix("ah-"), 64))
 
 
 def _two(
@@ -212,6 +223,19 @@ SCENARIOS = (
             needs("ikevpn", "guest-xfrm"),
         )
         for proposal in _PROPOSALS
+    ),
+    *(
+        Scenario(
+            f"nested-{name}-{proposal.replace('+', '-')}{'-ipv6' if family == 6 else ''}",
+            f"manual keys, AH around ESP, {words}: {proposal} over IPv{family}",
+            partial(whole_life, keys=manual(proposal), theirs=theirs, family=family),
+            needs("ikevpn", theirs),
+        )
+        for name, words, theirs, bundles in (
+            ("kernel", "the kernel of a guest by `ip xfrm`", "guest-xfrm", _BUNDLES),
+            ("manual", "ikevpn to ikevpn", "ikevpn", _BUNDLES[1:2]),
+        )
+        for proposal, family in bundles
     ),
     Scenario("manual-route-based", "manual keys and a device with routes", route_based, needs("ikevpn")),
     Scenario("manual-many-packets", "numbers are reserved as fast as they are used", many_packets, needs("ikevpn")),

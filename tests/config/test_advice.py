@@ -68,6 +68,14 @@ def test_each_weakness_once(tunnel: Write, line: str, sentence: str) -> None:
     assert warnings(path) == [f"FILE:{number}: tunnel.paris.{sentence}"]
 
 
+def test_of_a_bundle_the_better_integrity_counts(tunnel: Write) -> None:
+    for name in ("g14-esp-aes128-null+ah-sha256", "g14-esp-aes128-md5+ah-sha", "g14-esp-aes128gcm16+ah-md5"):
+        assert warnings(tunnel(f'esp_proposals = "{name}"')) == []
+    for name in ("g14-esp-aes128-null+ah-md5", "g14-esp-aes128-md5+ah-md5"):
+        (found,) = warnings(tunnel(f'esp_proposals = "{name}"'))
+        assert _MD5 in found and "everybody" not in found
+
+
 def test_a_peer_from_anywhere_that_may_have_any_network(tunnel: Write) -> None:
     (warning,) = warnings(tunnel('remote = "any"', 'remote_networks = ["0.0.0.0/0"]'))
     assert warning == (

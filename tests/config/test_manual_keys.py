@@ -96,6 +96,45 @@ def test_ah_has_no_cipher(manual: Write) -> None:
     assert len(found.inbound.encryption_key) == 0
 
 
+BUNDLE = {
+    "proposal": '"esp-aes128-sha+ah-sha"',
+    "ah_local_spi": '"3021"',
+    "ah_remote_spi": '"3031"',
+    "ah_key": f'{{ text = "{"44" * 20}" }}',
+}
+
+
+def test_a_bundle_has_spis_and_keys_of_its_own_for_ah(manual: Write) -> None:
+    found = keys(manual(**BUNDLE, ah_key_in=f'{{ text = "{"55" * 20}" }}'))
+    around = found.around
+    assert around is not None and found.layers == (found, around)
+    assert (found.local_spi, found.remote_spi, around.local_spi, around.remote_spi) == (0x3020, 0x3030, 0x3021, 0x3031)
+    assert (found.words, around.words) == ("esp-aes128-sha+ah-sha", "ah-sha")
+    assert around.outbound.integrity_key.reveal() == b"\x44" * 20 and len(around.outbound.encryption_key) == 0
+    assert around.inbound.integrity_key.reveal() == b"\x55" * 20
+    assert found.inbound == keys(manual()).inbound, "ESP has the keys that it has without AH"
+
+
+def test_a_passphrase_makes_the_keys_of_a_bundle_too(manual: Write) -> None:
+    passphrase = {
+        "encryption_key": None,
+        "integrity_key": None,
+        "passphrase": '{ text = "correct horse battery staple" }',
+    }
+    bundle = {**BUNDLE, **passphrase, "ah_key": None}
+    swapped = {"local_spi": '"3030"', "remote_spi": '"3020"', "ah_local_spi": '"3031"', "ah_remote_spi": '"3021"'}
+    ours, theirs = keys(manual(**bundle)), keys(manual(**{**bundle, **swapped}))
+    assert ours.around is not None and theirs.around is not None
+    assert ours.around.inbound == theirs.around.outbound and ours.around.outbound == theirs.around.inbound
+    assert len({each.integrity_key for layer in ours.layers for each in (layer.inbound, layer.outbound)}) == 4
+
+
+def test_the_key_of_ah_counts_in_the_four_digits(manual: Write) -> None:
+    one = load(manual(**BUNDLE)).tunnels["paris"].secret_fingerprint
+    two = load(manual(**{**BUNDLE, "ah_key": f'{{ text = "{"66" * 20}" }}'})).tunnels["paris"].secret_fingerprint
+    assert one != two
+
+
 @pytest.mark.parametrize(("text", "spi"), [('"0x100"', 0x100), ("12320", 12320), ('"FFFFFFFF"', 0xFFFFFFFF)])
 def test_ways_to_write_an_spi(manual: Write, text: str, spi: int) -> None:
     assert keys(manual(local_spi=text)).local_spi == spi
@@ -176,6 +215,38 @@ def test_what_is_no_spi(manual: Write, text: str) -> None:
             "Agree on two SPIs, or on a key for each direction.",
         ),
         (
+            {"ah_key": f'{{ text = "{SHA}" }}'},
+            "ah_key: the proposal has no AH around ESP. "
+            'Take out ah_key, or write a proposal like "esp-aes128-sha+ah-sha".',
+        ),
+        (
+            {**BUNDLE, "ah_remote_spi": None},
+            'ah_remote_spi: AH around ESP needs an SPI of its own. Write ah_remote_spi = "3031".',
+        ),
+        (
+            {**BUNDLE, "ah_local_spi": '"3020"'},
+            "ah_local_spi: ESP has the same SPI. Agree on another for AH.",
+        ),
+        (
+            {**BUNDLE, "ah_key": None},
+            "ah_key: sha needs a key of 20 octets (40 hex digits), and there is none. "
+            'Write ah_key = { file = "NAME.key" }, or a passphrase.',
+        ),
+        (
+            {**BUNDLE, "ah_remote_spi": '"3021"'},
+            "ah_remote_spi: with one SPI and one key, what we send can be sent back to us. "
+            "Agree on two SPIs, or on a key for each direction.",
+        ),
+        (
+            {**BUNDLE, "encapsulation": '"udp"'},
+            "encapsulation: AH covers the addresses, so it cannot travel in UDP.",
+        ),
+        (
+            {**BUNDLE, "proposal": '"esp-aes128-sha+ah-sha-esn"'},
+            "proposal: nothing tells the peer the upper half of extended sequence numbers after a "
+            "restart. Take out -esn.",
+        ),
+        (
             {"tunnel": 'start = "listen"'},
             "tunnel.paris.start: with manual keys nothing is negotiated: the tunnel is just there. Leave start out.",
         ),
@@ -218,6 +289,13 @@ def test_two_tunnels_cannot_have_one_local_spi(manual: Write) -> None:
         found
         == "tunnel.rome.manual: tunnel paris has the same local_spi 0x3020. Agree with one of the peers on another."
     )
+
+
+def test_nor_one_for_esp_and_another_for_ah(manual: Write) -> None:
+    table = "".join(f"{key} = {value}\n" for key, value in {**KEYS, "local_spi": '"3021"'}.items())
+    other = '[tunnel.rome]\nremote = "203.0.113.3"\nbinding = "route"\nroutes = ["10.3.0.0/16"]\n[tunnel.rome.manual]\n'
+    (found,) = errors(manual(**BUNDLE, more=other + table))
+    assert found.startswith("tunnel.rome.manual: tunnel paris has the same local_spi 0x3021.")
 
 
 def test_what_is_unwise_is_warned_of(manual: Write) -> None:

@@ -203,3 +203,47 @@ def test_fragments_and_options_do_not_travel_in_transport_mode() -> None:
         ipv4(ports(1, 2), source=here, target=there, options=bytes(4)),
     )
     assert two.here.drops() == {"transport": 2} and not two.here.outer.sent
+
+
+@pytest.mark.parametrize("wrapper_first", [True, False])
+def test_what_was_held_waits_for_the_whole_bundle(wrapper_first: bool) -> None:
+    """Half of it lets nothing through and gives nothing up."""
+    inner, outer = replace(pair(4)[0], wrapped=True), ah_pair(4, SaMode.TRANSPORT, wraps=SPI)[0]
+    two = Two(4)
+    two.here.leave(between(4))
+    for half in (outer, inner) if wrapper_first else (inner, outer):
+        assert not two.here.outer.sent
+        two.here.forwarding.add_sa(message.AddSa(half), 0.0)
+    assert len(two.here.outer.sent) == 1 and not two.here.drops()
+
+
+def test_a_peer_may_use_one_spi_in_ah_and_in_esp() -> None:
+    inner, outer = pair(4), ah_pair(4, SaMode.TRANSPORT, wraps=SPI)
+    same = replace(outer[0], spi=SPI)
+    for both in ((inner[0], same), (same, inner[0])):
+        two = Two(4)
+        for each in both:
+            two.here.forwarding.add_sa(message.AddSa(each), 0.0)
+        two.here.leave(between(4))
+        ((path, _),) = two.here.outer.sent
+        assert path.protocol is Protocol.AH
+        two.here.forwarding.delete_sa(message.DeleteSa(SPI, Direction.OUT, 1), 0.0)
+        assert not list(two.here.forwarding.uses(0.0))
+
+
+def test_both_ends_of_a_bundle_leave_room_for_ah() -> None:
+    """What fits inside, and what TCP is told, on the way out and on the way in."""
+    inner, outer = pair(4, SaMode.TUNNEL), ah_pair(4, SaMode.TRANSPORT, wraps=SPI)
+    two, alone = Two(4, inner, outer), Two(4, inner)
+    for each in (two, alone):
+        each.carry(between(4))
+    fits = [[next(iter(core.forwarding._sad)).fit.packet for core in (each.here, each.there)] for each in (alone, two)]
+    assert fits[0][0] == fits[0][1] > fits[1][0] == fits[1][1] >= fits[0][0] - 24 - 3
+
+
+def test_a_tunnel_has_carried_what_its_bundle_carried_once() -> None:
+    two = Two(4, pair(4), ah_pair(4, SaMode.TRANSPORT, wraps=SPI))
+    two.carry(between(4))
+    for core in (two.here, two.there):
+        (total,) = core.forwarding.totals(0.0)
+        assert (total.packets, total.bytes) == (1, len(payload(between(4))))

@@ -41,6 +41,41 @@ def test_every_phase_2_name_reads_and_writes_back() -> None:
             assert str(read_ipsec(f"{name}-esn")) == f"{name}-esn"
 
 
+def test_every_bundle_reads_and_writes_back() -> None:
+    inner = ("esp-3des-sha", "esp-aes128-null", "esp-null-md5", "esp-aes256gcm16", "esp-aes128-sha-esn")
+    for group, name, auth, end in product(PFS_GROUPS, inner, AH_INTEGRITIES, ("", "-esn")):
+        whole = f"{group}-{name}+ah-{auth}{end}"
+        read = read_ipsec(whole)
+        assert str(read) == whole
+        assert read.around == read_ipsec(f"{group}-ah-{auth}{end}")
+        assert replace(read, around=None) == read_ipsec(f"{group}-{name}")
+        assert read.has_ah
+
+
+def test_who_has_ah() -> None:
+    assert read_ipsec("g2-ah-sha").has_ah and not read_ipsec("g2-esp-aes128-sha").has_ah
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("g2-ah-sha+esp-3des-sha", "ah"),
+        ("g2-esp-3des-sha+esp-des-sha", "esp-des-sha"),
+        ("g2-esp-3des-sha+g2-ah-sha", "g2-ah-sha"),
+        ("g2-esp-3des-sha+", ""),
+        ("g2-esp-3des-sha+ah", ""),
+        ("g2-esp-3des-sha+ah-sha512", "sha512"),
+        ("g2-esp-3des-sha+ah-sha+ah-md5", "ah-md5"),
+        ("g2-esp-3des-sha+ah-sha-3des", "3des"),
+        ("g2-esp-null-null+ah-sha", "null"),
+    ],
+)
+def test_what_is_no_bundle(name: str, part: str) -> None:
+    with pytest.raises(UnknownPart) as caught:
+        read_ipsec(name)
+    assert caught.value.part == part
+
+
 def test_extended_sequence_numbers_are_a_part_of_their_own() -> None:
     assert read_ipsec("g14-ESP-aes128gcm16-ESN") == replace(
         read_ipsec("g14-esp-aes128gcm16"), extended_sequence_numbers=True

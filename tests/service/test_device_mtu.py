@@ -34,6 +34,13 @@ def test_in_udp_over_ipv4(proposal: str, mtu: int) -> None:
     assert device_mtu(tunnel(proposal)) == mtu
 
 
+@pytest.mark.parametrize(("version", "ah"), [(4, 12 + 12), (6, 12 + 12), (4, 12 + 16), (6, 12 + 16 + 4)])
+def test_ah_around_esp_travels_in_no_udp(version: int, ah: int) -> None:
+    name = "nopfs-esp-3des-md5+ah-sha" if ah == 24 else "nopfs-esp-3des-md5+ah-sha256"
+    header = 20 if version == 4 else 40
+    assert device_mtu(tunnel(name), version=version) == (1500 - header - ah - 8 - 8 - 12) // 8 * 8 - 2
+
+
 def test_the_widest_proposal_counts() -> None:
     both = device_mtu(tunnel("nopfs-esp-aes128gcm16", "nopfs-esp-aes256-sha512"))
     assert both == device_mtu(tunnel("nopfs-esp-aes256-sha512")) < device_mtu(tunnel("nopfs-esp-aes128gcm16"))

@@ -18,7 +18,8 @@ from ikevpn.model.address import Endpoint
 from ikevpn.model.events import Code, Reason
 from ikevpn.model.sa import Direction, Encapsulation, ExpireKind
 from ikevpn.service.keeper import Path as Way
-from ikevpn.service.manual import FIRST_BLOCK, LARGEST_BLOCK, ManualKeying
+from ikevpn.service.manual import ManualKeying
+from ikevpn.service.manual_numbers import FIRST_BLOCK, LARGEST_BLOCK
 from ikevpn.service.sequences import LAST, SendingKey, Sequences
 
 WAY = Way(Endpoint.of("192.0.2.1", 500), Endpoint.of("192.0.2.2", 500))
@@ -31,7 +32,7 @@ remote_networks = ["10.2.0.0/16"]
 [tunnel.paris.manual]
 local_spi = "3020"
 remote_spi = "3030"
-proposal = "esp-aes128-sha"
+proposal = "{proposal}"
 encryption_key = {{ text = "000102030405060708090a0b0c0d0e0f" }}
 integrity_key = {{ text = "000102030405060708090a0b0c0d0e0f10111213" }}
 {keys}
@@ -41,10 +42,10 @@ integrity_key = {{ text = "000102030405060708090a0b0c0d0e0f10111213" }}
 class Made:
     """One tunnel over a real folder; `effects` is what was done for it."""
 
-    def __init__(self, folder: Path, *, more: str = "", keys: str = "") -> None:
+    def __init__(self, folder: Path, *, more: str = "", keys: str = "", proposal: str = "esp-aes128-sha") -> None:
         file = folder / "ikevpn.toml"
         file.touch(0o600)
-        file.write_text(TUNNEL.format(more=more, keys=keys))
+        file.write_text(TUNNEL.format(more=more, keys=keys, proposal=proposal))
         config = load(file).tunnels["paris"]
         assert config.manual is not None
         self.effects: list[Effect] = []
@@ -60,8 +61,8 @@ class Made:
         await self.keying.prepare()
         self.keying.begin(WAY, ("a", "b"))
 
-    async def expire(self, kind: ExpireKind = ExpireKind.SOFT) -> None:
-        assert self.keying.expired(Expire(0x3030, Direction.OUT, 7, "paris", kind))
+    async def expire(self, kind: ExpireKind = ExpireKind.SOFT, spi: int = 0x3030) -> None:
+        assert self.keying.expired(Expire(spi, Direction.OUT, 7, "paris", kind))
         others = asyncio.all_tasks() - {asyncio.current_task()}
         await asyncio.gather(*others, return_exceptions=True)
 
@@ -182,3 +183,51 @@ def test_what_others_and_the_inbound_sa_use_up_is_no_business_of_ours(tmp_path: 
         return made
 
     assert len(asyncio.run(life()).reserved()) == 1
+
+
+AH = f'ah_local_spi = "3021"\nah_remote_spi = "3031"\nah_key = {{ text = "{"33" * 20}" }}'
+
+
+def bundle(folder: Path) -> Made:
+    return Made(folder, keys=AH, proposal="esp-aes128-sha+ah-sha")
+
+
+def test_a_bundle_is_four_sas_and_one_tunnel(tmp_path: Path) -> None:
+    made = bundle(tmp_path)
+    asyncio.run(made.begin())
+    status, _ = made.keying.children(9.0)
+    made.keying.end(Reason.REQUESTED)
+    sas = [effect.sa for effect in made.effects if isinstance(effect, AddSa)]
+    found = [(sa.direction, sa.protocol.name, sa.spi, sa.wraps, sa.wrapped) for sa in sas]
+    assert found == [
+        ("in", "ESP", 0x3020, 0, True),
+        ("in", "AH", 0x3021, 0x3020, False),
+        ("out", "ESP", 0x3030, 0, True),
+        ("out", "AH", 0x3031, 0x3030, False),
+    ]
+    deleted = {(effect.spi, effect.direction) for effect in made.effects if isinstance(effect, DeleteSa)}
+    assert deleted == {(sa.spi, sa.direction) for sa in sas}
+    assert (status.spi_in, status.spi_out, status.ah_spi_in, status.ah_spi_out) == (0x3020, 0x3030, 0x3021, 0x3031)
+    assert made.events() == [(Code.MANUAL_UP, Reason.NONE)] * 2 + [(Code.MANUAL_DOWN, Reason.REQUESTED)] * 2
+
+
+def test_ah_and_esp_have_numbers_of_their_own(tmp_path: Path) -> None:
+    async def life() -> Made:
+        made = bundle(tmp_path)
+        await made.begin()
+        await made.expire(spi=0x3031)
+        return made
+
+    first, second = asyncio.run(life()), asyncio.run(life())
+    assert first.reserved() == [(0, FIRST_BLOCK), (0, FIRST_BLOCK), (FIRST_BLOCK, 2 * FIRST_BLOCK)]
+    assert second.reserved()[:2] == [(FIRST_BLOCK, FIRST_BLOCK), (3 * FIRST_BLOCK, FIRST_BLOCK)]
+    extended = [effect.sa for effect in first.effects if isinstance(effect, AddSa)][-1]
+    assert (extended.spi, extended.wraps) == (0x3031, 0x3030)
+
+
+def test_a_bundle_ends_with_either_inbound_sa(tmp_path: Path) -> None:
+    made = bundle(tmp_path)
+    asyncio.run(made.begin())
+    made.keying.expired(Expire(0x3021, Direction.IN, 7, "paris", ExpireKind.HARD))
+    assert made.keying.children(9.0) == ()
+    assert len([effect for effect in made.effects if isinstance(effect, DeleteSa)]) == 4

@@ -132,6 +132,17 @@ def test_one_pair_of_two_is_up_and_its_newest_sa_counts(config: TunnelConfig) ->
     assert (down.state, down.selector) == ("down", "10.1.0.0/16 === 10.3.0.0/16")
 
 
+def test_a_bundle_shows_both_protocols_and_what_either_dropped(config: TunnelConfig) -> None:
+    child = ChildStatus(**{**CHILD, "ah_spi_in": 0x1A, "ah_spi_out": 0x1B})
+    uses = (
+        SaUse(0x0A, Direction.IN, bytes=100, packets=2, drops=(("selector", 1), ("length", 1)), reqid=1),
+        SaUse(0x1A, Direction.IN, bytes=300, packets=3, drops=(("bad-icv", 4), ("length", 2)), reqid=1),
+    )
+    up = state(config, EngineStatus((IkeStatus(**IKE),), (child,), 0, 0), *uses).children[0]
+    assert (up.spi_in, up.ah_spi_in, up.ah_spi_out, up.packets_in) == ("0000000a", "0000001a", "0000001b", 2)
+    assert up.drops == {"selector": 1, "length": 3, "bad-icv": 4}
+
+
 def test_manual_keys_are_up_without_the_engine(config: TunnelConfig) -> None:
     pair = [ChildStatus(**{**CHILD, "child": child.name, "local": "192.0.2.1"}) for child in config.template.children]
     keys: Any = object()
