@@ -8,11 +8,10 @@ them costs some memory for half a second and nothing else, and it is opened by t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from ikevpn.dataplane.ends import Path
+from ikevpn.dataplane.ends import Arrival
 from ikevpn.model.address import Address
 
 PATIENCE_S = 0.5
@@ -24,7 +23,7 @@ OCTETS_IN_ALL = 1 << 19
 @dataclass(slots=True)
 class _Wait:
     deadline: float
-    batches: list[tuple[Path, list[bytes]]] = field(default_factory=list)
+    batches: list[Arrival] = field(default_factory=list)
 
 
 class Early:
@@ -39,14 +38,14 @@ class Early:
     def __len__(self) -> int:
         return self._packets
 
-    def add(self, spi: int, path: Path, packets: Sequence[bytes], now: float) -> int:
-        """Keep the first of `packets`; returns how many."""
+    def add(self, spi: int, arrival: Arrival, now: float) -> int:
+        """Keep the first of its packets; returns how many."""
         room = PACKETS_IN_ALL - self._packets
         if room <= 0 or self._octets >= OCTETS_IN_ALL:
             return 0
-        sender = path.remote.address
+        sender = arrival.path.remote.address
         kept: list[bytes] = []
-        for packet in islice(packets, max(0, min(room, PACKETS_PER_SENDER - self._senders[sender]))):
+        for packet in islice(arrival.datagrams, max(0, min(room, PACKETS_PER_SENDER - self._senders[sender]))):
             if self._octets + len(packet) > OCTETS_IN_ALL:
                 break
             self._octets += len(packet)
@@ -56,17 +55,17 @@ class Early:
         wait = self._waits.get(spi)
         if wait is None:
             wait = self._waits[spi] = _Wait(now + PATIENCE_S)
-        wait.batches.append((path, kept))
+        wait.batches.append(arrival._replace(datagrams=kept))
         self._packets += len(kept)
         self._senders[sender] += len(kept)
         return len(kept)
 
-    def take(self, spi: int) -> list[tuple[Path, list[bytes]]]:
+    def take(self, spi: int) -> list[Arrival]:
         """End the wait: batches in the order in which they came."""
         wait = self._waits.pop(spi, None)
         if wait is None:
             return []
-        for path, packets in wait.batches:
+        for path, packets, _ in wait.batches:
             self._packets -= len(packets)
             self._octets -= sum(map(len, packets))
             self._senders[path.remote.address] -= len(packets)

@@ -15,7 +15,7 @@ from ikevpn.dataplane.error_queue import TooBig
 from ikevpn.dataplane.fit import Fitting
 from ikevpn.dataplane.frames import Packet
 from ikevpn.dataplane.interface import DataPlaneEvent, Expire
-from ikevpn.dataplane.inward import HandOver, Inward
+from ikevpn.dataplane.inward import CatchUp, HandOver, Inward
 from ikevpn.dataplane.keepalive import Keepalives
 from ikevpn.dataplane.lifetime import Lifetimes
 from ikevpn.dataplane.lookup import Routes, Sad, Spd
@@ -42,6 +42,7 @@ class Forwarding:
         stats: Stats,
         report: Callable[[DataPlaneEvent], None],
         hand_over: HandOver,
+        catch_up: CatchUp,
         entropy: Entropy,
     ) -> None:
         self._outer = outer
@@ -60,7 +61,7 @@ class Forwarding:
         )  # fmt: skip
         self._inward = Inward(
             spd=self._spd, sad=self._sad, devices=devices, mtus=self._mtus, lifetimes=self._lifetimes, stats=stats,
-            report=report, hand_over=hand_over,
+            report=report, hand_over=hand_over, catch_up=catch_up,
         )  # fmt: skip
 
     def from_device(self, device: str, packets: Sequence[Packet], now: float) -> None:

@@ -41,6 +41,8 @@ Batches = dict[tuple[bytes, Path, int], list[bytes]]
 ESP = 50  # as next header
 HandOver = Callable[[int, Arrival], None]
 """Takes the number of another worker, and packets as they came."""
+CatchUp = Callable[[float], bool]
+"""Carries out commands that wait, at a time in seconds; whether there may have been any."""
 
 
 class Inward:
@@ -57,6 +59,7 @@ class Inward:
         stats: Stats,
         report: Callable[[IkeDatagram | Mapping | UnknownSpi], None],
         hand_over: HandOver,
+        catch_up: CatchUp,
     ) -> None:
         self._spd = spd
         self._sad = sad
@@ -66,6 +69,7 @@ class Inward:
         self._stats = stats
         self._report = report
         self._hand_over = hand_over
+        self._catch_up = catch_up
         self._elsewhere: dict[int, int] = {}  # SPIs of other workers
         self._strangers = Strangers()
         self._early = Early()
@@ -93,7 +97,7 @@ class Inward:
 
     def release(self, spi: int, now: float) -> None:
         """An SA is there: packets that were early are opened."""
-        self.arrivals([Arrival(path, packets) for path, packets in self._early.take(spi)], now)
+        self.arrivals(self._early.take(spi), now)
 
     def elsewhere(self, spi: int, worker: int | None, now: float) -> None:
         """Packets of the SPI, early ones too, are handed to another worker from now on; None: no longer."""
@@ -212,15 +216,17 @@ class Inward:
         self._collect(association, arrival, _opened(association.state.open(esp, now)), inner, now)
 
     def _stray(self, spi: int, arrival: Arrival, now: float) -> None:
-        """The SA is with another worker, or nowhere."""
+        """The SA is with another worker, only just announced (peers send as soon as IKE has answered), or nowhere."""
         path, packets, _ = arrival
         worker = self._elsewhere.get(spi)
         if worker is not None:
             self._hand_over(worker, arrival)
-            return
-        self._lose(Loss.UNKNOWN_SPI, len(packets) - self._early.add(spi, path, packets, now))
-        if self._strangers.report(spi, path.remote, now):
-            self._report(UnknownSpi(spi, path.local, path.remote))
+        elif self._catch_up(now):
+            self.arrivals([arrival], now)
+        else:
+            self._lose(Loss.UNKNOWN_SPI, len(packets) - self._early.add(spi, arrival, now))
+            if self._strangers.report(spi, path.remote, now):
+                self._report(UnknownSpi(spi, path.local, path.remote))
 
     def _open_run(self, path: Path, run: Run, ecn: int, now: float) -> bool:
         """Whether the packets were for one SA and all authentic; then they are dealt with."""

@@ -8,7 +8,7 @@ flood on one of them nor a saturated tunnel keeps the others waiting. It opens n
 from __future__ import annotations
 
 import os
-import selectors
+import select
 import signal
 import socket
 import sys
@@ -52,9 +52,11 @@ class Worker:
         self._events = Backlog()
         self._receivers: list[Receiver] = []
         self._answers: deque[message.Answer] = deque()
-        self._selector = selectors.DefaultSelector()
-        self._interest = selectors.EVENT_READ
-        self._selector.register(control, self._interest)
+        self._epoll = select.epoll()
+        self._readers: dict[int, Callable[[float], None]] = {control.fileno(): self._listen}
+        self._interest = select.EPOLLIN
+        self._epoll.register(control, self._interest)
+        self._has_listened = False
         self._running = True
         self._forwarding = Forwarding(
             devices=self._devices,
@@ -62,6 +64,7 @@ class Worker:
             stats=self._stats,
             report=self._events.push,
             hand_over=self._neighbours.hand_over,
+            catch_up=self._catch_up,
             entropy=os.urandom,
         )
         forwarding = self._forwarding
@@ -102,17 +105,28 @@ class Worker:
         """Wait for something to do, and do it: commands, what time has brought, then one batch of each descriptor."""
         due = self._forwarding.next_timer()
         now = self._clock()
-        ready = self._selector.select(None if due is None else max(0.0, due - now))
+        ready = [descriptor for descriptor, _ in self._epoll.poll(None if due is None else max(0.0, due - now))]
         now = self._clock()
-        if any(key.data is None for key, _ in ready):
+        control = self._control.fileno()
+        self._has_listened = control in ready
+        if self._has_listened:
             self._listen(now)
         if due is not None and due <= now:
             self._forwarding.timer(now)
-        for key, _ in ready:
+        for descriptor in ready:
             # A command of this turn may have closed what was ready when it began.
-            if key.data is not None and self._selector.get_map().get(key.fd) is key:
-                key.data(now)
+            reader = self._readers.get(descriptor)
+            if reader is not None and descriptor != control:
+                reader(now)
         self._speak()
+
+    def _catch_up(self, now: float) -> bool:
+        """What the control process has said since the turn began, once a turn; whether it may have been something."""
+        if self._has_listened:
+            return False
+        self._has_listened = True
+        self._listen(now)
+        return True
 
     def _listen(self, now: float) -> None:
         """Carry out what the control process wants."""
@@ -146,32 +160,32 @@ class Worker:
             while self._events:
                 channel.send(self._control, self._events.first())
                 self._events.pop()
-            interest = selectors.EVENT_READ
+            interest = select.EPOLLIN
         except BlockingIOError:
-            interest = selectors.EVENT_READ | selectors.EVENT_WRITE
+            interest = select.EPOLLIN | select.EPOLLOUT
         except OSError:
             self._running = False
             return
         if interest != self._interest:
-            self._selector.modify(self._control, interest)
+            self._epoll.modify(self._control, interest)
             self._interest = interest
 
     def _use_device(self, command: message.UseDevice, descriptor: int) -> None:
         device = self._devices.use(command.name, descriptor, joins_udp=command.joins_udp)
-        self._selector.register(device, selectors.EVENT_READ, partial(self._read_device, command.name, device))
+        self._watch(device.fileno(), partial(self._read_device, command.name, device))
 
     def _read_device(self, name: str, device: Tun, now: float) -> None:
         with self._mishaps:
             packets = device.read_batch(BATCH)
             if device.gone:
-                self._selector.unregister(device)  # deleted under our hands; it would be ready forever
+                self._ignore(device.fileno())  # deleted under our hands; it would be ready forever
             self._forwarding.from_device(name, packets, now)
 
     def _drop_device(self, command: message.DropDevice, now: float) -> None:
         device = self._devices.drop(command.name)
         if device is not None:
             if not device.gone:
-                self._selector.unregister(device)
+                self._ignore(device.fileno())
             device.close()
         self._answers.append(message.Done())
 
@@ -186,6 +200,9 @@ class Worker:
     def _drop_udp(self, command: message.DropUdp, now: float) -> None:
         end = self._outer.drop_udp(command.local)
         if end is not None:
+            if end.fileno() in self._readers:
+                self._ignore(end.fileno())
+            self._receivers = [each for each in self._receivers if each.fileno() != end.fileno()]
             end.close()
         self._answers.append(message.Done())
 
@@ -206,7 +223,15 @@ class Worker:
     def _receive(self, receiver: Receiver, end: socket.socket | None = None, limit: int = BATCH) -> None:
         """Read it whenever it is ready; `end` where routers may have something to say of what it sends."""
         self._receivers.append(receiver)
-        self._selector.register(receiver, selectors.EVENT_READ, partial(self._read_socket, receiver, end, limit))
+        self._watch(receiver.fileno(), partial(self._read_socket, receiver, end, limit))
+
+    def _watch(self, descriptor: int, reader: Callable[[float], None]) -> None:
+        self._readers[descriptor] = reader
+        self._epoll.register(descriptor, select.EPOLLIN)
+
+    def _ignore(self, descriptor: int) -> None:
+        del self._readers[descriptor]
+        self._epoll.unregister(descriptor)
 
     def _hear(self, end: socket.socket) -> bool:
         """Take what routers say of datagrams of ours; whether there was anything."""
@@ -226,9 +251,6 @@ class Worker:
             arrivals = receiver.read_batch(limit)
             if end is not None and not arrivals:
                 self._hear(end)  # it is ready for another reason than datagrams
-        # A peer sends on a new SA as soon as IKE has answered it, and that SA was announced before: it must be there.
-        self._listen(now)
-        with self._mishaps:
             self._forwarding.from_outside(arrivals, now)
 
     def _query(self, command: message.Query, now: float) -> None:

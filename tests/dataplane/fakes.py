@@ -65,6 +65,7 @@ class Core:
             stats=self.stats,
             report=self.events.append,
             hand_over=lambda *handed: self.handed.append(handed),
+            catch_up=lambda now: False,
             entropy=entropy(),
         )
 

@@ -177,6 +177,21 @@ def test_a_device_may_be_dropped_in_the_turn_in_which_it_is_ready() -> None:
         os.close(writer)
 
 
+def test_a_dropped_socket_is_forgotten() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    end = open_socket(Endpoint.of("127.0.0.1", 0))
+    local = Endpoint.of(*end.getsockname()[:2])
+    with ours, theirs, end:
+        worker, control = Worker(theirs), Control(ours)
+        control.say(message.UseUdp(local, receive=True), end.fileno())
+        worker.turn()
+        assert (len(worker._receivers), len(worker._readers)) == (1, 2)
+        control.say(message.DropUdp(local))
+        worker.turn()
+        assert control.hear() == message.Done()
+        assert (len(worker._receivers), len(worker._readers)) == (0, 1)
+
+
 def test_an_error_costs_a_batch_and_not_the_worker(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
