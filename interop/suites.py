@@ -62,8 +62,15 @@ _AH_ROWS = (
     ("ah-sha256", "ah-sha256", "sha256", "", "ah"),
 )
 
+_BUNDLE_ROWS = (
+    # AH around ESP, which nobody else offers
+    ("aes128-sha-ah-sha", "esp-aes128-sha+ah-sha", "", "", "ah"),
+    ("gcm-ah-sha256", "esp-aes128gcm16+ah-sha256", "", "", "ah"),
+    ("aes128-null-ah-sha256", "esp-aes128-null+ah-sha256", "", "", "ah"),
+)
+
 IKE = {row[0]: IkeSuite(*row) for row in _IKE_ROWS}
-ESP = {row[0]: EspSuite(*row) for row in (*_ESP_ROWS, *_MORE_ESP_ROWS, *_AH_ROWS)}
+ESP = {row[0]: EspSuite(*row) for row in (*_ESP_ROWS, *_MORE_ESP_ROWS, *_AH_ROWS, *_BUNDLE_ROWS)}
 
 MATRIX_IKE = ("3des-md5-g2", "3des-sha-g2", "aes128-sha-g2", "aes256-sha256-g14", "aes256-sha512-g19")
 MATRIX_ESP = tuple(row[0] for row in _ESP_ROWS)

@@ -6,6 +6,9 @@ pair is deleted by the side that initiated its replacement, once nothing has com
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import NamedTuple
+
 from ikevpn.crypto import keys
 from ikevpn.crypto.tables import ESP_CIPHERS, INTEGRITIES
 from ikevpn.ike import informational, lifetime
@@ -13,7 +16,7 @@ from ikevpn.ike.core import Core
 from ikevpn.ike.effects import AddSa, DeleteSa
 from ikevpn.ike.exchange import Rejected
 from ikevpn.ike.quick_state import Quick
-from ikevpn.ike.sa import Child, ChildRequest, Exchange, IkeSa, Keys, Role
+from ikevpn.ike.sa import Child, ChildRequest, Exchange, IkeSa, Keys, Layer, Role
 from ikevpn.ike.timers import Timer, TimerKind
 from ikevpn.model.events import Code, Fact, Reason
 from ikevpn.model.proposal import IpsecProposal
@@ -109,8 +112,8 @@ def make(core: Core, sa: IkeSa, exchange: Exchange, shared: bytes) -> Child:
         role=exchange.role,
         proposal=choice.proposal,
         lifetime=state.lifetime,
-        spi_in=state.spi,
-        spi_out=int.from_bytes(choice.spi, "big"),
+        spi_in=state.spis[choice.proposal.protocol],
+        spi_out=choice.spi(choice.proposal.protocol),
         local=sa.local,
         remote=sa.remote,
         encapsulation=sa.nat.encapsulation,
@@ -122,24 +125,39 @@ def make(core: Core, sa: IkeSa, exchange: Exchange, shared: bytes) -> Child:
         behind_nat=sa.nat.we_are_behind,
     )
     assert sa.keys is not None
-    child.algorithms = {
-        Direction.IN: _algorithms(sa.keys, choice.proposal, child.spi_in, state.nonces, shared, tunnel),
-        Direction.OUT: _algorithms(sa.keys, choice.proposal, child.spi_out, state.nonces, shared, tunnel),
-    }
+    material = _Material(sa.keys, state.nonces, shared, tunnel.sha256_96)
+    child.algorithms = _both(material, choice.proposal, child.spi_in, child.spi_out)
+    if (ah := choice.proposal.around) is not None:
+        spis = state.spis[ah.protocol], choice.spi(ah.protocol)
+        child.around = Layer(ah, *spis, _both(material, ah, *spis))
     return child
 
 
-def _algorithms(
-    used: Keys, proposal: IpsecProposal, spi: int, nonces: tuple[bytes, bytes], shared: bytes, tunnel: Tunnel
-) -> Algorithms:
-    """KEYMAT cut into keys: encryption with its salt first, then integrity (RFC 2409 §5.5)."""
+class _Material(NamedTuple):
+    """What the keys of all SAs of a quick mode come from."""
+
+    keys: Keys
+    nonces: tuple[bytes, bytes]
+    shared: bytes
+    sha256_96: bool
+
+
+def _both(material: _Material, proposal: IpsecProposal, spi_in: int, spi_out: int) -> dict[Direction, Algorithms]:
+    return {
+        Direction.IN: _algorithms(material, proposal, spi_in),
+        Direction.OUT: _algorithms(material, proposal, spi_out),
+    }
+
+
+def _algorithms(made_of: _Material, proposal: IpsecProposal, spi: int) -> Algorithms:
+    """KEYMAT of one protocol and SPI cut into keys: encryption with its salt first, then integrity (RFC 2409 §5.5)."""
     cipher = ESP_CIPHERS[proposal.cipher]
     key_size = (proposal.key_bits or cipher.default) // 8 + cipher.salt
     integrity_size = INTEGRITIES[proposal.integrity].key if proposal.integrity else 0
     size = key_size + integrity_size
-    spi_octets = spi.to_bytes(4, "big")
+    used, spi_octets = made_of.keys, spi.to_bytes(4, "big")
     material = keys.keymat(
-        used.proposal.hash, used.skeyids.d, int(proposal.protocol), spi_octets, *nonces, size, shared
+        used.proposal.hash, used.skeyids.d, int(proposal.protocol), spi_octets, *made_of.nonces, size, made_of.shared
     )
     return Algorithms(
         cipher=proposal.cipher,
@@ -147,14 +165,14 @@ def _algorithms(
         integrity=proposal.integrity,
         encryption_key=Secret(material[:key_size]),
         integrity_key=Secret(material[key_size:]),
-        integrity_96=tunnel.sha256_96 and proposal.integrity is Integrity.HMAC_SHA2_256,
+        integrity_96=made_of.sha256_96 and proposal.integrity is Integrity.HMAC_SHA2_256,
     )
 
 
 def install_inbound(core: Core, child: Child) -> None:
     """From now on we can receive."""
     core.add_child(child)
-    core.emit(AddSa(_sa(child, Direction.IN)))
+    _install(core, child, Direction.IN)
 
 
 def agreed(core: Core, child: Child) -> None:
@@ -204,26 +222,35 @@ def press(core: Core, child: Child) -> None:
 
 def _send_on(core: Core, child: Child) -> None:
     child.outbound, child.withheld = True, False
-    core.emit(AddSa(_sa(child, Direction.OUT)))
+    _install(core, child, Direction.OUT)
 
 
-def _sa(child: Child, direction: Direction) -> Sa:
+def _install(core: Core, child: Child, direction: Direction) -> None:
+    """The SA of that direction; of a bundle both, and neither works without the other."""
+    wraps = 0
+    for layer in child.layers:
+        sa = _sa(child, layer, direction)
+        core.emit(AddSa(replace(sa, wraps=wraps, wrapped=layer.proposal.around is not None)))
+        wraps = sa.spi
+
+
+def _sa(child: Child, layer: Layer, direction: Direction) -> Sa:
     return Sa(
         direction=direction,
-        spi=child.spi_in if direction is Direction.IN else child.spi_out,
+        spi=layer.spi_in if direction is Direction.IN else layer.spi_out,
         reqid=child.reqid,
         tunnel=child.tunnel.name,
-        protocol=child.proposal.protocol,
+        protocol=layer.proposal.protocol,
         mode=child.tunnel.sa_mode,
         local=child.local,
         remote=child.remote,
         encapsulation=child.encapsulation,
-        algorithms=child.algorithms[direction],
+        algorithms=layer.algorithms[direction],
         selectors=(child.selector,),
-        limits=lifetime.limits(child, direction),
+        limits=lifetime.limits(child, layer, direction),
         replay_window=child.tunnel.replay_window,
         outer=child.tunnel.outer,
-        extended_sequence_numbers=child.proposal.extended_sequence_numbers,
+        extended_sequence_numbers=layer.proposal.extended_sequence_numbers,
     )
 
 
@@ -272,9 +299,10 @@ def remove(core: Core, child: Child, reason: Reason) -> None:
     """Take a pair out of use on our side."""
     if not core.forget_child(child):
         return
-    core.emit(DeleteSa(child.spi_in, Direction.IN, child.reqid, child.tunnel.name))
-    if child.outbound:
-        core.emit(DeleteSa(child.spi_out, Direction.OUT, child.reqid, child.tunnel.name))
+    for layer in child.layers:
+        core.emit(DeleteSa(layer.spi_in, Direction.IN, child.reqid, child.tunnel.name))
+    for layer in child.layers if child.outbound else ():
+        core.emit(DeleteSa(layer.spi_out, Direction.OUT, child.reqid, child.tunnel.name))
     same = [each for each in core.children_of.of(child.peer) if each.reqid == child.reqid]
     ready = next(
         (each for each in same if core.timers.at(Timer(TimerKind.CHILD_SWITCH, each.serial)) is not None), None

@@ -109,11 +109,12 @@ class Core:
         sa.spent.append(number)
         return number
 
-    def spi(self) -> int:
-        """An inbound SPI that no other SA of ours has."""
-        while (number := int.from_bytes(self.entropy(4), "big")) < _LOWEST_SPI or number in self.by_spi:
-            pass
-        return number
+    def spi(self, besides: int = 0) -> int:
+        """An inbound SPI that no other SA of ours has, and that is not `besides`."""
+        while True:
+            number = int.from_bytes(self.entropy(4), "big")
+            if number >= _LOWEST_SPI and number != besides and number not in self.by_spi:
+                return number
 
     # Tables
 
@@ -197,7 +198,8 @@ class Core:
 
     def add_child(self, child: Child) -> None:
         self.children[child.serial] = child
-        self.by_spi[child.spi_in] = child
+        for layer in child.layers:
+            self.by_spi[layer.spi_in] = child
         self.children_of.add(child.peer, child)
         for near in self._near(child):
             near[child.remote.address] += 1
@@ -207,7 +209,8 @@ class Core:
         """Whether it was there."""
         if self.children.pop(child.serial, None) is None:
             return False
-        self.by_spi.pop(child.spi_in, None)
+        for layer in child.layers:
+            self.by_spi.pop(layer.spi_in, None)
         self.children_of.remove(child.peer, child)
         for near in self._near(child):
             _less(near, child.remote.address)
@@ -286,6 +289,8 @@ class Core:
             "spi_in": f"{child.spi_in:08x}",
             "spi_out": f"{child.spi_out:08x}",
         }
+        if child.around is not None:
+            common |= {"ah_spi_in": f"{child.around.spi_in:08x}", "ah_spi_out": f"{child.around.spi_out:08x}"}
         self.emit(Report(Event(code, child.tunnel.name, reason, {**common, **facts})))
 
     def drop(self, reason: Reason, sa: IkeSa | None = None, **facts: Fact) -> None:

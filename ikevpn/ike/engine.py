@@ -364,8 +364,8 @@ class Engine:
         """An outbound SPI is the peer's choice, and two peers may choose alike."""
         if direction is Direction.IN:
             return self._core.by_spi.get(spi)
-        same = (child for child in self._core.children.values() if (child.spi_out, child.reqid) == (spi, reqid))
-        return next((child for child in same if child.outbound), None)
+        same = (child for child in self._core.children.values() if child.reqid == reqid and child.outbound)
+        return next((child for child in same if any(layer.spi_out == spi for layer in child.layers)), None)
 
     def _expire(self, child: Child) -> None:
         negotiation.delete_child(self._core, child, Reason.EXPIRED)
@@ -377,7 +377,8 @@ def _at_address(sa: IkeSa, remote: Endpoint) -> bool:
 
 def _is_promised(sa: IkeSa, spi: int) -> bool:
     """Whether a quick mode that is under way is about this inbound SPI of ours."""
-    return any(each.script is QUICK and not each.done and each.scratch.spi == spi for each in sa.exchanges.values())
+    under_way = (each.scratch for each in sa.exchanges.values() if each.script is QUICK and not each.done)
+    return any(spi in quick.spis.values() for quick in under_way)
 
 
 __all__ = ["Engine", "EngineSettings"]

@@ -52,8 +52,9 @@ def refuse(core: Core, sa: IkeSa, kind: NotifyType) -> None:
 
 
 def delete_child(core: Core, sa: IkeSa, child: Child) -> None:
-    """Our inbound SPI is no more (RFC 2408 §3.15)."""
-    send(core, sa, [Delete(Doi.IPSEC, child.proposal.protocol, (child.spi_in.to_bytes(4, "big"),))])
+    """Our inbound SPI is no more, of a bundle both (RFC 2408 §3.15)."""
+    ours = ((each.proposal.protocol, each.spi_in.to_bytes(4, "big")) for each in child.layers)
+    send(core, sa, [Delete(Doi.IPSEC, protocol, (spi,)) for protocol, spi in ours])
 
 
 def delete_ike(core: Core, sa: IkeSa) -> None:
@@ -125,11 +126,21 @@ def _read_delete(core: Core, sa: IkeSa, payload: Delete, news: News) -> None:
 
 
 def named(core: Core, sa: IkeSa, payload: Delete) -> list[Child]:
-    """The pairs with the peer of an IKE SA whose SPIs stand in a Delete: the peer's inbound ones, so our outbound."""
+    """The pairs with the peer of an IKE SA whose SPIs stand in a Delete: the peer's inbound ones, so our outbound.
+
+    A bundle goes with either of its protocols; the other is worth nothing alone.
+    """
     if payload.protocol == Protocol.ISAKMP:
         return []
     numbers = {int.from_bytes(spi, "big") for spi in payload.spis if len(spi) == 4}
-    return [each for each in core.children_with(sa) if each.spi_out in numbers]
+    return [each for each in core.children_with(sa) if _sends_on(each, numbers, payload.protocol)]
+
+
+def _sends_on(child: Child, numbers: set[int], protocol: Protocol) -> bool:
+    """Whether we send under one of these. In a bundle the protocol counts: the peer's SPIs of both may be alike."""
+    if child.around is None:
+        return child.spi_out in numbers
+    return any(each.spi_out in numbers for each in child.layers if each.proposal.protocol == protocol)
 
 
 def _read_notify(core: Core, sa: IkeSa, exchange: Exchange, payload: Notify, news: News) -> None:
@@ -147,7 +158,8 @@ def _read_notify(core: Core, sa: IkeSa, exchange: Exchange, payload: Notify, new
         news.initial_contact = True
     elif payload.type == NotifyType.INVALID_SPI:
         numbers = {int.from_bytes(octets, "big") for octets in (payload.spi, payload.data) if len(octets) == 4}
-        news.lost += [each for each in core.children_with(sa) if each.spi_out in numbers and each.outbound]
+        lost = (each for each in core.children_with(sa) if any(layer.spi_out in numbers for layer in each.layers))
+        news.lost += [each for each in lost if each.outbound]
     elif payload.type == NotifyType.RESPONDER_LIFETIME and payload.protocol == Protocol.ISAKMP:
         _shorten(core, sa, payload)
     elif payload.type.is_error:
@@ -162,7 +174,8 @@ def _read_refusal(core: Core, sa: IkeSa, payload: Notify, news: News) -> None:
         for each in sa.exchanges.values()
         if each.script.kind == ExchangeType.QUICK and each.role is Role.INITIATOR and not each.done
     ]
-    named = [each for each in open_ones if each.scratch.spi.to_bytes(4, "big") == payload.spi]
+    number = int.from_bytes(payload.spi, "big")
+    named = [each for each in open_ones if number in each.scratch.spis.values()]
     exchange = next(iter(named or open_ones), None)
     core.report(Code.PEER_NOTIFY, sa, notify=payload.type.label, authenticated=True)
     if exchange is not None:

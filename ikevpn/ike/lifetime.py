@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ikevpn.ike.core import Core
-from ikevpn.ike.sa import Child, IkeSa, Role
+from ikevpn.ike.sa import Child, IkeSa, Layer, Role
 from ikevpn.ike.timers import Timer, TimerKind
 from ikevpn.model.sa import Direction, Limits
 
@@ -42,12 +42,15 @@ def plan_ike(core: Core, sa: IkeSa) -> None:
         core.timers.set(Timer(TimerKind.IKE_REKEY, sa.serial), sa.established + sa.lifetime.seconds * share)
 
 
-def limits(child: Child, direction: Direction) -> Limits:
-    """What the data plane watches over: octets by the negotiated kilobytes, and packets by the sequence number."""
-    hard = child.lifetime.kilobytes * 1024
+def limits(child: Child, layer: Layer, direction: Direction) -> Limits:
+    """What the data plane watches over: octets by the negotiated kilobytes, and packets by the sequence number.
+
+    Of a bundle ESP counts the octets.
+    """
+    hard = 0 if layer is child.around else child.lifetime.kilobytes * 1024
     share = 1 if child.role is Role.INITIATOR else _RESPONDER_SHARE
     margin = child.tunnel.rekey_margin * 1.5 * share
-    outbound = direction is Direction.OUT and not child.proposal.extended_sequence_numbers
+    outbound = direction is Direction.OUT and not layer.proposal.extended_sequence_numbers
     return Limits(
         soft_bytes=int(hard * max(_EARLIEST, 1 - margin)),
         hard_bytes=hard,

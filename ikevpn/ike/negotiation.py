@@ -232,7 +232,7 @@ def rejected(core: Core, sa: IkeSa, exchange: Exchange, why: Rejected) -> None:
         return
     if exchange.script.kind == ExchangeType.QUICK:
         state: Quick = exchange.scratch
-        spi = state.spi.to_bytes(4, "big") if state.spi else b""
+        spi = next((each.to_bytes(4, "big") for each in state.spis.values()), b"")
         exchange.flight = informational.notify(core, sa, notify, spi=spi, place=exchange.place)
         _drop_exchange(core, sa, exchange)
         _quick_failed(core, sa, exchange, Hint(why.why, {"notify": notify.label, **why.facts}))

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ikevpn.crypto import groups
 from ikevpn.errors import Malformed, Refused
-from ikevpn.ike import children, natt, select
+from ikevpn.ike import children, natt, select, suite
 from ikevpn.ike.core import Core
 from ikevpn.ike.exchange import Rejected
 from ikevpn.ike.quick_state import Quick
 from ikevpn.ike.sa import Exchange, IkeSa, Role
 from ikevpn.model.address import AddressRange
 from ikevpn.model.events import Code, Fact, Reason
+from ikevpn.model.proposal import IpsecProposal
 from ikevpn.model.sa import Encapsulation
 from ikevpn.model.selector import Selector, host_pair
 from ikevpn.model.tunnel import Tunnel
 from ikevpn.wire import attributes, ident
 from ikevpn.wire.message import Chain
 from ikevpn.wire.payload import SA, Identification, KeyExchange, Nonce, Notify, Payload
-from ikevpn.wire.registry import Doi, Group, NotifyType
+from ikevpn.wire.registry import Doi, Group, NotifyType, Protocol
 
 _NONCE_SIZE = 32
 
 
 def group_of_attempt(tunnel: Tunnel, index: int, encapsulation: Encapsulation) -> Group | None:
     """One quick mode can offer one group only (RFC 2409 §5.5): that of the nth attempt, None when all are done."""
-    possible = select.possible(tunnel.ipsec_proposals, encapsulation)
+    possible = suite.possible(tunnel.ipsec_proposals, encapsulation)
     found = list(dict.fromkeys(each.group for each in possible))
     return found[index] if index < len(found) else None
 
@@ -38,16 +41,16 @@ def build_1(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
     tunnel, request = state.tunnel, state.request
     assert tunnel is not None and request is not None
     state.begun = core.now
-    possible = select.possible(tunnel.ipsec_proposals, sa.nat.encapsulation)
+    possible = suite.possible(tunnel.ipsec_proposals, sa.nat.encapsulation)
     if not possible:
         facts: dict[str, Fact] = {"accepted": tuple(map(str, tunnel.ipsec_proposals))}
         raise Rejected("AH does not pass a NAT", NotifyType.NO_PROPOSAL_CHOSEN, Reason.AH_BEHIND_NAT, facts)
     group = group_of_attempt(tunnel, request.group_index, sa.nat.encapsulation)
     state.offered = tuple(each for each in possible if each.group == group)
-    state.selector, state.spi = request.selector, core.spi()
+    state.selector, state.spis = request.selector, _spis(core, state.offered)
     state.nonces = (core.entropy(_NONCE_SIZE), b"")
-    mode = select.mode_for(tunnel.sa_mode, sa.nat.encapsulation, sa.nat.draft)
-    offer = select.offer_ipsec(state.offered, tunnel.ipsec_lifetime, state.spi.to_bytes(4, "big"), mode)
+    mode = suite.mode_for(tunnel.sa_mode, sa.nat.encapsulation, sa.nat.draft)
+    offer = suite.propose(state.offered, tunnel.ipsec_lifetime, state.spis, mode)
     payloads: list[Payload] = [offer, Nonce(state.nonces[0])]
     if group:
         state.pair = groups.generate(group, core.entropy)
@@ -76,11 +79,11 @@ def take_1(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     state.tunnel, state.request = children.find(core, sa, wanted)
     state.selector = wanted
     tunnel = state.tunnel
-    accepted = select.possible(tunnel.ipsec_proposals, sa.nat.encapsulation)
-    choice = select.choose_ipsec(offer, accepted, tunnel.proposal_order, tunnel.sa_mode, sa.nat.encapsulation)
+    accepted = suite.possible(tunnel.ipsec_proposals, sa.nat.encapsulation)
+    choice = suite.choose(offer, accepted, tunnel.proposal_order, tunnel.sa_mode, sa.nat.encapsulation)
     if choice is None or bool(choice.proposal.group) != (public is not None):
         facts: dict[str, Fact] = {
-            "offered": select.names_ipsec(offer),
+            "offered": suite.names(offer),
             "accepted": tuple(map(str, tunnel.ipsec_proposals)),
             "selector": str(wanted),
         }
@@ -92,7 +95,7 @@ def take_1(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     state.shorter = state.lifetime != choice.lifetime
     state.peer_public = public.data if public else b""
     state.nonces = (nonce.data, core.entropy(_NONCE_SIZE))
-    state.spi = core.spi()
+    state.spis = _spis(core, (choice.proposal,))
 
 
 # Message 2
@@ -103,8 +106,7 @@ def build_2(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
     state: Quick = exchange.scratch
     choice = state.choice
     assert choice is not None
-    spi = state.spi.to_bytes(4, "big")
-    payloads: list[Payload] = [choice.payload(spi), Nonce(state.nonces[1])]
+    payloads: list[Payload] = [choice.payload(state.spis), Nonce(state.nonces[1])]
     if choice.proposal.group:
         state.pair = groups.generate(choice.proposal.group, core.entropy)
         payloads.append(KeyExchange(state.pair.public))
@@ -113,7 +115,9 @@ def build_2(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
     payloads += natt.original_addresses(sa, state.tunnel.sa_mode, exchange.role)
     if state.shorter:
         data = attributes.write_all(select.lifetime_attributes(state.lifetime, phase1=False))
-        payloads.append(Notify(Doi.IPSEC, choice.proposal.protocol, spi, NotifyType.RESPONDER_LIFETIME, data))
+        protocol = choice.proposal.protocol
+        spi = suite.octets(state.spis[protocol])
+        payloads.append(Notify(Doi.IPSEC, protocol, spi, NotifyType.RESPONDER_LIFETIME, data))
     state.child = children.make(core, sa, exchange, _shared(state))
     children.install_inbound(core, state.child)
     return payloads
@@ -124,9 +128,9 @@ def take_2(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     state: Quick = exchange.scratch
     answer, nonce, public = chain.first(SA), chain.first(Nonce), chain.first(KeyExchange)
     assert answer is not None and nonce is not None and state.tunnel is not None
-    choice = select.check_ipsec(answer, state.offered, state.tunnel.sa_mode, sa.nat.encapsulation)
+    choice = suite.check(answer, state.offered, state.tunnel.sa_mode, sa.nat.encapsulation)
     if choice is None or bool(choice.proposal.group) != (public is not None):
-        facts = {"offered": tuple(map(str, state.offered)), "chosen": select.names_ipsec(answer)}
+        facts = {"offered": tuple(map(str, state.offered)), "chosen": suite.names(answer)}
         raise Rejected(
             "the peer chose what we did not offer", NotifyType.BAD_PROPOSAL_SYNTAX, Reason.PEER_REFUSED_PHASE2, facts
         )
@@ -180,6 +184,13 @@ def take_3(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
 
 
 # Shared
+
+
+def _spis(core: Core, proposals: Iterable[IpsecProposal]) -> dict[Protocol, int]:
+    """Our inbound SPIs, one a protocol; ESP and AH that are alternatives need one only."""
+    spi = core.spi()
+    bundle = any(each.around for each in proposals)
+    return {Protocol.ESP: spi, Protocol.AH: core.spi(besides=spi) if bundle else spi}
 
 
 def identities(selector: Selector) -> list[Payload]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ikevpn.crypto.groups import KeyPair
 from ikevpn.ike.sa import Child, ChildRequest
-from ikevpn.ike.select import IpsecChoice
+from ikevpn.ike.suite import Choice
 from ikevpn.model.proposal import IpsecProposal, Lifetime
 from ikevpn.model.selector import Selector
 from ikevpn.model.tunnel import Tunnel
 from ikevpn.wire.payload import Payload
+from ikevpn.wire.registry import Protocol
 
 
 @dataclass(slots=True)
@@ -22,12 +23,12 @@ class Quick:
     request: ChildRequest | None = None
     selector: Selector | None = None
     offered: tuple[IpsecProposal, ...] = ()
-    choice: IpsecChoice | None = None
+    choice: Choice | None = None
     lifetime: Lifetime = Lifetime()
     shorter: bool = False  # our lifetime is shorter than the peer's: tell it
     pair: KeyPair | None = None
     peer_public: bytes = b""
     nonces: tuple[bytes, bytes] = (b"", b"")
-    spi: int = 0
+    spis: dict[Protocol, int] = field(default_factory=dict)  # our inbound ones
     identities: tuple[Payload, ...] = ()
     child: Child | None = None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -214,10 +215,23 @@ class IkeSa:
         return self.role is Role.RESPONDER and not self.peers
 
 
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One protocol of a pair: its SPIs and keys."""
+
+    proposal: IpsecProposal
+    spi_in: int
+    spi_out: int
+    algorithms: Mapping[Direction, Algorithms]
+
+
 @dataclass(slots=True, eq=False)
 class Child:
-    """A pair of IPsec SAs. `outbound` False: quick mode message 3 is to come, or the pair is `withheld`: complete,
-    but one that the peer began at the same time is used in its place."""
+    """A pair of IPsec SAs; in a bundle another pair is `around` it, and lives as it does.
+
+    `outbound` False: quick mode message 3 is to come, or the pair is `withheld`: complete, but one that the peer began
+    at the same time is used in its place.
+    """
 
     serial: int
     name: str
@@ -248,3 +262,10 @@ class Child:
     mapped: bool = False  # the peer can be reached only by the NAT mapping that it keeps open for port 4500
     behind_nat: bool = False  # we are, so that its mapping has to be kept open
     kept_alive: tuple[Endpoint, Endpoint] | None = None
+    around: Layer | None = None  # AH, in a bundle; everything else is that of ESP
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """Its protocols, the innermost first."""
+        inner = Layer(self.proposal, self.spi_in, self.spi_out, self.algorithms)
+        return (inner,) if self.around is None else (inner, self.around)

@@ -1,4 +1,5 @@
-"""Proposals to SA payloads and back, and the choice among what a peer offers (RFC 2408 §4.2, RFC 2409 §5).
+"""Phase 1: proposals to SA payloads and back, and the choice among what a peer offers (RFC 2408 §4.2, RFC 2409 §5);
+and what `suite` has in common with it.
 
 Values are compared, never octets: attributes come in either form and in any order. Our choice is echoed as it came.
 """
@@ -7,48 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import TypeVar
 
-from ikevpn.crypto.tables import ESP_CIPHERS, IKE_CIPHERS
+from ikevpn.crypto.tables import IKE_CIPHERS
 from ikevpn.errors import Malformed
-from ikevpn.model.proposal import IkeProposal, IpsecProposal, Lifetime
-from ikevpn.model.sa import Encapsulation, SaMode
-from ikevpn.model.tunnel import NattDraft, ProposalOrder
+from ikevpn.model.proposal import IkeProposal, Lifetime
+from ikevpn.model.tunnel import ProposalOrder
 from ikevpn.wire.attributes import Attribute
 from ikevpn.wire.payload import SA, SIT_IDENTITY_ONLY, Proposal, Transform
 from ikevpn.wire.registry import (
-    AhTransform,
     Auth,
     Doi,
-    EspCipher,
     Group,
     Hash,
     Ike,
     IkeCipher,
-    Integrity,
     Ipsec,
     LifeType,
-    Mode,
     Protocol,
 )
 
 _KEY_IKE = 1
-_DEFAULT_IPSEC_LIFETIME_S = 28800  # RFC 2407 §4.5: assumed where no lifetime is given
-_AH_TRANSFORMS = {
-    Integrity.HMAC_MD5: AhTransform.MD5,
-    Integrity.HMAC_SHA1: AhTransform.SHA1,
-    Integrity.HMAC_SHA2_256: AhTransform.SHA2_256,
-    Integrity.HMAC_SHA2_384: AhTransform.SHA2_384,
-    Integrity.HMAC_SHA2_512: AhTransform.SHA2_512,
-}
-_UDP_MODES = {
-    (SaMode.TUNNEL, False): Mode.UDP_TUNNEL,
-    (SaMode.TRANSPORT, False): Mode.UDP_TRANSPORT,
-    (SaMode.TUNNEL, True): Mode.UDP_TUNNEL_DRAFT,
-    (SaMode.TRANSPORT, True): Mode.UDP_TRANSPORT_DRAFT,
-}
-_PLAIN_MODES = {SaMode.TUNNEL: Mode.TUNNEL, SaMode.TRANSPORT: Mode.TRANSPORT}
 _EXPLICIT_GROUP = {
     Ike.GROUP_PRIME,
     Ike.GROUP_GENERATOR_ONE,
@@ -59,7 +39,7 @@ _EXPLICIT_GROUP = {
     Ike.GROUP_ORDER,
 }
 _LONGEST = 0xFFFF_FFFF  # of a lifetime in any unit; the attribute could say more, counters of SAs could not
-_MOST_NAMES = 24  # of an offer, in words; the rest is counted
+MOST_NAMES = 24  # of an offer, in words; the rest is counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,35 +51,7 @@ class IkeChoice:
     payload: SA
 
 
-@dataclass(frozen=True, slots=True)
-class IpsecChoice:
-    """A phase 2 transform that both sides accept. `spi` is the peer's inbound SPI."""
-
-    proposal: IpsecProposal
-    lifetime: Lifetime
-    spi: bytes
-    number: int
-    transform: Transform
-
-    def payload(self, spi: bytes) -> SA:
-        """The answer, with our inbound SPI."""
-        return _sa([Proposal(self.number, self.proposal.protocol, spi, (self.transform,))])
-
-
-def mode_for(mode: SaMode, encapsulation: Encapsulation, draft: NattDraft | None) -> Mode:
-    """The encapsulation mode attribute (RFC 3947 §5.1; private numbers before the RFC)."""
-    if encapsulation is Encapsulation.NONE:
-        return _PLAIN_MODES[mode]
-    return _UDP_MODES[mode, draft is not NattDraft.RFC]
-
-
-def _modes(mode: SaMode, encapsulation: Encapsulation) -> set[Mode]:
-    """What a peer may call our mode. Behind a NAT some say the plain word all the same; without one UDP is an error."""
-    plain = {_PLAIN_MODES[mode]}
-    return plain if encapsulation is Encapsulation.NONE else plain | {_UDP_MODES[mode, old] for old in (False, True)}
-
-
-Choice = TypeVar("Choice", IkeChoice, IpsecChoice)
+T = TypeVar("T")
 
 
 # Phase 1
@@ -110,7 +62,7 @@ def offer_ike(proposals: Sequence[IkeProposal], lifetime: Lifetime) -> SA:
     transforms = tuple(
         Transform(number, _KEY_IKE, _ike_attributes(each, lifetime)) for number, each in enumerate(proposals, 1)
     )
-    return _sa([Proposal(1, Protocol.ISAKMP, b"", transforms)])
+    return payload_of([Proposal(1, Protocol.ISAKMP, b"", transforms)])
 
 
 def _ike_attributes(each: IkeProposal, lifetime: Lifetime) -> tuple[Attribute, ...]:
@@ -127,7 +79,7 @@ def _ike_attributes(each: IkeProposal, lifetime: Lifetime) -> tuple[Attribute, .
 
 def read_ike(transform: Transform) -> tuple[IkeProposal, Lifetime] | None:
     """What a phase 1 transform says; None where it is not one that we could ever accept."""
-    values = _values(transform.attributes, Ike.LIFE_TYPE, Ike.LIFE_DURATION)
+    values = numbers_of(transform.attributes, Ike.LIFE_TYPE, Ike.LIFE_DURATION)
     if (
         transform.id != _KEY_IKE
         or values is None
@@ -151,9 +103,9 @@ def choose_ike(offer: SA, accepted: Sequence[IkeProposal], order: ProposalOrder)
     for place, (proposal, transform) in enumerate(_transforms(offer, Protocol.ISAKMP)):
         read = read_ike(transform)
         if read and read[0] in accepted:
-            answer = _sa([Proposal(proposal.number, Protocol.ISAKMP, b"", (transform,))])
+            answer = payload_of([Proposal(proposal.number, Protocol.ISAKMP, b"", (transform,))])
             found.append((accepted.index(read[0]), place, IkeChoice(*read, answer)))
-    return _best(found, order)
+    return best(found, order)
 
 
 def check_ike(answer: SA, offered: Sequence[IkeProposal]) -> IkeChoice | None:
@@ -166,100 +118,7 @@ def check_ike(answer: SA, offered: Sequence[IkeProposal]) -> IkeChoice | None:
 def names_ike(offer: SA) -> tuple[str, ...]:
     """What was offered, in words, for the message that explains a refusal."""
     reads = (read_ike(transform) for _, transform in _transforms(offer, Protocol.ISAKMP))
-    return _names(str(read[0]) if read else "unknown" for read in reads)
-
-
-# Phase 2
-
-
-def offer_ipsec(proposals: Sequence[IpsecProposal], lifetime: Lifetime, spi: bytes, mode: Mode) -> SA:
-    """One proposal per protocol in turn, its alternatives as transforms, in our order."""
-    wire = []
-    for number, (protocol, group) in enumerate(groupby(proposals, key=lambda each: each.protocol), 1):
-        transforms = tuple(
-            Transform(place, _transform_id(each), _ipsec_attributes(each, lifetime, mode))
-            for place, each in enumerate(group, 1)
-        )
-        wire.append(Proposal(number, protocol, spi, transforms))
-    return _sa(wire)
-
-
-def possible(proposals: Sequence[IpsecProposal], encapsulation: Encapsulation) -> tuple[IpsecProposal, ...]:
-    """AH covers the addresses that a NAT changes, and has no encapsulation in UDP (RFC 3715 §2.1)."""
-    if encapsulation is Encapsulation.NONE:
-        return tuple(proposals)
-    return tuple(each for each in proposals if each.protocol is not Protocol.AH)
-
-
-def _transform_id(each: IpsecProposal) -> int:
-    return _AH_TRANSFORMS[each.integrity] if each.protocol is Protocol.AH else each.cipher
-
-
-def _ipsec_attributes(each: IpsecProposal, lifetime: Lifetime, mode: Mode) -> tuple[Attribute, ...]:
-    attributes = list(_lifetime_attributes(Ipsec.LIFE_TYPE, Ipsec.LIFE_DURATION, lifetime))
-    if each.group:
-        attributes.append(Attribute.of(Ipsec.GROUP, each.group))
-    attributes.append(Attribute.of(Ipsec.MODE, mode))
-    if each.integrity:
-        attributes.append(Attribute.of(Ipsec.AUTHENTICATION, each.integrity))
-    if each.key_bits:
-        attributes.append(Attribute.of(Ipsec.KEY_LENGTH, each.key_bits))
-    if each.extended_sequence_numbers:
-        attributes.append(Attribute.of(Ipsec.EXTENDED_SEQUENCE_NUMBERS, 1))
-    return tuple(attributes)
-
-
-def read_ipsec(protocol: Protocol, transform: Transform) -> tuple[IpsecProposal, Lifetime, Mode] | None:
-    """What a phase 2 transform says; None where it is not one that we could ever accept."""
-    values = _values(transform.attributes, Ipsec.LIFE_TYPE, Ipsec.LIFE_DURATION)
-    if values is None or protocol not in (Protocol.ESP, Protocol.AH):
-        return None
-    integrity = Integrity(values.get(Ipsec.AUTHENTICATION, Integrity.NONE))
-    cipher = EspCipher.NULL if protocol is Protocol.AH else EspCipher(transform.id)
-    if protocol is Protocol.AH and _AH_TRANSFORMS.get(integrity) != transform.id:
-        return None
-    row = ESP_CIPHERS.get(cipher)
-    key_bits = (
-        values.get(Ipsec.KEY_LENGTH, row.default if row else 0) if row is None or row.negotiates_key_length else 0
-    )
-    extended = values.get(Ipsec.EXTENDED_SEQUENCE_NUMBERS, 0) == 1
-    group = Group(values.get(Ipsec.GROUP, Group.NONE))
-    proposal = IpsecProposal(protocol, cipher, key_bits, integrity, group, extended)
-    lifetime = _lifetime(transform.attributes, Ipsec.LIFE_TYPE, Ipsec.LIFE_DURATION)
-    mode = Mode(values.get(Ipsec.MODE, Mode.TUNNEL))  # host-dependent by RFC 2407 §4.5; tunnel is what the field does
-    return proposal, lifetime if lifetime.seconds else Lifetime(_DEFAULT_IPSEC_LIFETIME_S, lifetime.kilobytes), mode
-
-
-def choose_ipsec(
-    offer: SA, accepted: Sequence[IpsecProposal], order: ProposalOrder, mode: SaMode, encapsulation: Encapsulation
-) -> IpsecChoice | None:
-    """The first transform on which both agree. Bundles (several protocols under one number) are passed over."""
-    modes = _modes(mode, encapsulation)
-    numbers = [proposal.number for proposal in offer.proposals]
-    found: list[tuple[int, int, IpsecChoice]] = []
-    for place, (proposal, transform) in enumerate(_transforms(offer, Protocol.ESP, Protocol.AH)):
-        read = read_ipsec(proposal.protocol, transform)
-        if read is None or numbers.count(proposal.number) > 1 or not _usable_spi(proposal.spi):
-            continue
-        if read[0] in accepted and read[2] in modes:
-            choice = IpsecChoice(read[0], read[1], proposal.spi, proposal.number, transform)
-            found.append((accepted.index(read[0]), place, choice))
-    return _best(found, order)
-
-
-def check_ipsec(
-    answer: SA, offered: Sequence[IpsecProposal], mode: SaMode, encapsulation: Encapsulation
-) -> IpsecChoice | None:
-    """The responder's one choice; None where it is not exactly one or was never offered."""
-    if sum(len(proposal.transforms) for proposal in answer.proposals) != 1:
-        return None
-    return choose_ipsec(answer, offered, ProposalOrder.THEIRS, mode, encapsulation)
-
-
-def names_ipsec(offer: SA) -> tuple[str, ...]:
-    """What was offered, in words."""
-    reads = (read_ipsec(p.protocol, transform) for p, transform in _transforms(offer, Protocol.ESP, Protocol.AH))
-    return _names(str(read[0]) if read else "unknown" for read in reads)
+    return names_of(str(read[0]) if read else "unknown" for read in reads)
 
 
 def lifetime_attributes(lifetime: Lifetime, *, phase1: bool) -> tuple[Attribute, ...]:
@@ -275,7 +134,8 @@ def read_lifetime(attributes: Sequence[Attribute], *, phase1: bool) -> Lifetime:
 # Shared
 
 
-def _sa(proposals: Sequence[Proposal]) -> SA:
+def payload_of(proposals: Sequence[Proposal]) -> SA:
+    """An SA payload of the IPsec DOI."""
     return SA(Doi.IPSEC, SIT_IDENTITY_ONLY, tuple(proposals))
 
 
@@ -286,27 +146,24 @@ def _transforms(offer: SA, *protocols: Protocol) -> Iterable[tuple[Proposal, Tra
                 yield proposal, transform
 
 
-def _names(names: Iterable[str]) -> tuple[str, ...]:
+def names_of(names: Iterable[str]) -> tuple[str, ...]:
     """Each once; a stranger's endless list does not become an endless event."""
     found = tuple(dict.fromkeys(names))
-    left = len(found) - _MOST_NAMES
-    return (*found[:_MOST_NAMES], f"and {left} more") if left > 0 else found
+    left = len(found) - MOST_NAMES
+    return (*found[:MOST_NAMES], f"and {left} more") if left > 0 else found
 
 
-def _best(found: Sequence[tuple[int, int, Choice]], order: ProposalOrder) -> Choice | None:
-    def rank(each: tuple[int, int, Choice]) -> int:
+def best(found: Sequence[tuple[int, int, T]], order: ProposalOrder) -> T | None:
+    """What stands first by our order or by theirs: the two numbers of each."""
+
+    def rank(each: tuple[int, int, T]) -> int:
         ours, theirs, _ = each
         return ours if order is ProposalOrder.OURS else theirs
 
     return min(found, key=rank)[2] if found else None
 
 
-def _usable_spi(spi: bytes) -> bool:
-    """Four octets; 0 to 255 are reserved (RFC 4303 §2.1)."""
-    return len(spi) == 4 and int.from_bytes(spi, "big") > 255
-
-
-def _values(attributes: Sequence[Attribute], *repeatable: int) -> dict[int, int] | None:
+def numbers_of(attributes: Sequence[Attribute], *repeatable: int) -> dict[int, int] | None:
     """Attribute numbers by type. None where one that may not repeat does, with another value, or is no number."""
     values: dict[int, int] = {}
     try:

@@ -116,4 +116,6 @@ def _child(child: Child, now: float) -> ChildStatus:
         remaining_s=child.created + child.lifetime.seconds - now if child.lifetime.seconds else 0.0,
         superseded=child.superseded,
         outbound=child.outbound,
+        ah_spi_in=child.around.spi_in if child.around else 0,
+        ah_spi_out=child.around.spi_out if child.around else 0,
     )

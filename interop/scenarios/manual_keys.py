@@ -40,13 +40,6 @@ _PROPOSALS = (
     "ah-sha",
     "ah-sha256",
 )
-_BUNDLES = (
-    ("esp-3des-md5+ah-md5", 4),
-    ("esp-aes128-sha+ah-sha", 4),
-    ("esp-aes256-sha256+ah-sha256", 4),
-    ("esp-aes128-null+ah-sha256", 4),
-    ("esp-aes128-sha+ah-sha256", 6),
-)
 
 
 def _key(name: str, seed: int) -> str:
@@ -223,19 +216,6 @@ SCENARIOS = (
             needs("ikevpn", "guest-xfrm"),
         )
         for proposal in _PROPOSALS
-    ),
-    *(
-        Scenario(
-            f"nested-{name}-{proposal.replace('+', '-')}{'-ipv6' if family == 6 else ''}",
-            f"manual keys, AH around ESP, {words}: {proposal} over IPv{family}",
-            partial(whole_life, keys=manual(proposal), theirs=theirs, family=family),
-            needs("ikevpn", theirs),
-        )
-        for name, words, theirs, bundles in (
-            ("kernel", "the kernel of a guest by `ip xfrm`", "guest-xfrm", _BUNDLES),
-            ("manual", "ikevpn to ikevpn", "ikevpn", _BUNDLES[1:2]),
-        )
-        for proposal, family in bundles
     ),
     Scenario("manual-route-based", "manual keys and a device with routes", route_based, needs("ikevpn")),
     Scenario("manual-many-packets", "numbers are reserved as fast as they are used", many_packets, needs("ikevpn")),

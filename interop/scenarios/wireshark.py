@@ -48,6 +48,8 @@ def play(stage: Stage, mode: Mode, esp_suite: str, udp: bool) -> None:
     protocol = suites.ESP[esp_suite].protocol
     expect(reader.count(f"{protocol} && icmp.type == 8") >= 10, f"no pings inside {protocol}")
     expect(reader.count(f"{protocol} && tcp.len > 0") >= 100, f"no TCP inside {protocol}")
+    if suites.ESP[esp_suite].ikevpn.startswith("esp"):
+        expect(reader.count(f"tcp.len > 0 && !(esp && {protocol})") == 0, f"TCP without ESP or without {protocol}")
     unread = reader.lines(_UNREAD)
     expect(not unread, f"tshark could not decrypt {len(unread)} packets: {unread[:3]}")
     expect(reader.count("esp && !esp.icv_good == 1") == 0, "not every ESP packet has a good ICV")
@@ -82,6 +84,7 @@ _ROWS: tuple[tuple[Mode, str, bool], ...] = (
     ("main", "3des-md5", True),
     ("aggressive", "aes256-sha256", False),
     ("main", "ah-sha", False),
+    ("main", "aes128-sha-ah-sha", False),
 )
 SCENARIOS = tuple(
     Scenario(

@@ -32,12 +32,12 @@ def test_the_initiator_is_first(margin: float, jitter: int) -> None:
 def test_both_kinds_of_limits() -> None:
     bench = Bench(tunnel(ipsec_lifetime=Lifetime(3600, 1000))).up()
     (child,) = children(bench.a)
-    out, into = (lifetime.limits(child, way) for way in (Direction.OUT, Direction.IN))
+    out, into = (lifetime.limits(child, child.layers[0], way) for way in (Direction.OUT, Direction.IN))
     assert out.hard_bytes == into.hard_bytes == 1_024_000 and 0 < out.soft_bytes < out.hard_bytes
     assert out.hard_seconds == 3600
     assert 0 < out.soft_packets < out.hard_packets < 2**32 and not into.hard_packets
     child.proposal = replace(ESP, extended_sequence_numbers=True)
-    assert not lifetime.limits(child, Direction.OUT).hard_packets
+    assert not lifetime.limits(child, child.layers[0], Direction.OUT).hard_packets
 
 
 @pytest.mark.parametrize("margin", [0.1, 0.5, 0.9])
@@ -45,13 +45,15 @@ def test_soft_comes_before_hard(margin: float) -> None:
     bench = Bench(tunnel(ipsec_lifetime=Lifetime(3600, 1000), rekey_margin=margin)).up()
     for side in (bench.a, bench.b):
         child = children(side)[0]
-        limits = lifetime.limits(child, Direction.OUT)
+        limits = lifetime.limits(child, child.layers[0], Direction.OUT)
         assert 0 < limits.soft_bytes < limits.hard_bytes
 
 
 def test_the_initiator_is_first_at_any_speed() -> None:
     bench = Bench(tunnel(ipsec_lifetime=Lifetime(3600, 1000))).up()
-    first, second = (lifetime.limits(children(side)[0], Direction.OUT) for side in (bench.a, bench.b))
+    first, second = (
+        lifetime.limits(each, each.layers[0], Direction.OUT) for side in (bench.a, bench.b) for each in children(side)
+    )
     assert 0 < first.early_bytes < second.early_bytes < second.soft_bytes
     assert first.lead_s > second.lead_s > 0
 

@@ -9,7 +9,7 @@ import pytest
 from ikevpn.ike import natt
 from ikevpn.ike.effects import Send
 from ikevpn.ike.sa import Nat
-from ikevpn.ike.select import mode_for
+from ikevpn.ike.suite import mode_for
 from ikevpn.model.address import AddressRange, Endpoint
 from ikevpn.model.events import Code, Reason
 from ikevpn.model.proposal import IpsecProposal

@@ -1,4 +1,4 @@
-"""Proposals to SA payloads and back: values are compared, in whatever form and order they come."""
+"""Phase 1 proposals to SA payloads and back: values are compared, in whatever form and order they come."""
 
 from __future__ import annotations
 
@@ -10,35 +10,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ikevpn.ike import select
-from ikevpn.model.proposal import IkeProposal, IpsecProposal, Lifetime
-from ikevpn.model.sa import Encapsulation, SaMode
-from ikevpn.model.tunnel import NattDraft, ProposalOrder
+from ikevpn.model.proposal import IkeProposal, Lifetime
+from ikevpn.model.tunnel import ProposalOrder
 from ikevpn.wire.attributes import Attribute
 from ikevpn.wire.payload import SA, Proposal, Transform
 from ikevpn.wire.registry import (
     Auth,
     Doi,
-    EspCipher,
     Group,
     Hash,
     Ike,
     IkeCipher,
-    Integrity,
-    Ipsec,
-    Mode,
     Protocol,
 )
 from tests.ike.test_transcripts import first_payload
 
 OURS, THEIRS = ProposalOrder.OURS, ProposalOrder.THEIRS
-NONE, UDP = Encapsulation.NONE, Encapsulation.UDP
 AES = IkeProposal(IkeCipher.AES_CBC, 128, Hash.SHA1, Group.MODP_1024)
 STRONG = IkeProposal(IkeCipher.AES_CBC, 256, Hash.SHA2_256, Group.MODP_2048)
 TRIPLE = IkeProposal(IkeCipher.TRIPLE_DES_CBC, 0, Hash.SHA1, Group.MODP_1024)
-ESP = IpsecProposal(Protocol.ESP, EspCipher.AES_CBC, 128, Integrity.HMAC_SHA1)
-GCM = IpsecProposal(Protocol.ESP, EspCipher.AES_GCM_16, 256, Integrity.NONE)
-AH = IpsecProposal(Protocol.AH, EspCipher.NULL, 0, Integrity.HMAC_SHA2_256)
-SPI = b"\x12\x34\x56\x78"
 
 
 def basic(kind: int, number: int) -> Attribute:
@@ -53,10 +43,6 @@ def phase1(*attributes: Attribute, number: int = 1) -> SA:
     return SA(Doi.IPSEC, 1, (Proposal(number, Protocol.ISAKMP, b"", (Transform(1, 1, attributes),)),))
 
 
-def phase2(*attributes: Attribute, protocol: Protocol = Protocol.ESP, kind: int = 12, spi: bytes = SPI) -> SA:
-    return SA(Doi.IPSEC, 1, (Proposal(1, protocol, spi, (Transform(1, kind, attributes),)),))
-
-
 AES_ATTRIBUTES = (
     basic(Ike.ENCRYPTION, 7),
     basic(Ike.KEY_LENGTH, 128),
@@ -64,19 +50,10 @@ AES_ATTRIBUTES = (
     basic(Ike.GROUP, 2),
     basic(Ike.AUTHENTICATION, 1),
 )
-ESP_ATTRIBUTES = (basic(Ipsec.MODE, 1), basic(Ipsec.AUTHENTICATION, 2), basic(Ipsec.KEY_LENGTH, 128))
 
 
 def chosen(offer: SA, *accepted: IkeProposal, order: ProposalOrder = OURS) -> IkeProposal | None:
     choice = select.choose_ike(offer, accepted, order)
-    return choice.proposal if choice else None
-
-
-def picked(
-    offer: SA, *accepted: IpsecProposal, order: ProposalOrder = OURS, mode: SaMode = SaMode.TUNNEL,
-    encapsulation: Encapsulation = NONE,
-) -> IpsecProposal | None:  # fmt: skip
-    choice = select.choose_ipsec(offer, accepted, order, mode, encapsulation)
     return choice.proposal if choice else None
 
 
@@ -99,25 +76,6 @@ def test_what_we_offer_in_phase_1_we_can_read(proposals: list[IkeProposal], life
     (proposal,) = offer.proposals
     assert [select.read_ike(each) for each in proposal.transforms] == [(each, lifetime) for each in proposals]
     assert select.names_ike(offer) == tuple(map(str, proposals))
-
-
-@pytest.mark.parametrize(
-    "proposal", [ESP, GCM, AH, replace(ESP, group=Group.MODP_2048, extended_sequence_numbers=True)]
-)
-def test_what_we_offer_in_phase_2_we_can_read(proposal: IpsecProposal) -> None:
-    lifetime = Lifetime(100_000, 250_000)
-    offer = select.offer_ipsec([proposal], lifetime, SPI, Mode.TUNNEL)
-    choice = select.check_ipsec(offer, [proposal], SaMode.TUNNEL, NONE)
-    assert choice is not None and (choice.proposal, choice.lifetime, choice.spi) == (proposal, lifetime, SPI)
-    assert choice.payload(b"\x87\x65\x43\x21").proposals[0].spi == b"\x87\x65\x43\x21"
-
-
-def test_protocols_become_proposals_of_their_own() -> None:
-    offer = select.offer_ipsec([ESP, GCM, AH], Lifetime(60), SPI, Mode.TUNNEL)
-    assert [(each.number, each.protocol, len(each.transforms)) for each in offer.proposals] == [
-        (1, Protocol.ESP, 2),
-        (2, Protocol.AH, 1),
-    ]
 
 
 # Phase 1
@@ -247,79 +205,6 @@ def test_an_endless_offer_is_cut_in_words() -> None:
     assert len(names) == 25 and names[-1] == "and 104 more"
 
 
-# Phase 2
-
-
-def test_phase_2_values() -> None:
-    assert picked(phase2(*ESP_ATTRIBUTES), ESP) == ESP
-    assert picked(phase2(*reversed(ESP_ATTRIBUTES)), GCM, ESP) == ESP
-    assert picked(phase2(*(long(each.type, each.number) for each in ESP_ATTRIBUTES)), ESP) == ESP
-    assert picked(phase2(*ESP_ATTRIBUTES[:2]), ESP) == ESP  # AES without a length means 128
-    assert picked(phase2(*ESP_ATTRIBUTES, basic(Ipsec.AUTHENTICATION, 5)), ESP) is None
-    assert picked(phase2(*ESP_ATTRIBUTES, basic(Ipsec.EXTENDED_SEQUENCE_NUMBERS, 1)), ESP) is None
-    assert picked(phase2(*ESP_ATTRIBUTES, basic(Ipsec.GROUP, 2)), ESP) is None
-    assert picked(phase2(*ESP_ATTRIBUTES[1:]), ESP) == ESP  # no mode: tunnel
-
-
-def test_the_order_of_phase_2() -> None:
-    offer = select.offer_ipsec([ESP, GCM], Lifetime(60), SPI, Mode.TUNNEL)
-    assert picked(offer, GCM, ESP) == GCM and picked(offer, GCM, ESP, order=THEIRS) == ESP
-
-
-@pytest.mark.parametrize("spi", [b"", b"\x00\x00\x00\x00", b"\x00\x00\x00\xff", b"\x01\x00", bytes(5)])
-def test_unusable_spis(spi: bytes) -> None:
-    assert picked(phase2(*ESP_ATTRIBUTES, spi=spi), ESP) is None
-
-
-def test_aead_and_authentication_do_not_go_together() -> None:
-    gcm = (basic(Ipsec.MODE, 1), basic(Ipsec.KEY_LENGTH, 256))
-    assert picked(phase2(*gcm, kind=20), GCM) == GCM
-    assert picked(phase2(*gcm, basic(Ipsec.AUTHENTICATION, 2), kind=20), GCM) is None
-
-
-def test_ah_must_say_the_same_twice() -> None:
-    sha256 = (basic(Ipsec.MODE, 1), basic(Ipsec.AUTHENTICATION, 5))
-    assert picked(phase2(*sha256, protocol=Protocol.AH, kind=5), AH) == AH
-    assert picked(phase2(*sha256, protocol=Protocol.AH, kind=3), AH) is None
-    assert picked(phase2(basic(Ipsec.MODE, 1), protocol=Protocol.AH, kind=5), AH) is None
-
-
-def test_bundles_are_passed_over() -> None:
-    esp = phase2(*ESP_ATTRIBUTES).proposals[0]
-    compressed = replace(esp, protocol=Protocol.IPCOMP)
-    alone = replace(esp, number=2, spi=b"\x11\x11\x11\x11")
-    choice = select.choose_ipsec(SA(Doi.IPSEC, 1, (esp, compressed, alone)), [ESP], OURS, SaMode.TUNNEL, NONE)
-    assert choice is not None and choice.number == 2 and choice.spi == alone.spi
-
-
-@pytest.mark.parametrize(
-    ("mode", "number", "plain", "udp"),
-    [
-        (SaMode.TUNNEL, 1, True, True),
-        (SaMode.TUNNEL, 3, False, True),
-        (SaMode.TUNNEL, 61443, False, True),
-        (SaMode.TUNNEL, 2, False, False),
-        (SaMode.TUNNEL, 4, False, False),
-        (SaMode.TRANSPORT, 2, True, True),
-        (SaMode.TRANSPORT, 4, False, True),
-        (SaMode.TRANSPORT, 61444, False, True),
-        (SaMode.TRANSPORT, 1, False, False),
-        (SaMode.TUNNEL, 61440, False, False),
-    ],
-)
-def test_modes(mode: SaMode, number: int, plain: bool, udp: bool) -> None:
-    """With a NAT some peers say the plain word all the same; without one, UDP would leave one side deaf."""
-    offer = phase2(basic(Ipsec.MODE, number), *ESP_ATTRIBUTES[1:])
-    assert (picked(offer, ESP, mode=mode) is not None) is plain
-    assert (picked(offer, ESP, mode=mode, encapsulation=UDP) is not None) is udp
-
-
-def test_how_we_call_our_mode() -> None:
-    assert select.mode_for(SaMode.TUNNEL, NONE, None) is Mode.TUNNEL
-    assert select.mode_for(SaMode.TRANSPORT, UDP, NattDraft.RFC) is Mode.UDP_TRANSPORT
-    assert select.mode_for(SaMode.TUNNEL, Encapsulation.UDP_NON_IKE, NattDraft.DRAFT_00) is Mode.UDP_TUNNEL_DRAFT
-
-
 # Lifetimes
 
 
@@ -347,8 +232,6 @@ def test_lifetimes(attributes: tuple[Attribute, ...], lifetime: Lifetime) -> Non
     assert select.read_lifetime(shifted, phase1=True) == lifetime
 
 
-def test_without_a_lifetime_phase_2_lasts_eight_hours() -> None:
-    choice = select.choose_ipsec(phase2(*ESP_ATTRIBUTES), [ESP], OURS, SaMode.TUNNEL, NONE)
-    assert choice is not None and choice.lifetime == Lifetime(28800)
+def test_what_is_told_of_a_lifetime_reads_back() -> None:
     told = select.lifetime_attributes(Lifetime(60, 70), phase1=False)
     assert select.read_lifetime(told, phase1=False) == Lifetime(60, 70)

@@ -15,7 +15,7 @@ import pytest
 
 from ikevpn.crypto import groups
 from ikevpn.crypto.groups import KeyPair
-from ikevpn.ike import phase1, select
+from ikevpn.ike import phase1, select, suite
 from ikevpn.ike.effects import AddSa, Effect, ExportKeys, Report, Send
 from ikevpn.ike.engine import Engine, EngineSettings
 from ikevpn.model.address import AddressRange, Endpoint
@@ -110,7 +110,9 @@ def test_as_initiator_every_octet_is_the_recorded_one(
     quick = handshake["quick_mode"]
     offer = first_payload(messages[0], SA)
     monkeypatch.setattr(select, "offer_ike", lambda proposals, lifetime: offer)
-    monkeypatch.setattr(select, "offer_ipsec", lambda proposals, lifetime, spi, mode: _recorded_esp_offer(spi))
+    monkeypatch.setattr(
+        suite, "propose", lambda proposals, lifetime, spis, mode: _recorded_esp_offer(spis[Protocol.ESP])
+    )
     monkeypatch.setattr(phase1, "build_vendor_ids", lambda sa, tunnel: [])
     entropy = Recorded(
         (8, messages[0][:8]),
@@ -180,10 +182,12 @@ def test_one_wrong_bit_in_a_recorded_answer_is_noticed(
         test_as_initiator_every_octet_is_the_recorded_one(handshake, monkeypatch)
 
 
-def _recorded_esp_offer(spi: bytes) -> SA:
+def _recorded_esp_offer(spi: int) -> SA:
     """Message 1 of the recorded quick mode: proposal and transform 0, attributes in its own order."""
     attributes = tuple(Attribute.of(kind, value) for kind, value in ((4, 1), (1, 1), (2, 3600), (5, 2), (6, 128)))
-    return SA(Doi.IPSEC, 1, (Proposal(0, Protocol.ESP, spi, (Transform(0, EspCipher.AES_CBC, attributes),)),))
+    return SA(
+        Doi.IPSEC, 1, (Proposal(0, Protocol.ESP, suite.octets(spi), (Transform(0, EspCipher.AES_CBC, attributes),)),)
+    )
 
 
 def _split(spi: str, keymat: str) -> tuple[int, bytes, bytes]:
