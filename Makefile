@@ -11,7 +11,8 @@ BIN := $(VENV)/bin
 SCENARIOS ?= strongswan-main-*-aes256-sha256-g14-* strongswan-aggressive-*-3des-* nat-both-* nat-port-rewritten-* \
   nat-two-clients-* ikevpn-* raw-esp-strongswan-*-aes256-*-pfs raw-esp-libreswan-i-aes128-*-nopfs tshark-* sentence-* \
   dialect-* loss-10-percent-ikevpn-ikevpn raw-ah-strongswan-*-ah-sha-pfs raw-ah6-strongswan-i-*-ah-sha256-pfs \
-  manual-ikevpn-* manual-restart-* manual-kernel-*-aes256-sha256 path-mtu-*-strongswan-udp
+  manual-ikevpn-* manual-restart-* manual-kernel-*-aes256-sha256 path-mtu-*-strongswan-udp \
+  nested-ikevpn-main nested-kernel-esp-aes256-*
 
 .PHONY: demo test packages lint format unit net sim interop bench docs clean
 

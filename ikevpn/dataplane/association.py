@@ -75,6 +75,11 @@ class OutboundSa:
         return LARGEST_INSIDE if self.wrapped or isinstance(self.state, AhOutbound) else LARGEST_DATAGRAM
 
     @property
+    def movable(self) -> bool:
+        """Whether it may lead to another address: AH covers the addresses, and so does AH around ESP."""
+        return self.sa.protocol is Protocol.ESP and not self.wrapped
+
+    @property
     def takes_runs(self) -> bool:
         """Whether packets of one size may be sealed together, with nothing taken off and nothing put around."""
         return isinstance(self.state, Outbound) and not self.transport and not self.wrapped

@@ -28,7 +28,6 @@ from ikevpn.esp.cbc import Entropy
 from ikevpn.esp.encap import KEEPALIVE, NON_ESP_MARKER
 from ikevpn.esp.layout import SPI
 from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, Sa, SaUse, Total
-from ikevpn.wire.registry import Protocol
 
 
 class Forwarding:
@@ -139,7 +138,7 @@ class Forwarding:
         """Lead outbound SAs elsewhere. An SPI that two peers chose alike moves neither: it must not be stolen."""
         for spi in command.spis:
             found = self._sad.outbound_of_spi(spi)
-            if len(found) == 1 and found[0].sa.protocol is Protocol.ESP:  # AH covers the addresses: it cannot move
+            if len(found) == 1 and found[0].movable:
                 sa = found[0].sa
                 self._sad.move(sa.reqid, found[0].path.remote, command.remote)
                 found[0].path = path(command.local, command.remote, sa)

@@ -247,3 +247,12 @@ def test_a_tunnel_has_carried_what_its_bundle_carried_once() -> None:
     for core in (two.here, two.there):
         (total,) = core.forwarding.totals(0.0)
         assert (total.packets, total.bytes) == (1, len(payload(between(4))))
+
+
+def test_a_bundle_stays_where_its_peer_was() -> None:
+    """Its addresses are part of what AH says."""
+    two = Two(4, pair(4), ah_pair(4, SaMode.TRANSPORT, wraps=SPI))
+    elsewhere = Endpoint.of("203.0.113.77", 4500)
+    for spi in (SPI, AH_SPI):
+        two.here.forwarding.move_sas(message.MoveSas((spi,), Endpoint.of(ENDS[4][0], 4500), elsewhere), 0.0)
+    assert len(two.carry(between(4))) == 1

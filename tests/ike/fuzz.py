@@ -97,9 +97,11 @@ def _change(octets: bytearray, others: list[bytes], rng: random.Random) -> None:
 def states(rng: random.Random) -> Iterator[tuple[Engine, list[bytes], float]]:
     """Responders and initiators in every state of a tunnel's life, with the datagrams of the exchange they are in."""
     gcm = IpsecProposal(Protocol.ESP, EspCipher.AES_GCM_16, 256, Integrity.NONE, Group.MODP_768)
+    bundle = replace(gcm, around=IpsecProposal(Protocol.AH, EspCipher.NULL, 0, Integrity.HMAC_SHA1, Group.MODP_768))
     while True:
         mode = rng.choice(tuple(Phase1Mode))
-        proposals = (gcm,) if rng.random() < 0.5 else tunnel().ipsec_proposals
+        chance = rng.random()
+        proposals = (gcm,) if chance < 0.4 else (bundle,) if chance < 0.6 else tunnel().ipsec_proposals
         ours = tunnel(mode=mode, ipsec_proposals=proposals, dpd_interval_s=10, fragment_size=rng.choice((0, 300)))
         theirs = other_side(ours)
         if rng.random() < 0.5:

@@ -6,6 +6,8 @@ from dataclasses import replace
 from itertools import product
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ikevpn.ike import suite
 from ikevpn.model.proposal import IpsecProposal, Lifetime
@@ -322,3 +324,65 @@ def test_what_cannot_be_taken_is_named() -> None:
 def test_ah_of_any_kind_is_not_for_udp() -> None:
     assert suite.possible([BOTH, AH, ESP], NONE) == (BOTH, AH, ESP)
     assert suite.possible([BOTH, AH, ESP], UDP) == (ESP,)
+
+
+# Any offer
+
+
+_NAMES = ("nopfs-esp-aes128-sha", "nopfs-esp-3des-md5", "nopfs-ah-sha", "nopfs-ah-sha256")
+_ACCEPTED = [read_ipsec(name) for name in (*_NAMES, *(f"{_NAMES[0]}+{end}" for end in ("ah-sha", "ah-sha256")))]
+
+
+def _transforms(protocol: Protocol) -> st.SearchStrategy[tuple[Transform, ...]]:
+    kinds = [read_ipsec(name) for name in _NAMES]
+    known = [suite.propose([each], Lifetime(60), OWN, mode).proposals[0].transforms[0]
+             for each in kinds for mode in (Mode.TUNNEL, Mode.TRANSPORT) if each.protocol is protocol]  # fmt: skip
+    return st.lists(st.sampled_from(known or [Transform(1, 1, ())]), max_size=4).map(tuple)
+
+
+_PROTOCOLS = st.sampled_from([Protocol.ESP, Protocol.ESP, Protocol.AH, Protocol.AH, Protocol.IPCOMP])
+_OFFERS = st.lists(
+    _PROTOCOLS.flatmap(
+        lambda protocol: st.builds(
+            Proposal, st.integers(1, 3), st.just(protocol), st.sampled_from([SPI, b"\0\0\0\7"]), _transforms(protocol)
+        )
+    ),
+    max_size=6,
+).map(lambda proposals: SA(Doi.IPSEC, 1, tuple(proposals)))
+
+
+def _reference(offer: SA) -> set[str]:
+    """All that could be chosen, one combination after the other."""
+    found = set()
+    for number in {each.number for each in offer.proposals}:
+        group = [each for each in offer.proposals if each.number == number]
+        protocols = [each.protocol for each in group]
+        if len(set(protocols)) < len(protocols) or not set(protocols) <= {Protocol.ESP, Protocol.AH}:
+            continue
+        for transforms in product(*(each.transforms for each in group)):
+            said = [suite.read(each.protocol, transform) for each, transform in zip(group, transforms, strict=True)]
+            modes = {each.protocol: what[2] for each, what in zip(group, said, strict=True) if what}
+            right = all(mode is Mode.TUNNEL or (len(group) == 2 and protocol is Protocol.AH)
+                        for protocol, mode in modes.items())  # fmt: skip
+            if right and all(each.spi == SPI for each in group):
+                names = [str(what[0]) for what in said if what]
+                names.sort(key=lambda name: "-ah-" in name)
+                found.add("+".join([names[0], *(name.removeprefix("nopfs-") for name in names[1:])]))
+    return found & set(map(str, _ACCEPTED))
+
+
+@given(_OFFERS, st.sampled_from(ProposalOrder))
+def test_what_is_chosen_of_any_offer_is_the_best_that_could_be(offer: SA, order: ProposalOrder) -> None:
+    choice = suite.choose(offer, _ACCEPTED, order, SaMode.TUNNEL, NONE)
+    possible = _reference(offer)
+    assert (choice is not None) == bool(possible)
+    if choice is None:
+        return
+    assert str(choice.proposal) in possible and choice.proposal in _ACCEPTED
+    if order is OURS:
+        assert str(choice.proposal) == next(str(each) for each in _ACCEPTED if str(each) in possible)
+    answer = choice.payload(OWN)
+    assert suite.check(answer, _ACCEPTED, SaMode.TUNNEL, NONE) is not None
+    assert {each.protocol for each in answer.proposals} == (
+        {Protocol.ESP, Protocol.AH} if choice.proposal.around else {choice.proposal.protocol}
+    )

@@ -75,7 +75,7 @@ def superseded(host: Host) -> list[tuple[Installed, float]]:
     """SAs that have a younger one for the same traffic and direction, and since when."""
     groups: dict[object, list[Installed]] = defaultdict(list)
     for (direction, _), installed in host.plane.sas.items():
-        groups[direction, installed.sa.selectors].append(installed)
+        groups[direction, installed.sa.selectors, bool(installed.sa.wraps)].append(installed)
     found = []
     for group in groups.values():
         group.sort(key=lambda installed: installed.order)
@@ -127,8 +127,9 @@ def _bounded(world: World, host: Host) -> None:
     """Nothing piles up."""
     flows = [flow for flow in world.scenario.flows if host.name in (flow.first, flow.second)]
     peers = {flow.first if flow.second == host.name else flow.second for flow in flows}
-    if len(host.plane.sas) > _SAS_PER_CHILD * len(flows):
-        world.complain(f"{host.name}: {len(host.plane.sas)} SAs for {len(flows)} children")
+    bare = len(host.plane.bare())
+    if bare > _SAS_PER_CHILD * len(flows):
+        world.complain(f"{host.name}: {bare} SAs for {len(flows)} children")
     if host.plane.most > _MOST_EVER_PER_CHILD * len(flows):
         world.complain(f"{host.name}: there were {host.plane.most} SAs at one time")
     sas = [sa for sa in host.status().ike_sas if sa.state == "established"]
@@ -139,8 +140,9 @@ def _bounded(world: World, host: Host) -> None:
 def _of_one_mind(world: World, host: Host) -> None:
     """The engine believes in exactly those SAs that the data plane has."""
     children = host.status().children
-    believed = {(Direction.IN, child.spi_in) for child in children}
-    believed |= {(Direction.OUT, child.spi_out) for child in children if child.outbound}
+    believed = {(Direction.IN, spi) for child in children for spi in (child.spi_in, child.ah_spi_in) if spi}
+    sending = (child for child in children if child.outbound)
+    believed |= {(Direction.OUT, spi) for child in sending for spi in (child.spi_out, child.ah_spi_out) if spi}
     for way, spi in believed ^ set(host.plane.sas):
         where = "the engine" if (way, spi) in believed else "the data plane"
         world.complain(f"{host.name}: only {where} knows of {way} {spi:08x}")

@@ -11,7 +11,7 @@ from ikevpn.model.sa import Sa
 
 class Kind(StrEnum):
     IKE = "ike"
-    ESP_RAW = "esp"  # IP protocol 50; ports mean nothing
+    ESP_RAW = "esp"  # IP protocol 50, or 51 where AH is around it; ports mean nothing
     ESP_UDP = "esp-udp"
     KEEPALIVE = "keepalive"
 
@@ -28,7 +28,9 @@ class Inner:
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """One packet on the outside. `sealed` is the outbound SA that made an ESP packet, `inner` its content."""
+    """One packet on the outside. `sealed` is the outbound SA that made an ESP packet, `inner` its content, `wrapper`
+    the outbound SA of AH around it.
+    """
 
     kind: Kind
     source: Endpoint
@@ -36,6 +38,7 @@ class Packet:
     data: bytes = b""
     sealed: Sa | None = None
     inner: Inner | None = None
+    wrapper: Sa | None = None
 
     @property
     def octets(self) -> int:

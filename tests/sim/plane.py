@@ -73,7 +73,7 @@ class Plane:
         self._order += 1
         installed = Installed(sa, self._clock.now, self._order, sa.remote, sa.local)
         self.sas[key] = installed
-        self.most = max(self.most, len(self.sas))
+        self.most = max(self.most, len(self.bare()))
         for kind, seconds in ((ExpireKind.SOFT, sa.limits.soft_seconds), (ExpireKind.HARD, sa.limits.hard_seconds)):
             if seconds:
                 self._clock.after(seconds, self._expiry(key, installed, kind))
@@ -114,12 +114,18 @@ class Plane:
         idle_s = None if installed.used is None else self._clock.now - installed.used
         return SaUse(spi, Direction.IN, installed.octets, installed.packets, idle_s)
 
+    def bare(self) -> list[Installed]:
+        """All SAs; of a bundle only that of ESP."""
+        return [installed for installed in self.sas.values() if not installed.sa.wraps]
+
     # traffic
 
     def outbound(self, source: Address, target: Address) -> Installed | None:
-        """The newest outbound SA whose selectors take such a packet."""
+        """The newest outbound SA whose selectors take such a packet; of a bundle that of ESP, where both are there."""
         best = None
         for installed in self._of(Direction.OUT):
+            if installed.sa.wraps or (installed.sa.wrapped and self._around(installed) is None):
+                continue
             matching = any(selector.matches(source, target, 1, 0, 0) for selector in installed.sa.selectors)
             if matching and (best is None or installed.order > best.order):
                 best = installed
@@ -131,23 +137,28 @@ class Plane:
         if installed is None:
             self._acquire(inner)
             return False
-        sa = installed.sa
-        packet = Packet(_KINDS[sa.encapsulation], installed.local, installed.remote, sealed=sa, inner=inner)
+        sa, around = installed.sa, self._around(installed)
+        wrapper = None if around is None else around.sa
+        ends = installed.local, installed.remote
+        packet = Packet(_KINDS[sa.encapsulation], *ends, sealed=sa, inner=inner, wrapper=wrapper)
         self._count(installed, inner)
+        if around is not None:
+            self._count(around, inner)
         self._owner.transmit(packet)
         return True
 
     def receive(self, packet: Packet) -> None:
-        """ESP from outside: accepted only by an SA of that SPI with the very same keys."""
+        """ESP from outside: accepted only by an SA of that SPI with the very same keys, and what is around it too."""
         assert packet.sealed is not None and packet.inner is not None
         sealed, inner = packet.sealed, packet.inner
-        installed = self.sas.get((Direction.IN, sealed.spi))
-        if installed is None:
-            if self._may_tell(("unknown", sealed.spi), 1.0):
-                self._owner.unknown_spi(sealed.spi, packet.target, packet.source)
+        around = None if packet.wrapper is None else self._inbound(packet.wrapper, packet)
+        if packet.wrapper is not None and around is None:
             return
-        if not _same_transform(installed.sa, sealed):
-            self._owner.complain(f"both ends have SPI {sealed.spi:08x}, but not the same transform or keys")
+        installed = self._inbound(sealed, packet)
+        if installed is None:
+            return
+        if (around.sa.wraps if around else 0) != (sealed.spi if installed.sa.wrapped else 0):
+            self._owner.complain(f"SPI {sealed.spi:08x} came without AH around it, or with another's")
             return
         if _KINDS[installed.sa.encapsulation] is not packet.kind:
             self._owner.complain(
@@ -163,8 +174,29 @@ class Plane:
         self._owner.delivered(inner)
         self._follow(installed, packet)
         self._count(installed, inner)
+        if around is not None:
+            self._count(around, inner)
 
     # inside
+
+    def _inbound(self, sealed: Sa, packet: Packet) -> Installed | None:
+        """Our half of the SA under which something came; None, and somebody is told, where there is none."""
+        installed = self.sas.get((Direction.IN, sealed.spi))
+        if installed is None:
+            if self._may_tell(("unknown", sealed.spi), 1.0):
+                self._owner.unknown_spi(sealed.spi, packet.target, packet.source)
+            return None
+        if not _same_transform(installed.sa, sealed):
+            self._owner.complain(f"both ends have SPI {sealed.spi:08x}, but not the same transform or keys")
+            return None
+        return installed
+
+    def _around(self, installed: Installed) -> Installed | None:
+        """What carries the packets of an outbound SA of a bundle."""
+        if not installed.sa.wrapped:
+            return None
+        same = (each for each in self._of(Direction.OUT) if each.sa.reqid == installed.sa.reqid)
+        return next((each for each in same if each.sa.wraps == installed.sa.spi), None)
 
     def _of(self, direction: Direction) -> Iterator[Installed]:
         return (installed for (way, _), installed in self.sas.items() if way is direction)

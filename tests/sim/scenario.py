@@ -13,7 +13,7 @@ from ikevpn.model.proposal import Lifetime
 from ikevpn.model.secret import Secret
 from ikevpn.model.selector import Selector
 from ikevpn.model.tunnel import Child, NatTraversal, Phase1Mode, ProposalOrder, Tunnel
-from tests.sim import choices
+from tests.sim import bundles, choices
 from tests.sim.choices import Mismatch
 from tests.sim.host import IKE_PORT, HostPlan, TunnelPlan
 from tests.sim.keeper import Start, retransmission_s
@@ -97,7 +97,7 @@ class _Side:
 def draw(seed: int) -> Scenario:
     """The scenario of a seed; the same for ever, as long as this file stays the same."""
     rng = random.Random(seed)
-    return _hub(seed, rng) if rng.random() < 0.15 else _pair(seed, rng)
+    return bundles.nest(_hub(seed, rng) if rng.random() < 0.15 else _pair(seed, rng))
 
 
 def _pair(seed: int, rng: random.Random) -> Scenario:

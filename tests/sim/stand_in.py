@@ -25,6 +25,8 @@ class ChildStatus:
     spi_in: int
     spi_out: int
     outbound: bool = True
+    ah_spi_in: int = 0
+    ah_spi_out: int = 0
 
 
 @dataclass(frozen=True)
