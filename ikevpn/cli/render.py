@@ -131,9 +131,14 @@ def error_reply(reply: api.Error) -> None:
     failure(f"ikevpn: {reply.sentence}", advice=reply.advice)
 
 
-def carrier(encapsulation: str) -> str:
-    """How ESP travels, in words."""
-    return {"none": "plain ESP", "udp": "ESP in UDP", "udp-non-ike": "ESP in UDP 500"}.get(encapsulation, encapsulation)
+def carrier(child: api.ChildState) -> str:
+    """How packets travel, in words."""
+    if child.ah_spi_in:
+        return "AH around ESP"
+    if "ah" in child.proposal.split("-")[:2]:
+        return "AH"
+    words = {"none": "plain ESP", "udp": "ESP in UDP", "udp-non-ike": "ESP in UDP 500"}
+    return words.get(child.encapsulation, child.encapsulation)
 
 
 def spis(child: api.ChildState) -> str:

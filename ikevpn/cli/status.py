@@ -92,7 +92,7 @@ def _child(child: api.ChildState) -> None:
     if not child.proposal:
         return
     ends = f", renewed within {render.duration(child.expires_s)}" if child.expires_s else ""
-    render.say(f"    {child.proposal}, {render.carrier(child.encapsulation)}, {render.spis(child)}{ends}")
+    render.say(f"    {child.proposal}, {render.carrier(child)}, {render.spis(child)}{ends}")
     idle = "nothing yet" if child.idle_in_s is None else f"last {render.duration(child.idle_in_s)} ago"
     render.say(f"    in {child.packets_in} packets, {render.amount(child.bytes_in)} ({idle})")
     takes = f" (the path takes {child.path_mtu} octets)" if child.path_mtu else ""

@@ -87,8 +87,7 @@ def _success(tunnel: api.TunnelState) -> None:
         "bold green",
     )
     for child in tunnel.children:
-        carrier = render.carrier(child.encapsulation)
-        render.say(f"  {child.selector}, {child.proposal}, {carrier}, {render.spis(child)}")
+        render.say(f"  {child.selector}, {child.proposal}, {render.carrier(child)}, {render.spis(child)}")
 
 
 def _fail(name: str, reply: api.Error, failed: api.EventLine | None, as_json: bool) -> NoReturn:

@@ -9,6 +9,7 @@ The other IKE daemons of today offer one protocol a tunnel; those that could off
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from interop import proof
 from interop.outcome import expect
@@ -31,11 +32,11 @@ _KERNEL = (
 _BASE = TunnelParameters(ike_suite="aes128-sha-g14", esp_suite="aes128-sha-ah-sha", pfs=True)
 
 
-def play(stage: Stage, base: TunnelParameters, family: int = 4) -> None:
+def play(stage: Stage, base: TunnelParameters, family: int = 4, **daemon: Any) -> None:
     """The whole life of a negotiated bundle: traffic of all kinds, both sides renew it, one ends it."""
     topology = pair(stage.site, family=family)
     left, right = (
-        stage.side("ikevpn", gateway, view)
+        stage.side("ikevpn", gateway, view, **daemon)
         for gateway, view in zip(topology.gateways(), between(topology.left, topology.right, base), strict=True)
     )
     stage.stands()
@@ -87,6 +88,12 @@ SCENARIOS = (
             ),
             ("ipv6", "over IPv6, ESP without integrity", TunnelParameters(esp_suite="aes128-null-ah-sha256"), 6),
         )
+    ),
+    Scenario(
+        "nested-ikevpn-workers",
+        "ikevpn to ikevpn, AH around ESP, with two workers each: both SAs of a bundle are with one",
+        partial(play, base=_BASE, workers=2),
+        needs("ikevpn"),
     ),
     Scenario(
         "nested-ikevpn-transport",

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
+import pytest
+
 from ikevpn.cli import render
 from ikevpn.cli.exit_codes import ExitCode
 from ikevpn.service import api
@@ -41,6 +44,25 @@ def test_details(ikevpn: Ikevpn, folder: Path) -> None:
         "esp.packets-in: 12",
     ):
         assert part in output
+
+
+@pytest.mark.parametrize(
+    ("proposal", "ah", "line"),
+    [
+        ("g2-ah-sha", {}, "g2-ah-sha, AH, SPI in 0a0b0c0d out 01020304, renewed"),
+        ("ah-sha", {}, "ah-sha, AH, SPI in 0a0b0c0d out 01020304, renewed"),
+        (
+            "g2-esp-3des-sha+ah-sha",
+            {"ah_spi_in": "0a0b0c0e", "ah_spi_out": "01020305"},
+            "sha+ah-sha, AH around ESP, SPI in 0a0b0c0d out 01020304, of AH in 0a0b0c0e out 01020305, renewed",
+        ),
+    ],
+)
+def test_ah_is_called_so(ikevpn: Ikevpn, folder: Path, proposal: str, ah: dict[str, str], line: str) -> None:
+    child = msgspec.structs.replace(CHILD, proposal=proposal, encapsulation="none", **ah)
+    paris = msgspec.structs.replace(PARIS, children=(child,))
+    with daemon(folder / "sock", api.StatusAnswer(tunnels=(paris,))):
+        assert line in ikevpn("status", "-v").output
 
 
 def test_manual_keys_are_called_so(ikevpn: Ikevpn, folder: Path) -> None:
