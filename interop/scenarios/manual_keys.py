@@ -117,12 +117,12 @@ def many_packets(stage: Stage) -> None:
     proof.nothing_in_clear(topology)
 
 
-def restarted(stage: Stage, theirs: str) -> None:
+def restarted(stage: Stage, theirs: str, proposal: str = "esp-aes128-sha") -> None:
     """Stopped and started, killed and started, and its worker killed: each time numbers go on."""
-    topology, left, right = _two(stage, manual("esp-aes128-sha"), theirs)
+    topology, left, right = _two(stage, manual(proposal), theirs)
     peer = left.peer
     assert isinstance(peer, Ikevpn)
-    view = between(topology.left, topology.right, TunnelParameters(manual=manual("esp-aes128-sha")))[0]
+    view = between(topology.left, topology.right, TunnelParameters(manual=manual(proposal)))[0]
     traffic.ping(left.end, right.end)
     for end in (peer.stop, peer.kill):
         traffic.transfer(left.end, right.end, 500_000)

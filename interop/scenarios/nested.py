@@ -17,7 +17,7 @@ from interop.peers.ikevpn import Ikevpn
 from interop.scenario import Scenario, needs
 from interop.scenarios.host_to_host import play as play_transport
 from interop.scenarios.host_to_host import without_ike
-from interop.scenarios.manual_keys import manual, whole_life
+from interop.scenarios.manual_keys import manual, restarted, whole_life
 from interop.stage import Side, Stage
 from interop.topology import pair
 from interop.tunnel import TunnelParameters, between
@@ -113,6 +113,12 @@ SCENARIOS = (
             ("manual", "ikevpn to ikevpn", "ikevpn", _KERNEL[1:2]),
         )
         for proposal, family in bundles
+    ),
+    Scenario(
+        "nested-kernel-restart",
+        "manual keys, AH around ESP, with a kernel: stopped, killed, worker killed, and both protocols' numbers go on",
+        partial(restarted, theirs="guest-xfrm", proposal="esp-aes128-sha+ah-sha"),
+        needs("ikevpn", "guest-xfrm"),
     ),
     Scenario(
         "nested-kernel-transport",
