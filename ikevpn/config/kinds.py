@@ -16,7 +16,7 @@ from ikevpn.config.finding import Unfit, did_you_mean, one_of, show
 
 
 class Kind(Protocol):
-    """`expects` completes "… is not", `secret` values are never shown."""
+    """`expects` completes "… is not"."""
 
     @property
     def expects(self) -> str: ...
@@ -92,6 +92,24 @@ class Word:
         if isinstance(value, str) and re.fullmatch(self.pattern, value):
             return value
         raise Unfit(f"{show(value)} is not {self.expects}.", self.fix)
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """What `kind` reads. What it refuses is not shown: it may be a secret."""
+
+    kind: Kind
+
+    @property
+    def expects(self) -> str:
+        return self.kind.expects
+
+    def read(self, value: object) -> object:
+        try:
+            return self.kind.read(value)
+        except Unfit as unfit:
+            fix = unfit.fix if isinstance(value, str) else "Texts stand in quotes."
+            raise Unfit(f"this is not {self.expects}.", fix) from None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ikevpn.config.finding import Unfit, show
 from ikevpn.config.key import Table, key
-from ikevpn.config.kinds import Choice, Whole, YesNo
+from ikevpn.config.kinds import Choice, Hidden, Whole, YesNo
 from ikevpn.config.proposals import EspProposals
 from ikevpn.config.secret_table import SECRET, SecretTable
 from ikevpn.config.secrets import Encoding
@@ -56,7 +56,7 @@ class KeyTable(SecretTable):
     """
 
     encoding: Encoding = key(
-        Choice(Encoding), "How the key is written: hex digits, base64, or as it is.", '"base64"', Encoding.HEX
+        Hidden(Choice(Encoding)), "How the key is written: hex digits, base64, or as it is.", '"base64"', Encoding.HEX
     )
 
 

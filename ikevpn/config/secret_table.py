@@ -1,11 +1,14 @@
-"""The table that says where a secret is; several tables hold one."""
+"""The table that says where a secret is; several tables hold one.
+
+A secret may stand at any of its keys by mistake, so what is refused is shown at none.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from ikevpn.config.key import Table, key
-from ikevpn.config.kinds import Choice, Word
+from ikevpn.config.kinds import Choice, Hidden, Word
 from ikevpn.config.secrets import Encoding
 
 
@@ -14,25 +17,25 @@ class SecretTable:
     """Where a secret is. Exactly one of `file`, `env` and `text` is written."""
 
     file: str | None = key(
-        Word("a file name", r"[^\0]+"),
+        Hidden(Word("a file name", r"[^\0]+")),
         "A file with the secret, as seen from the folder of the configuration file. It must be private: `chmod 600`.",
         '"paris.psk"',
         None,
     )
     env: str | None = key(
-        Word("the name of an environment variable", r"[A-Za-z_][A-Za-z0-9_]*"),
+        Hidden(Word("the name of an environment variable", r"[A-Za-z_][A-Za-z0-9_]*")),
         "An environment variable with the secret, for containers that have no better way.",
         '"PARIS_PSK"',
         None,
     )
     text: str | None = key(
-        Word("a text that is not empty", r"(?s).+"),
+        Hidden(Word("a text of at least one character", r"(?s).+")),
         "The secret itself; refused unless the configuration file is private (`chmod 600`).",
         '"…"',
         None,
     )
     encoding: Encoding = key(
-        Choice(Encoding),
+        Hidden(Choice(Encoding)),
         "How the secret is written: as it is, as hex digits, or as base64.",
         '"hex"',
         Encoding.TEXT,

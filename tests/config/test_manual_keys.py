@@ -135,6 +135,13 @@ def test_the_key_of_ah_counts_in_the_four_digits(manual: Write) -> None:
     assert one != two
 
 
+@pytest.mark.parametrize("place", ["encryption_key", "integrity_key_in", "passphrase"])
+def test_a_key_without_quotes_is_not_shown(manual: Write, place: str) -> None:
+    found = " ".join(errors(manual(**{place: "{ text = 0x00112233445566778899aabbccddeeff }"})))
+    assert f"{place}.text: this is not a text of at least one character. Texts stand in quotes." in found
+    assert str(0x00112233445566778899AABBCCDDEEFF) not in found
+
+
 @pytest.mark.parametrize(("text", "spi"), [('"0x100"', 0x100), ("12320", 12320), ('"FFFFFFFF"', 0xFFFFFFFF)])
 def test_ways_to_write_an_spi(manual: Write, text: str, spi: int) -> None:
     assert keys(manual(local_spi=text)).local_spi == spi

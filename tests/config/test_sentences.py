@@ -366,6 +366,14 @@ def test_secrets_side_by_side(tunnel: Write) -> None:
         'psk = "hunter2hunter2"',
         'secret = { txt = "hunter2hunter2" }',
         'secret = { text = ["hunter2hunter2"] }',
+        "secret = { text = 72617283 }",
+        "secret = { text = 0x4540f83 }",
+        "secret = { file = 72617283 }",
+        "secret = { env = 72617283 }",
+        'secret = { env = "hunter2 hunter2" }',
+        'secret = { file = "hunter2\\u0000" }',
+        'secret = { encoding = "hunter2hunter2" }',
+        "secret = { encoding = 72617283 }",
         'secret = { text = "hunter2hunter2", encoding = "hex" }',
         'secret = "hunter2hunter2',
     ],
@@ -373,7 +381,13 @@ def test_secrets_side_by_side(tunnel: Write) -> None:
 def test_no_error_ever_shows_a_secret(tunnel: Write, line: str) -> None:
     found = errors(tunnel(line))
     assert found
-    assert not [error for error in found if "hunter2" in error]
+    assert not [error for error in found if "hunter2" in error or "72617283" in error]
+
+
+def test_a_secret_without_quotes(tunnel: Write) -> None:
+    assert errors(tunnel("secret = { text = 31415926535 }")) == [
+        "FILE:5: tunnel.paris.secret.text: this is not a text of at least one character. Texts stand in quotes."
+    ]
 
 
 # Several files
