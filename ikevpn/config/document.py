@@ -5,12 +5,14 @@ Knows nothing of what the tables mean.
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ikevpn.config import files
 from ikevpn.config.finding import ConfigErrors, Finding, Severity
 
 Keys = tuple[str | int, ...]
@@ -24,9 +26,10 @@ _AT = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 @dataclass(frozen=True)
 class Document:
-    """A file that was read. `path` is shown as the user named it."""
+    """A file that was read. `path` is shown as the user named it, `status` is that of what was read."""
 
     path: Path
+    status: os.stat_result
     tables: Mapping[str, object]
     lines: Mapping[Keys, int]
 
@@ -54,16 +57,10 @@ def dotted(keys: Keys) -> str:
 
 
 def read(path: Path) -> Document:
-    """Read and parse one file. Raises ConfigErrors: not there, not readable, not UTF-8, not TOML."""
+    """Read and parse one file. Raises ConfigErrors: not there, not readable, not a file, not UTF-8, not TOML."""
+    file = _open(path)
     try:
-        text = path.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        raise _error("no-file", path, "there is no such file.", "Name another with --config, or write it.") from None
-    except IsADirectoryError:
-        raise _error("no-file", path, "this is a folder, not a file.") from None
-    except OSError as error:
-        reason = (error.strerror or "unknown reason").lower()
-        raise _error("unreadable", path, f"the file cannot be read: {reason}.") from None
+        text = file.octets.decode("utf-8")
     except UnicodeDecodeError as error:
         raise _error(
             "not-utf-8", path, f"the file is not UTF-8: octet {error.start + 1} fits no character.", "Save it as UTF-8."
@@ -73,7 +70,28 @@ def read(path: Path) -> Document:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _not_toml(path, text, str(error)) from None
-    return Document(path, tables, _lines(text))
+    except ValueError:  # what Python says of an integer with thousands of digits
+        raise _error("not-toml", path, "a number in the file has too many digits.") from None
+    except RecursionError:
+        raise _error("not-toml", path, "brackets in the file are nested too deeply.") from None
+    return Document(path, file.status, tables, _lines(text))
+
+
+def _open(path: Path) -> files.File:
+    try:
+        file = files.read(path)
+    except FileNotFoundError:
+        raise _error("no-file", path, "there is no such file.", "Name another with --config, or write it.") from None
+    except OSError as error:
+        raise unreadable(path, error) from None
+    if not file.is_regular:
+        raise _error("no-file", path, "this is not a regular file.", "Name a file of TOML, or a folder of such.")
+    return file
+
+
+def unreadable(path: Path, error: OSError) -> ConfigErrors:
+    """The one error about a file or folder that the host does not let us read."""
+    return _error("unreadable", path, f"it cannot be read: {(error.strerror or 'unknown reason').lower()}.")
 
 
 def _error(code: str, where: object, sentence: str, fix: str = "") -> ConfigErrors:

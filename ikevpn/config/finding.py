@@ -15,6 +15,7 @@ from enum import StrEnum
 from ikevpn.errors import ConfigError
 
 _LONGEST = 60
+_LONGEST_BITS = 64  # TOML promises no more, and Python writes only so many digits
 
 
 class Severity(StrEnum):
@@ -63,6 +64,8 @@ def show(value: object) -> str:
         return "a list"
     if isinstance(value, datetime | date | time):
         return value.isoformat()
+    if isinstance(value, int) and value.bit_length() > _LONGEST_BITS:
+        return "so large a number"
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 2]}…{text[-1]}"
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from ikevpn.config import files
 from ikevpn.config.advice import advise
 from ikevpn.config.build import build_psk, build_tunnel
 from ikevpn.config.configuration import Configuration, DaemonSettings, TunnelConfig
-from ikevpn.config.document import Document, Keys, read
+from ikevpn.config.document import Document, Keys, read, unreadable
 from ikevpn.config.finding import ConfigErrors, Finding, Severity, Unfit
 from ikevpn.config.schema import DaemonTable, PskTable, TunnelTable
 from ikevpn.config.walk import Walk
@@ -35,11 +37,15 @@ def examine(path: Path) -> tuple[Configuration | None, list[Finding]]:
     tunnels = reader.read()
     findings += reader.findings()
     findings.sort(key=_place)
-    if not findings:
+    if not _fatal(findings):
         findings += advise(list(tunnels.values()), reader.where)
-    if any(finding.severity is Severity.ERROR for finding in findings):
+    if _fatal(findings):
         return None, findings
     return Configuration(reader.daemon, tunnels, reader.secrets, tuple(findings)), findings
+
+
+def _fatal(findings: list[Finding]) -> bool:
+    return any(finding.severity is Severity.ERROR for finding in findings)
 
 
 def _place(finding: Finding) -> tuple[str, int]:
@@ -50,15 +56,26 @@ def _place(finding: Finding) -> tuple[str, int]:
 
 
 def _documents(path: Path, findings: list[Finding]) -> Iterator[Document]:
-    paths = sorted(path.glob("*.toml")) if path.is_dir() else [path]
+    try:
+        paths = files.find(path)
+    except OSError as error:
+        findings += unreadable(path, error).findings
+        return
     if not paths:
         sentence = "there is no file here whose name ends in .toml."
         findings.append(Finding(Severity.ERROR, "no-file", f"{path}", sentence, "Write one, or name another folder."))
+        return
     for each in paths:
         try:
-            yield read(each)
+            document = read(each)
         except ConfigErrors as errors:
             findings += errors.findings
+        else:
+            findings += files.others_could_change(each, document.status)
+            yield document
+    with contextlib.suppress(OSError):  # where there is no folder either, the file that is not there was told
+        folder = paths[0].parent
+        findings += files.others_could_change(folder, folder.stat())
 
 
 class _Reader:

@@ -51,7 +51,8 @@ local_networks  = ["10.1.1.0/24"]
 remote_networks = ["10.2.2.0/24"]
 ```
 
-The secret is in a file of its own beside it, which only its owner may read: `(umask 077; cat > paris.psk)`.
+The secret is in a file of its own beside it, which only its owner may read: `(umask 077; cat > paris.psk)`. Who may
+write the configuration decides where traffic goes: that should be root alone, for the folder as well.
 `ikevpn check` says what is wrong with a configuration, where, and what was probably meant; it touches no network.
 A file with every key is [`configs/reference.toml`](../configs/reference.toml).
 """

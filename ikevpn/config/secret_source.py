@@ -30,7 +30,7 @@ def _read_secret(document: Document, table: SecretTable) -> Secret:
         return read_file(document.path.parent / table.file, table.encoding)
     if table.env is not None:
         return read_environment(table.env, table.encoding, os.environ)
-    check_private(document.path, document.path.stat())
+    check_private(document.path, document.status)
     return decode((table.text or "").encode(), table.encoding, "the text")
 
 

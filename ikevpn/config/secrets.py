@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 
+from ikevpn.config import files
 from ikevpn.config.finding import Unfit
 from ikevpn.model.secret import Secret
 
@@ -30,16 +31,14 @@ class Encoding(StrEnum):
 def read_file(path: Path, encoding: Encoding) -> Secret:
     """The secret of a file. Raises Unfit: no file, not readable, not regular, not private, empty, wrong encoding."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe must not make us wait
+        file = files.read(path, LONGEST + 1)
     except FileNotFoundError:
         raise Unfit(f"there is no file {path}.", f"Make it: (umask 077; cat > {path})", "no-secret-file") from None
     except OSError as error:
         reason = (error.strerror or "unknown reason").lower()
         raise Unfit(f"the file {path} cannot be read: {reason}.", _readable(path), "unreadable-secret") from None
-    with os.fdopen(descriptor, "rb") as file:
-        check_private(path, os.fstat(descriptor))
-        octets = file.read(LONGEST + 1)
-    return decode(octets, encoding, f"the file {path}")
+    check_private(path, file.status)
+    return decode(file.octets, encoding, f"the file {path}")
 
 
 def check_private(path: Path, status: os.stat_result) -> None:
