@@ -39,7 +39,8 @@ class _Remark:
 def advise(tunnels: Sequence[TunnelConfig], where: Where) -> list[Finding]:
     """Findings about each tunnel and about every two of them; warnings, and errors where two cannot live together."""
     remarks = [remark for tunnel in tunnels for remark in _alone(tunnel)]
-    remarks += [*_overlaps(tunnels), *_same_metrics(tunnels), *_same_peers(tunnels), *_same_spis(tunnels)]
+    remarks += [*_overlaps(tunnels), *_same_metrics(tunnels), *_same_peers(tunnels)]
+    remarks += [*_same_spis(tunnels), *_same_sending_keys(tunnels)]
     return [
         Finding(each.severity, each.code, where(each.tunnel.name, each.key), each.sentence, each.fix)
         for each in remarks
@@ -188,6 +189,19 @@ def _same_spis(tunnels: Sequence[TunnelConfig]) -> Iterator[_Remark]:
                 sentence = f"tunnel {other.name} has the same local_spi {layer.local_spi:#x}."
                 fix = "Agree with one of the peers on another."
                 yield _Remark("same-spi", tunnel, "manual", sentence, fix, Severity.ERROR)
+
+
+def _same_sending_keys(tunnels: Sequence[TunnelConfig]) -> Iterator[_Remark]:
+    """Sequence numbers are counted by SPI and key: two tunnels would take them from each other (RFC 4303 §3.3.3)."""
+    first: dict[object, TunnelConfig] = {}
+    for tunnel in tunnels:
+        for layer in tunnel.manual.layers if tunnel.manual else ():
+            keys = (layer.outbound.encryption_key, layer.outbound.integrity_key)
+            other = first.setdefault((layer.proposal.protocol, layer.remote_spi, keys), tunnel)
+            if other is not tunnel:
+                sentence = f"tunnel {other.name} sends with the same keys under the same remote_spi"
+                fix = "Agree with one of the peers on other keys, or on another SPI."
+                yield _Remark("same-keys", tunnel, "manual", f"{sentence} {layer.remote_spi:#x}.", fix, Severity.ERROR)
 
 
 def _is_everything(found: AddressRange) -> bool:

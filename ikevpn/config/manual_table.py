@@ -19,19 +19,26 @@ FIRST_SPI, LAST_SPI = 0x100, 0xFFFFFFFF  # RFC 4303 §2.1: smaller ones are rese
 
 @dataclass(frozen=True)
 class Spi:
-    """A security parameter index: hexadecimal digits as text, or a number."""
+    """A security parameter index: hexadecimal digits as text.
+
+    Not a number, whose digits would be decimal: 3020 without quotes would be the SPI bcc.
+    """
 
     expects: str = "an SPI: hexadecimal digits from 100 to ffffffff in quotes"
 
     def read(self, value: object) -> int:
-        number = value if isinstance(value, int) and not isinstance(value, bool) else -1
-        if isinstance(value, str):
-            digits = value.strip().lower().removeprefix("0x")
-            if digits and set(digits) <= set("0123456789abcdef"):
-                number = int(digits, 16)
-        if FIRST_SPI <= number <= LAST_SPI:
-            return number
-        raise Unfit(f"{show(value)} is not {self.expects}.")
+        digits = value.strip().lower().removeprefix("0x") if isinstance(value, str) else ""
+        if digits and set(digits) <= set("0123456789abcdef") and FIRST_SPI <= int(digits, 16) <= LAST_SPI:
+            return int(digits, 16)
+        raise Unfit(f"{show(value)} is not {self.expects}.", _in_quotes(value))
+
+
+def _in_quotes(value: object) -> str:
+    """What a number was meant to be: its digits as they stand were hexadecimal, or the number itself was meant."""
+    if isinstance(value, bool) or not isinstance(value, int) or not FIRST_SPI <= value <= LAST_SPI:
+        return ""
+    as_it_stands = f'Write "{value}" for these digits, or ' if int(str(value), 16) <= LAST_SPI else "Write "
+    return f'{as_it_stands}"{value:x}" if they were decimal or began with 0x.'
 
 
 @dataclass(frozen=True)

@@ -142,15 +142,28 @@ def test_a_key_without_quotes_is_not_shown(manual: Write, place: str) -> None:
     assert str(0x00112233445566778899AABBCCDDEEFF) not in found
 
 
-@pytest.mark.parametrize(("text", "spi"), [('"0x100"', 0x100), ("12320", 12320), ('"FFFFFFFF"', 0xFFFFFFFF)])
+@pytest.mark.parametrize(("text", "spi"), [('"0x100"', 0x100), ('"3020"', 0x3020), ('"FFFFFFFF"', 0xFFFFFFFF)])
 def test_ways_to_write_an_spi(manual: Write, text: str, spi: int) -> None:
     assert keys(manual(local_spi=text)).local_spi == spi
 
 
-@pytest.mark.parametrize("text", ['"ff"', '"100000000"', '"xyz"', "255", "true", '""', '"-300"'])
+@pytest.mark.parametrize("text", ['"ff"', '"100000000"', '"xyz"', "255", "3020", "true", '""', '"-300"'])
 def test_what_is_no_spi(manual: Write, text: str) -> None:
     (found,) = errors(manual(local_spi=text))
     assert "is not an SPI: hexadecimal digits from 100 to ffffffff in quotes." in found
+
+
+@pytest.mark.parametrize(
+    ("number", "fix"),
+    [
+        ("3020", 'Write "3020" for these digits, or "bcc" if they were decimal or began with 0x.'),
+        ("0x3020", 'Write "12320" for these digits, or "3020" if they were decimal or began with 0x.'),
+        ("0xffffffff", 'Write "ffffffff" if they were decimal or began with 0x.'),
+    ],
+)
+def test_an_spi_without_quotes_could_mean_two(manual: Write, number: str, fix: str) -> None:
+    (found,) = errors(manual(local_spi=number))
+    assert found.endswith(f"in quotes. {fix}")
 
 
 @pytest.mark.parametrize(
@@ -289,7 +302,7 @@ def test_keys_of_ike_mean_nothing(manual: Write) -> None:
 
 
 def test_two_tunnels_cannot_have_one_local_spi(manual: Write) -> None:
-    table = "".join(f"{key} = {value}\n" for key, value in KEYS.items())
+    table = "".join(f"{key} = {value}\n" for key, value in {**KEYS, "remote_spi": '"4030"'}.items())
     other = '[tunnel.rome]\nremote = "203.0.113.3"\nbinding = "route"\nroutes = ["10.3.0.0/16"]\n[tunnel.rome.manual]\n'
     (found,) = errors(manual(more=other + table))
     assert (
@@ -298,8 +311,26 @@ def test_two_tunnels_cannot_have_one_local_spi(manual: Write) -> None:
     )
 
 
+def test_two_tunnels_cannot_send_under_one_key_and_spi(manual: Write) -> None:
+    """Numbers of both would be those of one SA."""
+    table = "".join(f"{key} = {value}\n" for key, value in {**KEYS, "local_spi": '"4020"'}.items())
+    other = '[tunnel.rome]\nremote = "203.0.113.3"\nbinding = "route"\nroutes = ["10.3.0.0/16"]\n[tunnel.rome.manual]\n'
+    assert errors(manual(more=other + table)) == [
+        "tunnel.rome.manual: tunnel paris sends with the same keys under the same remote_spi 0x3030. "
+        "Agree with one of the peers on other keys, or on another SPI."
+    ]
+    assert errors(manual(more=other + table.replace(AES, "33" * 16))) == []
+    assert errors(manual(more=other + table.replace('"3030"', '"4030"'))) == []
+    in_ah = {"proposal": '"ah-sha"', "local_spi": '"4020"', "remote_spi": '"3031"', "integrity_key": BUNDLE["ah_key"]}
+    layer = "".join(f"{key} = {value}\n" for key, value in {**KEYS, **in_ah}.items() if key != "encryption_key")
+    (found,) = errors(manual(**BUNDLE, more=other + layer))
+    assert "the same remote_spi 0x3031" in found
+
+
 def test_nor_one_for_esp_and_another_for_ah(manual: Write) -> None:
-    table = "".join(f"{key} = {value}\n" for key, value in {**KEYS, "local_spi": '"3021"'}.items())
+    table = "".join(
+        f"{key} = {value}\n" for key, value in {**KEYS, "local_spi": '"3021"', "remote_spi": '"4030"'}.items()
+    )
     other = '[tunnel.rome]\nremote = "203.0.113.3"\nbinding = "route"\nroutes = ["10.3.0.0/16"]\n[tunnel.rome.manual]\n'
     (found,) = errors(manual(**BUNDLE, more=other + table))
     assert found.startswith("tunnel.rome.manual: tunnel paris has the same local_spi 0x3021.")
