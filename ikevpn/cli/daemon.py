@@ -10,6 +10,7 @@ import click
 from ikevpn.cli import render
 from ikevpn.cli.context import Context, ending, pass_context
 from ikevpn.cli.exit_codes import of_error
+from ikevpn.cli.values import PATH
 from ikevpn.config.words import LogLevel
 from ikevpn.errors import IkevpnError
 from ikevpn.service import ready
@@ -17,13 +18,11 @@ from ikevpn.service.control import as_reply
 
 
 @click.command()
-@click.option("--config", type=click.Path(path_type=Path), help="As before the verb.")
-@click.option("--socket", type=click.Path(path_type=Path), help="As before the verb.")
+@click.option("--config", type=PATH, help="As before the verb.")
+@click.option("--socket", type=PATH, help="As before the verb.")
 @click.option("--log-level", type=click.Choice([level.value for level in LogLevel]), help="How much the log says.")
 @click.option("--log-json", is_flag=True, help="Log JSON, one object a line.")
-@click.option(
-    "--capture", type=click.Path(path_type=Path), help="Record packets and keys of all tunnels into this file."
-)
+@click.option("--capture", type=PATH, help="Record packets and keys of all tunnels into this file.")
 @click.option("--until-idle", is_flag=True, hidden=True, help="Start no tunnel unasked, and end with the last one.")
 @click.option("--ready-fd", type=int, hidden=True, help="Where to say that we are ready.")
 @pass_context

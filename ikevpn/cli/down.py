@@ -6,12 +6,13 @@ import click
 
 from ikevpn.cli import render
 from ikevpn.cli.context import Context, as_json, ending, last, pass_context, tunnel_names
+from ikevpn.cli.values import SECONDS
 from ikevpn.service import api
 
 
 @click.command()
 @click.argument("tunnel", shell_complete=tunnel_names)
-@click.option("--timeout", "timeout_s", type=float, default=10, show_default=True, help="Seconds to wait for it.")
+@click.option("--timeout", "timeout_s", type=SECONDS, default=10, show_default=True, help="Seconds to wait for it.")
 @as_json
 @pass_context
 @ending

@@ -24,6 +24,7 @@ from ikevpn.cli import (
     version,
 )
 from ikevpn.cli.context import DEFAULT_CONFIG, Context
+from ikevpn.cli.values import PATH
 
 _STATUSES = "\n".join(f"  {code.value:>3}  {meaning}" for code, meaning in exit_codes.MEANINGS.items())
 
@@ -31,13 +32,13 @@ _STATUSES = "\n".join(f"  {code.value:>3}  {meaning}" for code, meaning in exit_
 @click.group(epilog=f"\b\nExit status:\n{_STATUSES}", context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--config",
-    type=click.Path(path_type=Path),
+    type=PATH,
     envvar="IKEVPN_CONFIG",
     default=DEFAULT_CONFIG,
     show_default=True,
     help="Configuration file, or folder of *.toml files.",
 )
-@click.option("--socket", type=click.Path(path_type=Path), envvar="IKEVPN_SOCKET", help="Control socket of the daemon.")
+@click.option("--socket", type=PATH, envvar="IKEVPN_SOCKET", help="Control socket of the daemon.")
 @click.version_option(__version__, prog_name="ikevpn")
 @click.pass_context
 def main(context: click.Context, config: Path, socket: Path | None) -> None:

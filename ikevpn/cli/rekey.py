@@ -6,6 +6,7 @@ import click
 
 from ikevpn.cli import render
 from ikevpn.cli.context import Context, as_json, ending, fail_reply, pass_context, tunnel_names
+from ikevpn.cli.values import SECONDS
 from ikevpn.service import api
 
 
@@ -13,7 +14,7 @@ from ikevpn.service import api
 @click.argument("tunnel", shell_complete=tunnel_names)
 @click.option("--child", default="", help="Only this pair of networks, by its name in `status`.")
 @click.option("--phase1", is_flag=True, help="Renew phase 1 instead.")
-@click.option("--timeout", "timeout_s", type=float, default=30, show_default=True, help="Seconds to wait for it.")
+@click.option("--timeout", "timeout_s", type=SECONDS, default=30, show_default=True, help="Seconds to wait for it.")
 @as_json
 @pass_context
 @ending

@@ -13,6 +13,7 @@ from ikevpn.cli import exit_codes, render
 from ikevpn.cli.context import Context, as_json, ending, pass_context, tunnel_names
 from ikevpn.cli.exit_codes import ExitCode
 from ikevpn.cli.launch import start_daemon
+from ikevpn.cli.values import PATH, SECONDS
 from ikevpn.errors import UsageError
 from ikevpn.model.events import Reason
 from ikevpn.service import api
@@ -34,13 +35,9 @@ _OWN_REFUSALS = frozenset(
 
 @click.command()
 @click.argument("tunnel", shell_complete=tunnel_names)
-@click.option(
-    "--timeout", "timeout_s", type=click.FloatRange(min=0.1), default=60, show_default=True, help="Seconds to wait."
-)
+@click.option("--timeout", "timeout_s", type=SECONDS, default=60, show_default=True, help="Seconds to wait.")
 @click.option("--foreground", is_flag=True, help="Stay, show what happens, and take the tunnel down at Ctrl-C.")
-@click.option(
-    "--capture", type=click.Path(path_type=Path), help="Record packets and keys for Wireshark into this file."
-)
+@click.option("--capture", type=PATH, help="Record packets and keys for Wireshark into this file.")
 @as_json
 @pass_context
 @ending
