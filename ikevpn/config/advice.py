@@ -10,7 +10,7 @@ from ikevpn.config.configuration import TunnelConfig
 from ikevpn.config.finding import Finding, Severity
 from ikevpn.config.proposals import weaknesses_esp, weaknesses_ike
 from ikevpn.config.words import Binding, Start
-from ikevpn.model.address import AddressRange, Network
+from ikevpn.model.address import Address, AddressRange, Network
 from ikevpn.model.manual import ManualKeys
 from ikevpn.model.selector import Selector
 from ikevpn.model.tunnel import Phase1Mode
@@ -40,7 +40,7 @@ def advise(tunnels: Sequence[TunnelConfig], where: Where) -> list[Finding]:
     """Findings about each tunnel and about every two of them; warnings, and errors where two cannot live together."""
     remarks = [remark for tunnel in tunnels for remark in _alone(tunnel)]
     remarks += [*_overlaps(tunnels), *_same_metrics(tunnels), *_same_peers(tunnels)]
-    remarks += [*_same_spis(tunnels), *_same_sending_keys(tunnels)]
+    remarks += [*_same_hosts(tunnels), *_same_spis(tunnels), *_same_sending_keys(tunnels)]
     return [
         Finding(each.severity, each.code, where(each.tunnel.name, each.key), each.sentence, each.fix)
         for each in remarks
@@ -162,6 +162,23 @@ def _same_metrics(tunnels: Sequence[TunnelConfig]) -> Iterator[_Remark]:
                 break
 
 
+def _same_hosts(tunnels: Sequence[TunnelConfig]) -> Iterator[_Remark]:
+    """In transport mode rules of the host lead packets to a peer into its tunnel, whatever address they leave from."""
+    known: dict[Address, list[tuple[TunnelConfig, Selector]]] = {}
+    for tunnel in tunnels:
+        if tunnel.host_pair is None:
+            continue
+        remote = tunnel.host_pair[1]
+        others = known.setdefault(remote, [])
+        pairs = ((other, ours) for ours in tunnel.selectors for other, theirs in others if _same_flows(ours, theirs))
+        if found := next(pairs, None):
+            what = f"what this host sends to {remote}" + (f" ({found[1]})" if found[1].protocol else "")
+            sentence = f"tunnel {found[0].name} protects {what} as well, and only one of the two would get it."
+            fix = "Keep one of them, or give each a protocol or ports of its own in selector tables."
+            yield _Remark("same-hosts", tunnel, "", sentence, fix, Severity.ERROR)
+        others += [(tunnel, selector) for selector in tunnel.selectors]
+
+
 def _same_peers(tunnels: Sequence[TunnelConfig]) -> Iterator[_Remark]:
     """Tunnels that a calling peer cannot choose between by what it says before the networks."""
     first: dict[object, TunnelConfig] = {}
@@ -209,10 +226,13 @@ def _is_everything(found: AddressRange) -> bool:
 
 
 def _overlap(one: Selector, two: Selector) -> bool:
+    return _ranges_overlap(one.local, two.local) and _ranges_overlap(one.remote, two.remote) and _same_flows(one, two)
+
+
+def _same_flows(one: Selector, two: Selector) -> bool:
+    """Whether there are packets that fit both by their protocol and ports."""
     return (
-        _ranges_overlap(one.local, two.local)
-        and _ranges_overlap(one.remote, two.remote)
-        and (one.protocol == two.protocol or 0 in (one.protocol, two.protocol))
+        (one.protocol == two.protocol or 0 in (one.protocol, two.protocol))
         and (one.local_port == two.local_port or 0 in (one.local_port, two.local_port))
         and (one.remote_port == two.remote_port or 0 in (one.remote_port, two.remote_port))
     )

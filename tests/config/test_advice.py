@@ -146,6 +146,23 @@ def test_one_network_through_two_devices_needs_two_metrics(two: Write) -> None:
     assert warnings(two(first, second + "\nmetric = 101")) == []
 
 
+HOSTS = 'remote = "203.0.113.1"\nlocal = "192.0.2.{}"\nsa_mode = "transport"'
+PORT = '[[tunnel.{}.selector]]\nlocal = "192.0.2.{}"\nremote = "203.0.113.1"\nprotocol = "tcp"\nremote_port = {}'
+
+
+def test_what_is_sent_to_one_host_goes_into_one_tunnel(two: Write) -> None:
+    path = two(HOSTS.format(1), HOSTS.format(9))
+    assert [str(each).replace(str(path), "FILE") for each in check(path).errors] == [
+        "FILE:6: tunnel.two: tunnel one protects what this host sends to 203.0.113.1 as well, and only one of the two "
+        "would get it. Keep one of them, or give each a protocol or ports of its own in selector tables."
+    ]
+    web, mail = (f"{HOSTS.format(9)}\n{PORT.format('two', 9, port)}" for port in (443, 25))
+    (error,) = check(two(f"{HOSTS.format(1)}\n{PORT.format('one', 1, 443)}", web)).errors
+    assert error.code == "same-hosts" and "(192.0.2.9 === 203.0.113.1[443] tcp)" in error.sentence
+    assert not check(two(f"{HOSTS.format(1)}\n{PORT.format('one', 1, 443)}", mail)).errors
+    assert not check(two(HOSTS.format(1), HOSTS.format(9).replace("113.1", "113.2"))).errors
+
+
 def test_a_caller_that_could_mean_either(two: Write) -> None:
     path = two(POLICY.format(1, "10.2.0.0/16"), POLICY.format(1, "10.3.0.0/16"))
     assert warnings(path) == [
