@@ -1,7 +1,8 @@
 """The control socket: a unix socket of mode 0600 that speaks `service.api`. It knows lines and clients, and nothing of
 tunnels.
 
-One request a connection. A handler is an async generator of replies; when the client hangs up it is closed.
+One request a connection. A handler is an async generator of replies; when the client hangs up it is closed. A client
+that only has nothing more to say (`shutdown`, as of socat and `nc -N`) gets its answer.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import select
 import socket
 import stat
 import struct
@@ -83,7 +85,7 @@ class ControlSocket:
             await _send(writer, api.Error(reason="protocol", sentence=f"the request cannot be read: {error}"))
             return
         answering = asyncio.create_task(self._answer(request, writer))
-        hanging_up = asyncio.create_task(_hang_up(reader))
+        hanging_up = asyncio.create_task(_hang_up(reader, writer))
         try:
             await asyncio.wait((answering, hanging_up), return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -125,10 +127,21 @@ async def _send(writer: asyncio.StreamWriter, reply: api.Reply) -> None:
     await writer.drain()
 
 
-async def _hang_up(reader: asyncio.StreamReader) -> None:
-    """Returns when the client closes; what it still says is not listened to."""
+async def _hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Returns when the client has closed for both directions; what it still says is not listened to.
+
+    After the end of what it says, that it hears no more is seen only by a write, or by EPOLLHUP, which comes unasked.
+    """
     while await reader.read(4096):
         pass
+    loop, gone = asyncio.get_running_loop(), asyncio.Event()
+    with select.epoll() as watch:
+        watch.register(writer.get_extra_info("socket").fileno(), 0)
+        loop.add_reader(watch.fileno(), gone.set)
+        try:
+            await gone.wait()
+        finally:
+            loop.remove_reader(watch.fileno())
 
 
 def _bind(path: Path) -> socket.socket:

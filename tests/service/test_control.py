@@ -174,6 +174,58 @@ def test_a_client_that_hangs_up_ends_its_handler(path: Path) -> None:
     assert asyncio.run(scenario())
 
 
+def half_close(path: Path, request: api.Request) -> socket.socket:
+    """A client that says all it has to say, and listens on."""
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(5)
+    connection.connect(str(path))
+    connection.sendall(api.write(request))
+    connection.shutdown(socket.SHUT_WR)
+    return connection
+
+
+def test_a_client_that_has_nothing_more_to_say_gets_its_answer(path: Path) -> None:
+    async def slow(request: api.AnyRequest) -> AsyncGenerator[api.Reply, None]:
+        yield api.Lost(count=1)
+        for _ in range(100):  # many turns of the loop, in which the end of what it says is seen
+            await asyncio.sleep(0)
+        yield STATUS
+
+    def read_all() -> bytes:
+        with half_close(path, api.Status()) as connection, connection.makefile("rb") as lines:
+            return lines.read()
+
+    async def scenario() -> bytes:
+        async with serving(path, slow):
+            return await asyncio.to_thread(read_all)
+
+    assert asyncio.run(scenario()) == api.write(api.Lost(count=1)) + api.write(STATUS)
+
+
+def test_a_client_that_hangs_up_in_two_steps_ends_its_handler(path: Path) -> None:
+    async def scenario() -> bool:
+        ended = asyncio.Event()
+
+        async def endless(request: api.AnyRequest) -> AsyncGenerator[api.Reply, None]:
+            try:
+                yield api.Lost(count=1)
+                await asyncio.Event().wait()
+            finally:
+                ended.set()
+
+        async with serving(path, endless):
+            connection = await asyncio.to_thread(half_close, path, api.Log(follow=True))
+            assert await asyncio.to_thread(connection.recv, 4096)
+            for _ in range(100):
+                await asyncio.sleep(0)
+            assert not ended.is_set()
+            connection.close()
+            async with asyncio.timeout(5):
+                return await ended.wait()
+
+    assert asyncio.run(scenario())
+
+
 def test_closing_ends_conversations(path: Path) -> None:
     async def endless(request: api.AnyRequest) -> AsyncGenerator[api.Reply, None]:
         yield api.Lost(count=1)
