@@ -34,6 +34,7 @@ from ikevpn.model.selector import Selector
 from ikevpn.net.host import Host
 from ikevpn.net.plan import Plan
 from ikevpn.service.devices import Devices
+from ikevpn.service.errands import Errands
 from ikevpn.service.needs import Needs
 from ikevpn.service.priority import priority
 
@@ -69,7 +70,7 @@ class Binding:
         self._level = Level.ABSENT
         self._again: asyncio.TimerHandle | None = None  # set while something is refused
         self._moving = asyncio.Lock()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._errands = Errands()
 
     @property
     def device(self) -> str:
@@ -133,15 +134,12 @@ class Binding:
 
     async def settled(self) -> None:
         """Wait until everything is in force."""
-        while self._tasks:
-            await asyncio.wait(set(self._tasks))
+        await self._errands.settled()
 
     def refresh(self) -> None:
         """Something changed: put in force what should be, soon; what the host refuses is reported."""
         if self._wanted:
-            task = asyncio.create_task(self._move_and_report())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._errands.start(self._move_and_report())
 
     async def admit(self, remotes: Iterable[Address]) -> None:
         """The peer is at one of these addresses: they must be reached outside of the tunnel. What was refused before
@@ -204,8 +202,11 @@ class Binding:
 
     async def _move(self) -> None:
         """Go where things are to be now; calls that come meanwhile find it done. Raises HostError; then it is tried
-        again.
+        again. A way that was begun is gone to its end: else nobody would know what stands on the host.
         """
+        await self._errands.run(self._move_now())
+
+    async def _move_now(self) -> None:
         async with self._moving:
             if self._again is not None:
                 self._again.cancel()

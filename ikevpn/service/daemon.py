@@ -21,6 +21,7 @@ from ikevpn.model.events import Code, Event
 from ikevpn.service import api, log, notify, privileges, ready
 from ikevpn.service.captures import EVERYTHING
 from ikevpn.service.control import ControlSocket
+from ikevpn.service.errands import Errands
 from ikevpn.service.listening import Listening
 from ikevpn.service.parts import Parts
 from ikevpn.service.plane_events import PlaneEvents
@@ -60,7 +61,7 @@ class Daemon:
         self._ready = asyncio.Event()
         self._reloading = asyncio.Lock()
         self._failure: IkevpnError | None = None
-        self._reload_task: asyncio.Task[None] | None = None
+        self._errands = Errands()
         self._parts: Parts
         self._control: ControlSocket
         self._requests: Requests
@@ -88,7 +89,7 @@ class Daemon:
     async def _start(self, configuration: Configuration, undo: AsyncExitStack) -> None:
         """From the inside out; what was started last is stopped first."""
         parts = self._parts
-        self._requests = Requests(parts, self.reload, self._work_done)
+        self._requests = Requests(parts, self._errands, self.reload, self._work_done)
         self._control = ControlSocket(self._options.socket or configuration.daemon.socket, self._handle)
         await self._control.open()
         undo.push_async_callback(self._control.close)
@@ -105,6 +106,7 @@ class Daemon:
             parts.captures.start(EVERYTHING, self._options.capture, lambda address: True)
         confinement.drop(privileges.KEPT)
         undo.push_async_callback(self._take_down)
+        undo.push_async_callback(self._errands.close)
         plane_events = PlaneEvents(parts)
         self._follow(plane_events.follow(), undo)
         self._follow(plane_events.watch(), undo)
@@ -201,13 +203,15 @@ class Daemon:
             _log.warning("the [daemon] table changed: ports, addresses and limits count from the next start on")
 
     def _reload_on_signal(self) -> None:
-        self._reload_task = asyncio.create_task(self._reload_and_report())
+        self._errands.start(self._reload_and_report())
 
     async def _reload_and_report(self) -> None:
         try:
             await self.reload()
         except IkevpnError as error:
             _log.error("not reloaded: %s", error)
+        except Exception:
+            _log.exception("not reloaded because of a mistake of the daemon's own")
 
 
 def _warn(configuration: Configuration) -> None:

@@ -45,7 +45,7 @@ class Parts:
         self.captures = Captures((daemon.ike_port, daemon.natt_port), self._tunnel_of)
         sequences = Sequences(daemon.sequences)
         world = World(self.driver, self.host, self.ports, self.bindings, self.report, sequences, daemon.natt_port)
-        self.tunnels = Tunnels(world, workers)
+        self.tunnels = Tunnels(world, workers, self.captures.stop)
         performer = Performer(
             self.plane, self.ports, self.bindings, self.captures, report=self.report, query=self.driver.query
         )

@@ -1,6 +1,7 @@
 """What the daemon does for the command line: one async generator a verb, which yields events and ends in an answer.
 
-A client that hangs up closes its generator: an `up` that nobody waits for any more is taken back.
+A client that hangs up closes its generator: an `up` that nobody waits for any more is taken back. What changes tunnels
+or host is not left half done then: it is an errand of the daemon's own.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ from ikevpn.model import reasons
 from ikevpn.model.events import Code, Event, Fact, Reason
 from ikevpn.model.sa import Total
 from ikevpn.service import api, metrics, process_use
+from ikevpn.service.errands import Errands
 from ikevpn.service.keeper import Wanted
 from ikevpn.service.parts import Parts
 from ikevpn.service.state import index, tunnel_state
@@ -42,11 +44,17 @@ class _Before:
 class Requests:
     """The handlers of all verbs. `settled` is called after a verb that may have left the daemon without work."""
 
-    def __init__(self, parts: Parts, reload: Callable[[], Awaitable[Difference]], settled: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        errands: Errands,
+        reload: Callable[[], Coroutine[Any, Any, Difference]],
+        settled: Callable[[], None],
+    ) -> None:
         self._parts = parts
         self._reload_configuration = reload
         self._settled = settled
-        self._tidying: set[asyncio.Task[None]] = set()
+        self._errands = errands
         self._handlers: Mapping[type[api.Request], Callable[[Any], Answer]] = {
             api.Up: self._up,
             api.Down: self._down,
@@ -66,14 +74,15 @@ class Requests:
 
     async def _up(self, request: api.Up) -> Answer:
         tunnel = self._parts.tunnels.get(request.tunnel)
-        if not tunnel.config.can_call:
-            await tunnel.want(Wanted.LISTEN)
-            yield api.UpAnswer(tunnel=await self._state(tunnel))
-            return
-        before, good = _Before(tunnel.keeper.wanted, tunnel.binding.absent), False
-        with self._parts.history.subscribe(tunnel.name) as events:
+        with self._parts.history.subscribe(tunnel.name) as events, contextlib.ExitStack() as recording:
+            self._start_capture(tunnel, request.capture, recording)
+            if not tunnel.config.can_call:
+                await tunnel.want(Wanted.LISTEN)
+                recording.pop_all()
+                yield api.UpAnswer(tunnel=await self._state(tunnel))
+                return
+            before, good = _Before(tunnel.keeper.wanted, tunnel.binding.absent), False
             try:
-                self._start_capture(tunnel, request.capture)
                 await tunnel.want(Wanted.UP)
                 outcome = asyncio.ensure_future(self._outcome(tunnel, request.timeout_s))
                 async for record in events.until(outcome):
@@ -84,11 +93,12 @@ class Requests:
                 if failure is not None:
                     yield _failed(failure)
                     return
+                recording.pop_all()
                 await tunnel.binding.settled()
                 yield api.UpAnswer(tunnel=await self._state(tunnel))
             finally:
                 if not good:
-                    await self._unhurried(self._take_back(tunnel, before))
+                    await self._errands.run(self._take_back(tunnel, before))
 
     async def _outcome(self, tunnel: Tunnel, timeout_s: float) -> Event | None:
         try:
@@ -100,24 +110,22 @@ class Requests:
                 facts["last"] = reasons.sentence(record.event)
             return Event(Code.PHASE1_FAILED, tunnel.name, Reason.TIMEOUT, facts)
 
-    async def _unhurried(self, tidying: Coroutine[None, None, None]) -> None:
-        """Goes on to its end even where the client hangs up meanwhile."""
-        task = asyncio.create_task(tidying)
-        self._tidying.add(task)
-        task.add_done_callback(self._tidying.discard)
-        await asyncio.shield(task)
-
     async def _take_back(self, tunnel: Tunnel, before: _Before) -> None:
-        """A tunnel that did not come up is wanted as it was before, and what blocked its traffic does so again."""
+        """A tunnel that did not come up is wanted as it was before, and what blocked its traffic does so again.
+
+        One that a reload has taken away meanwhile is nobody's any more.
+        """
+        if tunnel not in list(self._parts.tunnels):
+            return
         if before.wanted is Wanted.DOWN:
-            self._parts.captures.stop(tunnel.name)
             await tunnel.down(still_configured=not before.absent)
             self._settled()
         elif before.wanted is not Wanted.UP:
             with contextlib.suppress(HostError):  # what the client hears is why its own request failed
                 await tunnel.want(before.wanted)
 
-    def _start_capture(self, tunnel: Tunnel, file: str) -> None:
+    def _start_capture(self, tunnel: Tunnel, file: str, recording: contextlib.ExitStack) -> None:
+        """It ends with `recording`; once the tunnel is up, with the tunnel."""
         if not file:
             return
         if tunnel.keeper.up:
@@ -125,19 +133,23 @@ class Requests:
                 f"{tunnel.name} is up already, and its keys were exchanged before a capture ran; "
                 f"`ikevpn down {tunnel.name}` first"
             )
-        self._parts.captures.start(tunnel.name, Path(file), tunnel.concerns)
+        self._parts.captures.start(tunnel.name, Path(file), partial(self._parts.tunnels.concerns, tunnel.name))
+        recording.callback(self._parts.captures.stop, tunnel.name)
 
     async def _down(self, request: api.Down) -> Answer:
         tunnel = self._parts.tunnels.get(request.tunnel)
         try:
             async with asyncio.timeout(request.timeout_s):
-                await tunnel.down(still_configured=True)
+                await self._errands.run(self._take_down(tunnel))
         except TimeoutError:
             yield api.Error(reason="timeout", sentence=f"{tunnel.name} was not down within {request.timeout_s:g} s")
             return
+        yield api.Done()
+
+    async def _take_down(self, tunnel: Tunnel) -> None:
+        await tunnel.down(still_configured=True)
         self._parts.captures.stop(tunnel.name)
         self._settled()  # a daemon that ends now still finishes this conversation
-        yield api.Done()
 
     # knowledge
 
@@ -245,7 +257,7 @@ class Requests:
         return [request.child] if request.child else sorted(tunnel.keeper.up)
 
     async def _reload(self, request: api.Reload) -> Answer:
-        difference = await self._reload_configuration()
+        difference = await self._errands.run(self._reload_configuration())
         yield api.ReloadAnswer(
             added=difference.added,
             changed=difference.changed,

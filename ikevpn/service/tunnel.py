@@ -59,6 +59,7 @@ class Tunnel:
         self._world = world
         self._addresses: dict[str, tuple[Address, ...]] = {}
         self._following: asyncio.Task[None] | None = None
+        self._wish = asyncio.Lock()  # the last wish is the one that counts, so none overtakes another
 
     @property
     def name(self) -> str:
@@ -79,31 +80,37 @@ class Tunnel:
         """
         if wanted is Wanted.DOWN:
             raise UsageError("a tunnel goes down by Tunnel.down")
-        refusal: HostError | None = None
-        try:
-            await self.binding.stand(always_open=wanted is Wanted.ON_DEMAND)
-        except HostError as error:
-            refusal = error
-        if not self.config.remote_names:
-            self._know([remote for remote in self.config.remotes if isinstance(remote, AddressRange)])
-        if self.config.remote_names and not self.config.manual and self._following is None:
-            self._following = asyncio.create_task(self._follow_names(), name=f"names of {self.name}")
-        self.keeper.want(wanted)
+        async with self._wish:
+            refusal = await self._stand(always_open=wanted is Wanted.ON_DEMAND)
+            if not self.config.remote_names:
+                self._know([remote for remote in self.config.remotes if isinstance(remote, AddressRange)])
+            if self.config.remote_names and not self.config.manual and self._following is None:
+                self._following = asyncio.create_task(self._follow_names(), name=f"names of {self.name}")
+            self.keeper.want(wanted)
         if refusal is not None and wanted is not Wanted.UP:
             raise refusal
+
+    async def _stand(self, *, always_open: bool) -> HostError | None:
+        """What the host refuses of it, if anything."""
+        try:
+            await self.binding.stand(always_open=always_open)
+        except HostError as error:
+            return error
+        return None
 
     async def down(self, *, still_configured: bool = False) -> None:
         """Start nothing more, tell the peer, undo what was set up on the host.
 
         Of a tunnel that is `still_configured` the block stays: its traffic does not leave in clear.
         """
-        await self.keeper.close()
-        if self._following is not None:
-            self._following.cancel()
-            self._following = None
-        self.lose_everything()
-        self.keying.forget()
-        await (self.binding.close() if still_configured else self.binding.leave())
+        async with self._wish:
+            await self.keeper.close()
+            if self._following is not None:
+                self._following.cancel()
+                self._following = None
+            self.lose_everything()
+            self.keying.forget()
+            await (self.binding.close() if still_configured else self.binding.leave())
 
     def lose_everything(self, reason: Reason = Reason.REQUESTED) -> None:
         """All SAs go on our side: tell the peer, and begin again where the tunnel is wanted."""

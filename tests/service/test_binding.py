@@ -16,7 +16,7 @@ from ikevpn.errors import HostError
 from ikevpn.ike.effects import DeleteSa
 from ikevpn.model.address import Address, AddressRange
 from ikevpn.model.events import Code, Event
-from ikevpn.model.sa import Direction, Policy, Sa
+from ikevpn.model.sa import Direction, Policy, Sa, SaUse
 from ikevpn.model.selector import Selector
 from ikevpn.net.local import Path
 from ikevpn.net.plan import AddRoute, Plan
@@ -80,6 +80,9 @@ class Plane:
 
     async def delete_device(self, name: str) -> None:
         self.devices.remove(name)
+
+    async def query(self) -> list[SaUse]:
+        return []
 
     def add_policy(self, policy: Policy) -> None:
         if policy not in self.policies:

@@ -46,3 +46,20 @@ def test_blocks_outlive_a_daemon_that_fails(failure: Exception | None) -> None:
         return parts.left
 
     assert asyncio.run(scenario()) == [failure is not None] * 2
+
+
+@pytest.mark.parametrize("error", [ValueError("5000 digits"), RecursionError("too deep"), OSError("gone")])
+def test_a_reload_by_signal_that_fails_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    def refuse(path: Path) -> None:
+        raise error
+
+    async def scenario() -> None:
+        daemon = Daemon(Options(Path("/etc/ikevpn")))
+        daemon._reload_on_signal()
+        await daemon._errands.settled()
+
+    monkeypatch.setattr("ikevpn.service.daemon.load", refuse)
+    asyncio.run(scenario())
+    assert "not reloaded" in caplog.text and str(error) in caplog.text

@@ -1,45 +1,219 @@
-"""What `up` and `down` leave on the host, with the host and the data plane of `test_binding` and a real engine."""
+"""What the verbs leave on the host, also where their client goes away in the middle.
+
+The host and the data plane are those of `test_binding`, the engine is a real one.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+from ipaddress import ip_address
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from ikevpn.errors import UsageError
+from ikevpn.model.address import Address
+from ikevpn.net.plan import Plan
 from ikevpn.service import api
-from ikevpn.service.captures import Captures
+from ikevpn.service.errands import Errands
 from ikevpn.service.events import History
 from ikevpn.service.keeper import Wanted
 from ikevpn.service.requests import Requests
-from tests.service.test_binding import BLOCK
+from tests.service.test_binding import BLOCK, Host
 from tests.service.test_tunnels import Daemon
 from tests.service.virtual import run
 
 
-async def say(daemon: Daemon, request: api.AnyRequest) -> api.Reply:
-    """The last reply to a request."""
-    parts = SimpleNamespace(
-        tunnels=daemon.tunnels,
-        history=History(),
-        driver=daemon.driver,
-        plane=daemon.plane,
-        captures=Captures((500, 4500), lambda cookie: ""),
-    )
-    requests = Requests(parts, reload=lambda: None, settled=lambda: None)  # type: ignore[arg-type, return-value]
-    return [reply async for reply in requests.handle(request)][-1]
+class SlowHost(Host):
+    """Takes a second for everything, like a busy kernel."""
+
+    async def apply(self, owner: str, plan: Plan) -> None:
+        await asyncio.sleep(1)
+        await super().apply(owner, plan)
+
+    async def undo(self, owner: str) -> None:
+        await asyncio.sleep(1)
+        await super().undo(owner)
+
+
+class Captures:
+    """Those that run, with what they record."""
+
+    def __init__(self) -> None:
+        self.running: dict[str, Callable[[Address], bool]] = {}
+
+    def start(self, tunnel: str, file: Path, concerns: Callable[[Address], bool]) -> None:
+        if tunnel in self.running:
+            raise UsageError(f"{tunnel} is being recorded already")
+        self.running[tunnel] = concerns
+
+    def stop(self, tunnel: str) -> None:
+        self.running.pop(tunnel, None)
+
+
+class Service:
+    """Requests to a daemon of one tunnel."""
+
+    def __init__(self, folder: Path, host: Host | None = None, **keys: str) -> None:
+        self.captures = Captures()
+        self.daemon = Daemon(folder, host=host, gone=self.captures.stop, **keys)
+        parts: Any = SimpleNamespace(
+            tunnels=self.daemon.tunnels,
+            history=History(),
+            driver=self.daemon.driver,
+            plane=self.daemon.plane,
+            captures=self.captures,
+        )
+        self.errands = Errands()
+        self._requests = Requests(parts, self.errands, self.daemon.apply, settled=lambda: None)
+
+    async def say(self, request: api.AnyRequest) -> api.Reply:
+        """The last reply to a request."""
+        return [reply async for reply in self._requests.handle(request)][-1]
+
+    async def say_and_leave(self, request: api.AnyRequest, after_s: float) -> None:
+        """A client that goes away before it has an answer; returns when everything is done that is to be done."""
+        client = asyncio.create_task(self.say(request))
+        await asyncio.sleep(after_s)
+        client.cancel()
+        await asyncio.wait([client])
+        await self.errands.settled()
+        await self.daemon.tunnels.get("paris").binding.settled()
 
 
 @pytest.mark.parametrize("down_before", [False, True])
 def test_an_up_that_fails_leaves_the_host_as_it_was(tmp_path: Path, down_before: bool) -> None:
     async def scenario() -> list[str]:
-        daemon = Daemon(tmp_path)
-        await daemon.apply(start=down_before)
+        service = Service(tmp_path)
+        await service.daemon.apply(start=down_before)
         if down_before:
-            assert isinstance(await say(daemon, api.Down(tunnel="paris")), api.Done)
-            assert daemon.host.routes == [BLOCK]
-        assert isinstance(await say(daemon, api.Up(tunnel="paris", timeout_s=5)), api.Error)
-        assert daemon.tunnels.get("paris").keeper.wanted is Wanted.DOWN
-        return daemon.host.routes
+            assert isinstance(await service.say(api.Down(tunnel="paris")), api.Done)
+            assert service.daemon.host.routes == [BLOCK]
+        assert isinstance(await service.say(api.Up(tunnel="paris", timeout_s=5)), api.Error)
+        assert service.daemon.tunnels.get("paris").keeper.wanted is Wanted.DOWN
+        return service.daemon.host.routes
 
     assert run(scenario()) == ([BLOCK] if down_before else [])
+
+
+@pytest.mark.parametrize("after_s", [0.5, 1.5, 2.5, 3.5, 4.5])
+def test_a_reload_comes_to_its_end_without_its_client(tmp_path: Path, after_s: float) -> None:
+    async def scenario() -> dict[str, Plan]:
+        service = Service(tmp_path, SlowHost(), start='"on-demand"')
+        await service.daemon.apply()
+        service.daemon.write(start='"on-demand"', metric="77")
+        await service.say_and_leave(api.Reload(), after_s)
+        assert (await service.daemon.apply()).unchanged == ("paris",)
+        assert service.daemon.tunnels.get("paris").keeper.wanted is Wanted.ON_DEMAND
+        assert service.daemon.host.routes == [BLOCK, "10.2.0.0/16 dev ikevpn0 metric 77"]
+        return service.daemon.host.plans
+
+    assert list(run(scenario())) == ["paris"]
+
+
+@pytest.mark.parametrize("after_s", [0.5, 1.5])
+def test_a_down_comes_to_its_end_without_its_client(tmp_path: Path, after_s: float) -> None:
+    async def scenario() -> list[str]:
+        service = Service(tmp_path, SlowHost(), start='"on-demand"', when_down='"pass"')
+        await service.daemon.apply()
+        await service.say_and_leave(api.Down(tunnel="paris"), after_s)
+        assert service.daemon.tunnels.get("paris").keeper.wanted is Wanted.DOWN
+        return service.daemon.host.routes
+
+    assert run(scenario()) == []
+
+
+def test_a_down_that_takes_longer_than_its_client_waits_comes_to_its_end(tmp_path: Path) -> None:
+    async def scenario() -> list[str]:
+        service = Service(tmp_path, SlowHost(), start='"on-demand"', when_down='"pass"')
+        await service.daemon.apply()
+        answer = await service.say(api.Down(tunnel="paris", timeout_s=0.5))
+        assert isinstance(answer, api.Error) and answer.reason == "timeout"
+        await service.errands.settled()
+        return service.daemon.host.routes
+
+    assert run(scenario()) == []
+
+
+@pytest.mark.parametrize("after_s", [0.5, 1.5, 2.5])
+def test_an_up_whose_client_leaves_is_taken_back_whole(tmp_path: Path, after_s: float) -> None:
+    async def scenario() -> dict[str, Plan]:
+        service = Service(tmp_path, SlowHost())
+        await service.daemon.apply(start=False)
+        await service.say_and_leave(api.Up(tunnel="paris"), after_s)
+        assert service.daemon.tunnels.get("paris").keeper.wanted is Wanted.DOWN
+        assert service.daemon.plane.devices == [] and service.daemon.plane.policies == []
+        return service.daemon.host.plans
+
+    assert run(scenario()) == {}
+
+
+def test_an_up_that_a_reload_overtakes_leaves_the_new_tunnel_alone(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        service = Service(tmp_path, start='"listen"')
+        await service.daemon.apply()
+        calling = asyncio.create_task(service.say(api.Up(tunnel="paris")))
+        await asyncio.sleep(1)
+        service.daemon.write(start='"on-demand"')
+        await service.daemon.apply()
+        assert isinstance(await calling, api.Error)
+        assert service.daemon.tunnels.get("paris").keeper.wanted is Wanted.ON_DEMAND
+        assert service.daemon.plane.devices == ["ikevpn0"]
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("start", ["listen", "on-demand", "up"])
+def test_a_capture_ends_with_an_up_that_fails(tmp_path: Path, start: str) -> None:
+    async def scenario() -> None:
+        service = Service(tmp_path, start=f'"{start}"')
+        await service.daemon.apply()
+        for _ in range(2):
+            answer = await service.say(api.Up(tunnel="paris", timeout_s=3, capture="x.pcapng"))
+            assert isinstance(answer, api.Error) and "recorded" not in answer.sentence
+            assert not service.captures.running
+
+    run(scenario())
+
+
+def test_a_capture_that_ran_before_goes_on_where_another_is_refused(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        service = Service(tmp_path, start='"listen"')
+        await service.daemon.apply()
+        service.captures.start("paris", tmp_path, lambda address: True)
+        with pytest.raises(UsageError, match="recorded already"):
+            await service.say(api.Up(tunnel="paris", capture="x.pcapng"))
+        assert list(service.captures.running) == ["paris"]
+
+    run(scenario())
+
+
+def test_a_tunnel_that_only_listens_is_recorded_until_it_is_removed(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        service = Service(tmp_path, remote='"any"', remote_id='"a@b.c"', mode='"aggressive"')
+        await service.daemon.apply()
+        answer = await service.say(api.Up(tunnel="paris", capture="x.pcapng"))
+        assert isinstance(answer, api.UpAnswer) and list(service.captures.running) == ["paris"]
+        (service.daemon.folder / "ikevpn.toml").write_text("")
+        await service.daemon.apply()
+        assert not service.captures.running
+
+    run(scenario())
+
+
+def test_a_capture_follows_the_tunnel_over_a_reload(tmp_path: Path) -> None:
+    async def scenario() -> list[bool]:
+        service = Service(tmp_path, start='"on-demand"')
+        await service.daemon.apply()
+        calling = asyncio.create_task(service.say(api.Up(tunnel="paris", capture="x.pcapng")))
+        await asyncio.sleep(1)
+        concerns = service.captures.running["paris"]
+        service.daemon.write(start='"on-demand"', remote='"192.0.2.99"')
+        await service.daemon.apply()
+        await calling
+        return [concerns(ip_address(text)) for text in ("192.0.2.2", "192.0.2.99")]
+
+    assert run(scenario()) == [False, True]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -38,14 +38,22 @@ remote_networks = ["10.{last}.0.0/16"]
 class Daemon:
     """A configuration of one tunnel, with a real engine whose datagrams go nowhere."""
 
-    def __init__(self, folder: Path, **keys: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        host: Host | None = None,
+        gone: Callable[[str], None] = lambda name: None,
+        **keys: str,
+    ) -> None:
         self.folder = folder
-        self.host, self.plane, self.reports = Host(), Plane(), list[Event]()
+        self.host, self.plane, self.reports = host or Host(), Plane(), list[Event]()
         self.driver = Driver(Engine(EngineSettings(), os.urandom), self.plane)  # type: ignore[arg-type]
         bindings = Bindings(self.host, self.plane, self.report)  # type: ignore[arg-type]
         ports: Any = SimpleNamespace(port=500, ensure=self.host.ensure)
-        host: Any = self.host
-        self.tunnels = Tunnels(World(self.driver, host, ports, bindings, self.report, Sequences(folder)))
+        there: Any = self.host
+        world = World(self.driver, there, ports, bindings, self.report, Sequences(folder))
+        self.tunnels = Tunnels(world, gone=gone)
         self.driver.perform = self.perform
         self.write(**keys)
 
@@ -61,8 +69,9 @@ class Daemon:
     def write(self, psk: str = "a long enough secret", **keys: str) -> None:
         (self.folder / "psk").write_text(psk)
         (self.folder / "psk").chmod(0o600)
-        more = "".join(f"{key} = {value}\n" for key, value in keys.items())
-        (self.folder / "ikevpn.toml").write_text(TUNNEL.format(name="paris", last=2) + more)
+        lines = [line for line in TUNNEL.format(name="paris", last=2).splitlines() if line.split(" ")[0] not in keys]
+        lines += [f"{key} = {value}" for key, value in keys.items()]
+        (self.folder / "ikevpn.toml").write_text("\n".join(lines))
 
     async def apply(self, *, start: bool = True) -> Difference:
         return await self.tunnels.apply(load(self.folder / "ikevpn.toml"), start=start)
@@ -145,3 +154,25 @@ def test_a_restarted_data_plane_is_nobodys_wish(folder: Path) -> None:
 
     ends = [event for event in run(scenario()) if event.code is Code.PHASE1_FAILED]
     assert [event.reason for event in ends][:1] == [Reason.DATA_PLANE_RESTARTED]
+
+
+@pytest.mark.parametrize("step", ["_begin", "_add", "_remove"])
+def test_a_mistake_in_the_middle_of_a_change_is_made_good_by_the_next_reload(
+    folder: Path, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> list[str]:
+        daemon = Daemon(folder, start='"on-demand"')
+        await daemon.apply()
+        daemon.write(start='"on-demand"', metric="77")
+        with monkeypatch.context() as broken, pytest.raises(ZeroDivisionError):
+            broken.setattr(daemon.tunnels, step, lambda *arguments: 1 // 0)
+            await daemon.apply()
+        assert BLOCK in daemon.host.routes
+        difference = await daemon.apply()
+        assert difference.unchanged == ()
+        assert daemon.tunnels.get("paris").keeper.wanted is Wanted.ON_DEMAND
+        assert list(daemon.host.plans) == ["paris"]
+        assert (await daemon.apply()).unchanged == ("paris",)
+        return daemon.host.routes
+
+    assert run(scenario()) == [BLOCK, "10.2.0.0/16 dev ikevpn0 metric 77"]
