@@ -1,7 +1,8 @@
 """What we have changed on the host, in a file that outlives us: after a crash the next start knows what to put back.
 
-A line is added before a step is applied and another after it was undone; the file only grows while it is in use. What
-was written before the last boot of the machine, or in another network namespace, means nothing and is forgotten.
+A line is added before a step is applied and another after it was undone. Where most lines say nothing any more, the
+file is written anew and moved into its place: it lies in memory, and tunnels that come and go would fill that. What was
+written before the last boot of the machine, or in another network namespace, means nothing and is forgotten.
 
 A file beside it is locked while it is in use: two runs with one journal would forget each other's changes.
 """
@@ -18,6 +19,10 @@ from typing import TextIO
 from ikevpn.errors import HostError
 from ikevpn.net.plan import Step, read_step
 
+SHORT = 1000
+"""A file of so many lines is never too long."""
+LONG_WINDED = 4
+"""How many lines it may have for every step that is in force."""
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _NAMESPACE = Path("/proc/thread-self/ns/net")
 
@@ -36,12 +41,8 @@ class Journal:
                 self._mine = undo.enter_context(path.with_suffix(".lock").open("w"))
                 _lock(self._mine, path.parent)
                 self.found = tuple(_replay(path))
-                fresh = path.with_suffix(".new")
-                self._file = undo.enter_context(fresh.open("w", encoding="utf-8"))
-                self._write({"place": _place()})
-                for step in self.found:
-                    self.applying(step)
-                fresh.rename(path)
+                self._left = dict.fromkeys(self.found)
+                self._file = undo.enter_context(self._write_anew())
                 undo.pop_all()
         except OSError as error:
             raise _unwritable(path, error) from None
@@ -49,10 +50,14 @@ class Journal:
     def applying(self, step: Step) -> None:
         """Note that a step is about to be applied. Raises HostError; then it must not be."""
         self._write({"+": step.record()})
+        self._left[step] = None
 
     def undone(self, step: Step) -> None:
         """Note that a step is undone, or was not ours to undo. Raises HostError."""
         self._write({"-": step.record()})
+        self._left.pop(step, None)
+        if self._lines > SHORT and self._lines > LONG_WINDED * len(self._left):
+            self._shorten()
 
     def close(self) -> None:
         """Close the file; it stays, for a next run."""
@@ -60,12 +65,36 @@ class Journal:
             self._file.close()
         self._mine.close()
 
+    def _shorten(self) -> None:
+        """Where there is no room for a second file, the long one goes on."""
+        try:
+            fresh = self._write_anew()
+        except OSError:
+            self._lines = 0  # not again at once
+            return
+        self._file.close()
+        self._file = fresh
+
+    def _write_anew(self) -> TextIO:
+        """The file with nothing but what counts, in its place."""
+        fresh = self.path.with_suffix(".new")
+        lines = [{"place": _place()}, *({"+": step.record()} for step in self._left)]
+        with contextlib.ExitStack() as undo:
+            file = undo.enter_context(fresh.open("w", encoding="utf-8"))
+            file.writelines(json.dumps(line) + "\n" for line in lines)
+            file.flush()
+            fresh.rename(self.path)
+            undo.pop_all()
+        self._lines = len(lines)
+        return file
+
     def _write(self, line: dict[str, object]) -> None:
         try:
             self._file.write(json.dumps(line) + "\n")
             self._file.flush()
         except OSError as error:
             raise _unwritable(self.path, error) from None
+        self._lines += 1
 
 
 def _lock(file: TextIO, folder: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ikevpn.errors import HostError
-from ikevpn.net.journal import Journal
+from ikevpn.net.journal import SHORT, Journal
 from ikevpn.net.kernel import Route
 from ikevpn.net.plan import AddAddress, AddRoute, SetLinkUp, Step
 
@@ -96,3 +96,27 @@ def test_two_runs_do_not_share_a_journal(path: Path) -> None:
     assert "write another folder as state" in caught.value.fix
     first.close()
     assert found(path) == (ONE,)
+
+
+def test_it_does_not_grow_with_what_comes_and_goes(path: Path) -> None:
+    journal = Journal(path)
+    journal.applying(ONE)
+    for _ in range(3 * SHORT):
+        journal.applying(THREE)
+        journal.undone(THREE)
+    journal.applying(TWO)
+    journal.close()
+    assert len(path.read_text().splitlines()) <= SHORT + 2
+    assert found(path) == (ONE, TWO)
+
+
+def test_where_it_cannot_be_written_anew_it_goes_on_and_says_nothing(path: Path) -> None:
+    journal = Journal(path)
+    path.with_suffix(".new").mkdir()
+    for _ in range(SHORT):
+        journal.applying(THREE)
+        journal.undone(THREE)
+    journal.applying(TWO)
+    journal.close()
+    path.with_suffix(".new").rmdir()
+    assert found(path) == (TWO,)
