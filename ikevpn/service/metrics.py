@@ -115,13 +115,13 @@ def _tunnel(tunnel: api.TunnelState) -> Iterator[Sample]:
 
 
 def _pair(child: api.ChildState, labels: Mapping[str, str]) -> Iterator[Sample]:
-    inward = {**labels, "direction": Direction.IN.value, "spi": child.spi_in}
-    outward = {**labels, "direction": Direction.OUT.value, "spi": child.spi_out}
+    """Our own SPI names the pair in both directions: two peers may have chosen the same one for theirs."""
+    pair = {**labels, "spi": child.spi_in}
+    inward, outward = ({**pair, "direction": direction.value} for direction in (Direction.IN, Direction.OUT))
     yield "ikevpn_sa_bytes_total", inward, child.bytes_in
     yield "ikevpn_sa_bytes_total", outward, child.bytes_out
     yield "ikevpn_sa_packets_total", inward, child.packets_in
     yield "ikevpn_sa_packets_total", outward, child.packets_out
-    pair = {**labels, "spi": child.spi_in}
     yield "ikevpn_sa_age_seconds", pair, child.age_s
     if child.expires_s:
         yield "ikevpn_sa_expires_seconds", pair, child.expires_s

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+import msgspec
+
 from ikevpn.model.sa import Direction, Total
 from ikevpn.service import metrics
 from ikevpn.service.process_use import ProcessUse
@@ -44,7 +46,7 @@ def test_figures() -> None:
         'ikevpn_tunnel_state{tunnel="rome",state="waiting"}': "1",
         'ikevpn_tunnel_bytes_total{tunnel="paris",direction="in"}': "5000",
         'ikevpn_tunnel_drops_total{tunnel="paris",direction="in",reason="replay"}': "2",
-        'ikevpn_sa_packets_total{tunnel="paris",child="lan",direction="out",spi="01020304"}': "9",
+        'ikevpn_sa_packets_total{tunnel="paris",child="lan",spi="0a0b0c0d",direction="out"}': "9",
         'ikevpn_sa_drops_total{tunnel="paris",child="lan",spi="0a0b0c0d",reason="replayed"}': "3",
         'ikevpn_drops_total{reason="unknown-spi"}': "4",
         'ikevpn_ike_drops_total{reason="bad-hash"}': "3",
@@ -53,6 +55,15 @@ def test_figures() -> None:
         'ikevpn_process_cpu_seconds_total{process="worker"}': "1.250",
     }.items():
         assert found[name] == value, name
+
+
+def test_two_peers_that_have_chosen_the_same_spi_are_two() -> None:
+    (one,) = [child for child in PARIS.children if child.spi_in]
+    peers = (one, msgspec.structs.replace(one, spi_in="0a0b0c0e", bytes_out=5))
+    text = metrics.write(view(tunnels=(msgspec.structs.replace(PARIS, children=peers),)))
+    names = [line.rsplit(" ", 1)[0] for line in text.splitlines() if not line.startswith("#")]
+    assert len(names) == len(set(names))
+    assert samples(text)['ikevpn_sa_bytes_total{tunnel="paris",child="lan",spi="0a0b0c0e",direction="out"}'] == "5"
 
 
 def test_every_metric_has_its_help_and_its_type_once_and_its_samples_behind_them() -> None:
