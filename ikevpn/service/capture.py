@@ -10,6 +10,7 @@ cut back into the datagrams that travel. Writes keys nowhere else, and never wit
 
 from __future__ import annotations
 
+import array
 import asyncio
 import logging
 import os
@@ -38,6 +39,8 @@ PACKET_OUTGOING = 4
 LONGEST_PACKET = 1 << 17
 BUFFER = 8 << 20
 PER_TURN = 256
+_SHORTEST_IPV4, _IPV6_HEADER = 20, 40
+_REFUSE_ALL = struct.pack("HBBI", 0x06, 0, 0, 0)  # BPF: return 0
 
 _log = logging.getLogger(__name__)
 
@@ -66,7 +69,9 @@ class Capture:
     def close(self) -> None:
         """Take what is waiting and end."""
         asyncio.get_running_loop().remove_reader(self._socket)
-        self._read()
+        _refuse_more(self._socket)
+        while self._read():
+            pass
         self._socket.close()
         os.close(self._out)
 
@@ -92,14 +97,17 @@ class Capture:
             _log.error("the capture %s is incomplete: %s", self.file, error.strerror)
         self._failed = True
 
-    def _read(self) -> None:
-        blocks = []
+    def _read(self) -> bool:
+        """One turn; whether there may be more."""
+        blocks, more = [], True
         for _ in range(PER_TURN):
             try:
                 packet, ancillary, _, origin = self._socket.recvmsg(LONGEST_PACKET, 64)
             except OSError:
+                more = False
                 break
-            if _seen_twice(origin) or not self._wanted(*_addresses(packet)):
+            addresses = _addresses(packet)
+            if addresses is None or _seen_twice(origin) or not self._wanted(*addresses):
                 continue
             when = _time_ns(ancillary)
             blocks += [pcapng.write_packet(each, when) for each in split(packet)]
@@ -109,6 +117,7 @@ class Capture:
                 os.write(self._out, b"".join(blocks))
             except OSError as error:
                 self._fail(error)
+        return more
 
 
 def _create(file: Path, undo: ExitStack) -> int:
@@ -156,6 +165,12 @@ def _packet_socket(ports: tuple[int, ...]) -> socket.socket:
     return taken
 
 
+def _refuse_more(taken: socket.socket) -> None:
+    """Leave what is queued and let nothing more in: on a busy host it would never end."""
+    program = array.array("B", _REFUSE_ALL)
+    taken.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", 1, program.buffer_info()[0]))
+
+
 def _discard(taken: socket.socket) -> None:
     """Throw away what came in before the filter stood."""
     try:
@@ -170,10 +185,14 @@ def _seen_twice(origin: tuple[str, int, int, int, bytes]) -> bool:
     return origin[0] == "lo" and origin[2] == PACKET_OUTGOING
 
 
-def _addresses(packet: bytes) -> tuple[Address, Address]:
-    if packet[0] >> 4 == 4:
+def _addresses(packet: bytes) -> tuple[Address, Address] | None:
+    """Source and target; None where the packet is shorter than its header, as somebody on the wire may make it."""
+    version = packet[0] >> 4 if packet else 0
+    if version == 4 and len(packet) >= _SHORTEST_IPV4 and (packet[0] & 15) * 4 >= _SHORTEST_IPV4:
         return ip_address(packet[12:16]), ip_address(packet[16:20])
-    return ip_address(packet[8:24]), ip_address(packet[24:40])
+    if version == 6 and len(packet) >= _IPV6_HEADER:
+        return ip_address(packet[8:24]), ip_address(packet[24:40])
+    return None
 
 
 def _time_ns(ancillary: list[tuple[int, int, bytes]]) -> int:

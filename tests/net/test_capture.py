@@ -14,7 +14,7 @@ from scapy.layers.inet import UDP
 from scapy.utils import PcapNgReader
 
 from ikevpn.errors import HostError
-from ikevpn.service.capture import Capture
+from ikevpn.service.capture import PER_TURN, Capture
 from ikevpn.wire.registry import EspCipher
 from tests.service.test_offload import esp
 from tests.service.test_wireshark import sa
@@ -55,6 +55,38 @@ def test_each_packet_once_and_super_packets_cut(tmp_path: Path) -> None:
 def test_other_traffic_stays_out(tmp_path: Path) -> None:
     record(tmp_path / "x.pcapng", b"a question", port=53)
     assert payloads(tmp_path / "x.pcapng") == []
+
+
+def test_all_that_is_waiting_at_the_end_is_taken(tmp_path: Path) -> None:
+    pieces = [esp(number, 100) for number in range(1, 2 * PER_TURN + 5)]
+    record(tmp_path / "x.pcapng", *pieces)
+    assert payloads(tmp_path / "x.pcapng") == pieces
+
+
+@pytest.mark.parametrize(
+    ("protocol", "frame"),
+    [
+        (0x0800, bytes([0x45, *bytes(8), 50])),
+        (0x0800, bytes([0x45, *bytes(8), 50, *bytes(9)])),
+        (0x0800, bytes([0x41, *bytes(8), 50, *bytes(30)])),
+        (0x86DD, bytes([0x60, *bytes(5), 50])),
+        (0x86DD, bytes([0x60, *bytes(5), 50, *bytes(32)])),
+    ],
+)
+def test_a_packet_that_is_shorter_than_its_header_stays_out(tmp_path: Path, protocol: int, frame: bytes) -> None:
+    async def scenario() -> Capture:
+        capture = Capture(tmp_path / "x.pcapng", (500, 4500), lambda source, target: True)
+        with (
+            socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM) as forger,
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender,
+        ):
+            forger.sendto(frame, ("lo", protocol))
+            sender.sendto(b"x" * 40, ("127.0.0.1", 4500))
+        capture.close()
+        return capture
+
+    asyncio.run(scenario())
+    assert payloads(tmp_path / "x.pcapng") == [b"x" * 40]
 
 
 def test_keys_are_noted(tmp_path: Path) -> None:
