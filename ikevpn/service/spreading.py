@@ -1,14 +1,14 @@
 """Devices for tunnels that name none, where there are several workers: `ikevpn0`, `ikevpn1` and so on, one a worker.
 
 A device belongs to one worker, so tunnels that all shared one would keep one core busy. Tunnels whose remote networks
-overlap share a device all the same: there policies decide between them, where routes to two devices could not. So do
-tunnels of one peer. Pure.
+or routes overlap share one all the same: there policies decide between them, where routes to two devices could not.
+So do tunnels of one peer. What works on the one device that `check` looks at works on several, too. Pure.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Container, Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ikevpn.config.build import POLICY_DEVICE
@@ -26,17 +26,28 @@ class Spreading:
 
     def spread(self, tunnels: Mapping[str, TunnelConfig]) -> dict[str, TunnelConfig]:
         """The same tunnels; those that name no device have one that suits them."""
-        free = {name: each for name, each in tunnels.items() if not each.device_named and each.device == POLICY_DEVICE}
-        self._given = {name: number for name, number in self._given.items() if name in free}
-        for group in _groups(free) if self._workers > 1 else ():
-            number = min((self._given[name] for name in group if name in self._given), default=self._emptiest())
-            self._given.update(dict.fromkeys(group, number))
+        policies = {name: each for name, each in tunnels.items() if each.device == POLICY_DEVICE}
+        free = {name: each for name, each in policies.items() if not each.device_named}
+        allowed = self._allowed(tunnels)
+        self._given = {name: n for name, n in self._given.items() if name in free and n in allowed}
+        for group in _groups(policies) if self._workers > 1 else ():
+            number = self._number(group, free, allowed)
+            self._given.update((name, number) for name in group if name in free)
         changed = {name: replace(free[name], device=f"{_PREFIX}{number}") for name, number in self._given.items()}
         return {**tunnels, **changed}
 
-    def _emptiest(self) -> int:
+    def _allowed(self, tunnels: Mapping[str, TunnelConfig]) -> list[int]:
+        """All but those whose devices somebody has named for himself; the first one is everybody's."""
+        named = {each.device for each in tunnels.values() if each.device_named}
+        return [number for number in range(self._workers) if not number or f"{_PREFIX}{number}" not in named]
+
+    def _number(self, group: Sequence[str], free: Container[str], allowed: Sequence[int]) -> int:
+        """Where a group goes: to whoever in it names the device, else where it was, else where there are fewest."""
+        if any(name not in free for name in group):
+            return 0
         load = Counter(self._given.values())
-        return min(range(self._workers), key=lambda number: (load[number], number))
+        emptiest = min(allowed, key=lambda number: (load[number], number))
+        return min((self._given[name] for name in group if name in self._given), default=emptiest)
 
 
 def _groups(tunnels: Mapping[str, TunnelConfig]) -> list[list[str]]:
@@ -62,11 +73,20 @@ def _reasons(tunnels: Mapping[str, TunnelConfig]) -> Iterator[tuple[str, Hashabl
     for name, tunnel in tunnels.items():
         for remote in tunnel.remotes:
             yield name, ("peer", remote)
-    remotes = [(each.remote, name) for name, tunnel in tunnels.items() for each in tunnel.selectors]
     for version in (4, 6):
         last, cluster = -1, 0
-        bounds = sorted((int(each.first), int(each.last), name) for each, name in remotes if each.version == version)
+        bounds = sorted(bound for name, tunnel in tunnels.items() for bound in _bounds(name, tunnel, version))
         for low, high, name in bounds:
             cluster += low > last
             last = max(last, high)
             yield name, (version, cluster)
+
+
+def _bounds(name: str, tunnel: TunnelConfig, version: int) -> Iterator[tuple[int, int, str]]:
+    """First and last address of what goes into a tunnel, by its selectors or its routes."""
+    for selector in tunnel.selectors:
+        if selector.remote.version == version:
+            yield int(selector.remote.first), int(selector.remote.last), name
+    for route in tunnel.routes:
+        if route.version == version:
+            yield int(route.network_address), int(route.broadcast_address), name

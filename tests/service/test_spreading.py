@@ -84,3 +84,36 @@ def test_a_reload_moves_nothing_that_need_not_move(read) -> None:  # type: ignor
     assert {name: after[name] for name in two} == before
     gone = devices(spreading.spread(read(t3=two["t3"], b=("192.0.2.8", ["10.8.0.0/16"], ""))))
     assert gone == {"t3": before["t3"], "b": "ikevpn0"}
+
+
+def test_overlapping_routes_stay_together(read) -> None:  # type: ignore[no-untyped-def]
+    """Their networks do not overlap, but two devices could not have the same route."""
+    everything = 'routes = ["10.0.0.0/8", "fd00::/16"]'
+    tunnels = read(
+        a=("192.0.2.2", ["10.2.0.0/16"], everything),
+        b=("192.0.2.3", ["10.3.0.0/16"], everything),
+        other=("192.0.2.4", ["172.16.0.0/16"], ""),
+        within=("192.0.2.5", ["fd00:1::/32"], ""),
+    )
+    spread = devices(Spreading(2).spread(tunnels))
+    assert spread["a"] == spread["b"] == spread["within"] != spread["other"]
+
+
+def test_what_overlaps_with_a_named_device_goes_there(read) -> None:  # type: ignore[no-untyped-def]
+    tunnels = read(
+        first=("192.0.2.2", ["10.2.0.0/16"], ""),
+        free=("192.0.2.3", ["10.3.0.0/16"], ""),
+        named=("192.0.2.4", ["10.3.3.0/24"], 'device = "ikevpn0"'),
+    )
+    spread = devices(Spreading(2).spread(tunnels))
+    assert spread["free"] == spread["named"] == "ikevpn0"
+
+
+def test_nothing_is_put_on_a_device_that_somebody_has_named(read) -> None:  # type: ignore[no-untyped-def]
+    spreading = Spreading(3)
+    free = {f"t{n}": (f"192.0.2.{n}", [f"10.{n}.0.0/16"], "") for n in (2, 3, 4)}
+    before = devices(spreading.spread(read(**free)))
+    assert before == {"t2": "ikevpn0", "t3": "ikevpn1", "t4": "ikevpn2"}
+    mine = ("192.0.2.9", ["10.9.0.0/16"], 'device = "ikevpn1"')
+    after = devices(spreading.spread(read(**free, mine=mine)))
+    assert after == {"t2": "ikevpn0", "t3": "ikevpn0", "t4": "ikevpn2", "mine": "ikevpn1"}
