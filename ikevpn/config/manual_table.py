@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ikevpn.config.finding import Unfit, show
 from ikevpn.config.key import Table, key
 from ikevpn.config.kinds import Choice, Hidden, Whole, YesNo
-from ikevpn.config.proposals import EspProposals
+from ikevpn.config.proposals import read_without_group
 from ikevpn.config.secret_table import SECRET, SecretTable
 from ikevpn.config.secrets import Encoding
 from ikevpn.config.words import ManualEncapsulation
@@ -48,12 +48,10 @@ class ManualProposal:
     expects: str = 'protocol and algorithms like "esp-3des-sha"'
 
     def read(self, value: object) -> IpsecProposal:
-        words = value.split("-") if isinstance(value, str) else []
-        if not words or words[0].lower() not in PROTOCOLS:
-            fix = f"Begin it with {' or '.join(PROTOCOLS)}: there is no key exchange, so no group."
-            raise Unfit(f"{show(value)} is not {self.expects}.", fix)
-        (proposal,) = EspProposals().read(f"nopfs-{value}")
-        return proposal
+        if isinstance(value, str) and value.partition("-")[0].lower() in PROTOCOLS:
+            return read_without_group(value)
+        fix = f"Begin it with {' or '.join(PROTOCOLS)}: there is no key exchange, so no group."
+        raise Unfit(f"{show(value)} is not {self.expects}.", fix)
 
 
 @dataclass(frozen=True, kw_only=True)

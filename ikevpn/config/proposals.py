@@ -5,12 +5,11 @@ The grammar of the names is in `model.proposal_name`, because events speak it to
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ikevpn.config.finding import Unfit, nearest, one_of, show
-from ikevpn.model.algorithm_names import AND
+from ikevpn.config.proposal_advice import meant_ike, meant_ipsec
 from ikevpn.model.proposal import IkeProposal, IpsecProposal
 from ikevpn.model.proposal_name import UnknownPart, read_ike, read_ipsec
 from ikevpn.wire.registry import EspCipher, Group, Hash, IkeCipher, Integrity
@@ -41,6 +40,7 @@ _IKE_CIPHERS = {IkeCipher.DES_CBC: _DES}
 _HASHES = {Hash.MD5: _MD5}
 _ESP_CIPHERS = {EspCipher.DES: _DES, EspCipher.NULL: _NO_CIPHER}
 _INTEGRITIES = {Integrity.HMAC_MD5: _MD5}
+_NO_GROUP = "nopfs-"
 _AEAD = (EspCipher.AES_GCM_8, EspCipher.AES_GCM_12, EspCipher.AES_GCM_16)
 
 
@@ -55,7 +55,7 @@ class IkeProposals:
         try:
             return tuple(read_ike(name) for name in names)
         except UnknownPart as unknown:
-            raise _unfit("phase 1", str(value), unknown, IKE_LEVELS) from None
+            raise _unfit("phase 1", str(value), unknown, IKE_LEVELS, meant_ike) from None
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,17 @@ class EspProposals:
         try:
             return tuple(read_ipsec(name) for name in names)
         except UnknownPart as unknown:
-            raise _unfit("phase 2", str(value), unknown, ESP_LEVELS) from None
+            raise _unfit("phase 2", str(value), unknown, ESP_LEVELS, meant_ipsec) from None
+
+
+def read_without_group(value: str) -> IpsecProposal:
+    """`esp-aes128-sha`: a phase 2 proposal where there is no key exchange. Raises Unfit."""
+    try:
+        return read_ipsec(f"{_NO_GROUP}{value}")
+    except UnknownPart as unknown:
+        meant = meant_ipsec(f"{_NO_GROUP}{value}")
+        fix = meant.removeprefix(_NO_GROUP) if meant.startswith(_NO_GROUP) else ""
+        raise _no_such("proposal", value, unknown, fix) from None
 
 
 def join_proposals(items: list[object]) -> tuple[object, ...]:
@@ -120,30 +130,23 @@ def _expand(value: object, levels: Mapping[str, tuple[str, ...]], expects: str) 
     return levels.get(value.lower(), (value,))
 
 
-def _unfit(phase: str, text: str, unknown: UnknownPart, levels: Mapping[str, tuple[str, ...]]) -> Unfit:
-    """Names the part that is wrong; suggests the same name with that part mended, or a level."""
-    if "-" not in text:
+def _unfit(
+    phase: str, text: str, unknown: UnknownPart, levels: Mapping[str, tuple[str, ...]], meant_by: Callable[[str], str]
+) -> Unfit:
+    """Names the part that is wrong; suggests what was probably meant, or a level."""
+    if not set(text) & set("-;"):
         near = nearest(text.lower(), list(levels))
         meant = f'Did you mean "{near}"?' if near else f"The levels are {one_of(levels)}."
         return Unfit(f"{show(text)} is neither a {phase} proposal nor a level.", meant, "unknown-proposal")
-    wrong = f'"{unknown.part}" is not {unknown.what}' if unknown.part else f"{unknown.what} is missing at its end"
+    return _no_such(f"{phase} proposal", text, unknown, meant_by(text))
+
+
+def _no_such(what: str, text: str, unknown: UnknownPart, meant: str) -> Unfit:
+    missing = f"{unknown.what} is missing" + ("" if "" in text.split("-")[:-1] else " at its end")
+    wrong = f'"{unknown.part}" is not {unknown.what}' if unknown.part else missing
     allowed = f" ({', '.join(unknown.allowed)})" if unknown.allowed else ""
-    fix = _mended(text.lower(), unknown)
-    return Unfit(
-        f"there is no {phase} proposal {show(text)}: {wrong}{allowed}.",
-        f'Did you mean "{fix}"?' if fix else "",
-        "unknown-proposal",
-    )
-
-
-def _mended(text: str, unknown: UnknownPart) -> str:
-    if not unknown.allowed:
-        return text.removesuffix(unknown.part)[:-1]
-    if not unknown.part:
-        return "" if AND in text else f"{text.rstrip('-')}-{'sha' if 'sha' in unknown.allowed else unknown.allowed[0]}"
-    near = nearest(unknown.part, unknown.allowed)
-    wrong = f"(?<![^-{AND}]){re.escape(unknown.part)}(?![^-{AND}])"  # a whole part, or several
-    return re.sub(wrong, near, text) if near else ""
+    sentence = f"there is no {what} {show(text)}: {wrong}{allowed}."
+    return Unfit(sentence, f'Did you mean "{meant}"?' if meant else "", "unknown-proposal")
 
 
 def _each(item: object) -> tuple[object, ...]:

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from ikevpn.config.document import Document, Keys
+from ikevpn.config.document import Document, Keys, dotted
 from ikevpn.config.finding import Finding, Severity, Unfit, did_you_mean
 from ikevpn.config.key import REQUIRED, Key, Table, key_of
 
@@ -70,8 +70,16 @@ class Walk:
 
     def _tables(self, kind: Table, value: object, keys: Keys) -> object:
         if not kind.several:
-            return self.table(kind.columns, value, keys, f"{keys[-1]} = {kind.hint}")
+            return self.table(kind.columns, value, keys, _way_to_write(kind, keys))
+        hint = _way_to_write(kind, keys)
         if not isinstance(value, list):
-            self.error(keys, Unfit("this is not a list of tables.", f"Write {kind.hint}"))
+            self.error(keys, Unfit("this is not a list of tables.", f"Write {hint}"))
             return None
-        return tuple(self.table(kind.columns, item, (*keys, index), kind.hint) for index, item in enumerate(value))
+        return tuple(self.table(kind.columns, item, (*keys, index), hint) for index, item in enumerate(value))
+
+
+def _way_to_write(kind: Table, keys: Keys) -> str:
+    """The header of the table, with the name of the tunnel, or the key with a table behind it."""
+    if kind.hint.startswith("["):
+        return kind.hint.replace("tunnel.NAME", dotted(keys[:2]))
+    return f"{keys[-1]} = {kind.hint}"

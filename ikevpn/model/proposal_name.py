@@ -46,10 +46,12 @@ class UnknownPart(ValueError):
 def read_ike(text: str) -> IkeProposal:
     """`pre-g14-aes256-sha256`: how peers prove who they are, group, cipher, hash. Raises UnknownPart."""
     auth, group, cipher, hash_ = _parts(text, 4)
+    method = _look_up(auth, AUTHENTICATIONS, "a kind of authentication")
+    modp_or_ecp = _look_up(group, GROUPS, "a group")
     algorithm, key_bits = _look_up(cipher, IKE_CIPHERS, "a cipher")
     return IkeProposal(
-        auth=_look_up(auth, AUTHENTICATIONS, "a kind of authentication"),
-        group=_look_up(group, GROUPS, "a group"),
+        auth=method,
+        group=modp_or_ecp,
         cipher=algorithm,
         key_bits=key_bits,
         hash=_look_up(hash_, HASHES, "a hash"),
@@ -90,6 +92,8 @@ def _read_plain(text: str) -> IpsecProposal:
     if text.split("-")[1:2] == ["ah"]:
         return _read_ah(text)
     group, protocol, cipher, integrity = _parts(text, 4)
+    pfs_group = _look_up(group, PFS_GROUPS, "a group or nopfs")
+    esp = _look_up(protocol, PROTOCOLS, "a protocol")
     if cipher in AEAD_CIPHERS:
         if integrity not in ("", "null"):
             raise UnknownPart(integrity, f"a part that may follow {cipher}", ())
@@ -98,8 +102,8 @@ def _read_plain(text: str) -> IpsecProposal:
     if algorithm == EspCipher.NULL and integrity == "null":
         raise UnknownPart(integrity, "an integrity algorithm for the cipher null", _without_null(INTEGRITIES))
     return IpsecProposal(
-        group=_look_up(group, PFS_GROUPS, "a group or nopfs"),
-        protocol=_look_up(protocol, PROTOCOLS, "a protocol"),
+        group=pfs_group,
+        protocol=esp,
         cipher=algorithm,
         key_bits=key_bits,
         integrity=_look_up(integrity, INTEGRITIES, "an integrity algorithm"),
@@ -109,10 +113,11 @@ def _read_plain(text: str) -> IpsecProposal:
 def _read_ah(text: str) -> IpsecProposal:
     """`g2-ah-sha`: there is no cipher."""
     group, _, integrity, more = _parts(text, 4)
+    pfs_group = _look_up(group, PFS_GROUPS, "a group or nopfs")
     algorithm = _look_up(integrity, AH_INTEGRITIES, "an integrity algorithm of AH")
     if more:
         raise UnknownPart(more, "a part that may stand at the end", ())
-    return IpsecProposal(Protocol.AH, EspCipher.NULL, 0, algorithm, _look_up(group, PFS_GROUPS, "a group or nopfs"))
+    return IpsecProposal(Protocol.AH, EspCipher.NULL, 0, algorithm, pfs_group)
 
 
 def _parts(text: str, count: int) -> list[str]:

@@ -212,6 +212,16 @@ def test_an_spi_without_quotes_could_mean_two(manual: Write, number: str, fix: s
             "restart. Take out -esn.",
         ),
         (
+            {"proposal": '"ah-sha512"'},
+            'proposal: there is no proposal "ah-sha512": "sha512" is not an integrity algorithm of AH (md5, sha, '
+            'sha256). Did you mean "ah-sha256"?',
+        ),
+        (
+            {"proposal": '"esp-aes128"'},
+            'proposal: there is no proposal "esp-aes128": an integrity algorithm is missing at its end (md5, sha, '
+            'sha256, sha384, sha512, null). Did you mean "esp-aes128-sha"?',
+        ),
+        (
             {"proposal": '"g2-esp-aes128-sha"'},
             'proposal: "g2-esp-aes128-sha" is not protocol and algorithms like "esp-3des-sha". '
             "Begin it with esp or ah: there is no key exchange, so no group.",

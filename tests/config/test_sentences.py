@@ -190,6 +190,7 @@ def test_files_and_tables(write: Write, text: str, sentence: str) -> None:
         ),
         ("ike_lifetime_s = 5", "ike_lifetime_s: 5 is not a whole number of seconds from 60 to 31536000."),
         ("dpd_interval_s = -1", "dpd_interval_s: -1 is not a number of seconds from 0 to 86400."),
+        ("manual = 5", "manual: this is not a table. Write [tunnel.paris.manual]"),
         ("secret = 5", 'secret: this is not a table. Write secret = { file = "paris.psk" }'),
         (
             'local = "2001:db8::1"',
