@@ -95,6 +95,7 @@ class Reason(StrEnum):
     NO_ROUTE = "no-route"
     TIMEOUT = "timeout"
     DATA_PLANE_RESTARTED = "data-plane-restarted"
+    PATH_CHANGED = "path-changed"
 
 
 _NOTHING: Mapping[str, Fact] = MappingProxyType({})

@@ -294,9 +294,7 @@ REASONS: Mapping[Reason, Entry] = {
         "Half-open negotiations are limited, so that a flood of first messages cannot fill the memory.",
     ),
     Reason.LIMIT: Entry("a limit was reached[: {detail}]", "Everything that a peer can make grow has a limit."),
-    Reason.PEER_RESTARTED: Entry(
-        "{remote} restarted", "The peer set up a new phase 1 and remembers nothing of the old one."
-    ),
+    Reason.PEER_RESTARTED: Entry("{remote} restarted", "The peer set up a new phase 1 and has forgotten the old one."),
     Reason.WRONG_VERSION: Entry(
         "{remote} speaks another version of IKE[: {detail}]",
         "ikevpn speaks IKEv1 only.",
@@ -309,6 +307,7 @@ REASONS: Mapping[Reason, Entry] = {
         "the data plane was started again and has lost its keys",
         "The process that carries the traffic ended. Nothing leaves in clear; tunnels that are wanted come up again.",
     ),
+    Reason.PATH_CHANGED: Entry("our address or the peer's is another now", "It begins anew between the new addresses."),
     Reason.ANOTHER_WON: Entry(
         "both ends started at once and the other negotiation won", "Harmless: one of two is kept."
     ),

@@ -17,6 +17,10 @@ from ikevpn.service.keeper import Path
 class Keying(Protocol):
     """Makes and ends the security associations of one tunnel; what happens comes back as events."""
 
+    @property
+    def path(self) -> Path | None:
+        """The way that is in use, where nobody but us would notice that it has become the wrong one."""
+
     def know(self, remotes: Sequence[AddressRange]) -> None:
         """The peer may be at these places; it may call from now on."""
 
@@ -47,6 +51,11 @@ class IkeKeying:
         self._reqids = tuple(reqids)
         self._driver = driver
         self._known = False
+
+    @property
+    def path(self) -> Path | None:
+        """Dead peer detection looks after it."""
+        return None
 
     def know(self, remotes: Sequence[AddressRange]) -> None:
         self._driver.engine.add_tunnel(self._config.tunnel(remotes, self._reqids))

@@ -44,7 +44,9 @@ class Listening:
         await self._parts.ports.follow(spread(self._settings.listen, self._own), tolerated)
 
     async def follow(self) -> None:
-        """After every change of the host: the right addresses have sockets, and bindings are in force."""
+        """After every change of the host: the right addresses have sockets, bindings are in force, and manual keys
+        lead to the peer.
+        """
         changes = Changes()
         try:
             async for _ in changes:
@@ -64,6 +66,8 @@ class Listening:
         for binding in self._parts.bindings:
             if self._own != before or binding.covers_peer:
                 binding.refresh()
+        for tunnel in self._parts.tunnels:
+            await tunnel.look_again()
 
     async def _own_addresses(self) -> frozenset[Address]:
         found = (interface.ip for _, interface in await self._parts.host.own_addresses())

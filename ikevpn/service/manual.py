@@ -43,6 +43,7 @@ class _Up:
 
     inbound: tuple[Sa, ...]
     outbound: tuple[Sa, ...]
+    path: Path
     since: float
 
 
@@ -61,6 +62,11 @@ class ManualKeying:
         self._natt_port = natt_port
         self._up: _Up | None = None
 
+    @property
+    def path(self) -> Path | None:
+        """Nobody asks the peer whether it is still there."""
+        return None if self._up is None else self._up.path
+
     def know(self, remotes: Sequence[AddressRange]) -> None:
         """Nobody calls."""
 
@@ -75,14 +81,12 @@ class ManualKeying:
                 layer.prepared = await self._reserve(layer)
 
     def begin(self, path: Path, children: tuple[str, ...]) -> None:
-        """Install both directions; what was there before goes."""
-        if self._up is not None:
-            self.end(Reason.REPLACED)
+        """Install both directions, where nothing is installed."""
         if self._manual.keep_sequence and any(layer.prepared is None for layer in self._layers):
             raise HostError("no sequence numbers are reserved", reason="sequence-state")
         inbound = [self._inbound(layer.manual, path) for layer in self._layers]
         outbound = [self._outbound(layer, sa) for layer, sa in zip(self._layers, inbound, strict=True)]
-        self._up = _Up(_nested(inbound), _nested(outbound), self._driver.now)
+        self._up = _Up(_nested(inbound), _nested(outbound), path, self._driver.now)
         effects: list[Effect] = [AddSa(sa) for sa in (*self._up.inbound, *self._up.outbound)]
         if self._manual.in_udp:
             effects.append(Keepalive(inbound[0].local, inbound[0].remote, self._config.template.keepalive_s))

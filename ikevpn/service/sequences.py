@@ -28,7 +28,7 @@ from ikevpn.wire.registry import Protocol
 LAST = (1 << 32) - 1
 _FORMAT = 1
 _FINGERPRINT = re.compile(r"[0-9a-f]{32}")
-Numbers = dict[str, dict[str, object]]
+_Rows = dict[str, dict[str, object]]  # by fingerprint
 
 
 class Reservation(NamedTuple):
@@ -109,7 +109,7 @@ def _locked(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _document(numbers: Numbers) -> bytes:
+def _document(numbers: _Rows) -> bytes:
     body = {"format": _FORMAT, "numbers": numbers}
     return json.dumps({**body, "check": _check(body)}, indent=1, sort_keys=True).encode() + b"\n"
 
@@ -118,14 +118,14 @@ def _check(body: object) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
-def _read(path: Path) -> Numbers | None:
+def _read(path: Path) -> _Rows | None:
     """What stands in the file; nothing where there is none, None where it is damaged."""
     try:
         document = json.loads(path.read_bytes())
         check = document.pop("check")
         if check != _check(document) or document["format"] != _FORMAT:
             return None
-        numbers: Numbers = document["numbers"]
+        numbers: _Rows = document["numbers"]
         return numbers
     except FileNotFoundError:
         return {}

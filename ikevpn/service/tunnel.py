@@ -27,7 +27,7 @@ from ikevpn.service.ports import IkePorts
 from ikevpn.service.sequences import Sequences
 
 NAMES_AGAIN_S = 300.0
-"""How often the name of a peer that may call is looked up again."""
+"""How often the name of a peer is looked up again."""
 _REASONS = {"dns": Reason.NAME_NOT_FOUND, "no-route": Reason.NO_ROUTE}
 _log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ class Tunnel:
             refusal = await self._stand(always_open=wanted is Wanted.ON_DEMAND)
             if not self.config.remote_names:
                 self._know([remote for remote in self.config.remotes if isinstance(remote, AddressRange)])
-            if self.config.remote_names and not self.config.manual and self._following is None:
+            if self.config.remote_names and self._following is None:
                 self._following = asyncio.create_task(self._follow_names(), name=f"names of {self.name}")
             self.keeper.want(wanted)
         if refusal is not None and wanted is not Wanted.UP:
@@ -115,6 +115,20 @@ class Tunnel:
     def lose_everything(self, reason: Reason = Reason.REQUESTED) -> None:
         """All SAs go on our side: tell the peer, and begin again where the tunnel is wanted."""
         self.keying.end(reason)
+
+    async def look_again(self) -> None:
+        """The host's addresses or routes have changed, or the peer's name: where that leaves the keys on a way that is
+        none any more, and nobody else would notice, begin anew.
+        """
+        path = self.keying.path
+        if path is None:
+            return
+        try:
+            paths = await self._paths([remote.first for remote in self.remotes])
+        except HostError:
+            return  # no way at all; when there is one again, that is a change too
+        if path not in paths and self.keying.path == path:
+            self.lose_everything(Reason.PATH_CHANGED)
 
     def heard(self, event: Event) -> None:
         """Something happened to this tunnel."""
@@ -201,12 +215,14 @@ class Tunnel:
         return self.config.any_remote or any(remote.contains(address) for remote in self.remotes)
 
     async def _follow_names(self) -> None:
-        """A peer with a name may call from a new address at any time."""
+        """A peer with a name may be at a new address at any time, and call from there."""
         while True:
             try:
                 self._know(await self._remotes())
             except HostError as error:
                 _log.warning("%s: %s", self.name, error)
+            else:
+                await self.look_again()
             await asyncio.sleep(NAMES_AGAIN_S)
 
 

@@ -53,7 +53,7 @@ class Side:
         self.outer, self.inner = f"192.0.2.{number}", f"10.{number}.{number}.1"
         self.config, self.socket = folder / "ikevpn.toml", folder / "sock"
 
-    def write(self, name: str, secret: str = SECRET, **keys: object) -> None:
+    def write(self, name: str, psk: str = SECRET, **keys: object) -> None:
         """The configuration: one tunnel to the other side, with whatever `keys` say differently (None: without)."""
         other = 3 - self.number
         table: dict[str, object] = {
@@ -66,7 +66,7 @@ class Side:
         daemon = {"socket": str(self.socket), "state": str(self.folder / "state")}
         lines = ["[daemon]", *_lines(daemon), f"[tunnel.{name}]", *_lines(table)]
         self.config.write_text("\n".join(lines) + "\n")
-        (self.folder / "psk").write_text(secret)
+        (self.folder / "psk").write_text(psk)
         (self.folder / "psk").chmod(0o600)
 
     def command(self, *words: str) -> list[str]:

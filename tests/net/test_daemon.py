@@ -347,6 +347,27 @@ def test_an_address_that_comes_back_is_heard_again(sides: tuple[Side, Side]) -> 
         assert left.pings(right.inner) == 3
 
 
+def test_manual_keys_follow_our_address(sides: tuple[Side, Side]) -> None:
+    left, right = sides
+    manual = {
+        "local_spi": "3020",
+        "remote_spi": "3030",
+        "proposal": "esp-aes128-sha",
+        "encryption_key": {"text": "000102030405060708090a0b0c0d0e0f"},
+        "integrity_key": {"text": "000102030405060708090a0b0c0d0e0f10111213"},
+        "keep_sequence": False,
+    }
+    left.write("paris", secret=None, replay_window=0, manual=manual)
+    left.config.chmod(0o600)
+    with left.daemon():
+        until(lambda: left.tunnel()["local"] == left.outer, "paris")
+        left.run("ip", "address", "del", f"{left.outer}/24", "dev", "cable")
+        left.run("ip", "address", "add", "192.0.2.11/24", "dev", "cable")
+        left.run("ip", "route", "add", "default", "via", right.outer)
+        until(lambda: left.tunnel()["local"] == "192.0.2.11", "paris from the new address")
+        assert left.tunnel()["state"] == "up"
+
+
 def test_a_peer_whose_key_is_taken_away_is_cut_off(sides: tuple[Side, Side]) -> None:
     left, right = sides
     right.write("london", start="listen")

@@ -28,10 +28,32 @@ def test_an_address_means_itself() -> None:
     assert texts("198.51.100.7", "::") == ["198.51.100.7", "2001:db8::1"]
 
 
+def test_every_change_of_the_host_lets_tunnels_look_again() -> None:
+    async def own() -> list[Any]:
+        return []
+
+    async def follow(addresses: list[Any]) -> None:
+        """No sockets."""
+
+    async def look_again() -> None:
+        looked.append(True)
+
+    looked: list[bool] = []
+    parts: Any = SimpleNamespace(
+        settings=SimpleNamespace(listen=()),
+        host=SimpleNamespace(own_addresses=own),
+        ports=SimpleNamespace(follow=follow),
+        bindings=(),
+        tunnels=(SimpleNamespace(look_again=look_again),),
+    )
+    asyncio.run(Listening(parts)._look_again())
+    assert looked
+
+
 def test_a_kernel_that_does_not_answer_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
     async def refuse() -> None:
         raise HostError("listing the addresses failed: no buffer space available")
 
-    parts: Any = SimpleNamespace(settings=None, host=SimpleNamespace(own_addresses=refuse), bindings=())
+    parts: Any = SimpleNamespace(settings=None, host=SimpleNamespace(own_addresses=refuse), bindings=(), tunnels=())
     asyncio.run(Listening(parts)._look_again())
     assert "listing the addresses failed" in caplog.text

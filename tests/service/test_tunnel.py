@@ -1,0 +1,149 @@
+"""A tunnel whose keys stay while addresses change: nobody but us would notice that they lead nowhere."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from ipaddress import ip_address
+from pathlib import Path as FilePath
+
+import pytest
+
+from ikevpn.errors import HostError
+from ikevpn.ike.effects import AddSa, DeleteSa, Effect
+from ikevpn.model.address import Address
+from ikevpn.model.events import Code, Reason
+from ikevpn.net.local import Path
+from ikevpn.service import tunnel
+from ikevpn.service.keeper import Wanted
+from ikevpn.service.tunnel import NAMES_AGAIN_S
+from tests.service.test_binding import Host
+from tests.service.test_tunnels import Daemon
+from tests.service.virtual import run
+
+TUNNEL = """
+[tunnel.paris]
+remote = "{remote}"
+local_networks = ["10.1.0.0/16"]
+remote_networks = ["10.2.0.0/16"]
+replay_window = 0
+[tunnel.paris.manual]
+local_spi = "3020"
+remote_spi = "3030"
+proposal = "esp-aes128-sha"
+encryption_key = {{ text = "000102030405060708090a0b0c0d0e0f" }}
+integrity_key = {{ text = "000102030405060708090a0b0c0d0e0f10111213" }}
+keep_sequence = false
+"""
+PAIR = "192.0.2.1 192.0.2.2"
+
+
+class Moving(Host):
+    """A host that may come to another address, or to none."""
+
+    here = "192.0.2.1"
+
+    async def path_to(self, remote: Address, source: Address | None = None) -> Path:
+        if not self.here:
+            raise HostError("there is no route", reason="no-route")
+        return Path(ip_address(self.here), "eth0", None, 1500)
+
+
+class Manual(Daemon):
+    """Writes down between which addresses there are SAs."""
+
+    host: Moving
+
+    def __init__(self, folder: FilePath, *, remote: str = "192.0.2.2") -> None:
+        self.pairs: list[str] = []
+        super().__init__(folder, host=Moving())
+        file = folder / "ikevpn.toml"
+        file.chmod(0o600)
+        file.write_text(TUNNEL.format(remote=remote))
+
+    def perform(self, effects: Iterable[Effect]) -> None:
+        effects = list(effects)
+        for effect in effects:
+            if isinstance(effect, AddSa):
+                self.pairs.append(f"{effect.sa.local.address} {effect.sa.remote.address}")
+            elif isinstance(effect, DeleteSa):
+                self.pairs.pop()
+        super().perform(effects)
+
+    async def begin(self) -> None:
+        await self.apply()
+        await asyncio.sleep(1)
+        assert self.pairs == [PAIR] * 2
+
+    async def look_again(self) -> list[str]:
+        await self.tunnels.get("paris").look_again()
+        await asyncio.sleep(1)
+        return self.pairs
+
+    def ends(self) -> list[Reason]:
+        return [event.reason for event in self.reports if event.code is Code.MANUAL_DOWN]
+
+
+@pytest.fixture
+def dns(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Says where the peer's name leads; nowhere at first."""
+    known: list[str] = []
+
+    async def resolve(name: str) -> tuple[Address, ...]:
+        if not known:
+            raise HostError(f"{name} has no address", reason="dns")
+        return tuple(map(ip_address, known[-1].split()))
+
+    monkeypatch.setattr(tunnel, "resolve", resolve)
+    return known.append
+
+
+def test_it_begins_anew_from_our_new_address(tmp_path: FilePath) -> None:
+    async def scenario() -> Manual:
+        daemon = Manual(tmp_path)
+        await daemon.begin()
+        daemon.host.here = "192.0.2.77"
+        assert await daemon.look_again() == ["192.0.2.77 192.0.2.2"] * 2
+        return daemon
+
+    daemon = run(scenario())
+    assert daemon.ends() == [Reason.PATH_CHANGED]
+
+
+def test_it_stays_where_the_way_is_the_same_and_where_there_is_none(tmp_path: FilePath) -> None:
+    async def scenario() -> list[Reason]:
+        daemon = Manual(tmp_path)
+        await daemon.begin()
+        for here in ("192.0.2.1", "", "192.0.2.1"):
+            daemon.host.here = here
+            assert await daemon.look_again() == [PAIR] * 2
+        return daemon.ends()
+
+    assert run(scenario()) == []
+
+
+def test_one_that_is_down_stays_down(tmp_path: FilePath) -> None:
+    async def scenario() -> list[str]:
+        daemon = Manual(tmp_path)
+        await daemon.begin()
+        await daemon.tunnels.get("paris").down(still_configured=True)
+        daemon.host.here = "192.0.2.77"
+        assert daemon.tunnels.get("paris").keeper.wanted is Wanted.DOWN
+        return await daemon.look_again()
+
+    assert run(scenario()) == []
+
+
+def test_it_follows_the_name_of_the_peer(tmp_path: FilePath, dns: Callable[[str], None]) -> None:
+    async def scenario() -> list[list[str]]:
+        daemon, found = Manual(tmp_path, remote="gw.example.net"), []
+        dns("192.0.2.2")
+        await daemon.begin()
+        for answer in ("192.0.2.9 192.0.2.2", "192.0.2.9"):
+            dns(answer)
+            await asyncio.sleep(NAMES_AGAIN_S)
+            found.append(daemon.pairs[:])
+        await daemon.tunnels.get("paris").down()
+        return found
+
+    assert run(scenario()) == [[PAIR] * 2, ["192.0.2.1 192.0.2.9"] * 2]
