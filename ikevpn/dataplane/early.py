@@ -81,4 +81,4 @@ class Early:
 
     def next_timer(self) -> float | None:
         """When `forget` has work to do."""
-        return next((wait.deadline for wait in self._waits.values()), None)
+        return next(iter(self._waits.values())).deadline if self._waits else None

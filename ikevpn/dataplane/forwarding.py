@@ -62,6 +62,8 @@ class Forwarding:
             spd=self._spd, sad=self._sad, devices=devices, mtus=self._mtus, lifetimes=self._lifetimes, stats=stats,
             report=report, hand_over=hand_over, catch_up=catch_up,
         )  # fmt: skip
+        parts = (self._lifetimes, self._outward, self._inward, self._keepalives)
+        self._timers = [part.next_timer for part in parts]
 
     def from_device(self, device: str, packets: Sequence[Packet], now: float) -> None:
         """IP packets that the host sent through `device`."""
@@ -86,8 +88,8 @@ class Forwarding:
 
     def next_timer(self) -> float | None:
         """When `timer` wants to be called next."""
-        sources = (self._lifetimes, self._outward, self._inward, self._keepalives)
-        return min((due for source in sources if (due := source.next_timer()) is not None), default=None)
+        dues = [due for next_timer in self._timers if (due := next_timer()) is not None]
+        return min(dues, default=None)
 
     def uses(self, now: float) -> Iterator[SaUse]:
         """Counters of every SA."""

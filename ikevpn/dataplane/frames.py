@@ -23,6 +23,8 @@ Packet = bytes | Run | Chain
 
 def read(frames: Sequence[Octets]) -> tuple[list[Packet], int]:
     """The packets of frames in order, and how many frames were broken."""
+    if len(frames) == 1 and _kind(frames[0])[1] == vnet.PLAIN:  # alone and whole, as most are where little is going on
+        return [bytes(frames[0][vnet.SIZE :])], 0
     packets: list[Packet] = []
     broken = 0
     for (size, header), group in groupby(frames, _kind):
@@ -73,6 +75,9 @@ def _run(frames: Sequence[Octets], size: int, offload: Offload) -> Run:
 
 def write(packets: Sequence[Octets], *, joins_udp: bool) -> Iterator[tuple[list[Octets], int]]:
     """Frames as pieces to be written in one go, each with the number of packets in it."""
+    if len(packets) < SHORTEST_RUN and not isinstance(packets, Run):
+        yield from (([vnet.PLAIN, packet], 1) for packet in packets)
+        return
     parts = [packets] if isinstance(packets, Run) else runs(packets, SHORTEST_RUN)
     for part in parts:
         if isinstance(part, Run):

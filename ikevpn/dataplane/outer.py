@@ -102,7 +102,7 @@ class Outer:
         if path.protocol is Protocol.AH and path.local.address.version == 4:
             route = partial(self.mtu, path)
             datagrams = [piece for each in datagrams for piece in rawah.pieces(bytes(each), mark, route)]
-        if not way.segments:
+        if not way.segments or len(datagrams) == 1:
             self._send_each(way, datagrams)
             return
         for part in [datagrams] if isinstance(datagrams, Run) else runs(datagrams, _SHORTEST_RUN):

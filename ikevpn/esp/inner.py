@@ -14,6 +14,8 @@ NO_NEXT = 59
 _TCP, _UDP, _DCCP, _SCTP, _UDP_LITE = 6, 17, 33, 132, 136
 WITH_PORTS = frozenset({_TCP, _UDP, _DCCP, _SCTP, _UDP_LITE})
 
+_WITHOUT_PORTS = frozenset({1, 47, 58})  # ICMP, GRE, ICMPv6: nothing that selectors see stands behind the IP header
+
 _HOP_BY_HOP, _ROUTING, _FRAGMENT, _OPTIONS = 0, 43, 44, 60
 _SKIPPED = frozenset({_HOP_BY_HOP, _ROUTING, _OPTIONS})
 _MOST_EXTENSIONS = 16
@@ -39,15 +41,23 @@ class Flow(NamedTuple):
 
 
 def plain_key(packet: bytes | memoryview) -> bytes | None:
-    """Protocol, addresses and ports as they stand in a TCP or UDP packet without options, extensions or fragments.
+    """Protocol, addresses and ports as they stand in a usual packet without options, extensions or fragments.
 
     Two packets with the same key have the same flow. None for all other packets; the length is not looked at.
     """
     if packet[0] == 0x45:
-        if len(packet) >= 24 and packet[9] in (_TCP, _UDP) and not (packet[6] & 0x3F or packet[7]):
-            return bytes(packet[9:10]) + packet[12:24]
-    elif packet[0] >> 4 == 6 and len(packet) >= 44 and packet[6] in (_TCP, _UDP):
-        return bytes(packet[6:7]) + packet[8:44]
+        if len(packet) >= 24 and not (packet[6] & 0x3F or packet[7]):
+            protocol = packet[9]
+            if protocol in (_TCP, _UDP):
+                return bytes(packet[9:10]) + packet[12:24]
+            if protocol in _WITHOUT_PORTS:
+                return bytes(packet[9:10]) + packet[12:20]
+    elif packet[0] >> 4 == 6 and len(packet) >= 44:
+        protocol = packet[6]
+        if protocol in (_TCP, _UDP):
+            return bytes(packet[6:7]) + packet[8:44]
+        if protocol in _WITHOUT_PORTS:
+            return bytes(packet[6:7]) + packet[8:40]
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf
 from typing import Self
 
 from ikevpn.model.sa import Direction, ExpireKind, Limits, Sa
@@ -27,13 +28,14 @@ SAMPLE_S = 0.05
 class LimitWatch:
     """Tells each expiry of one SA once. After `HARD` there is nothing more to tell."""
 
-    __slots__ = ("_limits", "_sampled", "_told", "_urgent")
+    __slots__ = ("_limits", "_quiet", "_sampled", "_told", "_urgent")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._told: ExpireKind | None = None
         self._urgent = (0, 0)  # octets and packets, once soft was told
         self._sampled = (0.0, 0)  # age and octets when speed was looked at last
+        self._quiet = self._find_quiet()
 
     @classmethod
     def of(cls, sa: Sa) -> Self:
@@ -46,9 +48,33 @@ class LimitWatch:
 
     def check(self, bytes: int, packets: int, age_s: float) -> ExpireKind | None:
         """What has come to pass since the last call: the latest of `SOFT`, `URGENT` and `HARD`, or None."""
-        limits = self._limits
-        if self._told is ExpireKind.HARD:
+        quiet = self._quiet
+        if bytes < quiet[0] and packets < quiet[1] and age_s < quiet[2]:
             return None
+        kind = self._judge(bytes, packets, age_s)
+        self._quiet = self._find_quiet()
+        return kind
+
+    def _find_quiet(self) -> tuple[float, float, float]:
+        """Octets, packets and age before which there is nothing to tell, so that most checks are short."""
+        limits = self._limits
+        octets, packets, ages = [limits.hard_bytes], [limits.hard_packets], [float(limits.hard_seconds)]
+        if self._told is ExpireKind.HARD:
+            return inf, inf, inf
+        if self._told is ExpireKind.SOFT:
+            octets.append(self._urgent[0])
+            packets.append(self._urgent[1])
+        elif self._told is None:
+            octets.append(limits.soft_bytes)
+            packets.append(limits.soft_packets)
+            ages += [limits.soft_seconds, self._sampled[0] + SAMPLE_S if limits.lead_s else 0]
+        octets_until, packets_until, age_until = (
+            min((limit for limit in each if limit), default=inf) for each in (octets, packets, ages)
+        )
+        return octets_until, packets_until, age_until
+
+    def _judge(self, bytes: int, packets: int, age_s: float) -> ExpireKind | None:
+        limits = self._limits
         if _reached((bytes, limits.hard_bytes), (packets, limits.hard_packets), (age_s, limits.hard_seconds)):
             self._told = ExpireKind.HARD
             return ExpireKind.HARD

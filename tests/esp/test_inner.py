@@ -19,7 +19,7 @@ from scapy.layers.inet6 import (
 from scapy.layers.sctp import SCTP
 from scapy.packet import Packet, Raw
 
-from ikevpn.esp.inner import Flow, packet_size, read_flow
+from ikevpn.esp.inner import Flow, packet_size, plain_key, read_flow
 from tests.esp import samples
 
 FOUR = (ip_address("10.1.1.1").packed, ip_address("10.2.2.2").packed)
@@ -133,3 +133,21 @@ def test_addresses() -> None:
     six = read_flow(samples.ipv6(samples.ports(1, 2)))
     assert six is not None
     assert str(ip_address(six.source)) == "2001:db8::1"
+
+
+_ENDS = st.lists(st.sampled_from([0, 1, 7]), min_size=4, max_size=4)
+
+
+@given(st.sampled_from([4, 6]), st.sampled_from([1, 6, 17, 47, 50, 58, 132]), _ENDS, _ENDS)
+def test_one_plain_key_one_flow(version: int, protocol: int, first: list[int], second: list[int]) -> None:
+    keys = []
+    for source, target, *behind in (first, second):
+        payload = bytes((0, behind[0], 0, behind[1], *bytes(8)))
+        if version == 4:
+            packet = samples.ipv4(payload, source=f"10.0.0.{source}", target=f"10.0.1.{target}", protocol=protocol)
+        else:
+            packet = samples.ipv6(payload, source=f"fd00::{source}", target=f"fd01::{target}", protocol=protocol)
+        keys.append((plain_key(packet), read_flow(packet)))
+    (one, flow), (other, other_flow) = keys
+    assert (one is None) == (protocol not in (1, 6, 17, 47, 58))
+    assert one is None or (one == other) == (flow == other_flow)

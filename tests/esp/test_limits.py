@@ -104,3 +104,30 @@ def test_smaller_limits_of_the_sa_stand() -> None:
 )
 def test_sequence_numbers_limit_nobody_else(sa: object) -> None:
     assert LimitWatch.of(sa).check(0, 1 << 33, 0) is None  # type: ignore[arg-type]
+
+
+_STEP = st.tuples(st.integers(0, 400), st.integers(0, 40), st.sampled_from([0.0, 0.01, SAMPLE_S, 1.0, 20.0]))
+
+
+@given(
+    st.builds(
+        Limits,
+        soft_bytes=st.sampled_from([0, 900]),
+        hard_bytes=st.sampled_from([0, 2000]),
+        soft_packets=st.sampled_from([0, 90]),
+        hard_packets=st.sampled_from([0, 200]),
+        soft_seconds=st.sampled_from([0, 30]),
+        hard_seconds=st.sampled_from([0, 60]),
+        early_bytes=st.sampled_from([0, 300]),
+        lead_s=st.sampled_from([0.0, 4.0]),
+    ),
+    st.lists(_STEP, max_size=40),
+)
+def test_a_short_check_tells_what_a_long_one_would(limits: Limits, steps: list[tuple[int, int, float]]) -> None:
+    watch, thorough = LimitWatch(limits), LimitWatch(limits)
+    octets, packets, age_s = 0, 0, 0.0
+    for more_octets, more_packets, later_s in steps:
+        octets, packets, age_s = octets + more_octets, packets + more_packets, age_s + later_s
+        if thorough._told is not HARD:
+            thorough._quiet = (0, 0, 0)
+        assert watch.check(octets, packets, age_s) is thorough.check(octets, packets, age_s)
