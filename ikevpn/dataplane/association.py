@@ -160,7 +160,7 @@ class InboundSa:
         self.integrity_96 = sa.algorithms.integrity_96
         self.installed_at = now
         self.expired = False
-        self._highest = 0
+        self._highest: int | None = None
 
     def wrap(self, wrapper: InboundSa) -> None:
         """From now on its packets come inside of those of `wrapper`."""
@@ -173,15 +173,16 @@ class InboundSa:
 
         A packet that was overtaken on its way says nothing about where the peer is now.
         """
-        ahead = (sequence - self._highest) & _LOW_SEQUENCE
-        if not 0 < ahead < _HALF_OF_SEQUENCE:
+        if self._highest is not None and not 0 < (sequence - self._highest) & _LOW_SEQUENCE < _HALF_OF_SEQUENCE:
             return False
         self._highest = sequence
         return True
 
-    def packets(self, opened: Sequence[Opened], path: Path) -> list[bytes]:
-        """The packets for the host of what came through along `path`. In transport mode they get their headers back,
-        and only then it can be seen whether they are those that the SA is for.
+    def packets(self, opened: Sequence[Opened], path: Path, ecn: int) -> list[bytes]:
+        """The packets for the host of what came through along `path` with the congestion mark `ecn`.
+
+        In transport mode they get their headers back, and only then it can be seen whether they are those that the SA
+        is for.
         """
         if not self.transport:
             return [each.data for each in opened]
@@ -189,7 +190,7 @@ class InboundSa:
         mend = path.encapsulation is not Encapsulation.NONE
         found: list[bytes] = []
         for data, next_header in opened:
-            packet = transport.restore(transport.Payload(data, next_header), source, target, mend=mend)
+            packet = transport.restore(transport.Payload(data, next_header), source, target, mend=mend, ecn=ecn)
             admitted = None if packet is None else self.selection.judge(packet)
             if packet is not None and admitted:
                 found.append(packet)

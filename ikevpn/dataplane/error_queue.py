@@ -49,16 +49,25 @@ def enable(end: socket.socket) -> None:
 def read(end: socket.socket) -> tuple[list[TooBig], bool]:
     """Errors that say how much fits, and whether there were errors at all. Takes them out of the queue."""
     found: list[TooBig] = []
-    some = False
+    some, has_header = False, _writes_headers(end)
     with contextlib.suppress(OSError):  # there are no more
         for _ in range(_MOST_AT_ONCE):
             quote, ancillary, _, source = end.recvmsg(_QUOTED, _ANCILLARY_SIZE, socket.MSG_ERRQUEUE)
             some = True
+            if has_header and quote:
+                quote = quote[(quote[0] & 15) * 4 :]
             for item in ancillary:
                 error = _read(item, quote, source)
                 if error is not None:
                     found.append(error)
     return found, some
+
+
+def _writes_headers(end: socket.socket) -> bool:
+    """Whether IP headers are among the octets that this socket sends, and then among those that are quoted."""
+    if end.type != socket.SOCK_RAW or end.family != socket.AF_INET:
+        return False
+    return bool(end.getsockopt(socket.IPPROTO_IP, socket.IP_HDRINCL))
 
 
 def _read(item: Ancillary, quote: bytes, source: tuple[str, int]) -> TooBig | None:

@@ -34,6 +34,10 @@ class Fit:
         self.packet = 0
         self.segment = mss.Limit()
 
+    def use(self, sa: Sa) -> None:
+        """The SA as it is from now on, with another truncation of its ICV."""
+        self._sa, self.path_mtu = sa, 0
+
     def reserve(self, octets: int) -> None:
         """So much more stands around the packets of the SA: another one wraps it."""
         self._reserved, self.path_mtu = octets, 0

@@ -25,9 +25,11 @@ from ikevpn.dataplane.stats import Stats
 from ikevpn.dataplane.tally import Tally
 from ikevpn.errors import UsageError
 from ikevpn.esp.cbc import Entropy
-from ikevpn.esp.encap import KEEPALIVE, NON_ESP_MARKER
+from ikevpn.esp.encap import KEEPALIVE, NON_ESP_MARKER, NON_IKE_MARKER
 from ikevpn.esp.layout import SPI
 from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, Sa, SaUse, Total
+
+_SPI_STANDS_AT = (0, SPI, len(NON_IKE_MARKER))  # in ESP, in AH, and in ESP as the drafts of NAT traversal have it
 
 
 class Forwarding:
@@ -167,13 +169,11 @@ class Forwarding:
         self._inward.arrivals([arrival], now)
 
     def _is_ours(self, error: TooBig) -> bool:
-        """Whether what a router quotes could be ours; where that ends before the SPI, the kernel has compared ports.
-
-        The SPI stands first in ESP and second in AH.
+        """Whether what a router quotes is a datagram of ours. Anybody can claim to be a router, so an SPI has to be
+        right; a quote that ends before it proves nothing, for the kernel has compared no more than our own port.
         """
-        if len(error.quote) < SPI:
-            return True
-        spis = {int.from_bytes(error.quote[at : at + SPI], "big") for at in (0, SPI)}
+        quote = error.quote
+        spis = {int.from_bytes(quote[at : at + SPI], "big") for at in _SPI_STANDS_AT if len(quote) >= at + SPI}
         found = (each for spi in spis for each in self._sad.outbound_of_spi(spi))
         return any(each.path.remote.address == error.remote for each in found)
 

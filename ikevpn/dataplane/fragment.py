@@ -7,6 +7,7 @@ from ikevpn.dataplane import checksum
 _FIXED = 20
 _MORE = 0x2000
 _OFFSET = 0x1FFF
+_LARGEST = 65_535
 _UNIT = 8  # octets in which offsets count
 _COPIED = 0x80
 _END, _NOTHING = 0, 1
@@ -20,8 +21,10 @@ def fragments(packet: bytes, largest: int) -> list[bytes]:
     if len(packet) <= largest:
         return [packet]
     size = (packet[0] & 15) * 4
-    first, later = packet[:size], packet[:_FIXED] + _copied(packet[_FIXED:size])
     field = int.from_bytes(packet[6:8], "big")
+    if (field & _OFFSET) * _UNIT + len(packet) > _LARGEST:  # offsets of later pieces would begin again at 0
+        return []
+    first, later = packet[:size], packet[:_FIXED] + _copied(packet[_FIXED:size])
     made: list[bytes] = []
     at = size
     while at < len(packet):

@@ -15,6 +15,7 @@ A batch's way:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import cast
 
 from ikevpn.dataplane.association import InboundSa
 from ikevpn.dataplane.early import Early
@@ -37,7 +38,8 @@ from ikevpn.esp.room import SHORTEST_RUN
 from ikevpn.model.sa import Encapsulation
 from ikevpn.wire.registry import Protocol
 
-Batches = dict[tuple[bytes, Path, int], list[bytes]]
+Batches = dict[bytes, Arrival]
+"""By SPI; whatever way and mark they came with, packets of one SA stay in order."""
 ESP = 50  # as next header
 HandOver = Callable[[int, Arrival], None]
 """Takes the number of another worker, and packets as they came."""
@@ -92,7 +94,7 @@ class Inward:
             for datagram in self._esp_only(path, rest):
                 by_spi.setdefault(datagram[:4], []).append(datagram)
             for spi, packets in by_spi.items():
-                batches.setdefault((spi, path, ecn), []).extend(packets)
+                self._join(batches, spi, Arrival(path, packets, ecn), now)
         self._open_all(batches, now)
 
     def release(self, spi: int, now: float) -> None:
@@ -115,10 +117,19 @@ class Inward:
         """When `timer` has work to do."""
         return self._early.next_timer()
 
+    def _join(self, batches: Batches, spi: bytes, arrival: Arrival, now: float) -> None:
+        before = batches.get(spi)
+        if before is not None and before.path == arrival.path and before.ecn == arrival.ecn:
+            cast(list[bytes], before.datagrams).extend(arrival.datagrams)
+            return
+        if before is not None:
+            self._open_all(batches, now)
+        batches[spi] = arrival
+
     def _open_all(self, batches: Batches, now: float) -> None:
         inner: dict[str, list[bytes]] = {}
-        for (spi, path, ecn), packets in batches.items():
-            self._open(int.from_bytes(spi, "big"), Arrival(path, packets, ecn), inner, now)
+        for spi, arrival in batches.items():
+            self._open(int.from_bytes(spi, "big"), arrival, inner, now)
         batches.clear()
         for device, opened in inner.items():
             self._devices.write(device, opened)
@@ -168,9 +179,10 @@ class Inward:
         """What came through joins what goes to the same device."""
         if association.state.sa.algorithms.integrity_96 != association.integrity_96:
             association.integrity_96 = association.state.sa.algorithms.integrity_96
+            association.fit.use(association.state.sa)
             self._sad.follow_truncation(association.sa.reqid, association.remote, association.integrity_96)
         path, _, ecn = arrival
-        through = self._settle(association, path, association.packets(opened, path), ecn, now)
+        through = self._settle(association, path, association.packets(opened, path, ecn), ecn, now)
         device = self._device(association.sa.reqid, len(through), sum(map(len, through)))
         if device is not None:
             inner.setdefault(device, []).extend(through)
@@ -239,11 +251,11 @@ class Inward:
         rest = association.state.open([run.tail], now) if run.tail else []
         if isinstance(opened, list):
             self._follow(association, path, _numbers(list(run), [*opened, *rest]))
-            packets: Sequence[bytes] = association.packets(_opened([*opened, *rest]), path)
+            packets: Sequence[bytes] = association.packets(_opened([*opened, *rest]), path, ecn)
         else:
             last = int.from_bytes(run.rows[-1, 4:8].tobytes(), "big")
             self._follow(association, path, (last, *_numbers([run.tail], rest)) if rest else (last,))
-            packets = Run(opened, b"".join(association.packets(_opened(rest), path)))
+            packets = Run(opened, b"".join(association.packets(_opened(rest), path, ecn)))
         packets = self._settle(association, path, packets, ecn, now)
         octets = packets.octets if isinstance(packets, Run) else sum(map(len, packets))
         device = self._device(association.sa.reqid, len(packets), octets)

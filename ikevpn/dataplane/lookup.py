@@ -145,6 +145,7 @@ class Sad:
             state, sha256 = outbound.state, outbound.sa.algorithms.integrity is Integrity.HMAC_SHA2_256
             if outbound.path.remote == remote and sha256 and isinstance(state, Outbound):
                 state.follow_truncation(integrity_96)
+                outbound.fit.use(state.sa)
 
     def newest(self, reqid: int, flow: Flow) -> OutboundSa | None:
         """The newest outbound SA of the reqid that may carry the flow and has not expired."""

@@ -14,6 +14,7 @@ USUAL_TTL = 64
 _DF = 0x40
 _ECN = 0x03
 _FIELDS = itemgetter(0, 1, 6)  # the octets that marks are made of, and some more
+_WITH_TTL = itemgetter(0, 1, 6, 7, 8)
 
 
 class Mark(NamedTuple):
@@ -34,16 +35,19 @@ class Marker:
     is that of the packet itself.
     """
 
-    __slots__ = ("_marks", "_mode", "_outer")
+    __slots__ = ("_fields", "_marks", "_outer", "_tunnel")
 
     def __init__(self, outer: OuterHeader, mode: SaMode) -> None:
         self._outer = outer
-        self._mode = mode
+        self._tunnel = mode is SaMode.TUNNEL
+        self._fields = _FIELDS if self._tunnel else _WITH_TTL
         self._marks: dict[int, Mark] = {}
 
     def of(self, packet: bytes | memoryview, *, fits: bool = True) -> Mark:
         """For a packet with a whole IP header."""
         key = packet[0] << 16 | packet[1] << 8 | packet[6] & _DF | fits
+        if not self._tunnel:
+            key |= packet[7] << 32 | packet[8] << 24
         mark = self._marks.get(key)
         if mark is None:
             mark = self._marks[key] = self._make(packet, fits=fits)
@@ -52,7 +56,7 @@ class Marker:
     def groups(self, packets: Sequence[bytes], largest: int) -> Iterator[tuple[Mark, int]]:
         """The mark of packets that have the same one in a row, and how many they are; up to `largest` they fit."""
         of = self.of
-        if len(set(map(_FIELDS, packets))) == 1 and max(map(len, packets)) <= largest:
+        if len(set(map(self._fields, packets))) == 1 and max(map(len, packets)) <= largest:
             yield of(packets[0]), len(packets)
             return
         marks = (of(packet, fits=len(packet) <= largest) for packet in packets)
@@ -61,11 +65,12 @@ class Marker:
     def _make(self, packet: bytes | memoryview, *, fits: bool) -> Mark:
         outer = self._outer
         if packet[0] >> 4 == 4:
-            tos, df = packet[1], bool(packet[6] & _DF)
+            tos, ttl, df = packet[1], packet[8], bool(packet[6] & _DF)
         else:
-            tos, df = (packet[0] & 0x0F) << 4 | packet[1] >> 4, True
-        if self._mode is SaMode.TUNNEL:
+            tos, ttl, df = (packet[0] & 0x0F) << 4 | packet[1] >> 4, packet[7], True
+        if self._tunnel:
+            ttl = outer.ttl
             service = tos >> 2 if outer.dscp is None else outer.dscp
             tos = service << 2 | (tos & _ECN if outer.ecn else 0)
             df = df if outer.df is DfBit.COPY else outer.df is DfBit.SET
-        return Mark(tos, outer.ttl, df and fits)
+        return Mark(tos, ttl, df and fits)

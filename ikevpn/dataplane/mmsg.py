@@ -6,11 +6,13 @@ headers that is laid out once; what changes from call to call are columns of it.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import socket
 import struct
 from collections.abc import Iterable, Iterator, Sequence
+from ipaddress import IPv6Address
 from typing import Any
 
 import numpy as np
@@ -27,7 +29,7 @@ _LARGEST = 65_535
 
 _CMSG = struct.Struct("@Nii")
 _WORD = struct.calcsize("@N")
-_IN, _IN6 = struct.Struct("=H2s4s8x"), struct.Struct("=H2s4x16s4x")
+_IN, _IN6 = struct.Struct("=H2s4s8x"), struct.Struct("=H2s4x16sI")
 
 
 class _Iovec(ctypes.Structure):
@@ -64,12 +66,20 @@ class Envelope:
         if remote.version == 4:
             name = _IN.pack(socket.AF_INET, number, remote.packed)
         else:
-            name = _IN6.pack(socket.AF_INET6, number, remote.packed)
+            name = _IN6.pack(socket.AF_INET6, number, remote.packed, _zone(remote))
         control = b"".join(map(_control_message, ancillary))
         self._name, self._control = ctypes.create_string_buffer(name, len(name)), ctypes.create_string_buffer(control)
         self.name, self.name_length = ctypes.addressof(self._name), len(name)
         self.control = ctypes.addressof(self._control) if control else 0
         self.control_length = len(control)
+
+
+def _zone(address: IPv6Address) -> int:
+    """The number of the interface that a link-local address belongs to, 0 for none and for one that is gone."""
+    zone = address.scope_id or "0"
+    with contextlib.suppress(OSError):
+        return int(zone) if zone.isdecimal() else socket.if_nametoindex(zone)
+    return 0
 
 
 def _control_message(message: Ancillary) -> bytes:

@@ -1,4 +1,4 @@
-"""ESP that came to one worker and belongs to another: how it is handed over, worker to worker, and bounded.
+"""What came to one worker and belongs to another, ESP, AH and words of routers: handed over, and bounded.
 
 It happens where the kernel could not steer: it joins datagrams of one size that a peer sends, whatever their SPIs, and
 its table of SPIs has an end. The control process says which SPIs are elsewhere; it never sees the packets.
@@ -15,8 +15,11 @@ from ikevpn.dataplane.ends import Arrival, Path
 from ikevpn.dataplane.error_queue import TooBig
 from ikevpn.dataplane.stats import Stats
 from ikevpn.esp.drops import Drop
+from ikevpn.model.address import Address
 
 BUFFER_SIZE = 1 << 20
+SILENCE_S = 0.2
+MOST_TOLD = 16  # in that time
 MOST_OCTETS = 64 * 1024  # of packets in a message; each alone is smaller
 
 _SO_SNDBUFFORCE = 32
@@ -36,13 +39,22 @@ class Neighbours:
     def __init__(self, stats: Stats) -> None:
         self._stats = stats
         self._inboxes: dict[int, socket.socket] = {}
+        self._told: dict[tuple[Address, int], float] = {}  # by peer and size, when
 
     def use(self, worker: int, end: socket.socket) -> None:
         """Reach a worker through this end from now on."""
         self._inboxes[worker] = end
 
-    def tell(self, error: TooBig) -> None:
-        """All others what a router said; who has no room misses it, and hears of the next one."""
+    def tell(self, error: TooBig, now: float) -> None:
+        """All others what a router said, which anybody may have been: the same seldom, and little in all.
+
+        Who has no room misses it, and hears of the next one.
+        """
+        about = (error.remote, error.mtu)
+        self._told = {each: at for each, at in self._told.items() if now - at < SILENCE_S}
+        if about in self._told or len(self._told) >= MOST_TOLD:
+            return
+        self._told[about] = now
         for end in self._inboxes.values():
             with contextlib.suppress(OSError):
                 channel.send(end, error)
@@ -73,13 +85,14 @@ class InboxReceiver:
         return self._end.fileno()
 
     def read_batch(self, limit: int) -> list[Arrival]:
-        """`limit` packets, a few more where the last come together; empty where there are none."""
+        """`limit` packets, or some more where the last come in one message; empty where there are none."""
         arrivals: list[Arrival] = []
         count = 0
         with contextlib.suppress(BlockingIOError):
             while count < limit and (received := channel.receive(self._end)) is not None:
                 if isinstance(received.value, TooBig):
                     self._told(received.value)
+                    count += 1
                     continue
                 handed: message.Handed = received.value
                 path = Path(handed.local, handed.remote, handed.encapsulation, handed.protocol)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
+from itertools import count
 from typing import NamedTuple
 
 from ikevpn.dataplane import mmsg, offload, outer_fields, pktinfo, rawah
@@ -20,6 +21,7 @@ from ikevpn.wire.registry import Protocol
 
 MOST_WAYS = 4096
 _SHORTEST_RUN = 2
+_MOST_REPORTS = 64  # batches of them
 _NOT_REFUSED = 1 << 16
 
 _LOSSES: dict[int, Drop | Loss] = {
@@ -100,7 +102,7 @@ class Outer:
             self._undivided[way.end] = mark.df
             outer_fields.set_df(way.end, df=mark.df)
         if path.protocol is Protocol.AH and path.local.address.version == 4:
-            route = partial(self.mtu, path)
+            route = cache(partial(self.mtu, path))
             datagrams = [piece for each in datagrams for piece in rawah.pieces(bytes(each), mark, route)]
         if not way.segments or len(datagrams) == 1:
             self._send_each(way, datagrams)
@@ -120,7 +122,7 @@ class Outer:
         """
         ancillary = [*way.ancillary, offload.write(run.size)]
         done = 0
-        for pieces, count in offload.portions(run):
+        for pieces, number in offload.portions(run):
             try:
                 self._sendmsg(way, pieces, ancillary)
             except OSError as error:
@@ -129,8 +131,8 @@ class Outer:
                         self._refused[path] = run.size
                         self._stats.add("cutting-refused", 1)
                     return
-                self._stats.lose(_LOSSES.get(error.errno or 0, Loss.SEND_FAILED), count)
-            done += count
+                self._stats.lose(_LOSSES.get(error.errno or 0, Loss.SEND_FAILED), number)
+            done += number
 
     def _send_each(self, way: _Way, datagrams: Sequence[Octets]) -> int:
         """How many left."""
@@ -148,26 +150,34 @@ class Outer:
     def _send_several(self, way: _Way, datagrams: Run | Sequence[Octets]) -> int:
         """The same in few calls; what the kernel refuses is left out."""
         self._departures.load(way.envelope, datagrams)
-        descriptor, at, sent, heard = way.end.fileno(), 0, 0, False
+        descriptor, at, sent, attempts = way.end.fileno(), 0, 0, 0
         while at < len(datagrams):
             try:
                 left = self._departures.send(descriptor, at, len(datagrams))
-                at, sent, heard = at + left, sent + left, False
+                at, sent, attempts = at + left, sent + left, 0
             except OSError as error:
-                heard = not heard and self._hear(way.end)
-                if not heard:
+                attempts += 1
+                if not self._may_repeat(way.end, attempts):
                     self._stats.lose(_LOSSES.get(error.errno or 0, Loss.SEND_FAILED))
-                    at += 1
+                    at, attempts = at + 1, 0
         return sent
 
     def _sendmsg(self, way: _Way, pieces: Sequence[Octets], ancillary: list[pktinfo.Ancillary]) -> None:
-        """Once more where the error was that of an earlier datagram, which ICMP has reported. Raises OSError."""
-        try:
-            way.end.sendmsg(pieces, ancillary, 0, way.target)
-        except OSError:
-            if not self._hear(way.end):
-                raise
-            way.end.sendmsg(pieces, ancillary, 0, way.target)
+        """Raises OSError where the kernel refuses these very datagrams."""
+        for attempt in count(1):
+            try:
+                way.end.sendmsg(pieces, ancillary, 0, way.target)
+                return
+            except OSError:
+                if not self._may_repeat(way.end, attempt):
+                    raise
+
+    def _may_repeat(self, end: socket.socket, attempts: int) -> bool:
+        """Whether an error may have been that of an earlier datagram, which ICMP has reported.
+
+        Each report in the queue costs one call, and one that found no room there costs one too. Anybody can send them.
+        """
+        return attempts < _MOST_REPORTS if self._hear(end) else attempts == 1
 
     def mtu(self, path: Path) -> int:
         """What the route of `path` takes, in octets."""

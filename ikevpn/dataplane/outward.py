@@ -32,7 +32,7 @@ from ikevpn.dataplane.stats import Loss, Stats
 from ikevpn.esp import encap, flows
 from ikevpn.esp.drops import Drop
 from ikevpn.esp.inner import IPV4, IPV6, plain_key
-from ikevpn.esp.outbound import Outbound, SequenceExhausted
+from ikevpn.esp.outbound import Outbound
 from ikevpn.esp.room import SHORTEST_RUN
 from ikevpn.model.sa import Policy, PolicyAction
 
@@ -127,7 +127,7 @@ class Outward:
     def _way_of_run(self, device: str, packets: Run | Chain, now: float) -> OutboundSa | None:
         """The SA for all of them; None where they have to be looked at one by one."""
         if isinstance(packets, Run):
-            if len(flows.starts(packets.rows)) > 1:
+            if len(flows.starts(packets.rows)) > 1 or mss.may_open_rows(packets.rows):
                 return None
             first: Octets = packets.rows[0].tobytes()
         elif packets.whole >= SHORTEST_RUN:
@@ -170,13 +170,13 @@ class Outward:
 
     def _seal(self, association: OutboundSa, inner: Sequence[bytes], headers: Sequence[int], now: float) -> None:
         last = association.wrapper or association
-        try:
-            sealed = association.state.seal(association.contents(inner), headers)
-            if last is not association:
-                sealed = last.state.seal(sealed, ESP)
-        except SequenceExhausted:
-            self._exhausted(last if association.state.remaining >= len(inner) else association, len(inner))
-            return
+        for each in (association, last):
+            if each.state.remaining < len(inner):
+                self._exhausted(each, len(inner))
+                return
+        sealed = association.state.seal(association.contents(inner), headers)
+        if last is not association:
+            sealed = last.state.seal(sealed, ESP)
         marker = encap.marker(association.path.encapsulation)
         if marker:
             sealed = [marker + packet for packet in sealed]

@@ -51,6 +51,7 @@ class WorkerProcess:
         self._asked: deque[asyncio.Future[Any]] = deque()
         self._uses: list[SaUse | Total] = []
         self._wanted = False  # its end is a crash
+        self._killed = False
         self._burial: asyncio.Task[None] | None = None
 
     @classmethod
@@ -104,7 +105,13 @@ class WorkerProcess:
         return await answer
 
     def kill(self) -> None:
-        """End a worker that hangs; what follows is what follows a crash."""
+        """End a worker that hangs; what follows is what follows a crash.
+
+        Once only: to kill a process that has ended takes its exit status away from those who wait for it.
+        """
+        if self._killed:
+            return
+        self._killed = True
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
 

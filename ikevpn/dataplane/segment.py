@@ -75,7 +75,7 @@ class Chain:
         if last.is_uneven or self.key is None or plain_key(following.packet) != self.key:
             return False
         before, after = last.packet, following.packet
-        if before[1] != after[1] or before[6] != after[6]:  # class of service or DF, which the header outside shows
+        if before[:2] != after[:2] or before[6] != after[6]:  # class of service or DF, which the header outside shows
             return False
         self.parts.append(following)
         return True

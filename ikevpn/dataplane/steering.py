@@ -179,25 +179,31 @@ class Steering:
             self._later(TOLD_AFTER_S, self._tell)
 
     def _tell(self) -> None:
-        """All sockets the same, as many SPIs as all of them take, those that came first."""
+        """All sockets the same, as many SPIs as all of them take, those that came first; strangers give way."""
         self._is_planned = False
         if not self._udp and not self._raw:
             return
+        self._room = min(LONGEST_PROGRAM, self._room * 8 // 7 + 1)  # more may fit than did
+        apart = True
         while True:
             owners = dict(list(self._owners.items())[: self._room])
             try:
-                self._attach(owners)
+                self._attach(owners, apart=apart)
                 return
             except OSError:
+                if apart:
+                    apart = False
+                    continue
                 tell_once("the kernel has no room for all SPIs: packets of some are handed from worker to worker")
                 if not owners:
                     return
                 self._room = len(owners) * 7 // 8
 
-    def _attach(self, owners: Mapping[int, int]) -> None:
+    def _attach(self, owners: Mapping[int, int], *, apart: bool) -> None:
+        """`apart`: what strangers send to a socket of their own, where there is one."""
         by_spi = udp_program(owners)
         for ends, strangers in self._udp:
-            first = self._strangers_first(ends) if strangers else []
+            first = self._strangers_first(ends) if strangers and apart else []
             _attach(ends[0], _SO_ATTACH_REUSEPORT_CBPF, [*first, *by_spi])
         for version, protocol, ends in self._raw:
             for worker, end in enumerate(ends):

@@ -57,6 +57,7 @@ class Worker:
         self._interest = select.EPOLLIN
         self._epoll.register(control, self._interest)
         self._has_listened = False
+        self._failure: Exception | None = None
         self._running = True
         self._forwarding = Forwarding(
             devices=self._devices,
@@ -125,7 +126,10 @@ class Worker:
         if self._has_listened:
             return False
         self._has_listened = True
-        self._listen(now)
+        try:
+            self._listen(now)
+        except Exception as error:
+            self._failure = error
         return True
 
     def _listen(self, now: float) -> None:
@@ -239,7 +243,9 @@ class Worker:
         for error in errors:
             self._forwarding.too_big(error, self._clock())
             if not error.local:
-                self._neighbours.tell(error)  # the kernel says it to one of the workers, not always the right one
+                self._neighbours.tell(
+                    error, self._clock()
+                )  # the kernel says it to one of the workers, not always the right one
         return some
 
     def _told(self, error: TooBig) -> None:
@@ -252,6 +258,8 @@ class Worker:
             if end is not None and not arrivals:
                 self._hear(end)  # it is ready for another reason than datagrams
             self._forwarding.from_outside(arrivals, now)
+        if self._failure is not None:
+            raise self._failure  # of a command, which costs more than a batch: both processes disagree from now on
 
     def _query(self, command: message.Query, now: float) -> None:
         self._answer_in_parts(self._forwarding.uses(now))

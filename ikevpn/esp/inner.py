@@ -21,6 +21,7 @@ _SKIPPED = frozenset({_HOP_BY_HOP, _ROUTING, _OPTIONS})
 _MOST_EXTENSIONS = 16
 
 _IPV4_HEADER = 20
+_LARGEST = 65_535
 _IPV6_HEADER = 40
 
 
@@ -94,7 +95,10 @@ def _read_ipv4(packet: bytes | memoryview, size: int) -> Flow | None:
     if header < _IPV4_HEADER:
         return None
     source, target = bytes(packet[12:16]), bytes(packet[16:20])
-    fragment = bool(packet[6] & 0x1F or packet[7])
+    offset = (packet[6] & 0x1F) << 8 | packet[7]
+    if offset * 8 + size > _LARGEST:  # no datagram can be put together with it
+        return None
+    fragment = bool(offset)
     return _with_ports(Flow(4, source, target, packet[9], fragment=fragment), packet, header, size)
 
 

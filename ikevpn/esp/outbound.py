@@ -57,7 +57,12 @@ class Outbound:
         return self._last - self._sequence
 
     def extend(self, sa: Sa) -> None:
-        """The same SA is good for more packets than before; sequence numbers go on."""
+        """The same SA is good for more packets than before; sequence numbers go on.
+
+        Those between the last one so far and `sa.sequence`, if any, are somebody else's.
+        """
+        if sa.sequence > self._last:
+            self._sequence = sa.sequence
         self._last = max(self._last, last_sequence(sa))
 
     def seal(self, packets: Sequence[Octets], next_header: Sequence[int] | int) -> list[bytes]:

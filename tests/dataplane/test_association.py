@@ -35,6 +35,7 @@ def test_ports_do_not_count_where_nothing_encapsulates() -> None:
     [
         ([1, 2, 3], [True, True, True]),
         ([5, 3, 5, 6], [True, False, False, True]),
+        ([0x80000001, 0x90000000, 0xFFFFFFF0], [True, True, True]),  # we were started after the peer
         ([0x7FFFFFFF, 0xFFFFFFF0, 3], [True, True, True]),  # extended sequence numbers go on past the low half
     ],
 )

@@ -10,16 +10,21 @@ from scapy.layers.inet import ICMP, IP, TCP, defragment
 from scapy.layers.inet6 import ICMPv6PacketTooBig, IPv6
 
 from ikevpn.dataplane import message
+from ikevpn.dataplane.ends import Path
 from ikevpn.dataplane.error_queue import TooBig
 from ikevpn.dataplane.fit import Fit
+from ikevpn.dataplane.run import Run
 from ikevpn.dataplane.segment import Chain, plan
 from ikevpn.esp.encap import inner_mtu
+from ikevpn.esp.outbound import Outbound
+from ikevpn.model.address import Endpoint
 from ikevpn.model.outer_header import DfBit, Fragment, OuterHeader
-from ikevpn.model.sa import Direction, SaMode
+from ikevpn.model.sa import Direction, Encapsulation, SaMode
+from ikevpn.wire.registry import EspCipher, Integrity
 from tests.dataplane.fakes import DEVICE, THERE, Core, selector
 from tests.dataplane.test_outward import opened
 from tests.dataplane.traffic import tcp, udp, whole
-from tests.esp.samples import ANY_IPV6, GCM, SPI, sa
+from tests.esp.samples import ANY_IPV6, GCM, SPI, algorithms, entropy, sa
 
 PATH = 1300
 FITS = inner_mtu(sa(Direction.OUT), PATH)
@@ -177,7 +182,9 @@ def test_tcp_is_clamped_on_both_ways(outer: dict[str, Any], expected: list[int])
     [
         (TooBig(THERE.remote.address, PATH, QUOTE, local=False), True),
         (TooBig(THERE.remote.address, PATH, b"\x32\x04\0\0" + QUOTE, local=False), True),  # AH
-        (TooBig(THERE.remote.address, PATH, b"", local=False), True),
+        (TooBig(THERE.remote.address, PATH, bytes(8) + QUOTE, local=False), True),  # behind the marker of drafts
+        (TooBig(THERE.remote.address, PATH, b"", local=False), False),
+        (TooBig(THERE.remote.address, PATH, QUOTE[:3], local=False), False),
         (TooBig(THERE.remote.address, PATH, bytes(4), local=True), True),
         (TooBig(THERE.remote.address, PATH, b"\0\0\0\1\0\0\0\2", local=False), False),
         (TooBig(THERE.local.address, PATH, QUOTE, local=False), False),
@@ -214,3 +221,36 @@ def test_fit_follows_the_path() -> None:
     fit = Fit(replace(sa(Direction.OUT, GCM), mode=SaMode.TRANSPORT))
     fit.follow(1500)
     assert fit.packet == 1438 + 20
+
+
+def test_a_run_of_tcp_that_opens_is_clamped_too() -> None:
+    made = core()
+    opening = [syn(4, 9000)] * 8
+    made.forwarding.from_device(DEVICE, [Run.of(b"".join(opening), len(opening[0]))], 0.0)
+    assert [asked(packet) for packet in opened(made.outer.datagrams())] == [FITS - 40] * 8
+
+
+def test_a_longer_icv_leaves_less_room() -> None:
+    """The peer cuts HMAC-SHA2-256 otherwise than agreed, and is followed."""
+    pair = (EspCipher.AES_CBC, 256, Integrity.HMAC_SHA2_256)
+    short, long = algorithms(pair, integrity_96=True), algorithms(pair)
+    there = Endpoint.of("fd00::2", 4500)
+    made = Core()
+    made.policy()
+    ends = {"local": Endpoint.of("fd00::1", 4500), "remote": there, "encapsulation": Encapsulation.NONE}
+    made.forwarding.add_sa(message.AddSa(sa(Direction.OUT, short, **ends)), 0.0)
+    made.forwarding.add_sa(message.AddSa(sa(Direction.IN, short, **ends)), 0.0)
+    for seal in (short, long):
+        packet = Outbound(sa(Direction.OUT, seal, sequence=7 * (seal is long)), entropy()).seal([sized(4, 100)] * 6, 4)
+        made.arrive(*packet, path=Path(ends["local"].at(0), there.at(0), Encapsulation.NONE))
+        made.leave(*(sized(4, size, flags="DF") for size in range(1380, 1500)))
+        assert max(map(len, made.outer.datagrams())) <= 1500 - 40
+
+
+def test_pieces_of_fragments_are_never_first_ones() -> None:
+    made = core(df=DfBit.SET, fragment=Fragment.BEFORE)
+    offset = (65_535 - 20 - 1400) // 8
+    made.leave(sized(4, 1400, frag=offset, flags=0), sized(4, 1450, frag=offset + 8, flags=0))
+    pieces = [IP(packet) for packet in opened(made.outer.datagrams())]
+    assert [piece.frag for piece in pieces] == [offset, offset + (FITS - 20) // 8]
+    assert made.drops() == {"malformed-inner": 1}

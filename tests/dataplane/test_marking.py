@@ -69,6 +69,13 @@ def test_in_transport_mode_it_is_the_packets_own_header(version: int, service: i
     assert (made.tos, made.df) == (service, True)
 
 
+@given(version=versions, ttls=st.lists(st.integers(1, 255), min_size=1, max_size=9))
+def test_and_its_own_ttl(version: int, ttls: list[int]) -> None:
+    made = [packet(version, 0, **{"ttl" if version == 4 else "hlim": ttl}) for ttl in ttls]
+    groups = Marker(OuterHeader(), SaMode.TRANSPORT).groups(made, 1000)
+    assert [mark.ttl for mark, count in groups for _ in range(count)] == ttls
+
+
 @given(st.lists(st.tuples(st.integers(0, 3), st.booleans()), min_size=1, max_size=20))
 def test_groups_keep_the_order(services: list[tuple[int, bool]]) -> None:
     marker = Marker(OuterHeader(), SaMode.TUNNEL)

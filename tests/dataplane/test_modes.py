@@ -10,7 +10,7 @@ from ikevpn.dataplane import message
 from ikevpn.dataplane.ends import Arrival, Path
 from ikevpn.esp import ah
 from ikevpn.model.address import AddressRange, Endpoint
-from ikevpn.model.sa import Direction, Encapsulation, Limits, Sa, SaMode
+from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, Limits, Sa, SaMode
 from ikevpn.model.selector import Selector
 from ikevpn.wire.registry import Integrity, Protocol
 from tests.dataplane.fakes import DEVICE, Core, policy
@@ -256,3 +256,22 @@ def test_a_bundle_stays_where_its_peer_was() -> None:
     for spi in (SPI, AH_SPI):
         two.here.forwarding.move_sas(message.MoveSas((spi,), Endpoint.of(ENDS[4][0], 4500), elsewhere), 0.0)
     assert len(two.carry(between(4))) == 1
+
+
+def test_of_a_bundle_that_ends_it_is_the_one_without_numbers_that_is_told() -> None:
+    esp, ah_ = pair(4, SaMode.TUNNEL), ah_pair(4, SaMode.TRANSPORT, wraps=SPI)
+    few = tuple(replace(each, limits=Limits(hard_packets=2)) for each in ah_)
+    two = Two(4, esp, few)  # type: ignore[arg-type]
+    two.here.leave(*[between(4)] * 3)
+    assert [(event.spi, event.kind) for event in two.here.events] == [(AH_SPI, ExpireKind.HARD)]  # type: ignore[union-attr]
+    assert [use.packets for use in two.here.forwarding.uses(0.0)] == [0, 0]
+
+
+def test_congestion_marks_cross_in_transport_mode() -> None:
+    two = Two(4, pair(4))
+    two.here.leave(between(4))
+    ((path, datagrams),) = two.here.outer.sent
+    back = Path(path.remote, path.local, path.encapsulation)
+    two.there.forwarding.from_outside([Arrival(back, list(map(bytes, datagrams)), 3)], 0.0)
+    ((_, (packet,)),) = two.there.devices.written
+    assert packet[1] == 3

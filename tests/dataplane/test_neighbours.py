@@ -7,7 +7,14 @@ import pytest
 
 from ikevpn.dataplane.ends import Arrival
 from ikevpn.dataplane.error_queue import TooBig
-from ikevpn.dataplane.neighbours import MOST_OCTETS, InboxReceiver, Neighbours, open_inbox
+from ikevpn.dataplane.neighbours import (
+    MOST_OCTETS,
+    MOST_TOLD,
+    SILENCE_S,
+    InboxReceiver,
+    Neighbours,
+    open_inbox,
+)
 from ikevpn.dataplane.stats import Stats
 from ikevpn.model.sa import Encapsulation
 from tests.dataplane.fakes import THERE
@@ -42,10 +49,21 @@ def test_packets_arrive_as_they_came(street: Street) -> None:
 
 def test_what_a_router_says_is_told(street: Street) -> None:
     error = TooBig(THERE.remote.address, 1300, b"\0\0\0\1", local=False)
-    street.neighbours.tell(error)
+    street.neighbours.tell(error, 0.0)
     street.neighbours.hand_over(1, Arrival(THERE, [b"one"]))
     assert street.inbox.read_batch(96) == [Arrival(THERE, (b"one",))]
     assert street.told == [error]
+
+
+def test_the_same_is_told_seldom_and_little_in_all(street: Street) -> None:
+    for number in range(2 * MOST_TOLD):
+        for _ in range(2):
+            street.neighbours.tell(TooBig(THERE.remote.address, number, b"", local=False), 0.0)
+    street.neighbours.tell(TooBig(THERE.remote.address, 0, b"", local=False), SILENCE_S)
+    assert street.inbox.read_batch(MOST_TOLD) == []
+    assert [error.mtu for error in street.told] == [*range(MOST_TOLD)], "words of routers count like packets"
+    street.inbox.read_batch(MOST_TOLD)
+    assert [error.mtu for error in street.told[MOST_TOLD:]] == [0]
 
 
 def test_a_batch_is_bounded(street: Street) -> None:

@@ -175,7 +175,7 @@ def test_where_the_kernel_does_not_cut_all_leave_singly_and_it_is_not_asked_agai
         lab.outer.send(lab.path, run())
         lab.outer.send(lab.path, run())
         assert [lab.listener.recv(10) for _ in range(8)] == [b"aaaa", b"bbbb", b"cccc", b"d"] * 2
-        assert stubborn.calls == 1
+        assert stubborn.calls == 2, "once more in case the error was another's"
         lab.outer.use_udp(lab.path.local, lab.end)
         lab.outer.send(lab.path, [b"e", b"f"])
         assert [lab.listener.recv(10) for _ in range(2)] == [b"e", b"f"]

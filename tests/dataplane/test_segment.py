@@ -163,3 +163,10 @@ def test_a_chain_takes_no_part_without_a_full_segment() -> None:
     chain = Chain(large)
     assert not chain.extend(small)
     assert len(rows_of(chain)) == 8
+
+
+def test_another_class_of_service_is_no_part_of_a_chain() -> None:
+    first, second = (plan(*whole(tcp(6, data(1000), tc=service), 100)) for service in (0xB8, 0x08))
+    assert first is not None and second is not None
+    assert Chain(first).extend(first)
+    assert not Chain(first).extend(second)

@@ -183,6 +183,17 @@ def test_what_does_not_fit_stays_with_the_first_worker(ends: list[socket.socket]
     assert arrived(ends, esp(3600 * 1000), esp(5)) == [[], [esp(5)], [esp(3600 * 1000)]]
 
 
+def test_room_that_was_missing_is_found_again(ends: list[socket.socket], monkeypatch: pytest.MonkeyPatch) -> None:
+    told = Steering()
+    told.use_udp(ends)
+    with monkeypatch.context() as patch:
+        patch.setattr(steering, "LONGEST_PROGRAM", 0)
+        told.own(1000, 1)
+    for spi in (2000, 3000, 4000):
+        told.own(spi, 2)
+    assert arrived(ends, esp(1000), esp(2000)) == [[], [esp(1000)], [esp(2000)]]
+
+
 def test_many_changes_of_a_large_table_are_told_together(ends: list[socket.socket]) -> None:
     planned: list[Callable[[], None]] = []
     told = Steering(lambda after_s, act: planned.append(act))

@@ -69,10 +69,15 @@ def test_flows_of_scapy_packets(packet: Packet, flow: Flow) -> None:
     assert packet_size(octets) == len(octets)
 
 
-@pytest.mark.parametrize("fragment", [0x2001, 0x0001, 0x1FFF, 0x3FFF, 0x0100])
+@pytest.mark.parametrize("fragment", [0x2001, 0x0001, 0x1FFB, 0x3FFB, 0x0100])
 def test_later_fragments_have_no_ports(fragment: int) -> None:
     flow = read_flow(samples.ipv4(samples.ports(1, 2), fragment=fragment))
     assert flow == Flow(4, *FOUR, 17, 0, 0, fragment=True)
+
+
+def test_a_fragment_behind_the_end_of_every_datagram_is_broken() -> None:
+    assert read_flow(samples.ipv4(bytes(8), fragment=0x1FFC)) is not None
+    assert read_flow(samples.ipv4(bytes(16), fragment=0x1FFC)) is None
 
 
 @pytest.mark.parametrize("fragment", [0x0000, 0x2000, 0x4000])

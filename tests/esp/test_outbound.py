@@ -11,7 +11,7 @@ from ikevpn.esp.inbound import Inbound
 from ikevpn.esp.inside import Opened
 from ikevpn.esp.outbound import Outbound, SequenceExhausted
 from ikevpn.esp.transform import shape
-from ikevpn.model.sa import Direction
+from ikevpn.model.sa import Direction, Limits
 from tests.esp import samples
 from tests.esp.samples import ipv4, ipv6, ports
 
@@ -91,3 +91,13 @@ def test_a_next_header_for_each() -> None:
 def test_an_inbound_sa_cannot_seal() -> None:
     with pytest.raises(UsageError):
         Outbound(samples.sa(Direction.IN), samples.entropy())
+
+
+def test_more_numbers_that_do_not_follow_are_not_filled_up_to() -> None:
+    """Those between were given to somebody else."""
+    out = outbound(sequence=0, limits=Limits(hard_packets=10))
+    out.seal([PACKET] * 6, 4)
+    out.extend(samples.sa(Direction.OUT, sequence=20, limits=Limits(hard_packets=20)))
+    assert (numbers(out.seal([PACKET] * 2, 4)), out.remaining) == ([21, 22], 18)
+    out.extend(samples.sa(Direction.OUT, sequence=40, limits=Limits(hard_packets=20)))
+    assert (numbers(out.seal([PACKET], 4)), out.remaining) == ([23], 37)

@@ -32,7 +32,7 @@ def test_what_is_taken_off_comes_back(data: bytes, version: int, protocol: int) 
     read = (IP if version == 4 else IPv6)(restored)
     assert (read.src, read.dst) == (here, there)
     if version == 4:
-        whole = IP(src=here, dst=there, id=0, flags="DF", proto=protocol, ttl=64) / Raw(data)
+        whole = IP(src=here, dst=there, id=0, flags="DF", proto=protocol, ttl=255) / Raw(data)
         assert bytes(whole.build()) == restored
 
 
@@ -45,6 +45,20 @@ def test_checksums_are_mended_where_a_nat_was_on_the_way(data: bytes, version: i
     expected = bytes((family(src=here, dst=there) / kind(sport=1701, dport=1701) / Raw(data)).build())
     restored = restore(payload, *octets(version), mend=True)
     assert restored is not None and strip(restored) == strip(expected)
+
+
+@pytest.mark.parametrize(("version", "ecn"), [(4, 3), (4, 1), (6, 3), (6, 2)])
+def test_congestion_marks_of_the_header_outside_stay(version: int, ecn: int) -> None:
+    restored = restore(Payload(b"data", 99), *octets(version), mend=False, ecn=ecn)
+    assert restored is not None
+    assert (IP(restored).tos if version == 4 else IPv6(restored).tc) == ecn
+
+
+def test_padding_behind_udp_is_taken_off() -> None:
+    here, there = ENDS[4]
+    expected = bytes((IP(src=here, dst=there) / UDP(sport=1701, dport=1701) / Raw(b"hello")).build())
+    restored = restore(Payload(expected[20:] + bytes(40), 17), *octets(4), mend=True)
+    assert restored is not None and restored[20:] == expected[20:]
 
 
 def test_udp_without_a_checksum_stays_so() -> None:
