@@ -23,6 +23,7 @@ from ikevpn.config.load import load
 from ikevpn.config.schema import DaemonTable
 from ikevpn.errors import ConfigError, IkevpnError, UsageError
 from ikevpn.service import api, client
+from ikevpn.service.control import as_reply
 
 DEFAULT_CONFIG = Path("/etc/ikevpn")
 T = TypeVar("T")
@@ -94,7 +95,7 @@ def ending(command: Callable[..., None]) -> Callable[..., None]:
 def fail(error: IkevpnError, as_json: bool = False) -> NoReturn:
     """Print an error of ours and end."""
     if as_json:
-        render.write_json(api.Error(reason=error.reason, kind="", sentence=str(error)))
+        render.write_json(as_reply(error))
     else:
         render.error(error)
     raise SystemExit(exit_codes.of_error(error))

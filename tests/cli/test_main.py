@@ -95,7 +95,15 @@ def test_without_a_daemon_they_say_how_to_get_one(ikevpn: Ikevpn, words: tuple[s
 
 def test_errors_are_json_when_asked(ikevpn: Ikevpn) -> None:
     reply = json.loads(ikevpn("status", "--json").output)
-    assert (reply["type"], reply["reason"]) == ("error", "no-daemon")
+    assert (reply["type"], reply["reason"], reply["kind"]) == ("error", "no-daemon", "host")
+    assert "ikevpn daemon" in reply["advice"][0]
+
+
+def test_errors_of_the_configuration_too(ikevpn: Ikevpn, folder: Path) -> None:
+    (folder / "ikevpn.toml").write_text('[tunnel.paris]\nremot = "203.0.113.2"\n')
+    reply = json.loads(ikevpn("list", "--json").output)
+    assert reply["kind"] == "config"
+    assert 'Did you mean "remote"?' in reply["sentence"]
 
 
 def test_version_needs_no_daemon(ikevpn: Ikevpn) -> None:
