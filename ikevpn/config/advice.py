@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ikevpn.config.clashes import clashes
 from ikevpn.config.configuration import TunnelConfig
-from ikevpn.config.finding import Finding
+from ikevpn.config.finding import Finding, Severity
 from ikevpn.config.proposals import weaknesses_esp, weaknesses_ike
 from ikevpn.config.remark import Remark
 from ikevpn.config.words import Binding, Start
 from ikevpn.model.address import AddressRange
 from ikevpn.model.manual import ManualKeys
+from ikevpn.model.secret import Secret
 from ikevpn.model.tunnel import Phase1Mode
 from ikevpn.wire.registry import EspCipher
 
 _SHORT_SECRET = 12
+_GUESSED = f"the secret has fewer than {_SHORT_SECRET} octets and can be guessed"
+_GOOD_SECRET = "Agree on 20 random characters with the peer."
 _3DES_KILOBYTES = 8_000_000
 _3DES = "3DES has blocks of 64 bits: after some 32 GB under one key they repeat and show parts of the text"
 
@@ -33,6 +36,17 @@ def advise(tunnels: Sequence[TunnelConfig], where: Where) -> list[Finding]:
     ]
 
 
+def advise_on_secrets(secrets: Mapping[str, Secret], tunnels: Sequence[TunnelConfig]) -> list[Finding]:
+    """The same for the secrets of `[[psk]]` tables, which stand at these places."""
+    showing = next((each.name for each in tunnels if _aggressive(each) and each.template.psk is None), "")
+    more = f"; aggressive mode, as in tunnel {showing}, shows everybody a hash to try guesses on" if showing else ""
+    return [
+        Finding(Severity.WARNING, "short-secret", where, f"{_GUESSED}{more}.", _GOOD_SECRET)
+        for where, secret in secrets.items()
+        if len(secret) < _SHORT_SECRET
+    ]
+
+
 def _alone(tunnel: TunnelConfig) -> Iterator[Remark]:
     yield from _weak_manual(tunnel, tunnel.manual) if tunnel.manual else _weak(tunnel)
     template = tunnel.template
@@ -43,8 +57,20 @@ def _alone(tunnel: TunnelConfig) -> Iterator[Remark]:
         yield Remark("any-network", tunnel, "remote_networks", sentence, "Name the networks that peers may have.")
     yield from _one_family(tunnel)
     if template.psk and len(template.psk) < _SHORT_SECRET:
-        sentence = f"the secret has fewer than {_SHORT_SECRET} octets and can be guessed."
-        yield Remark("short-secret", tunnel, "secret", sentence, "Agree on 20 random characters with the peer.")
+        yield Remark("short-secret", tunnel, "secret", f"{_GUESSED}.", _GOOD_SECRET)
+    yield from _strange_places(tunnel)
+
+
+def _strange_places(tunnel: TunnelConfig) -> Iterator[Remark]:
+    """What can work, and hardly ever is what was meant."""
+    if here := next((each for each in tunnel.remote_addresses if each.is_loopback), None):
+        sentence = f"{here} is this host itself."
+        yield Remark("strange-place", tunnel, "remote", sentence, "Write the address at which the peer is reached.")
+    if same := next((s.local for s in tunnel.selectors if s.local == s.remote and not _is_everything(s.local)), None):
+        sentence = (
+            f"{same} is on both sides: hosts there look for each other on their own network, not behind a tunnel."
+        )
+        yield Remark("strange-place", tunnel, "", sentence, "Name the networks that are behind each side.")
 
 
 def _one_family(tunnel: TunnelConfig) -> Iterator[Remark]:

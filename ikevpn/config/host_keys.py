@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ikevpn.config.key import key
-from ikevpn.config.kinds import Choice, Many, Named, Whole, Word
-from ikevpn.config.network_kinds import Interface, InterfaceAddress, Prefix
+from ikevpn.config.kinds import Choice, Many, Named, Whole
+from ikevpn.config.network_kinds import Device, Interface, InterfaceAddress, Prefix
 from ikevpn.config.words import Binding, Start, WhenDown
 from ikevpn.model.address import AddressRange
 
@@ -29,7 +29,7 @@ class HostKeys:
         Binding.POLICY,
     )
     device: str | None = key(
-        Word("a device name of at most 15 letters, digits and . _ -", r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}"),
+        Device(),
         "The TUN device. Several tunnels may name the same one.",
         '"vpn0"',
         None,

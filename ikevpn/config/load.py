@@ -8,13 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ikevpn.config import files
-from ikevpn.config.advice import advise
+from ikevpn.config.advice import advise, advise_on_secrets
 from ikevpn.config.build import build_psk, build_tunnel
 from ikevpn.config.configuration import Configuration, DaemonSettings, TunnelConfig
+from ikevpn.config.daemon import check_daemon
 from ikevpn.config.document import Document, Keys, read, unreadable
 from ikevpn.config.finding import ConfigErrors, Finding, Severity, Unfit
 from ikevpn.config.schema import DaemonTable, PskTable, TunnelTable
 from ikevpn.config.walk import Walk
+from ikevpn.model.secret import Secret
 from ikevpn.model.tunnel import SharedSecret
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
@@ -39,9 +41,17 @@ def examine(path: Path) -> tuple[Configuration | None, list[Finding]]:
     findings.sort(key=_place)
     if not _fatal(findings):
         findings += advise(list(tunnels.values()), reader.where)
+        findings += advise_on_secrets(reader.places, list(tunnels.values()))
+        findings += [] if tunnels else [_no_tunnels(path)]
     if _fatal(findings):
         return None, findings
     return Configuration(reader.daemon, tunnels, reader.secrets, tuple(findings)), findings
+
+
+def _no_tunnels(path: Path) -> Finding:
+    return Finding(
+        Severity.WARNING, "no-tunnels", f"{path}", "no tunnel is configured.", "Write [tunnel.NAME] for one."
+    )
 
 
 def _fatal(findings: list[Finding]) -> bool:
@@ -85,6 +95,7 @@ class _Reader:
         self.walks = [Walk(document) for document in documents]
         self.daemon: DaemonSettings = DaemonTable()
         self.secrets: tuple[SharedSecret, ...] = ()
+        self.places: dict[str, Secret] = {}  # where in the files the secrets of [[psk]] tables stand
         self._seen: dict[Keys, str] = {}
         self._of_tunnel: dict[str, Document] = {}
 
@@ -102,6 +113,7 @@ class _Reader:
             if "daemon" in tables and self._first(walk, ("daemon",)):
                 hint = "a table: [daemon]"
                 self.daemon = walk.table(DaemonTable, tables["daemon"], ("daemon",), hint) or self.daemon
+                check_daemon(walk, self.daemon)
             self.secrets += tuple(self._psks(walk, tables.get("psk", [])))
             tunnels += self._tunnels(walk, tables.get("tunnel", {}))
         built = [(name, build_tunnel(walk, name, table, self.secrets)) for walk, name, table in tunnels]
@@ -114,7 +126,9 @@ class _Reader:
         for index, item in enumerate(value):
             table = walk.table(PskTable, item, ("psk", index), "[[psk]]")
             if table:
-                yield from build_psk(walk, table, ("psk", index))
+                made = build_psk(walk, table, ("psk", index))
+                self.places |= {walk.document.where("psk", index, "secret"): each.secret for each in made}
+                yield from made
 
     def _tunnels(self, walk: Walk, value: object) -> Iterator[tuple[Walk, str, TunnelTable]]:
         if not isinstance(value, dict):

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface, ip_network
 
 from ikevpn.config.finding import Unfit, did_you_mean, show
+from ikevpn.config.kinds import Word
 from ikevpn.model.address import Address, AddressRange
 from ikevpn.model.identity import Identity
+from ikevpn.wire.registry import IdType
 
 Interface = IPv4Interface | IPv6Interface
 
@@ -16,6 +18,11 @@ _LABEL = r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"
 _NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
 _PROTOCOLS = {"any": 0, "icmp": 1, "tcp": 6, "udp": 17, "gre": 47, "icmpv6": 58, "sctp": 132}
 ANY = "any"
+_NOT_OURS = {
+    "lo": "it is the loopback device",
+    "all": "in sysctl it stands for every device",
+    "default": "in sysctl it stands for every new device",
+}
 
 
 @dataclass(frozen=True)
@@ -85,7 +92,11 @@ class Place:
 
     def read(self, value: object) -> AddressRange | str:
         """A range, or `ANY`."""
-        return ANY if value == ANY else Network(self.expects).read(value)
+        if _is_any(value, self.expects):
+            return ANY
+        found = Network(self.expects).read(value)
+        _check_hosts(value, found)
+        return found
 
 
 @dataclass(frozen=True)
@@ -98,12 +109,15 @@ class Remote:
         """A range, a DNS name, or `ANY`."""
         if not isinstance(value, str) or not value:
             raise Unfit(f"{show(value)} is not {self.expects}.")
-        if value == ANY:
+        if _is_any(value, self.expects):
             return ANY
         try:
-            return AddressRange.of(value)
+            found = AddressRange.of(value)
         except ValueError:
             pass
+        else:
+            _check_hosts(value, found)
+            return found
         if re.fullmatch(r"[\d./-]+|[\da-fA-F:./-]*:[\da-fA-F:./-]*", value) or re.fullmatch(r"[^/]+/\d+", value):
             raise _no_network(value, self.expects)
         if not _NAME.fullmatch(value) or len(value) > 253:
@@ -122,7 +136,7 @@ def join_remotes(items: list[object]) -> tuple[object, ...]:
 
 @dataclass(frozen=True)
 class PeerIdentity:
-    """What a peer calls itself. `Any` is read as None where `any_allowed`."""
+    """What a peer calls itself, or `any` where that is allowed. What looks like an address is not taken for a name."""
 
     any_allowed: bool = False
 
@@ -134,12 +148,30 @@ class PeerIdentity:
     def read(self, value: object) -> Identity | str:
         if not isinstance(value, str) or not value.strip():
             raise Unfit(f"{show(value)} is not {self.expects}.")
-        if value == ANY and self.any_allowed:
+        if self.any_allowed and _is_any(value, self.expects):
             return ANY
+        if value.lower() == ANY:
+            raise Unfit(f"{show(value)} is not {self.expects}.", "Leave the key out.")
         try:
-            return Identity.of(value)
+            found = Identity.of(value)
         except ValueError:
             raise Unfit(f"{show(value)} is not {self.expects}.", "After keyid:0x stand pairs of hex digits.") from None
+        if found.type == IdType.FQDN and re.fullmatch(r"[\d.]*\d\.[\d.]*|[\da-fA-F.:]*::[\da-fA-F.:]*", value):
+            fix = f'Write "keyid:{value}" where it is no address.'
+            raise Unfit(f"{show(value)} is not {self.expects}{_why_not(value)}.", fix)
+        return found
+
+
+@dataclass(frozen=True)
+class Device:
+    """The name of a network device that may be ours; some names stand for others everywhere."""
+
+    expects: str = "a device name of at most 15 letters, digits and . _ -"
+
+    def read(self, value: object) -> str:
+        if isinstance(value, str) and value in _NOT_OURS:
+            raise Unfit(f"{show(value)} is not a name for a device of ours: {_NOT_OURS[value]}.", "Choose another.")
+        return Word(self.expects, r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}").read(value)
 
 
 @dataclass(frozen=True)
@@ -155,6 +187,21 @@ class IpProtocol:
             return _PROTOCOLS[value.lower()]
         fix = did_you_mean(value.lower(), list(_PROTOCOLS)) if isinstance(value, str) else ""
         raise Unfit(f"{show(value)} is not {self.expects}.", fix)
+
+
+def _is_any(value: object, expects: str) -> bool:
+    """Raises Unfit for other spellings, which would be names."""
+    if isinstance(value, str) and value != ANY and value.lower() == ANY:
+        raise Unfit(f"{show(value)} is not {expects}.", did_you_mean(value.lower(), [ANY]))
+    return value == ANY
+
+
+def _check_hosts(value: object, found: AddressRange) -> None:
+    """Raises Unfit where no host can have an address in the range."""
+    if found.first == found.last and found.first.is_unspecified:
+        raise Unfit(f"{show(value)} is nobody's address.", f'Write "{ANY}" for peers anywhere.')
+    if found.first.is_multicast or str(found.first) == "255.255.255.255":
+        raise Unfit(f"{show(value)} is for many hosts at once, and the peer is one.")
 
 
 def _no_network(value: str, expects: str) -> Unfit:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import hashlib
 import os
 import stat
@@ -20,6 +21,8 @@ from ikevpn.config.finding import Unfit
 from ikevpn.model.secret import Secret
 
 LONGEST = 4096
+_BYTE_ORDER_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+"""What some editors put in front of a text, unseen."""
 
 
 class Encoding(StrEnum):
@@ -70,6 +73,9 @@ def read_environment(name: str, encoding: Encoding, environment: Mapping[str, st
 def decode(octets: bytes, encoding: Encoding, source: str) -> Secret:
     """The secret that is meant by what stands in `source`. Raises Unfit: empty, too long, wrong encoding."""
     octets = octets.removesuffix(b"\n").removesuffix(b"\r")
+    if octets.startswith(_BYTE_ORDER_MARKS):
+        sentence = f"{source} begins with a byte order mark, which the peer's secret does not have."
+        raise Unfit(sentence, "Save it as UTF-8 without one.", "bad-secret")
     if len(octets) > LONGEST:
         raise Unfit(f"{source} holds more than {LONGEST} octets, which is no secret.", code="bad-secret")
     try:

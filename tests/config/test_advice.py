@@ -100,6 +100,44 @@ def test_all_of_ipv4_and_nothing_of_ipv6(tunnel: Write) -> None:
     assert "tunnel.paris.routes: all of IPv4 goes into the tunnel" in warning
 
 
+def test_a_peer_on_this_host(tunnel: Write) -> None:
+    assert warnings(tunnel('remote = "127.0.0.1"')) == [
+        "FILE:5: tunnel.paris.remote: 127.0.0.1 is this host itself. Write the address at which the peer is reached."
+    ]
+
+
+def test_one_network_on_both_sides(tunnel: Write) -> None:
+    assert warnings(tunnel('remote_networks = ["10.1.1.0/24"]')) == [
+        "FILE:1: tunnel.paris: 10.1.1.0/24 is on both sides: hosts there look for each other on their own network, not "
+        "behind a tunnel. Name the networks that are behind each side."
+    ]
+    both = '["0.0.0.0/0", "::/0"]'
+    assert warnings(tunnel(f"local_networks = {both}", f"remote_networks = {both}")) == []
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ("", ""),
+        ('mode = "aggressive"', "; aggressive mode, as in tunnel paris, shows everybody a hash to try guesses on"),
+    ],
+)
+def test_a_short_secret_of_a_psk_table(tunnel: Write, more: str, words: str) -> None:
+    table = '[[psk]]\nremote = ["203.0.113.2", "203.0.113.3"]\nsecret = { text = "tooshort" }'
+    path = tunnel(*([more] if more else []), without=("secret",), after=table)
+    number = len(path.read_text().splitlines())
+    assert warnings(path)[-1:] == [
+        f"FILE:{number}: psk[1].secret: the secret has fewer than 12 octets and can be guessed{words}. "
+        "Agree on 20 random characters with the peer."
+    ]
+    assert len(warnings(path)) == 1 + bool(more), "once for both addresses"
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "[daemon]\nike_port = 501\n"])
+def test_no_tunnel_at_all(write: Write, text: str) -> None:
+    assert warnings(write(text)) == ["FILE: no tunnel is configured. Write [tunnel.NAME] for one."]
+
+
 def test_3des_with_a_limit_is_no_news(tunnel: Write) -> None:
     assert warnings(tunnel('esp_proposals = "g14-esp-3des-sha"', "esp_lifetime_kb = 4000000")) == []
 

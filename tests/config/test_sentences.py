@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from pathlib import Path
 
@@ -77,6 +78,9 @@ def test_files_and_tables(write: Write, text: str, sentence: str) -> None:
     assert errors(write(text)) == [sentence]
 
 
+IDENTITIES = 'an address, a domain name, "user@domain" or "keyid:…"'
+
+
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
@@ -145,6 +149,45 @@ def test_files_and_tables(write: Write, text: str, sentence: str) -> None:
             'local_id = "keyid:0xzz"',
             'local_id: "keyid:0xzz" is not an address, a domain name, "user@domain" or "keyid:…". '
             "After keyid:0x stand pairs of hex digits.",
+        ),
+        ('remote = "0.0.0.0"', 'remote: "0.0.0.0" is nobody\'s address. Write "any" for peers anywhere.'),
+        ('remote = "::"', 'remote: "::" is nobody\'s address. Write "any" for peers anywhere.'),
+        ('remote = "224.0.0.1"', 'remote: "224.0.0.1" is for many hosts at once, and the peer is one.'),
+        ('remote = ["ff02::/16"]', 'remote: "ff02::/16" is for many hosts at once, and the peer is one.'),
+        (
+            'remote = "Any"',
+            'remote: "Any" is not an address, a DNS name, a network like "198.51.100.0/24", or "any". '
+            'Did you mean "any"?',
+        ),
+        ('local = "203.0.113.2"', "local: our address is the peer's. Each side writes its own as local."),
+        (
+            'local = "0.0.0.0"',
+            "local: no host can have the address 0.0.0.0. Leave local out, or write an address of this host.",
+        ),
+        (
+            'local_id = "10.1.1.256"',
+            f'local_id: "10.1.1.256" is not {IDENTITIES}: 256 is larger than 255. '
+            'Write "keyid:10.1.1.256" where it is no address.',
+        ),
+        (
+            'remote_id = "203.0.113"',
+            f'remote_id: "203.0.113" is not {IDENTITIES}, or "any": 3 numbers instead of 4. '
+            'Write "keyid:203.0.113" where it is no address.',
+        ),
+        (
+            'remote_id = "2001:db8:::1"',
+            f'remote_id: "2001:db8:::1" is not {IDENTITIES}, or "any". '
+            'Write "keyid:2001:db8:::1" where it is no address.',
+        ),
+        ('remote_id = "Any"', f'remote_id: "Any" is not {IDENTITIES}, or "any". Did you mean "any"?'),
+        ('local_id = "any"', f'local_id: "any" is not {IDENTITIES}. Leave the key out.'),
+        *(
+            (f'device = "{name}"', f'device: "{name}" is not a name for a device of ours: {why}. Choose another.')
+            for name, why in (
+                ("lo", "it is the loopback device"),
+                ("all", "in sysctl it stands for every device"),
+                ("default", "in sysctl it stands for every new device"),
+            )
         ),
         (
             'ike_proposals = ["pre-g2-aes-sha"]',
@@ -339,6 +382,15 @@ def test_an_empty_secret(tunnel: Write, secret: Path, text: str) -> None:
     assert errors(tunnel()) == [
         "FILE:3: tunnel.paris.secret: the file DIR/paris.psk is empty. "
         "Put the secret into it; 20 random characters are good."
+    ]
+
+
+@pytest.mark.parametrize("mark", [codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE])
+def test_a_secret_behind_a_byte_order_mark(tunnel: Write, secret: Path, mark: bytes) -> None:
+    secret.write_bytes(mark + b"correct horse")
+    assert errors(tunnel()) == [
+        "FILE:3: tunnel.paris.secret: the file DIR/paris.psk begins with a byte order mark, which the peer's secret "
+        "does not have. Save it as UTF-8 without one."
     ]
 
 

@@ -1,0 +1,46 @@
+"""The [daemon] table: ports that clash, and paths that cannot be what they are for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ikevpn.config.check import check
+from tests.config.conftest import Write
+
+PORTS = "nothing would tell them apart. Leave both ports out: 500 and 4500 are what peers expect."
+
+
+@pytest.mark.parametrize(
+    ("lines", "sentence"),
+    [
+        (
+            "ike_port = 500\nnatt_port = 500",
+            f"3: daemon.natt_port: IKE and ESP through NAT cannot share port 500: {PORTS}",
+        ),
+        (
+            "ike_port = 4500",
+            f"2: daemon.ike_port: IKE and ESP through NAT cannot share port 4500: {PORTS}",
+        ),
+        ('state = "/etc/passwd"', "2: daemon.state: /etc/passwd is not a folder. Name a folder, there or not."),
+        ('sequences = "/dev/null"', "2: daemon.sequences: /dev/null is not a folder. Name a folder, there or not."),
+        ('socket = "/tmp"', "2: daemon.socket: /tmp is a folder. Name a file in it."),
+        (
+            f'socket = "/{"é" * 60}"',
+            "2: daemon.socket: the name of a socket has 107 octets at most, and this one has 121. "
+            "Choose a folder with a shorter name.",
+        ),
+    ],
+)
+def test_what_clashes_or_cannot_be(write: Write, lines: str, sentence: str) -> None:
+    path = write(f"[daemon]\n{lines}\n")
+    assert [str(each) for each in check(path).errors] == [f"{path}:{sentence}"]
+
+
+def test_what_can_be(write: Write, tmp_path: Path) -> None:
+    path = write(
+        f'[daemon]\nike_port = 4500\nnatt_port = 500\nstate = "{tmp_path}"\nsequences = "/no/such"\n'
+        f'socket = "/{"a" * 106}"\n'
+    )
+    assert check(path).good
