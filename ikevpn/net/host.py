@@ -16,6 +16,8 @@ from ikevpn.net.kernel import Interface, Kernel
 from ikevpn.net.ledger import Ledger
 from ikevpn.net.local import Path
 from ikevpn.net.plan import Plan
+from ikevpn.net.presence import Presence
+from ikevpn.net.strays import sweep
 
 T = TypeVar("T")
 JOURNAL = "host.journal"
@@ -28,6 +30,7 @@ class Host:
         self._state = state
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="netlink")
         self._kernel: Kernel
+        self._presence: Presence
         self._journal: Journal
         self._ledger: Ledger
 
@@ -58,9 +61,10 @@ class Host:
     async def settle(self) -> None:
         """Undo what a run that crashed left behind and no plan has claimed since: call it after the plans of the start.
 
-        Until then its blocks stay in force, so that no traffic leaves in clear between two runs.
+        Until then its blocks stay in force, so that no traffic leaves in clear between two runs. Where no other daemon
+        is in this network namespace, that includes what no journal knows of. Raises HostError.
         """
-        await self._call(self._ledger.settle)
+        await self._call(self._settle)
 
     async def path_to(self, remote: Address, source: Address | None = None) -> Path:
         """By which address, device and router a peer is reached, our own tunnels aside. Raises HostError."""
@@ -80,14 +84,22 @@ class Host:
 
     def _open(self) -> None:
         self._kernel = Kernel()
+        self._presence = Presence()
         try:
             self._journal = Journal(self._state / JOURNAL)
         except HostError:
+            self._presence.close()
             self._kernel.close()
             raise
         self._ledger = Ledger(self._kernel, self._journal)
 
+    def _settle(self) -> None:
+        self._ledger.settle()
+        if self._presence.is_alone():
+            sweep(self._kernel, self._ledger.steps())
+
     def _close(self) -> None:
+        self._presence.close()
         self._kernel.close()
         self._journal.close()
 

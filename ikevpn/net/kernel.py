@@ -21,7 +21,7 @@ from pyroute2.netlink.exceptions import NetlinkDumpInterrupted, NetlinkError
 from ikevpn.errors import HostError
 from ikevpn.model.address import Address, Network
 from ikevpn.model.own_mark import OWN_MARK
-from ikevpn.net.rule import OUR_PROTOCOL, Rule
+from ikevpn.net.rule import OUR_PROTOCOL, Rule, read_rule
 
 Interface = IPv4Interface | IPv6Interface
 
@@ -182,13 +182,18 @@ class Kernel:
         """The routes of a table to other hosts and to nowhere; without `ours`, only those of others. Raises
         HostError.
         """
+        return [route for protocol, route in self._routes(version, table) if ours or protocol != OUR_PROTOCOL]
+
+    def own_routes(self, version: int) -> list[Route]:
+        """The routes of the main table that carry our protocol number. Raises HostError."""
+        return [route for protocol, route in self._routes(version, MAIN_TABLE) if protocol == OUR_PROTOCOL]
+
+    def _routes(self, version: int, table: int) -> Iterator[tuple[int, Route]]:
         names = self.device_names()
-        found = []
         for message in self._read("listing the routes", "get_routes", family=_FAMILIES[version], table=table):
             kind = _KIND_NUMBERS.get(message["type"])
-            if kind and (ours or message["proto"] != OUR_PROTOCOL):
-                found.append(_read_route(message, kind, version, names))
-        return found
+            if kind:
+                yield int(message["proto"]), _read_route(message, kind, version, names)
 
     def route_to(self, remote: Address, source: Address | None = None) -> Route | None:
         """The route that the kernel takes to `remote` for what we ourselves send, its own address in `source`; None
@@ -235,6 +240,11 @@ class Kernel:
     def delete_rule(self, rule: Rule) -> None:
         """Delete a rule; nothing happens where it is gone. Raises HostError."""
         self._delete(f"deleting the rule {rule}", "rule", **rule.arguments())
+
+    def own_rules(self, version: int) -> list[Rule]:
+        """The rules that carry our protocol number. Raises HostError."""
+        messages = self._read("listing the rules", "get_rules", family=_FAMILIES[version])
+        return [rule for rule in map(read_rule, messages) if rule is not None]
 
     # Requests
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import ip_address
 from socket import AF_INET, AF_INET6
 from typing import Any
 
@@ -15,6 +16,7 @@ from ikevpn.model.address import Address
 OUTSIDE_PREFERENCE, INTO_PREFERENCE, BLOCK_PREFERENCE, BEYOND_PREFERENCE = 5050, 5051, 5052, 5053
 """In the order in which the kernel asks them: around the tunnel, into it, to nowhere; and where all else goes on."""
 
+_OUR_PREFERENCES = (OUTSIDE_PREFERENCE, INTO_PREFERENCE, BLOCK_PREFERENCE, BEYOND_PREFERENCE)
 OUR_PROTOCOL = 50
 """`proto 50` in `ip rule` and `ip route`; free in iproute2's table of protocols, and ESP's number in IP."""
 
@@ -25,6 +27,16 @@ class RuleAction(StrEnum):
     NOTHING = "nop"
     BLACKHOLE = "blackhole"
     UNREACHABLE = "unreachable"
+
+
+_ACTIONS = {
+    1: RuleAction.LOOKUP,
+    2: RuleAction.GOTO,
+    3: RuleAction.NOTHING,
+    6: RuleAction.BLACKHOLE,
+    7: RuleAction.UNREACHABLE,
+}
+"""By the numbers of linux/fib_rules.h."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +83,32 @@ class Rule:
         if self.own:
             found["iifname"] = "lo"
         return found
+
+
+def read_rule(message: Any) -> Rule | None:
+    """The inverse of `Rule.arguments`, from what rtnetlink lists; None for a rule of somebody else."""
+    attribute, preference = message.get_attr, message.get_attr("FRA_PRIORITY") or 0
+    if attribute("FRA_PROTOCOL") != OUR_PROTOCOL or preference not in _OUR_PREFERENCES:
+        return None
+    action = _ACTIONS.get(message["action"])
+    if action is None:
+        return None
+    targets = {RuleAction.LOOKUP: attribute("FRA_TABLE"), RuleAction.GOTO: attribute("FRA_GOTO")}
+    remote = attribute("FRA_DST")
+    return Rule(
+        version=4 if message["family"] == AF_INET else 6,
+        preference=preference,
+        action=action,
+        target=targets.get(action) or 0,
+        remote=ip_address(remote) if remote else None,
+        protocol=attribute("FRA_IP_PROTO") or 0,
+        local_port=_port(attribute("FRA_SPORT_RANGE")),
+        remote_port=_port(attribute("FRA_DPORT_RANGE")),
+        mark=attribute("FRA_FWMARK") or 0,
+        own=attribute("FRA_IIFNAME") == "lo",
+    )
+
+
+def _port(range_: str | None) -> int:
+    """Ours are ranges of one."""
+    return int(range_.partition(":")[0]) if range_ else 0

@@ -169,6 +169,23 @@ def test_after_a_crash_of_the_daemon_traffic_is_blocked_and_the_next_start_clean
         assert left.pings(right.inner) == 3
 
 
+def test_after_a_crash_that_took_the_notes_along_the_next_start_cleans_up(sides: tuple[Side, Side]) -> None:
+    left, _ = sides
+    left.write("paris")
+    with left.daemon() as daemon:
+        until(lambda: is_up(left), "paris")
+        daemon.kill()
+        daemon.wait(10)
+        until(lambda: left.devices() == {"lo", "cable"}, "the end of the worker")
+    shutil.rmtree(left.folder / "state")
+    assert f"blackhole 10.2.2.0/24 {BLOCK} " in left.routes()
+    left.write("oslo", remote_networks=["10.9.9.0/24"], start="on-demand")
+    with left.daemon():
+        assert not any("10.2.2.0/24" in route for route in left.routes())
+        assert f"blackhole 10.9.9.0/24 {BLOCK} " in left.routes()
+        assert "left behind by an earlier run" in left.log()
+
+
 def test_a_start_that_fails_after_a_crash_opens_no_block(sides: tuple[Side, Side]) -> None:
     left, _ = sides
     left.write("paris")

@@ -8,6 +8,7 @@ vpn0, vpn1: devices that stand for TUN
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import subprocess
 import sys
@@ -19,12 +20,16 @@ import pytest
 
 from ikevpn.errors import HostError
 from ikevpn.model.address import AddressRange, Network
+from ikevpn.model.selector import Selector
 from ikevpn.net.addresses import plan_device
 from ikevpn.net.changes import Changes, Kind
 from ikevpn.net.host import Host
 from ikevpn.net.kernel import Kernel, Route, RouteKind
 from ikevpn.net.plan import AddAddress, AddRoute, Plan, SetLinkUp
+from ikevpn.net.presence import Presence
 from ikevpn.net.routes import plan_blocks, plan_routes, plan_way_out
+from ikevpn.net.rules import plan_into, plan_nowhere, plan_outside
+from ikevpn.net.strays import find_strays
 from tests.conftest import REPOSITORY
 from tests.net.places import Place, new_place
 
@@ -33,6 +38,9 @@ pytestmark = pytest.mark.root
 NETWORK = ip_network("10.2.2.0/24")
 NETWORK6 = ip_network("fd02::/64")
 PEER = ip_address("203.0.113.2")
+PEER6 = ip_address("2001:db8::2")
+PORT = Selector(AddressRange.of("192.0.2.1"), AddressRange.of("203.0.113.2"), 17, 5000, 6000)
+PORT6 = Selector(AddressRange.of("2001:db8::1"), AddressRange.of("2001:db8::2"), 6)
 KILLED = """
 import asyncio, os, pathlib, signal, sys
 from ikevpn.net.host import Host
@@ -300,6 +308,75 @@ def test_a_run_that_is_killed_is_cleaned_up_after(place: Place, tmp_path: Path) 
     run(place, tmp_path, next_run)
 
 
+def all_kinds() -> Plan:
+    """A plan with everything in it that carries our protocol number."""
+    return (
+        *tunnel_plan(),
+        *plan_outside(PEER, (500, 4500)),
+        *plan_outside(PEER6, (500, 4500)),
+        *plan_nowhere(PEER, [PORT]),
+        *plan_nowhere(PEER6, [PORT6], reject=True),
+        *plan_into(PEER, [PORT], "vpn0", ip_address("192.0.2.1"), 5_050_001),
+        *plan_blocks([NETWORK, NETWORK6]),
+        *plan_blocks([ip_network("10.3.3.0/24"), ip_network("fd03::/64")], reject=True),
+    )
+
+
+def ours(place: Place) -> int:
+    """How many rules and routes carry our protocol number, by `ip`."""
+    lines = [f"{family} {what}" for family in ("-4", "-6") for what in ("rule show", "route show table all")]
+    return sum(each.get("protocol") in ("50", 50) for line in lines for each in place.see(line))
+
+
+def test_what_no_journal_knows_of_is_taken_away_and_nothing_else(place: Place, tmp_path: Path) -> None:
+    async def crash(host: Host) -> None:
+        await host.apply("paris", all_kinds())
+
+    async def next_run(host: Host) -> None:
+        await host.apply("lyon", plan_blocks([NETWORK]))
+        await host.apply("rome", plan_outside(PEER, (500,)))
+        await host.settle()
+        assert ours(place) == 1 + 5
+
+    before = others(place)
+    run(place, tmp_path / "lost", crash, undo=False)
+    for device in ("vpn0", "vpn1"):
+        place.ip(f"link del {device}")
+    place.ip("rule add priority 5052 to 203.0.113.9 blackhole")
+    assert ours(place) > 15
+    run(place, tmp_path, next_run)
+    assert ours(place) == 0 and others(place) == before
+    assert [each["priority"] for each in place.see("rule show")] == [0, 5052, 32766, 32767]
+
+
+def test_what_is_in_force_is_no_stray(place: Place, tmp_path: Path) -> None:
+    def strays() -> Plan:
+        with contextlib.closing(Kernel()) as kernel:
+            return find_strays(kernel, all_kinds())
+
+    async def story(host: Host) -> None:
+        await host.apply("paris", all_kinds())
+        count = ours(place)
+        await host.settle()
+        assert ours(place) == count
+        assert await asyncio.to_thread(strays) == ()
+
+    run(place, tmp_path, story)
+    assert ours(place) == 0
+
+
+def test_what_another_daemon_may_have_set_up_stays(place: Place, tmp_path: Path) -> None:
+    async def story(host: Host) -> None:
+        await host.apply("paris", plan_blocks([NETWORK]))
+        other = Host(tmp_path / "other")
+        await other.open()
+        await other.settle()
+        await other.close()
+        assert ours(place) == 1
+
+    run(place, tmp_path, story)
+
+
 def test_a_journal_of_another_namespace_is_forgotten(tmp_path: Path) -> None:
     async def crash(host: Host) -> None:
         await host.apply("paris", plan_blocks([NETWORK]))
@@ -313,7 +390,9 @@ def test_a_journal_of_another_namespace_is_forgotten(tmp_path: Path) -> None:
         with new_place() as second:
             second.ip("link set lo up")
             second.ip("route add blackhole 10.2.2.0/24 metric 2000000000 proto 50")
+            other = Presence()
             run(second, tmp_path, settle)
+            other.close()
             assert second.routes() == ["blackhole 10.2.2.0/24 2000000000"]
 
 

@@ -37,6 +37,12 @@ def test_what_must_outlive_a_reboot_is_where_the_daemon_looks_for_it() -> None:
     assert DaemonTable().sequences == Path("/var/lib") / unit()["Service"]["StateDirectory"]
 
 
+def test_what_must_outlive_a_failure_does() -> None:
+    service = unit()["Service"]
+    assert DaemonTable().state == Path("/run") / service["RuntimeDirectory"]
+    assert service["RuntimeDirectoryPreserve"] == "yes", "with restart it goes where the unit ends as failed"
+
+
 def test_it_leaves_the_tun_device_and_the_socket_families() -> None:
     service = unit()["Service"]
     assert "/dev/net/tun rw" in service["DeviceAllow"]

@@ -1,0 +1,49 @@
+"""What an earlier run left behind and no journal knows of any more: routes and rules that carry our protocol number.
+
+A journal may be lost: its folder lies in memory, and others tidy up there. Nobody would ever take away a block then.
+Only for when no other daemon is in this network namespace, because what that has set up looks the same; one that has
+crashed and is not started again yet counts as gone. Blocking, like `kernel`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection
+
+from ikevpn.errors import HostError
+from ikevpn.net.kernel import Kernel
+from ikevpn.net.plan import AddRoute, AddRule, Step
+
+_log = logging.getLogger(__name__)
+
+
+def find_strays(kernel: Kernel, known: Collection[Step]) -> tuple[AddRule | AddRoute, ...]:
+    """What is in force beside the `known` steps. What the kernel does not list is not there."""
+    taken = {step.place for step in known}
+    found: list[AddRule | AddRoute] = []
+    for version in (4, 6):
+        try:
+            found += map(AddRule, kernel.own_rules(version))
+            found += map(AddRoute, kernel.own_routes(version))
+        except HostError as error:
+            _log.debug("%s", error)
+    return tuple(step for step in found if step.place not in taken)
+
+
+def sweep(kernel: Kernel, known: Collection[Step]) -> None:
+    """Undo all strays. What the kernel refuses is logged: it is no reason not to start."""
+    strays = find_strays(kernel, known)
+    for stray in strays:
+        what = stray.rule if isinstance(stray, AddRule) else stray.route
+        _log.warning("%s was left behind by an earlier run and is taken away", what)
+        _try(stray.undo, kernel)
+    if any(isinstance(stray, AddRule) for stray in strays):
+        for step in known:  # of rules the kernel deletes the first that fits, and a narrower one fits a wider one
+            _try(step.renew, kernel)
+
+
+def _try(act: Callable[[Kernel], None], kernel: Kernel) -> None:
+    try:
+        act(kernel)
+    except HostError as error:
+        _log.warning("%s", error)

@@ -1,0 +1,66 @@
+"""What nobody knows of goes, what is known stays, and a kernel that refuses keeps nobody from starting."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+import pytest
+
+from ikevpn.errors import HostError
+from ikevpn.net.kernel import Route, RouteKind
+from ikevpn.net.plan import AddRoute, AddRule
+from ikevpn.net.rules import plan_outside
+from ikevpn.net.strays import sweep
+
+BLOCK = Route(ip_network("10.2.2.0/24"), metric=2_000_000_000, kind=RouteKind.BLACKHOLE)
+OTHER = Route(ip_network("10.3.3.0/24"), metric=2_000_000_000, kind=RouteKind.BLACKHOLE)
+KNOWN, STRAY = (plan_outside(ip_address(text), ()) for text in ("203.0.113.2", "203.0.113.3"))
+
+
+class Kernel:
+    """Routes and rules of IPv4 with our protocol number; there is no IPv6."""
+
+    def __init__(self) -> None:
+        steps = dict.fromkeys((*KNOWN, *STRAY))
+        self.rules = [step.rule for step in steps if isinstance(step, AddRule)]
+        self.routes = [BLOCK, OTHER]
+        self.stubborn = False
+
+    def own_rules(self, version: int) -> list[Any]:
+        if version == 6:
+            raise HostError("listing the rules failed: address family not supported by protocol")
+        return self.rules[:]
+
+    def own_routes(self, version: int) -> list[Any]:
+        return self.routes[:]
+
+    def delete_rule(self, rule: Any) -> None:
+        self.rules.remove(rule)
+
+    def add_rule(self, rule: Any) -> None:
+        if rule not in self.rules:
+            self.rules.append(rule)
+
+    def delete_route(self, route: Any) -> None:
+        if self.stubborn:
+            raise HostError(f"deleting the route {route} failed: operation not permitted")
+        self.routes.remove(route)
+
+    def renew_route(self, route: Any) -> None:
+        assert route in self.routes
+
+
+def test_what_nobody_knows_of_goes() -> None:
+    kernel: Any = Kernel()
+    sweep(kernel, (AddRoute(BLOCK), *KNOWN))
+    assert kernel.routes == [BLOCK]
+    assert set(map(AddRule, kernel.rules)) == set(KNOWN)
+
+
+def test_a_refusal_is_logged_and_the_rest_goes_all_the_same(caplog: pytest.LogCaptureFixture) -> None:
+    kernel: Any = Kernel()
+    kernel.stubborn = True
+    sweep(kernel, KNOWN)
+    assert "operation not permitted" in caplog.text and "10.3.3.0/24" in caplog.text
+    assert set(map(AddRule, kernel.rules)) == set(KNOWN)
