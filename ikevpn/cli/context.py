@@ -63,7 +63,7 @@ class Context:
 
 
 pass_context = click.make_pass_decorator(Context, ensure=True)
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON; events one object a line.")
 
 
 def tunnel_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:

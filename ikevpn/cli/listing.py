@@ -19,7 +19,7 @@ def listing(context: Context, verbose: bool, as_json: bool) -> None:
     """List the tunnels of the configuration."""
     tunnels = context.load().tunnels.values()
     if as_json:
-        render.write_json([_row(tunnel) for tunnel in tunnels])
+        render.write_json([_row(tunnel) | (_of_secret(tunnel) if verbose else {}) for tunnel in tunnels])
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("tunnel", "remote", "networks", "start", "binding", "device", *(["secret"] if verbose else [])):
@@ -50,3 +50,7 @@ def _row(tunnel: TunnelConfig) -> dict[str, object]:
         "device": tunnel.device,
         "routes": [str(route) for route in tunnel.routes],
     }
+
+
+def _of_secret(tunnel: TunnelConfig) -> dict[str, object]:
+    return {"secret": tunnel.secret_from, "fingerprint": tunnel.secret_fingerprint}

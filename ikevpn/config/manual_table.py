@@ -8,7 +8,7 @@ from ikevpn.config.finding import Unfit, show
 from ikevpn.config.key import Table, key
 from ikevpn.config.kinds import Choice, Hidden, Whole, YesNo
 from ikevpn.config.proposals import read_without_group
-from ikevpn.config.secret_table import SECRET, SecretTable
+from ikevpn.config.secret_table import FILE, SECRET, TEXT, VARIABLE, SecretTable
 from ikevpn.config.secrets import Encoding
 from ikevpn.config.words import ManualEncapsulation
 from ikevpn.model.algorithm_names import PROTOCOLS
@@ -60,6 +60,17 @@ class KeyTable(SecretTable):
     says otherwise.
     """
 
+    file: str | None = key(
+        FILE,
+        "A file with the key, as seen from the folder of the configuration file. It must be private: `chmod 600`.",
+        '"paris.aes"',
+        None,
+    )
+    env: str | None = key(VARIABLE, "An environment variable with the key.", '"PARIS_AES"', None)
+    text: str | None = key(
+        TEXT, "The key itself; refused unless the configuration file is private (`chmod 600`).",
+        '"00112233445566778899aabbccddeeff"', None,
+    )  # fmt: skip
     encoding: Encoding = key(
         Hidden(Choice(Encoding)), "How the key is written: hex digits, base64, or as it is.", '"base64"', Encoding.HEX
     )

@@ -69,8 +69,9 @@ A proposal is a name in the grammar of ScreenOS, carried on to newer algorithms.
 - Both: `GROUP-esp-CIPHER-INTEGRITY+ah-INTEGRITY`, such as `g2-esp-aes128-sha+ah-sha`. ESP travels inside of AH; the two
   are negotiated, renewed and ended as one.
 
-  With `-esn` at the end sequence numbers have 64 bits instead of 32, so that fast tunnels need no new keys before their
-  time. Many gateways refuse that; where both will do, offer both: `["g14-esp-aes128gcm16-esn", "g14-esp-aes128gcm16"]`.
+With `-esn` at the end of a name of phase 2, sequence numbers have 64 bits instead of 32, so that fast tunnels need no
+new keys before their time. Many gateways refuse that; where both will do, offer both:
+`["g14-esp-aes128gcm16-esn", "g14-esp-aes128gcm16"]`.
 """
 
 _PROPOSALS_FOOT = """\
@@ -152,8 +153,9 @@ def _proposals() -> str:
         ("group", algorithm_names.PFS_GROUPS),
         ("cipher of phase 1", algorithm_names.IKE_CIPHERS),
         ("hash of phase 1", algorithm_names.HASHES),
-        ("cipher of phase 2", algorithm_names.ESP_CIPHERS),
-        ("integrity of phase 2", algorithm_names.INTEGRITIES),
+        ("cipher of ESP", algorithm_names.ESP_CIPHERS),
+        ("integrity of ESP", algorithm_names.INTEGRITIES),
+        ("integrity of AH", algorithm_names.AH_INTEGRITIES),
     )
     lines += ["| part | words |", "| --- | --- |"]
     lines += [f"| {part} | {', '.join(f'`{word}`' for word in words)} |" for part, words in parts]
@@ -179,12 +181,12 @@ def _manual_table() -> Iterator[str]:
 
 def _sample_table(title: str, columns: type[Any], skip: tuple[str, ...] = ()) -> Iterator[str]:
     yield ""
-    yield from wrap(" ".join(cleandoc(columns.__doc__ or "").split()), 100, initial_indent="# ", subsequent_indent="# ")
+    yield from _comment(" ".join(cleandoc(columns.__doc__ or "").split()))
     yield title
     for field in dataclasses.fields(columns):
         key = key_of(field)
         yield ""
-        yield from wrap(key.sentence, 100, initial_indent="# ", subsequent_indent="# ")
+        yield from _comment(key.sentence)
         comment = "" if field.default is REQUIRED or field.name == "secret" else "# "
         if isinstance(key.kind, Table) and not key.example and not key.kind.several:
             yield f"# {key.kind.hint}"
@@ -192,6 +194,11 @@ def _sample_table(title: str, columns: type[Any], skip: tuple[str, ...] = ()) ->
             yield f"{comment}{field.name} = {key.example}"
         elif key.example:
             yield f"# {field.name} = {key.example}  # in place of the selector tables below"
+
+
+def _comment(text: str) -> list[str]:
+    """Lines of at most 100 characters; names of files and keys stay whole."""
+    return wrap(text, 100, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False, break_long_words=False)
 
 
 if __name__ == "__main__":

@@ -11,25 +11,29 @@ from ikevpn.config.key import Table, key
 from ikevpn.config.kinds import Choice, Hidden, Word
 from ikevpn.config.secrets import Encoding
 
+FILE = Hidden(Word("a file name", r"[^\0]+"))
+VARIABLE = Hidden(Word("the name of an environment variable", r"[A-Za-z_][A-Za-z0-9_]*"))
+TEXT = Hidden(Word("a text of at least one character", r"(?s).+"))
+
 
 @dataclass(frozen=True, kw_only=True)
 class SecretTable:
     """Where a secret is. Exactly one of `file`, `env` and `text` is written."""
 
     file: str | None = key(
-        Hidden(Word("a file name", r"[^\0]+")),
+        FILE,
         "A file with the secret, as seen from the folder of the configuration file. It must be private: `chmod 600`.",
         '"paris.psk"',
         None,
     )
     env: str | None = key(
-        Hidden(Word("the name of an environment variable", r"[A-Za-z_][A-Za-z0-9_]*")),
+        VARIABLE,
         "An environment variable with the secret, for containers that have no better way.",
         '"PARIS_PSK"',
         None,
     )
     text: str | None = key(
-        Hidden(Word("a text of at least one character", r"(?s).+")),
+        TEXT,
         "The secret itself; refused unless the configuration file is private (`chmod 600`).",
         '"…"',
         None,

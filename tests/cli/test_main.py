@@ -116,7 +116,9 @@ def test_list_shows_what_is_configured(ikevpn: Ikevpn) -> None:
     assert line.split() == ["paris", "203.0.113.2", "10.1.1.0/24", "===", "10.2.2.0/24", "up", "policy", "ikevpn0"]
     assert re.search(r"/paris\.psk \([0-9a-f]{4}\)$", ikevpn("list", "-v").output.splitlines()[1])
     (row,) = json.loads(ikevpn("list", "--json").output)
-    assert row["name"] == "paris" and row["routes"] == ["10.2.2.0/24"]
+    assert row["name"] == "paris" and row["routes"] == ["10.2.2.0/24"] and "fingerprint" not in row
+    (row,) = json.loads(ikevpn("list", "-v", "--json").output)
+    assert row["secret"].endswith("/paris.psk") and re.fullmatch("[0-9a-f]{4}", row["fingerprint"])
 
 
 def test_list_of_a_broken_configuration_is_status_2(ikevpn: Ikevpn, folder: Path) -> None:

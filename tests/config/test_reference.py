@@ -70,6 +70,20 @@ def test_every_key_is_a_sentence(table: type) -> None:
         assert table.__doc__
 
 
+def test_a_comment_breaks_no_name_in_two() -> None:
+    text = reference.sample().replace("\n# ", " ")
+    for name in ("docs/manual-keys.md", "docs/configuration.md"):
+        assert name in text
+
+
+def test_the_page_tells_ah_from_esp() -> None:
+    page = reference.page()
+    assert "| integrity of AH | `md5`, `sha`, `sha256` |" in page
+    assert (
+        "A file with the key" in page and 'file = "paris.psk"' not in page.split("## `encryption_key")[1].split("##")[0]
+    )
+
+
 def test_the_page_shows_every_key() -> None:
     page = reference.page()
     for table in TABLES:
