@@ -13,12 +13,13 @@ from ikevpn.config.configuration import TunnelConfig
 from ikevpn.config.document import Keys
 from ikevpn.config.finding import Unfit
 from ikevpn.config.host_pair import check_host_pair, host_pair
-from ikevpn.config.manual_keys import build_manual, check_without_ike
+from ikevpn.config.manual_keys import build_manual
 from ikevpn.config.network_kinds import ANY
 from ikevpn.config.schema import PskTable, TunnelTable
 from ikevpn.config.secret_source import build_secret, secret_source
 from ikevpn.config.traffic_keys import SelectorTable
 from ikevpn.config.walk import Walk
+from ikevpn.config.without_ike import check_without_ike
 from ikevpn.config.words import Binding, InMode, Start
 from ikevpn.model.address import AddressRange, Network
 from ikevpn.model.identity import Identity
@@ -180,18 +181,22 @@ def _children(walk: Walk, table: TunnelTable, keys: Keys) -> tuple[Child, ...]:
     if table.selector and networks:
         fix = "Keep one of the two ways."
         walk.error(keys, Unfit("it has selector tables and local_networks or remote_networks.", fix))
-    elif table.selector:
+        return ()
+    if table.selector:
         return _from_tables(walk, table.selector, keys)
-    elif table.local_networks and table.remote_networks:
+    if table.local_networks and table.remote_networks:
         return _from_networks(walk, table, keys)
-    elif table.sa_mode is InMode.TRANSPORT and not networks:
+    if networks:
+        missing, present = ("local", "remote") if table.remote_networks else ("remote", "local")
+        fix = f'Write {missing}_networks = ["10.1.1.0/24"]; ["0.0.0.0/0"] stands for everything.'
+        if table.sa_mode is InMode.TRANSPORT:
+            fix = f"Leave {present}_networks out: in transport mode there are just the two hosts."
+        walk.error(keys, Unfit(f'the key "{missing}_networks" is missing beside the other.', fix, "missing-key"))
+        return ()
+    if table.sa_mode is InMode.TRANSPORT:
         pair = host_pair(table)
         return (_child(Selector(*pair)),) if pair else ()
-    elif networks:
-        missing = "local_networks" if table.remote_networks else "remote_networks"
-        fix = f'Write {missing} = ["10.1.1.0/24"]; ["0.0.0.0/0"] stands for everything.'
-        walk.error(keys, Unfit(f'the key "{missing}" is missing beside the other.', fix, "missing-key"))
-    elif table.binding is Binding.POLICY:
+    if table.binding is Binding.POLICY:
         fix = 'Write local_networks and remote_networks, or binding = "route".'
         walk.error(keys, Unfit("it does not say which networks it connects.", fix, "missing-key"))
     versions = sorted({route.version for route in table.routes or ()}) or [4]

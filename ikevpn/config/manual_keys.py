@@ -1,21 +1,17 @@
-"""From the table with manual keys to keys of the right length; and which other keys of the tunnel mean nothing then."""
+"""From the table with manual keys to keys of the right length."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
 
 from ikevpn.config.document import Keys
 from ikevpn.config.finding import Unfit, one_of
 from ikevpn.config.manual_table import KeyTable, ManualTable
-from ikevpn.config.peer_keys import PeerKeys
 from ikevpn.config.secret_source import build_secret
 from ikevpn.config.walk import Walk
-from ikevpn.config.words import ManualEncapsulation, Start
+from ikevpn.config.words import ManualEncapsulation
 from ikevpn.crypto.passphrase import derive
 from ikevpn.crypto.tables import EspCipherRow, esp_cipher_row, integrity_row
-from ikevpn.model.address import AddressRange
 from ikevpn.model.algorithm_names import ESP_CIPHERS, INTEGRITIES, cipher_name, name_of
 from ikevpn.model.manual import ManualKeys
 from ikevpn.model.proposal import IpsecProposal
@@ -23,9 +19,7 @@ from ikevpn.model.sa import Algorithms
 from ikevpn.model.secret import Secret
 from ikevpn.wire.registry import EspCipher, Protocol
 
-_OF_BOTH = ("remote", "local", "keepalive_s")
-IKE_ONLY = tuple(field.name for field in dataclasses.fields(PeerKeys) if field.name not in _OF_BOTH)
-"""Keys of a tunnel that mean nothing without IKE."""
+SHORTEST_PASSPHRASE = 16
 _DES_BLOCK = 8
 _OF_BUNDLE = ("ah_local_spi", "ah_remote_spi", "ah_key", "ah_key_in")
 
@@ -85,30 +79,6 @@ def _manual(
         keep_sequence=table.keep_sequence,
         around=around,
     )
-
-
-def check_without_ike(
-    walk: Walk, keys: Keys, remote: tuple[AddressRange | str, ...], start: Start | None, replay_window: int
-) -> None:
-    """What a tunnel with manual keys must and must not have beside them."""
-    tunnels: Mapping[str, Any] = walk.document.tables["tunnel"]  # type: ignore[assignment]
-    written = tunnels[str(keys[-1])]
-    for name in IKE_ONLY:
-        if name in written:
-            sentence = "the tunnel has manual keys, so there is no IKE, and this means nothing."
-            walk.error((*keys, name), Unfit(sentence, f"Take out {name}.", "manual-keys"))
-    if start not in (None, Start.UP):
-        fix = "Leave start out."
-        walk.error((*keys, "start"), Unfit("with manual keys nothing is negotiated: the tunnel is just there.", fix))
-    single = [each for each in remote if isinstance(each, str) or each.first == each.last]
-    if len(remote) != 1 or len(single) != 1:
-        fix = 'Write one address or name: remote = "203.0.113.2".'
-        walk.error((*keys, "remote"), Unfit("manual keys are for one peer at one place.", fix))
-    manual = written["manual"]
-    if isinstance(manual, dict) and manual.get("keep_sequence") is False and replay_window:
-        sentence = "numbers that start again look like a replay to a peer that protects itself, and we would too."
-        fix = "Write replay_window = 0, on both sides; or leave keep_sequence out."
-        walk.error((*keys, "manual", "keep_sequence"), Unfit(sentence, fix))
 
 
 def _check_proposal(walk: Walk, table: ManualTable, keys: Keys) -> None:
@@ -180,9 +150,6 @@ def _from_passphrase(passphrase: Secret, layer: _Layer) -> Pairs:
         return Secret(material[:encryption]), Secret(material[encryption:])
 
     return pair(layer.local_spi), pair(layer.remote_spi)
-
-
-SHORTEST_PASSPHRASE = 16
 
 
 def _from_keys(walk: Walk, table: ManualTable, layer: _Layer, keys: Keys) -> Pairs | None:

@@ -2,7 +2,7 @@
 
 Loading, error texts, the reference page and the samples are all made from these classes. A field's metadata is its
 `Key`; a field without a default in the class must be written by the user. The keys of a tunnel are in `peer_keys`,
-`traffic_keys`, `host_keys` and `outer_keys`.
+`ike_keys`, `traffic_keys`, `host_keys` and `outer_keys`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from ikevpn.config.host_keys import HostKeys
+from ikevpn.config.ike_keys import IkeKeys
 from ikevpn.config.key import key
 from ikevpn.config.kinds import Absolute, Choice, Many, Named, Whole
 from ikevpn.config.manual_table import MANUAL, ManualTable
@@ -107,7 +108,7 @@ class DaemonTable:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TunnelTable(OuterKeys, HostKeys, TrafficKeys, PeerKeys):
+class TunnelTable(OuterKeys, HostKeys, TrafficKeys, IkeKeys, PeerKeys):
     """A tunnel: `[tunnel.NAME]`, once for each peer or group of peers."""
 
     manual: ManualTable | None = key(MANUAL, "Manual keys in place of IKE.", "", None, "none: IKE negotiates the keys")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from ikevpn.config.check import check
+from ikevpn.config.ike_keys import IkeKeys
+from ikevpn.config.key import key_of
 from ikevpn.config.load import load
-from ikevpn.config.manual_keys import IKE_ONLY
 from ikevpn.model.manual import ManualKeys
 from ikevpn.model.tunnel import NatTraversal
 from ikevpn.wire.registry import EspCipher, Integrity, Protocol
@@ -307,8 +309,15 @@ def test_keys_of_ike_mean_nothing(manual: Write) -> None:
         "tunnel.paris.dpd_interval_s: the tunnel has manual keys, so there is no IKE, and this means nothing. "
         "Take out dpd_interval_s."
     )
-    assert {"secret", "mode", "esp_proposals"} <= set(IKE_ONLY)
-    assert not {"remote", "local", "keepalive_s"} & set(IKE_ONLY)
+    assert errors(manual(tunnel='local = "192.0.2.1"\nkeepalive_s = 5')) == []
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(IkeKeys)])
+def test_every_key_of_ike_is_refused(manual: Write, name: str) -> None:
+    example = key_of(next(field for field in dataclasses.fields(IkeKeys) if field.name == name)).example
+    assert any(
+        f"tunnel.paris.{name}: the tunnel has manual keys" in each for each in errors(manual(f"{name} = {example}"))
+    )
 
 
 def test_two_tunnels_cannot_have_one_local_spi(manual: Write) -> None:

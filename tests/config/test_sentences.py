@@ -497,6 +497,14 @@ def test_a_file_that_is_not_utf_8(write: Write) -> None:
             "FILE:4: tunnel.paris.sa_mode: 10.1.1.0/24 to 203.0.113.2 is not what transport mode can protect. "
             'Only 192.0.2.1 to 203.0.113.2, the two hosts; leave the networks out, or write sa_mode = "tunnel".',
         ),
+        *(
+            (
+                ('local = "192.0.2.1"', f'{one}_networks = "10.1.1.0/24"'),
+                f'FILE:1: tunnel.paris: the key "{other}_networks" is missing beside the other. '
+                f"Leave {one}_networks out: in transport mode there are just the two hosts.",
+            )
+            for one, other in (("local", "remote"), ("remote", "local"))
+        ),
         (
             ('local = "192.0.2.1"', 'routes = "10.0.0.0/8"'),
             "FILE:6: tunnel.paris.routes: transport mode has no networks behind it and no addresses of its own. "
