@@ -377,11 +377,12 @@ def test_manual_keys_follow_our_address(sides: tuple[Side, Side]) -> None:
     left.write("paris", secret=None, replay_window=0, manual=manual)
     left.config.chmod(0o600)
     with left.daemon():
-        until(lambda: left.tunnel()["local"] == left.outer, "paris")
-        left.run("ip", "address", "del", f"{left.outer}/24", "dev", "cable")
-        left.run("ip", "address", "add", "192.0.2.11/24", "dev", "cable")
-        left.run("ip", "route", "add", "default", "via", right.outer)
-        until(lambda: left.tunnel()["local"] == "192.0.2.11", "paris from the new address")
+        for here, there in ((left.outer, "192.0.2.11"), ("192.0.2.11", left.outer)):
+            until(lambda here=here: left.tunnel()["local"] == here, f"paris from {here}")  # type: ignore[misc]
+            left.run("ip", "address", "del", f"{here}/24", "dev", "cable")
+            left.run("ip", "address", "add", f"{there}/24", "dev", "cable")
+            left.run("ip", "route", "add", "default", "via", right.outer)
+        until(lambda: left.tunnel()["local"] == left.outer, "paris from where it was")
         assert left.tunnel()["state"] == "up"
 
 
