@@ -41,7 +41,7 @@ class Engine:
             TimerKind.IKE_REKEY: self._ike_rekey,
             TimerKind.IKE_EXPIRE: self._ike_expire,
             TimerKind.IKE_RETIRE: self._ike_retire,
-            TimerKind.FAREWELL: lambda timer: farewell.forget(self._core, timer.owner),
+            TimerKind.FAREWELL: self._farewell,
             TimerKind.DPD: self._dpd,
             TimerKind.DPD_DECIDE: self._dpd_decide,
             TimerKind.CHILD_REKEY: self._child_rekey,
@@ -309,6 +309,10 @@ class Engine:
             negotiation.peer_dead(self._core, sa)
         elif verdict is Verdict.ASK:
             informational.send(self._core, sa, [dpd.question(self._core, sa)])
+
+    def _farewell(self, timer: Timer) -> None:
+        for child in farewell.forget(self._core, timer.owner):
+            negotiation.renew_child(self._core, child)
 
     def _child_rekey(self, timer: Timer) -> None:
         child = self._core.children.get(timer.owner)

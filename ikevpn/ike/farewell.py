@@ -11,7 +11,7 @@ from ikevpn.ike import children, informational, protect
 from ikevpn.ike.core import Core
 from ikevpn.ike.exchange import Arrival
 from ikevpn.ike.protect import HashKind
-from ikevpn.ike.sa import IkeSa
+from ikevpn.ike.sa import Child, IkeSa
 from ikevpn.ike.timers import Timer, TimerKind
 from ikevpn.model.events import Reason
 from ikevpn.wire.payload import Delete
@@ -31,10 +31,13 @@ def remember(core: Core, sa: IkeSa) -> None:
         forget(core, next(iter(core.farewells.values())).serial)
 
 
-def forget(core: Core, serial: int) -> None:
-    """The moment is over."""
+def forget(core: Core, serial: int) -> list[Child]:
+    """The moment is over; the pairs that nobody watches now, for their Deletes may have been lost."""
     core.timers.cancel(Timer(TimerKind.FAREWELL, serial))
+    ended = [sa for sa in core.farewells.values() if sa.serial == serial]
     core.farewells = {cookies: sa for cookies, sa in core.farewells.items() if sa.serial != serial}
+    left = [child for sa in ended for child in core.children_with(sa) if core.ike_sa_with(child.peer) is None]
+    return [child for child in left if not child.superseded and not child.rekeying]
 
 
 def take(core: Core, arrival: Arrival) -> bool:

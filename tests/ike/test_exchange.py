@@ -173,7 +173,9 @@ def test_bent_copies_before_the_real_messages(ours: Tunnel, bends: list[tuple[in
         number = next(counted)
         data = sent.datagram.data
         forged = [bent(data, how, where) for place, how, where in bends if place == number]
-        if not data[19] & 1:  # in clear, only what cannot be taken for a message of its own
+        if data[19] & 1:  # nobody can say that what is appended is not padding (RFC 2409 appendix B)
+            forged = [each for each in forged if len(each) <= len(data)]
+        else:  # in clear, only what cannot be taken for a message of its own
             forged = [each for each in forged if each[:28] != data[:28] or len(each) == 28]
         copies = [replace(sent, datagram=replace(sent.datagram, data=each)) for each in forged]
         return [*copies, sent]

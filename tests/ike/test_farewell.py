@@ -27,6 +27,19 @@ def test_the_delete_of_a_pair_counts_although_that_of_the_ike_sa_came_first() ->
     assert events(bench.a, Code.CHILD_DOWN)[-1].reason is Reason.PEER_DELETED
 
 
+def test_a_pair_whose_delete_is_lost_is_renewed() -> None:
+    """Nothing would show that the peer has forgotten it: there is no IKE SA left under which to ask."""
+    bench = Bench().up()
+    (left,) = children(bench.a)
+    _, ike_sa = goodbye(bench)
+    hears(bench, ike_sa)
+    assert not ike_sas(bench.a) and children(bench.a) == [left]
+    bench.run(60)
+    (ours,), (theirs,) = children(bench.a), children(bench.b)
+    assert ike_sas(bench.a) and (ours.spi_in, ours.spi_out) == (theirs.spi_out, theirs.spi_in)
+    assert ours.spi_in != left.spi_in
+
+
 def test_only_for_a_moment() -> None:
     bench = Bench().up()
     pair, ike_sa = goodbye(bench)
