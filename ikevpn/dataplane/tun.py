@@ -176,15 +176,18 @@ class Tun:
         found: list[Octets] = []
         read, descriptor, buffer = os.readv, self._descriptor, self._buffer
         at, last = _LEAD, len(buffer) - LARGEST_FRAME
+        room = (buffer[at:],)
         try:
-            while len(found) < limit and at <= last:
-                size = read(descriptor, (buffer[at:],))
-                frame = buffer[at : at + size]
-                if size > USUAL_FRAME:
-                    found.append(frame)
-                    at += size + -size % _ALIGNMENT
-                else:
-                    found.append(bytes(frame))
+            while len(found) < limit:
+                size = read(descriptor, room)
+                if size <= USUAL_FRAME:
+                    found.append(bytes(buffer[at : at + size]))
+                    continue
+                found.append(buffer[at : at + size])
+                at += size + -size % _ALIGNMENT
+                if at > last:
+                    break
+                room = (buffer[at:],)
         except BlockingIOError:
             pass
         except OSError as error:
