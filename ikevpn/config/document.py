@@ -5,6 +5,7 @@ Knows nothing of what the tables mean.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import tomllib
@@ -51,7 +52,7 @@ def dotted(keys: Keys) -> str:
         if isinstance(key, int):
             text += f"[{key + 1}]"
         else:
-            bare = key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else f'"{key}"'
+            bare = key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
             text += f".{bare}" if text else bare
     return text
 

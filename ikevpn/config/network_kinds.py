@@ -156,6 +156,8 @@ class PeerIdentity:
             found = Identity.of(value)
         except ValueError:
             raise Unfit(f"{show(value)} is not {self.expects}.", "After keyid:0x stand pairs of hex digits.") from None
+        if not found.data or value != value.strip():
+            raise Unfit(f"{show(value)} is not {self.expects}.", "Take out the spaces around it." if found.data else "")
         if found.type == IdType.FQDN and re.fullmatch(r"[\d.]*\d\.[\d.]*|[\da-fA-F.:]*::[\da-fA-F.:]*", value):
             fix = f'Write "keyid:{value}" where it is no address.'
             raise Unfit(f"{show(value)} is not {self.expects}{_why_not(value)}.", fix)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from ikevpn.config.document import Document, Keys, dotted
-from ikevpn.config.finding import Finding, Severity, Unfit, did_you_mean
+from ikevpn.config.finding import Finding, Severity, Unfit, did_you_mean, show
 from ikevpn.config.key import REQUIRED, Key, Table, key_of
 
 T = TypeVar("T")
@@ -53,7 +53,7 @@ class Walk:
             if name not in allowed:
                 what = "key" if keys else "table"
                 fix = did_you_mean(name, allowed) or f"Allowed here: {', '.join(allowed)}."
-                self.error((*keys, name), Unfit(f'there is no {what} "{name}" here.', fix, "unknown-key"))
+                self.error((*keys, name), Unfit(f"there is no {what} {show(name)} here.", fix, "unknown-key"))
 
     def _missing(self, name: str, key: Key, keys: Keys) -> None:
         fix = f"Write {name} = {key.example}" if key.example else ""

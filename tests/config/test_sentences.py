@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import dataclasses
 import os
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from ikevpn.config.check import check
 from ikevpn.config.finding import ConfigErrors
 from ikevpn.config.load import load
+from ikevpn.config.schema import DaemonTable
 from tests.config.conftest import Write
 
 
@@ -23,6 +25,9 @@ def errors(path: Path) -> list[str]:
             load(path)
         assert [str(each) for each in caught.value.findings] == [str(each) for each in check(path).errors]
     return found
+
+
+DAEMON = [field.name for field in dataclasses.fields(DaemonTable)]
 
 
 @pytest.mark.parametrize(
@@ -52,6 +57,10 @@ def errors(path: Path) -> list[str]:
         (
             "[tunel.paris]\n",
             'FILE:1: tunel: there is no table "tunel" here. Did you mean "tunnel"?',
+        ),
+        (
+            '[daemon]\n"a\\nb" = 1\n',
+            'FILE:1: daemon."a\\nb": there is no key "a\\nb" here. Allowed here: ' + ", ".join(DAEMON) + ".",
         ),
         ("tunnel = 5\n", "FILE:1: tunnel: this is not a table of tunnels. Write [tunnel.NAME]"),
         ("[psk]\n", "FILE:1: psk: this is not a list of tables. Write [[psk]] with two brackets."),
@@ -180,6 +189,9 @@ IDENTITIES = 'an address, a domain name, "user@domain" or "keyid:…"'
             'Write "keyid:2001:db8:::1" where it is no address.',
         ),
         ('remote_id = "Any"', f'remote_id: "Any" is not {IDENTITIES}, or "any". Did you mean "any"?'),
+        ('local_id = "@"', f'local_id: "@" is not {IDENTITIES}.'),
+        ('local_id = "keyid:0x"', f'local_id: "keyid:0x" is not {IDENTITIES}.'),
+        ('remote_id = " any"', f'remote_id: " any" is not {IDENTITIES}, or "any". Take out the spaces around it.'),
         ('local_id = "any"', f'local_id: "any" is not {IDENTITIES}. Leave the key out.'),
         *(
             (f'device = "{name}"', f'device: "{name}" is not a name for a device of ours: {why}. Choose another.')
