@@ -74,16 +74,11 @@ class Requests:
 
     async def _up(self, request: api.Up) -> Answer:
         tunnel = self._parts.tunnels.get(request.tunnel)
+        before, good = _Before(tunnel.keeper.wanted, tunnel.binding.absent), False
         with self._parts.history.subscribe(tunnel.name) as events, contextlib.ExitStack() as recording:
-            self._start_capture(tunnel, request.capture, recording)
-            if not tunnel.config.can_call:
-                await tunnel.want(Wanted.LISTEN)
-                recording.pop_all()
-                yield api.UpAnswer(tunnel=await self._state(tunnel))
-                return
-            before, good = _Before(tunnel.keeper.wanted, tunnel.binding.absent), False
             try:
-                await tunnel.want(Wanted.UP)
+                self._start_capture(tunnel, request.capture, recording)
+                await tunnel.want(Wanted.UP if tunnel.config.can_call else Wanted.LISTEN)
                 outcome = asyncio.ensure_future(self._outcome(tunnel, request.timeout_s))
                 async for record in events.until(outcome):
                     if record.event.code is not Code.RETRY_LATER or before.wanted is Wanted.UP:

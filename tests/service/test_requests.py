@@ -68,7 +68,11 @@ class Service:
             captures=self.captures,
         )
         self.errands = Errands()
-        self._requests = Requests(parts, self.errands, self.daemon.apply, settled=lambda: None)
+        self.settled = 0
+        self._requests = Requests(parts, self.errands, self.daemon.apply, settled=self.settle)
+
+    def settle(self) -> None:
+        self.settled += 1
 
     async def say(self, request: api.AnyRequest) -> api.Reply:
         """The last reply to a request."""
@@ -177,6 +181,20 @@ def test_a_capture_ends_with_an_up_that_fails(tmp_path: Path, start: str) -> Non
             assert not service.captures.running
 
     run(scenario())
+
+
+@pytest.mark.parametrize("remote", ['"192.0.2.2"', '"192.0.2.0/24"'])
+def test_a_daemon_that_was_started_for_a_command_ends_where_its_capture_is_refused(tmp_path: Path, remote: str) -> None:
+    async def scenario() -> int:
+        service = Service(tmp_path, remote=remote)
+        await service.daemon.apply(start=False)
+        service.captures.start("paris", tmp_path, lambda address: True)
+        with pytest.raises(UsageError, match="recorded already"):
+            await service.say(api.Up(tunnel="paris", capture="x.pcapng"))
+        assert service.daemon.tunnels.idle
+        return service.settled
+
+    assert run(scenario()) == 1
 
 
 def test_a_capture_that_ran_before_goes_on_where_another_is_refused(tmp_path: Path) -> None:
