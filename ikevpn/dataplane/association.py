@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ikevpn.dataplane.ends import Path
 from ikevpn.dataplane.fit import Fit
 from ikevpn.dataplane.marking import Marker
+from ikevpn.dataplane.run import Octets
 from ikevpn.esp import transport
 from ikevpn.esp.ah import LARGEST_DATAGRAM, AhInbound, AhOutbound
 from ikevpn.esp.cbc import Entropy
@@ -23,6 +24,7 @@ from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, Sa, SaMode, Sa
 from ikevpn.wire.registry import Protocol
 
 LARGEST_INSIDE = 65_000  # AH, or ESP and AH, and an IP header around it
+_IPV4_HEADER, _IPV6_HEADER = 20, 40
 _HALF_OF_SEQUENCE = 1 << 31
 _LOW_SEQUENCE = (1 << 32) - 1
 
@@ -81,8 +83,15 @@ class OutboundSa:
 
     @property
     def takes_runs(self) -> bool:
-        """Whether packets of one size may be sealed together, with nothing taken off and nothing put around."""
-        return isinstance(self.state, Outbound) and not self.transport and not self.wrapped
+        """Whether packets of one size may be sealed together, with nothing put around."""
+        return isinstance(self.state, Outbound) and not self.wrapped
+
+    def plainly(self, packet: Octets) -> tuple[int, int]:
+        """Of packets with a plain header: the octets in front that are not sealed, and what ESP says the rest is."""
+        is_ipv4 = packet[0] >> 4 == 4
+        if not self.transport:
+            return 0, IPV4 if is_ipv4 else IPV6
+        return (_IPV4_HEADER, packet[9]) if is_ipv4 else (_IPV6_HEADER, packet[6])
 
     def wrap(self, wrapper: OutboundSa | None) -> None:
         """From now on its packets leave inside of those of `wrapper`; None: not until there is another one."""

@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from ikevpn.dataplane import mss
 from ikevpn.dataplane.association import OutboundSa
 from ikevpn.dataplane.ends import OuterEnd
@@ -31,7 +33,7 @@ from ikevpn.dataplane.segment import Chain
 from ikevpn.dataplane.stats import Loss, Stats
 from ikevpn.esp import encap, flows
 from ikevpn.esp.drops import Drop
-from ikevpn.esp.inner import IPV4, IPV6, plain_key
+from ikevpn.esp.inner import packet_size, plain_key
 from ikevpn.esp.outbound import Outbound
 from ikevpn.esp.room import SHORTEST_RUN
 from ikevpn.model.sa import Policy, PolicyAction
@@ -139,9 +141,10 @@ class Outward:
         if association is None or not association.takes_runs or encap.marker(association.path.encapsulation):
             return None
         self._fitting.refresh(association.fit, association.path, now)
-        if packets.size > association.fit.packet:
+        if packets.size > association.fit.packet or (association.transport and packet_size(first) != len(first)):
             return None
-        return association if _outbound(association).rows(1, packets.size) is not None else None
+        front, _ = association.plainly(first)
+        return association if _outbound(association).rows(1, packets.size - front) is not None else None
 
     def _without_sa(self, device: str, packet: bytes, policy: Policy | None, now: float) -> None:
         if policy is None:
@@ -192,21 +195,28 @@ class Outward:
     def _seal_run(self, association: OutboundSa, packets: Run | Chain, now: float) -> None:
         """Packets of one size are written to the rows where they are encrypted, and sent from the rows they come to."""
         state, size = _outbound(association), packets.size
-        count = len(packets.rows) if isinstance(packets, Run) else packets.whole
-        rows = state.rows(count, size)
-        assert rows is not None
         if isinstance(packets, Run):
-            rows[:, :size] = packets.rows
-            last, first = packets.tail, packets.rows[0].tobytes()
+            first: Octets = packets.rows[0].tobytes()
+            count, last = len(packets.rows), packets.tail
         else:
-            packets.write_rows(rows)
-            last, first = packets.tail(), packets.parts[0].packet
+            first = packets.parts[0].packet
+            count, last = packets.whole, packets.tail()
         if state.remaining < count + bool(last):
             self._exhausted(association, count + bool(last))
             return
-        next_header = IPV4 if first[0] >> 4 == 4 else IPV6
-        sealed = state.seal_rows(count, size, next_header)
-        tail = state.seal([last], next_header)[0] if last else b""
+        front, next_header = association.plainly(first)
+        rows = state.rows(count, size - front)
+        assert rows is not None
+        if isinstance(packets, Run):
+            rows[:, : size - front] = packets.rows[:, front:]
+        elif front:
+            whole = np.empty((count, size + size % 2), np.uint8)
+            packets.write_rows(whole)
+            rows[:, : size - front] = whole[:, front:size]
+        else:
+            packets.write_rows(rows)
+        sealed = state.seal_rows(count, size - front, next_header)
+        tail = state.seal([last[front:]], next_header)[0] if last else b""
         self._send(association, Run(sealed, tail), association.marks.of(first), now)
         self._stats.add("bytes-out", count * size + len(last))
 

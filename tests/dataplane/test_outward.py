@@ -10,7 +10,7 @@ from ikevpn.dataplane.segment import Chain, plan
 from ikevpn.esp.inbound import Inbound
 from ikevpn.esp.inside import Opened
 from ikevpn.model.address import Endpoint
-from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, Limits, PolicyAction
+from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, Limits, PolicyAction, SaMode
 from tests.dataplane.fakes import DEVICE, THERE, Core, packets, selector
 from tests.dataplane.traffic import tcp, tcp_run, whole
 from tests.esp.samples import ANY_IPV4, ANY_IPV6, ICMP, SPI, ipv4, ipv6, ports, sa
@@ -212,6 +212,31 @@ def test_runs_and_whole_packets_leave_as_their_segments_would(version: int, size
         assert together.outer.datagrams() == singly.outer.datagrams()
         assert together.stats.report() == singly.stats.report()
         assert [*together.forwarding.uses(0.0)] == [*singly.forwarding.uses(0.0)]
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize("size", [1, 99, 1200])
+@pytest.mark.parametrize("ttl", [64, 255])
+def test_and_so_they_do_in_transport_mode(version: int, size: int, ttl: int) -> None:
+    segments = [bytes_with_ttl(each, ttl) for each in tcp_run(version, 6, size)]
+    packet = segments[0][:-size] + b"".join(each[-size:] for each in segments)
+    found = plan(*whole(relabelled(packet, segments[-1]), size))
+    assert found is not None
+    for forwarded in (Run.of(b"".join(segments), len(segments[0])), Chain(found)):
+        cores = []
+        for leaving in (segments, [forwarded]):
+            core = core_with_sa(mode=SaMode.TRANSPORT, selectors=(ANY_IPV4, ANY_IPV6))
+            core.policy(selector=ANY_IPV6)
+            core.forwarding.from_device(DEVICE, leaving, 0.0)
+            cores.append((core.outer.datagrams(), core.outer.marks, core.stats.report(), [*core.forwarding.uses(0.0)]))
+        assert cores[0] == cores[1]
+        assert len(cores[0][0]) == 6
+
+
+def bytes_with_ttl(packet: bytes, ttl: int) -> bytes:
+    """The checksum of the header is not sealed in transport mode."""
+    at = 8 if packet[0] >> 4 == 4 else 7
+    return packet[:at] + bytes([ttl]) + packet[at + 1 :]
 
 
 def relabelled(packet: bytes, last: bytes) -> bytes:
