@@ -28,6 +28,8 @@ from ikevpn.wire.registry import Integrity, NotifyType
 
 _PEERS_PATIENCE = 4
 """How many times longer we wait before we delete a pair that the peer ought to delete."""
+_RIVALS_S = 60.0
+"""How far apart two pairs may have begun that either side may hold for a collision: a message that is sent again."""
 
 
 # Which child
@@ -234,6 +236,12 @@ def _install(core: Core, child: Child, direction: Direction) -> None:
         wraps = sa.spi
 
 
+def _uninstall(core: Core, child: Child, direction: Direction) -> None:
+    for layer in child.layers:
+        spi = layer.spi_in if direction is Direction.IN else layer.spi_out
+        core.emit(DeleteSa(spi, direction, child.reqid, child.tunnel.name))
+
+
 def _sa(child: Child, layer: Layer, direction: Direction) -> Sa:
     return Sa(
         direction=direction,
@@ -292,6 +300,30 @@ def retire(core: Core, child: Child, *, initiated: bool) -> None:
     core.timers.set(Timer(TimerKind.CHILD_RETIRE, child.serial), core.now + patience * core.settings.retire_s)
 
 
+def insisted(core: Core, child: Child) -> None:
+    """The peer goes on sending on a pair that we hold for superseded.
+
+    Which quick mode was done when the other began looks different at the two ends where messages crossed: each then
+    sends on another pair, and neither falls idle. The nonces decide it, of which there can be no two opinions.
+    """
+    for rival in _in_use(core, child):
+        near = abs(rival.begun - child.begun) <= _RIVALS_S
+        if near and rival.role is not child.role and _order(rival) < _order(child):
+            _yield(core, rival, child)
+
+
+def _yield(core: Core, rival: Child, child: Child) -> None:
+    """Send on `child` again. One that we have sent on is still installed, and works when the newer one is away."""
+    child.superseded = False
+    core.timers.cancel(Timer(TimerKind.CHILD_RETIRE, child.serial))
+    lifetime.plan_child(core, child)
+    if not child.outbound:
+        _send_on(core, child)
+    rival.outbound = False
+    _uninstall(core, rival, Direction.OUT)
+    retire(core, rival, initiated=rival.role is Role.INITIATOR)
+
+
 # The end
 
 
@@ -299,10 +331,9 @@ def remove(core: Core, child: Child, reason: Reason) -> None:
     """Take a pair out of use on our side."""
     if not core.forget_child(child):
         return
-    for layer in child.layers:
-        core.emit(DeleteSa(layer.spi_in, Direction.IN, child.reqid, child.tunnel.name))
-    for layer in child.layers if child.outbound else ():
-        core.emit(DeleteSa(layer.spi_out, Direction.OUT, child.reqid, child.tunnel.name))
+    _uninstall(core, child, Direction.IN)
+    if child.outbound:
+        _uninstall(core, child, Direction.OUT)
     same = [each for each in core.children_of.of(child.peer) if each.reqid == child.reqid]
     ready = next(
         (each for each in same if core.timers.at(Timer(TimerKind.CHILD_SWITCH, each.serial)) is not None), None

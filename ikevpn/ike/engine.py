@@ -206,6 +206,8 @@ class Engine:
             idle_s = use.idle_s if use.idle_s is not None else core.settings.retire_s
             if idle_s >= core.settings.retire_s:
                 negotiation.delete_child(core, child, Reason.REPLACED)
+            else:
+                children.insisted(core, child)
         return self._out()
 
     def unknown_spi(self, spi: int, local: Endpoint, remote: Endpoint, now: float) -> list[Effect]:

@@ -93,6 +93,9 @@ def detect(core: Core, sa: IkeSa, hash_id: Hash, chain: Chain, *, decided: bool 
     if sa.nat.draft is None or len(found) < 2:
         sa.nat = Nat()
         return
+    if not sa.natt and sa.first_from is not None and _value(sa, hash_id, sa.first_from) in found[1:]:
+        # The peer is where its first message came from; somebody may have sent this one on from elsewhere.
+        core.move(sa, sa.local, sa.first_from)
     sa.nat.we_are_behind = found[0] != _value(sa, hash_id, sa.local)
     sa.nat.peer_is_behind = _value(sa, hash_id, sa.remote) not in found[1:]
     if sa.tunnel is not None and sa.tunnel.nat_traversal is NatTraversal.FORCE:

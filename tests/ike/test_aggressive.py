@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ikevpn.ike.sa import IkeState
-from ikevpn.model.address import AddressRange
+from ikevpn.model.address import AddressRange, Endpoint
 from ikevpn.model.events import Code, Reason
 from ikevpn.model.identity import Identity
 from ikevpn.model.secret import Secret
@@ -214,10 +214,10 @@ def _forged(real: bytes) -> list[bytes]:
 ELSEWHERE = replace(HERE, port=4321)
 
 
-def _third_from_elsewhere(natt_drafts: tuple[NattDraft, ...]) -> Bench:
+def _third_from_elsewhere(*natt_drafts: NattDraft, nat: dict[Endpoint, Endpoint] | None = None) -> Bench:
     """Message 3 reaches the responder from another port than message 1."""
     mine = aggressive(natt_drafts=natt_drafts)
-    bench = Bench(mine, other_side(mine))
+    bench = Bench(mine, other_side(mine), nat=nat)
     bench.initiate()
     bench.step()
     bench.step()
@@ -226,13 +226,14 @@ def _third_from_elsewhere(natt_drafts: tuple[NattDraft, ...]) -> Bench:
 
 
 def test_the_address_of_who_has_proved_itself_is_followed() -> None:
-    sa = only_sa(_third_from_elsewhere((NattDraft.DRAFT_00,)).b)
+    sa = only_sa(_third_from_elsewhere(NattDraft.DRAFT_00, nat={HERE: Endpoint.of("203.0.113.9", 1234)}).b)
     assert sa.remote == ELSEWHERE and sa.nat.peer_is_behind
 
 
-def test_who_found_no_nat_has_none() -> None:
-    """The initiator knows both hashes when it sends message 3; had it found a NAT, that would come on port 4500."""
-    bench = _third_from_elsewhere((NattDraft.RFC,))
+@pytest.mark.parametrize("natt_draft", [NattDraft.DRAFT_00, NattDraft.RFC])
+def test_who_found_no_nat_has_none(natt_draft: NattDraft) -> None:
+    """The initiator knows both hashes when it sends message 3: where message 1 came from is where it says it is."""
+    bench = _third_from_elsewhere(natt_draft)
     sa = only_sa(bench.b)
     assert sa.remote == HERE and not sa.nat.found and not sa.natt
     assert not events(bench.b, Code.NAT_DETECTED)

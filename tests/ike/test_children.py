@@ -158,6 +158,34 @@ def test_a_renewal_soon_after_the_other_sides_is_no_collision() -> None:
         assert used(side).role is Role.INITIATOR and agreed(bench)
 
 
+class Busy(Bench):
+    """Both sides send all the time, on the pair that they hold for the newest."""
+
+    def idle_of(self, side: Side, spi: int) -> float:
+        other = self.b if side is self.a else self.a
+        return 0.1 if used(other).spi_out == spi else RETIRE_S
+
+
+@pytest.mark.parametrize("settings", [AT_ONCE, EngineSettings()], ids=["at once", "later"])
+@pytest.mark.parametrize("seed", range(6))
+def test_a_collision_that_only_one_side_has_seen(settings: EngineSettings, seed: int) -> None:
+    """b begins before it has message 3 of a, whose quick mode is done when that of b comes in."""
+    bench = Busy(settings=settings).up()
+    bench.run(3)
+    core_of(bench.a).entropy(8 * seed)
+    core_of(bench.b).entropy(5 * seed)
+    bench.perform(bench.a, bench.a.engine.rekey("ab", bench.now, "net"))
+    bench.step()
+    bench.perform(bench.b, bench.b.engine.rekey("ba", bench.now, "net"))
+    for _ in range(4):
+        bench.step()
+        bench.now += 0.01
+    bench.run(5 * RETIRE_S)
+    assert agreed(bench) and len(children(bench.a)) == len(children(bench.b)) == 1
+    bench.run(1)
+    assert bench.matched() and not events(bench.a, Code.CHILD_DOWN) and not events(bench.b, Code.CHILD_DOWN)
+
+
 def test_the_pair_that_lost_is_used_when_the_winner_goes() -> None:
     bench = Bench().up()
     both_renew(bench, "a")

@@ -298,3 +298,21 @@ def test_a_peer_that_is_behind_no_nat_is_not_followed() -> None:
     before = only_sa(bench.a).remote
     bench.perform(bench.a, bench.a.engine.datagram(held, HERE.at(4500), THERE.at(56955), bench.now, natt=True))
     assert only_sa(bench.a).remote == before and not moves(bench, "a")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_who_comes_from_where_it_says_is_behind_no_nat(mode: Phase1Mode) -> None:
+    """Its NAT-D matches the place of message 1: message 3 is one that somebody has sent on from elsewhere.
+
+    Before draft 02 nothing else would tell, as the peer stays on port 500 in any case.
+    """
+    bench = Bench(tunnel(mode=mode, natt_drafts=(NattDraft.DRAFT_00,)))
+    bench.initiate()
+    bench.step()
+    bench.step()
+    relayed = bench._wire.popleft().datagram.data
+    bench.give("b", relayed, source=HERE.at(7777))
+    bench.run(60)
+    assert bench.matched() and events(bench.b, Code.CHILD_UP) and not events(bench.b, Code.NAT_DETECTED)
+    assert only_sa(bench.b).remote == HERE
+    assert {sa.encapsulation for sa in bench.b.sas.values()} == {Encapsulation.NONE}
