@@ -217,7 +217,7 @@ ELSEWHERE = replace(HERE, port=4321)
 def _third_from_elsewhere(*natt_drafts: NattDraft, nat: dict[Endpoint, Endpoint] | None = None) -> Bench:
     """Message 3 reaches the responder from another port than message 1."""
     mine = aggressive(natt_drafts=natt_drafts)
-    bench = Bench(mine, other_side(mine), nat=nat)
+    bench = Bench(mine, replace(other_side(mine), remotes=()), nat=nat)
     bench.initiate()
     bench.step()
     bench.step()
