@@ -30,6 +30,8 @@ _PEERS_PATIENCE = 4
 """How many times longer we wait before we delete a pair that the peer ought to delete."""
 _RIVALS_S = 60.0
 """How far apart two pairs may have begun that either side may hold for a collision: a message that is sent again."""
+_SWITCHED_S = 10.0
+"""By then a peer sends on a new pair, if it does at all."""
 
 
 # Which child
@@ -300,15 +302,16 @@ def retire(core: Core, child: Child, *, initiated: bool) -> None:
     core.timers.set(Timer(TimerKind.CHILD_RETIRE, child.serial), core.now + patience * core.settings.retire_s)
 
 
-def insisted(core: Core, child: Child) -> None:
-    """The peer goes on sending on a pair that we hold for superseded.
+def insisted(core: Core, child: Child, used_at: float) -> None:
+    """The peer goes on sending on a pair that we hold for superseded; last at `used_at`.
 
     Which quick mode was done when the other began looks different at the two ends where messages crossed: each then
     sends on another pair, and neither falls idle. The nonces decide it, of which there can be no two opinions.
     """
     for rival in _in_use(core, child):
-        near = abs(rival.begun - child.begun) <= _RIVALS_S
-        if near and rival.role is not child.role and _order(rival) < _order(child):
+        if used_at < rival.agreed + _SWITCHED_S or abs(rival.begun - child.begun) > _RIVALS_S:
+            continue
+        if rival.role is not child.role and _order(rival) < _order(child):
             _yield(core, rival, child)
 
 

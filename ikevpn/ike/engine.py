@@ -207,7 +207,7 @@ class Engine:
             if idle_s >= core.settings.retire_s:
                 negotiation.delete_child(core, child, Reason.REPLACED)
             else:
-                children.insisted(core, child)
+                children.insisted(core, child, now - idle_s)
         return self._out()
 
     def unknown_spi(self, spi: int, local: Endpoint, remote: Endpoint, now: float) -> list[Effect]:

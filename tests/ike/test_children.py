@@ -186,6 +186,23 @@ def test_a_collision_that_only_one_side_has_seen(settings: EngineSettings, seed:
     assert bench.matched() and not events(bench.a, Code.CHILD_DOWN) and not events(bench.b, Code.CHILD_DOWN)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_a_pair_that_was_in_use_until_its_successor_came_is_no_rival(seed: int) -> None:
+    """The other side renews within a minute, and the peer's last packet on the old pair is not long ago."""
+    bench = Bench().up()
+    core_of(bench.a).entropy(8 * seed)
+    core_of(bench.b).entropy(5 * seed)
+    for name in "ab":
+        side = bench.side(name)
+        bench.perform(side, side.engine.rekey(side.tunnel.name, bench.now, "net"))
+        bench.run(40)
+    bench.idle_s = {"a": 0.9 * RETIRE_S, "b": 0.9 * RETIRE_S}
+    newest = used(bench.a)
+    bench.perform(bench.a, bench.a.engine.rekey("ab", bench.now, "net"))
+    bench.run(RETIRE_S + 1)
+    assert used(bench.a) is not newest and agreed(bench)
+
+
 def test_the_pair_that_lost_is_used_when_the_winner_goes() -> None:
     bench = Bench().up()
     both_renew(bench, "a")
