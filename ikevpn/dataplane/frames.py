@@ -6,7 +6,7 @@ planned to be cut. Outwards: what belongs together goes in one frame.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 import numpy as np
@@ -14,8 +14,9 @@ import numpy as np
 from ikevpn.dataplane import checksum, coalesce, segment, vnet
 from ikevpn.dataplane.checksum import ORDER
 from ikevpn.dataplane.run import Octets, Run, runs
-from ikevpn.dataplane.segment import Chain
+from ikevpn.dataplane.segment import Chain, Super
 from ikevpn.dataplane.vnet import Offload
+from ikevpn.esp.inner import plain_key
 from ikevpn.esp.room import LARGEST_PACKET, SHORTEST_RUN
 
 Packet = bytes | Run | Chain
@@ -25,27 +26,56 @@ def read(frames: Sequence[Octets]) -> tuple[list[Packet], int]:
     """The packets of frames in order, and how many frames were broken."""
     if len(frames) == 1 and _kind(frames[0])[1] == vnet.PLAIN:  # alone and whole, as most are where little is going on
         return [bytes(frames[0][vnet.SIZE :])], 0
-    packets: list[Packet] = []
+    found = _Sorted()
     broken = 0
     for (size, header), group in groupby(frames, _kind):
         alike = list(group)
         if size <= vnet.SIZE:
             broken += len(alike)
-        elif header == vnet.PLAIN or vnet.read(header).kind == vnet.NONE:
-            offload = vnet.read(header)
-            if len(alike) >= SHORTEST_RUN and size <= LARGEST_PACKET:
-                packets.append(_run(alike, size, offload))
-            else:
-                packets += [complete(bytes(frame[vnet.SIZE :]), offload) for frame in alike]
+            continue
+        offload = vnet.read(header)
+        if offload.kind != vnet.NONE:
+            plans = [segment.plan(frame[vnet.SIZE :], offload) for frame in alike]
+            broken += plans.count(None)
+            found.add_whole(filter(None, plans))
+        elif len(alike) >= SHORTEST_RUN and size <= LARGEST_PACKET:
+            found.add_run(_run(alike, size, offload))
         else:
-            offload = vnet.read(header)
-            for frame in alike:
-                plan = segment.plan(frame[vnet.SIZE :], offload)
-                if plan is None:
-                    broken += 1
-                elif not (packets and isinstance(before := packets[-1], Chain) and before.extend(plan)):
-                    packets.append(Chain(plan))
-    return packets, broken
+            found.add_small([complete(bytes(frame[vnet.SIZE :]), offload) for frame in alike])
+    return found.packets, broken
+
+
+class _Sorted:
+    """Packets in order, but for large ones that join a chain in front of small ones of other flows.
+
+    So acknowledgements of what comes through the tunnel do not cut into pieces what goes through it.
+    """
+
+    def __init__(self) -> None:
+        self.packets: list[Packet] = []
+        self._chain: Chain | None = None
+        self._since: set[bytes | None] = set()  # flows of the packets behind the chain
+
+    def add_small(self, packets: list[bytes]) -> None:
+        self.packets += packets
+        if self._chain is not None:
+            self._since.update(map(plain_key, packets))
+
+    def add_run(self, run: Run) -> None:
+        self.packets.append(run)
+        self._chain = None
+
+    def add_whole(self, plans: Iterable[Super]) -> None:
+        for plan in plans:
+            chain, since = self._chain, self._since
+            if (
+                chain is None
+                or (since and not since.isdisjoint({None, plain_key(plan.packet)}))
+                or not chain.extend(plan)
+            ):
+                self._chain = Chain(plan)
+                self.packets.append(self._chain)
+                since.clear()
 
 
 def _kind(frame: Octets) -> tuple[int, bytes]:

@@ -78,6 +78,8 @@ class Outward:
             association = self._way_of_run(device, packet, now)
             if association is not None:
                 self._seal_run(association, packet, now)
+            elif isinstance(packet, Chain) and len(packet.flows) > 1:
+                self.packets(device, packet.apart(), now)
             else:
                 for each in packet if isinstance(packet, Run) else packet.split():
                     self._sort(device, each, pending, now)
@@ -131,13 +133,15 @@ class Outward:
         if isinstance(packets, Run):
             if len(flows.starts(packets.rows)) > 1 or mss.may_open_rows(packets.rows):
                 return None
-            first: Octets = packets.rows[0].tobytes()
+            firsts: Sequence[Octets] = [packets.rows[0].tobytes()]
         elif packets.whole >= SHORTEST_RUN:
-            first = packets.parts[0].packet
+            firsts = list(packets.flows.values())
         else:
             return None
-        route = self._routes.of_packet(device, first) if plain_key(first) is not None else None
-        association = None if route is None else route.association
+        first = firsts[0]
+        association = self._association(device, first)
+        if any(self._association(device, other) is not association for other in firsts[1:]):
+            return None
         if association is None or not association.takes_runs or encap.marker(association.path.encapsulation):
             return None
         self._fitting.refresh(association.fit, association.path, now)
@@ -145,6 +149,11 @@ class Outward:
             return None
         front, _ = association.plainly(first)
         return association if _outbound(association).rows(1, packets.size - front) is not None else None
+
+    def _association(self, device: str, packet: Octets) -> OutboundSa | None:
+        """The SA of a plain packet, if any."""
+        route = self._routes.of_packet(device, packet) if plain_key(packet) is not None else None
+        return None if route is None else route.association
 
     def _without_sa(self, device: str, packet: bytes, policy: Policy | None, now: float) -> None:
         if policy is None:

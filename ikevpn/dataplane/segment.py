@@ -55,30 +55,42 @@ class Super(NamedTuple):
 
 
 class Chain:
-    """Packets to be cut that follow each other in one flow; all their segments but the last of all have one size.
+    """Packets to be cut that follow each other; all their segments but the last of all have one size and one class.
 
-    They give no more segments than a single packet may.
+    They may be of several flows, and give no more segments than a single packet may.
     """
 
-    __slots__ = ("key", "parts")
+    __slots__ = ("flows", "parts")
 
     def __init__(self, first: Super) -> None:
         self.parts = [first]
-        self.key = plain_key(first.packet)
+        self.flows = {plain_key(first.packet): first.packet}
+        """The first packet of each flow; None stands for what is no plain one."""
 
     def extend(self, following: Super) -> bool:
         """Whether `following` is the next one."""
         last = self.parts[-1]
-        alike = following.size == last.size and following.transport == last.transport and following.whole
-        if not alike or self.whole + following.whole > _MOST_SEGMENTS:
-            return False
-        if last.is_uneven or self.key is None or plain_key(following.packet) != self.key:
+        alike = following.size == last.size and following[1:4] == last[1:4] and following.whole
+        if not alike or last.is_uneven or self.whole + following.whole > _MOST_SEGMENTS:
             return False
         before, after = last.packet, following.packet
-        if before[:2] != after[:2] or before[6] != after[6]:  # class of service or DF, which the header outside shows
+        if before[:2] != after[:2] or before[6:9] != after[6:9]:  # what the header outside shows of it
             return False
+        key = plain_key(after)
+        if key is None or None in self.flows:
+            return False
+        self.flows.setdefault(key, after)
         self.parts.append(following)
         return True
+
+    def apart(self) -> list[Chain]:
+        """The same by flow."""
+        found: dict[bytes | None, Chain] = {}
+        for part in self.parts:
+            chain = found.setdefault(plain_key(part.packet), Chain(part))
+            if part is not chain.parts[0]:
+                chain.extend(part)
+        return list(found.values())
 
     @property
     def size(self) -> int:

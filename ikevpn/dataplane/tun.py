@@ -30,7 +30,7 @@ USUAL_FRAME = 2048  # up to here a copy costs less than to keep the place
 # Two large packets a turn: enough to keep the kernel busy, and other descriptors do not wait long.
 _ALIGNMENT = 64
 _LEAD = _ALIGNMENT - vnet.SIZE - 52 % _ALIGNMENT  # the payload of TCP over IPv4 begins on a line of the cache
-_BUFFER = 2 * (LARGEST_FRAME + _ALIGNMENT) + _LEAD
+_BUFFER = 4 * (LARGEST_FRAME + _ALIGNMENT) + _LEAD
 
 _TUNSETIFF = 0x400454CA
 _IFF_TUN = 0x0001

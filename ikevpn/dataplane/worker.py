@@ -31,7 +31,7 @@ from ikevpn.dataplane.stats import Loss, Stats
 from ikevpn.dataplane.tun import Devices, Tun
 from ikevpn.model.sa import Encapsulation, SaUse, Total
 
-BATCH = 96  # packets of one descriptor a turn: two that the kernel put together, or as many as have come
+BATCH = 192  # packets of one descriptor a turn: four that the kernel put together, or as many as have come
 STRANGERS_BATCH = 16  # of what nobody vouches for: IKE of new peers finds room, a flood costs the others little
 COMMANDS_PER_TURN = 64
 USES_PER_MESSAGE = 500

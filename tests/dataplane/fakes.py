@@ -99,7 +99,7 @@ def selector(local: str = "0.0.0.0/0", remote: str = "0.0.0.0/0", protocol: int 
 
 def packets(count: int, target: str = "10.2.2.2") -> list[bytes]:
     """IPv4 packets of 21 octets that differ."""
-    return [ipv4(bytes([n]), target=target, protocol=ICMP) for n in range(count)]
+    return [ipv4(bytes([n % 256]), target=target, protocol=ICMP) for n in range(count)]
 
 
 (PACKET,) = packets(1)

@@ -59,6 +59,19 @@ def test_large_packets_of_a_flow_make_a_chain() -> None:
     assert (len(chain.parts), chain.whole, len(chain.split()), broken) == (3, 15, 15, 0)
 
 
+@pytest.mark.parametrize("other", [True, False], ids=["another flow", "the same flow"])
+def test_large_packets_pass_small_ones_of_other_flows_only(other: bool) -> None:
+    small = tcp(4, b"", dst="10.2.2.3") if other else tcp(4, b"", sequence=5001)
+    parts = [whole(tcp(4, bytes(5000), sequence=1 + n * 5000, id=n * 5), 1000) for n in range(3)]
+    large = [vnet.write(offload) + packet for packet, offload in parts]
+    found, broken = frames.read([large[0], vnet.PLAIN + small, large[1], vnet.PLAIN + small, large[2]])
+    assert broken == 0
+    assert [type(each) for each in found] == ([Chain, bytes, bytes] if other else [Chain, bytes, Chain, bytes, Chain])
+    in_order = [*flat(found[:1]), *flat(found[2:])] if other else flat(found)
+    assert sorted(flat(found)) == sorted([small, small, *(each for n in large for each in flat(frames.read([n])[0]))])
+    assert [each for each in in_order if each != small] == [each for n in large for each in flat(frames.read([n])[0])]
+
+
 @pytest.mark.parametrize(
     "frame", [b"", b"\0" * 9, vnet.PLAIN, vnet.write(Offload(1, vnet.TCP4, 0, 100, 20, 16)) + b"\x45" + bytes(10)]
 )

@@ -233,6 +233,28 @@ def test_and_so_they_do_in_transport_mode(version: int, size: int, ttl: int) -> 
         assert len(cores[0][0]) == 6
 
 
+@pytest.mark.parametrize("other", ["10.2.0.9", "10.3.0.9", "172.16.0.9"], ids=["same SA", "other SA", "no SA"])
+def test_whole_packets_of_two_flows_leave_as_each_alone_would(other: str) -> None:
+    cores = []
+    for together in (False, True):
+        core = core_with_sa()
+        core.policy(selector=selector(remote="10.3.0.0/16"), reqid=2)
+        core.policy(selector=selector(remote="172.16.0.0/16"), reqid=3)
+        core.forwarding.add_sa(message.AddSa(sa(Direction.OUT, spi=2, reqid=2)), 0.0)
+        found = [
+            plan(*whole(tcp(4, bytes(6000), dst=target, id=n), 1000)) for n, target in enumerate(("10.2.0.8", other))
+        ]
+        one, two = (Chain(each) for each in found if each is not None)
+        packets = [one, two]
+        if together:
+            assert one.extend(two.parts[0])
+            packets = [one]
+        core.forwarding.from_device(DEVICE, packets, 0.0)
+        cores.append((core.outer.datagrams(), core.stats.report(), [*core.forwarding.uses(0.0)]))
+    assert cores[0] == cores[1]
+    assert len(cores[0][0]) == (6 if other == "172.16.0.9" else 12)
+
+
 def bytes_with_ttl(packet: bytes, ttl: int) -> bytes:
     """The checksum of the header is not sealed in transport mode."""
     at = 8 if packet[0] >> 4 == 4 else 7

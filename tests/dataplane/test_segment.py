@@ -104,19 +104,33 @@ def test_a_udp_checksum_of_zero_is_sent_as_ones() -> None:
     assert [each[26:28] for each in cut(packet, 4)] == [b"\xff\xff"]
 
 
-def test_a_chain_is_one_flow_whose_segments_are_alike() -> None:
-    def parts(packet: bytes, segment: int = 100) -> Chain:
-        found = plan(*whole(packet, segment))
-        assert found is not None
-        return Chain(found)
+def parts(packet: bytes, segment: int = 100) -> Chain:
+    found = plan(*whole(packet, segment))
+    assert found is not None
+    return Chain(found)
 
+
+def test_segments_of_a_chain_are_alike() -> None:
     even, uneven = tcp(4, data(1000)), tcp(4, data(1050), sequence=1001, id=1010)
     chain = parts(even)
     assert chain.extend(parts(uneven).parts[0])
     assert rows_of(chain) == chain.split() == [*parts(even).split(), *parts(uneven).split()]
     assert not chain.extend(parts(even).parts[0]), "nothing follows a shorter segment"
-    for other in (parts(even, 99), parts(tcp(4, data(1000), src="10.9.9.9")), parts(tcp(4, data(1000), options=[]))):
+    others = (tcp(4, data(1000), options=[]), tcp(4, data(1000), ttl=63), udp(4, data(1000)))
+    for other in (parts(even, 99), *map(parts, others)):
         assert not parts(even).extend(other.parts[0])
+
+
+@given(st.lists(st.sampled_from(["10.9.9.9", "10.9.9.10", "10.9.9.11"]), min_size=1, max_size=6))
+def test_a_chain_of_several_flows_comes_apart(sources: list[str]) -> None:
+    chains = [parts(tcp(4, data(1000), src=source, sequence=n, id=n)) for n, source in enumerate(sources)]
+    chain = Chain(chains[0].parts[0])
+    assert all(chain.extend(other.parts[0]) for other in chains[1:])
+    assert rows_of(chain) == chain.split() == [packet for each in chains for packet in each.split()]
+    assert list(chain.flows.values()) == [each.parts[0].packet for each in chain.apart()]
+    for source, flow in zip(dict.fromkeys(sources), chain.apart(), strict=True):
+        alone = [each for other, each in zip(sources, chains, strict=True) if other == source]
+        assert flow.split() == [packet for each in alone for packet in each.split()]
 
 
 @pytest.mark.parametrize(
