@@ -8,11 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date, time
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
 from ikevpn.config.finding import Unfit, did_you_mean, one_of, show
+
+_WITHOUT_QUOTES = (bool, int, float, date, time)  # what TOML makes of a text that lacks them
 
 
 class Kind(Protocol):
@@ -108,7 +111,7 @@ class Hidden:
         try:
             return self.kind.read(value)
         except Unfit as unfit:
-            fix = unfit.fix if isinstance(value, str) else "Texts stand in quotes."
+            fix = "Texts stand in quotes." if isinstance(value, _WITHOUT_QUOTES) else unfit.fix
             raise Unfit(f"this is not {self.expects}.", fix) from None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ikevpn.config.finding import Unfit, show
 from ikevpn.config.key import Table, key
@@ -59,6 +60,8 @@ class KeyTable(SecretTable):
     """Where a manual key is. Exactly one of `file`, `env` and `text` is written. It is hex digits unless `encoding`
     says otherwise.
     """
+
+    text_usual: ClassVar[bool] = False  # letters that are typed are few of the values of a key
 
     file: str | None = key(
         FILE,

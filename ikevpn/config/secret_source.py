@@ -7,7 +7,7 @@ import os
 from ikevpn.config.document import Document, Keys
 from ikevpn.config.finding import Unfit
 from ikevpn.config.secret_table import SecretTable
-from ikevpn.config.secrets import check_private, decode, read_environment, read_file
+from ikevpn.config.secrets import Found, check_private, decode, read_environment, read_file
 from ikevpn.config.walk import Walk
 from ikevpn.model.secret import Secret
 
@@ -19,19 +19,19 @@ def build_secret(walk: Walk, table: SecretTable, keys: Keys) -> Secret | None:
         if len(written) != 1:
             what = f"{' and '.join(written)} stand side by side" if written else "it names no place"
             raise Unfit(f"{what}.", 'Write one of them, best { file = "paris.psk" }.', "secret-place")
-        return _read_secret(walk.document, table)
+        return decode(_find(walk.document, table), table.encoding, text_usual=table.text_usual)
     except Unfit as unfit:
         walk.error(keys, unfit)
         return None
 
 
-def _read_secret(document: Document, table: SecretTable) -> Secret:
+def _find(document: Document, table: SecretTable) -> Found:
     if table.file is not None:
-        return read_file(document.path.parent / table.file, table.encoding)
+        return read_file(document.path.parent, table.file)
     if table.env is not None:
-        return read_environment(table.env, table.encoding, os.environ)
+        return read_environment(table.env, os.environ)
     check_private(document.path, document.status)
-    return decode((table.text or "").encode(), table.encoding, "the text")
+    return Found((table.text or "").encode(), "the text")
 
 
 def secret_source(document: Document, table: SecretTable) -> str:

@@ -1,11 +1,13 @@
 """The table that says where a secret is; several tables hold one.
 
-A secret may stand at any of its keys by mistake, so what is refused is shown at none.
+A secret may stand at any of its keys by mistake, so what is refused is shown at none. What is well written and leads
+nowhere is shown only where it looks like the name that belongs there (`secrets`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ikevpn.config.key import Table, key
 from ikevpn.config.kinds import Choice, Hidden, Word
@@ -19,6 +21,8 @@ TEXT = Hidden(Word("a text of at least one character", r"(?s).+"))
 @dataclass(frozen=True, kw_only=True)
 class SecretTable:
     """Where a secret is. Exactly one of `file`, `env` and `text` is written."""
+
+    text_usual: ClassVar[bool] = True
 
     file: str | None = key(
         FILE,

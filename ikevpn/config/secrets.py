@@ -11,10 +11,12 @@ import binascii
 import codecs
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 from ikevpn.config import files
 from ikevpn.config.finding import Unfit
@@ -23,6 +25,10 @@ from ikevpn.model.secret import Secret
 LONGEST = 4096
 _BYTE_ORDER_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 """What some editors put in front of a text, unseen."""
+_FILE_NAME = re.compile(r"\.{0,2}/.+|[\w./-]*\w\.[A-Za-z][\w-]*")
+"""From the root or from a folder on, or with an ending."""
+_VARIABLE_NAME = re.compile(r"[A-Z_][A-Z0-9_]*")
+_A_NAME = "file takes the name of a file, not the secret."
 
 
 class Encoding(StrEnum):
@@ -31,17 +37,31 @@ class Encoding(StrEnum):
     BASE64 = "base64"
 
 
-def read_file(path: Path, encoding: Encoding) -> Secret:
-    """The secret of a file. Raises Unfit: no file, not readable, not regular, not private, empty, wrong encoding."""
+class Found(NamedTuple):
+    """What stands at a place for a secret, and the place in words."""
+
+    octets: bytes
+    source: str
+
+
+def read_file(folder: Path, name: str) -> Found:
+    """What stands in a file, named as seen from `folder`. Raises Unfit: no file, not readable, not regular, open.
+
+    A name that is no file's is shown only where it looks like one: else it may be the secret, at the wrong key.
+    """
+    path, shown = folder / name, bool(_FILE_NAME.fullmatch(name))
     try:
         file = files.read(path, LONGEST + 1)
     except FileNotFoundError:
+        if not shown:
+            raise Unfit(f"there is no such file in {folder}.", _A_NAME, "no-secret-file") from None
         raise Unfit(f"there is no file {path}.", f"Make it: (umask 077; cat > {path})", "no-secret-file") from None
     except OSError as error:
         reason = (error.strerror or "unknown reason").lower()
-        raise Unfit(f"the file {path} cannot be read: {reason}.", _readable(path), "unreadable-secret") from None
+        what, fix = (f"the file {path}", _readable(path)) if shown else ("the file", _A_NAME)
+        raise Unfit(f"{what} cannot be read: {reason}.", fix, "unreadable-secret") from None
     check_private(path, file.status)
-    return decode(file.octets, encoding, f"the file {path}")
+    return Found(file.octets, f"the file {path}")
 
 
 def check_private(path: Path, status: os.stat_result) -> None:
@@ -63,15 +83,22 @@ def check_private(path: Path, status: os.stat_result) -> None:
         )
 
 
-def read_environment(name: str, encoding: Encoding, environment: Mapping[str, str]) -> Secret:
-    """The secret of an environment variable. Raises Unfit."""
+def read_environment(name: str, environment: Mapping[str, str]) -> Found:
+    """What stands in an environment variable. Raises Unfit, and shows only names as variables usually have them."""
     if name not in environment:
+        if not _VARIABLE_NAME.fullmatch(name):
+            fix = "env takes the name of a variable, not the secret."
+            raise Unfit("there is no such environment variable.", fix, "no-secret-variable")
         raise Unfit(f"the environment variable {name} is not set.", code="no-secret-variable")
-    return decode(os.fsencode(environment[name]), encoding, f"the environment variable {name}")
+    return Found(os.fsencode(environment[name]), f"the environment variable {name}")
 
 
-def decode(octets: bytes, encoding: Encoding, source: str) -> Secret:
-    """The secret that is meant by what stands in `source`. Raises Unfit: empty, too long, wrong encoding."""
+def decode(found: Found, encoding: Encoding, *, text_usual: bool = True) -> Secret:
+    """The secret that is meant by what was found. Raises Unfit: empty, too long, wrong encoding.
+
+    Unless `text_usual`, nobody is told to take the octets of a text for the secret.
+    """
+    octets, source = found
     octets = octets.removesuffix(b"\n").removesuffix(b"\r")
     if octets.startswith(_BYTE_ORDER_MARKS):
         sentence = f"{source} begins with a byte order mark, which the peer's secret does not have."
@@ -84,7 +111,8 @@ def decode(octets: bytes, encoding: Encoding, source: str) -> Secret:
         elif encoding == Encoding.BASE64:
             octets = base64.b64decode(octets.removeprefix(b"0s"), validate=True)
     except (ValueError, binascii.Error):
-        raise Unfit(f"{source} does not hold {encoding.value}.", 'Mend it, or write encoding = "text".') from None
+        fix = 'Mend it, or write encoding = "text".' if text_usual else "Mend it."
+        raise Unfit(f"{source} does not hold {encoding.value}.", fix) from None
     if not octets:
         raise Unfit(f"{source} is empty.", "Put the secret into it; 20 random characters are good.", "empty-secret")
     return Secret(octets)

@@ -7,7 +7,22 @@ from pathlib import Path
 
 import pytest
 
+from ikevpn.config.check import check
+from ikevpn.config.finding import ConfigErrors
+from ikevpn.config.load import load
+
 Write = Callable[..., Path]
+
+
+def errors(path: Path) -> list[str]:
+    """What a user reads, without the parts that differ from machine to machine."""
+    folder = path.parent if path.suffix else path
+    found = [str(error).replace(str(path), "FILE").replace(str(folder), "DIR") for error in check(path).errors]
+    if found:
+        with pytest.raises(ConfigErrors) as caught:
+            load(path)
+        assert [str(each) for each in caught.value.findings] == [str(each) for each in check(path).errors]
+    return found
 
 
 @pytest.fixture
