@@ -9,7 +9,8 @@ from ikevpn.config.finding import nearest
 from ikevpn.model.algorithm_names import AND, GROUPS
 from ikevpn.model.proposal_name import UnknownPart, read_ike, read_ipsec
 
-_USUAL = ("pre", "g14", "esp", "aes128", "sha")
+_USUAL_GROUP = "g14"
+_USUAL = ("pre", _USUAL_GROUP, "esp", "aes128", "sha")
 """What stands in for a part that is missing, whichever of them may."""
 _FORGOTTEN_IKE, _FORGOTTEN_IPSEC = "pre-", "g14-"
 _MODP = {768: 1, 1024: 2, 1536: 5, 2048: 14, 3072: 15, 4096: 16, 6144: 17, 8192: 18}
@@ -82,9 +83,16 @@ def _without_slip(text: str, unknown: UnknownPart) -> str:
         if AND in text:
             return text
         return _put_into_gap(text, usual)
-    near = nearest(unknown.part, unknown.allowed)
+    near = _near_group(unknown) if set(unknown.allowed) & set(GROUPS) else nearest(unknown.part, unknown.allowed)
     wrong = f"(?<![^-{AND}]){re.escape(unknown.part)}(?![^-{AND}])"  # a whole part, or several
     return re.sub(wrong, near, text) if near else text
+
+
+def _near_group(unknown: UnknownPart) -> str:
+    """A group with other digits may be far weaker, so none is near. In place of one that we lack: g14."""
+    digits = re.sub(r"\D", "", unknown.part)
+    same = [word for word in unknown.allowed if re.sub(r"\D", "", word) == digits]
+    return nearest(unknown.part, same) or (_USUAL_GROUP if re.fullmatch(r"g\d*", unknown.part) else "")
 
 
 def _put_into_gap(text: str, word: str) -> str:
