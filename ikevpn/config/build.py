@@ -6,7 +6,7 @@ Never touches the network.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from itertools import product
 
 from ikevpn.config.configuration import TunnelConfig
@@ -44,8 +44,10 @@ def build_psk(walk: Walk, table: PskTable, keys: Keys) -> tuple[SharedSecret, ..
     return tuple(SharedSecret(secret, remote, table.id) for remote in table.remote or (None,))
 
 
-def build_tunnel(walk: Walk, name: str, table: TunnelTable, shared: Sequence[SharedSecret]) -> TunnelConfig | None:
-    """The tunnel that a table describes; None, and findings, where it cannot work."""
+def build_tunnel(
+    walk: Walk, name: str, table: TunnelTable, shared: Sequence[SharedSecret], taken_spis: Container[int] = ()
+) -> TunnelConfig | None:
+    """The tunnel that a table describes; None, and findings, where it cannot work. `taken_spis` other tunnels have."""
     keys: Keys = ("tunnel", name)
     before = len(walk.findings)
     secret = build_secret(walk, table.secret, (*keys, "secret")) if table.secret else None
@@ -57,7 +59,7 @@ def build_tunnel(walk: Walk, name: str, table: TunnelTable, shared: Sequence[Sha
         manual = None
     else:
         check_without_ike(walk, keys, table.remote, table.start, table.replay_window)
-        manual = build_manual(walk, table.manual, (*keys, "manual"), integrity_96=table.sha256_96)
+        manual = build_manual(walk, table.manual, (*keys, "manual"), taken_spis, integrity_96=table.sha256_96)
     if len(walk.findings) > before:
         return None
     return TunnelConfig(

@@ -14,6 +14,7 @@ from ikevpn.config.configuration import Configuration, DaemonSettings, TunnelCon
 from ikevpn.config.daemon import check_daemon
 from ikevpn.config.document import Document, Keys, read, unreadable
 from ikevpn.config.finding import ConfigErrors, Finding, Severity, Unfit
+from ikevpn.config.manual_keys import spis
 from ikevpn.config.schema import DaemonTable, PskTable, TunnelTable
 from ikevpn.config.walk import Walk
 from ikevpn.model.secret import Secret
@@ -116,7 +117,8 @@ class _Reader:
                 check_daemon(walk, self.daemon)
             self.secrets += tuple(self._psks(walk, tables.get("psk", [])))
             tunnels += self._tunnels(walk, tables.get("tunnel", {}))
-        built = [(name, build_tunnel(walk, name, table, self.secrets)) for walk, name, table in tunnels]
+        taken = {spi for _, _, table in tunnels if table.manual for spi in spis(table.manual)}
+        built = [(name, build_tunnel(walk, name, table, self.secrets, taken)) for walk, name, table in tunnels]
         return {name: tunnel for name, tunnel in built if tunnel}
 
     def _psks(self, walk: Walk, value: object) -> Iterator[SharedSecret]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Container
+from itertools import chain
 
 from ikevpn.config.document import Keys
 from ikevpn.config.finding import Unfit, one_of
-from ikevpn.config.manual_table import KeyTable, ManualTable
+from ikevpn.config.manual_table import FIRST_SPI, LAST_SPI, KeyTable, ManualTable
 from ikevpn.config.secret_source import build_secret
 from ikevpn.config.walk import Walk
 from ikevpn.config.words import ManualEncapsulation
@@ -21,6 +23,7 @@ from ikevpn.wire.registry import EspCipher, Protocol
 
 SHORTEST_PASSPHRASE = 16
 _DES_BLOCK = 8
+_SPIS = ("local_spi", "remote_spi", "ah_local_spi", "ah_remote_spi")
 _OF_BUNDLE = ("ah_local_spi", "ah_remote_spi", "ah_key", "ah_key_in")
 
 
@@ -37,11 +40,21 @@ class _Layer:
     places: tuple[str, str] = ("encryption_key", "integrity_key")
 
 
-def build_manual(walk: Walk, table: ManualTable, keys: Keys, *, integrity_96: bool) -> ManualKeys | None:
-    """The keys that a table names; None, and findings, where they do not fit. Takes time where it is a passphrase."""
+def spis(table: ManualTable) -> set[int]:
+    """All that a table names, of both directions."""
+    return {spi for name in _SPIS if (spi := getattr(table, name)) is not None}
+
+
+def build_manual(
+    walk: Walk, table: ManualTable, keys: Keys, taken: Container[int] = (), *, integrity_96: bool
+) -> ManualKeys | None:
+    """The keys that a table names; None, and findings, where they do not fit. Takes time where it is a passphrase.
+
+    SPIs that are `taken` are not proposed.
+    """
     before = len(walk.findings)
     _check_proposal(walk, table, keys)
-    _check_bundle(walk, table, keys)
+    _check_bundle(walk, table, keys, taken)
     if len(walk.findings) > before:
         return None
     passphrase = _passphrase(walk, table, keys) if table.passphrase else None
@@ -100,7 +113,7 @@ def _check_proposal(walk: Walk, table: ManualTable, keys: Keys) -> None:
         walk.error((*keys, names[0]), Unfit("it stands beside a passphrase.", "Keep one of the two ways."))
 
 
-def _check_bundle(walk: Walk, table: ManualTable, keys: Keys) -> None:
+def _check_bundle(walk: Walk, table: ManualTable, keys: Keys, taken: Container[int]) -> None:
     """AH around ESP has SPIs of its own."""
     if table.proposal.around is None:
         for name in _OF_BUNDLE:
@@ -108,15 +121,24 @@ def _check_bundle(walk: Walk, table: ManualTable, keys: Keys) -> None:
                 fix = f'Take out {name}, or write a proposal like "esp-aes128-sha+ah-sha".'
                 walk.error((*keys, name), Unfit("the proposal has no AH around ESP.", fix))
         return
+    ours = spis(table)
     for name, spi, of_esp in (
         ("ah_local_spi", table.ah_local_spi, table.local_spi),
         ("ah_remote_spi", table.ah_remote_spi, table.remote_spi),
     ):
         if spi is None:
+            free = _free_spi(of_esp, lambda each: each in ours or each in taken)
+            ours.add(free)
             sentence = "AH around ESP needs an SPI of its own."
-            walk.error((*keys, name), Unfit(sentence, f'Write {name} = "{of_esp + 1:x}".', "missing-key"))
+            walk.error((*keys, name), Unfit(sentence, f'Write {name} = "{free:x}".', "missing-key"))
         elif spi == of_esp:
             walk.error((*keys, name), Unfit("ESP has the same SPI.", "Agree on another for AH."))
+
+
+def _free_spi(start: int, is_taken: Callable[[int], bool]) -> int:
+    """The next one above, or at the end of the range the next one below."""
+    candidates = chain(range(start + 1, LAST_SPI + 1), range(start - 1, FIRST_SPI - 1, -1))
+    return next(spi for spi in candidates if not is_taken(spi))
 
 
 def _check_reflection(walk: Walk, layer: _Layer, keys: Keys, *, same: bool) -> None:

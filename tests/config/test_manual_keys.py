@@ -256,6 +256,14 @@ def test_an_spi_without_quotes_could_mean_two(manual: Write, number: str, fix: s
             'ah_remote_spi: AH around ESP needs an SPI of its own. Write ah_remote_spi = "3031".',
         ),
         (
+            {**BUNDLE, "local_spi": '"ffffffff"', "ah_local_spi": None},
+            'ah_local_spi: AH around ESP needs an SPI of its own. Write ah_local_spi = "fffffffe".',
+        ),
+        (
+            {"encryption_key": '{ text = "not hex at all!!" }'},
+            "encryption_key: the text does not hold hex. Mend it.",
+        ),
+        (
             {**BUNDLE, "ah_local_spi": '"3020"'},
             "ah_local_spi: ESP has the same SPI. Agree on another for AH.",
         ),
@@ -353,6 +361,21 @@ def test_nor_one_for_esp_and_another_for_ah(manual: Write) -> None:
     other = '[tunnel.rome]\nremote = "203.0.113.3"\nbinding = "route"\nroutes = ["10.3.0.0/16"]\n[tunnel.rome.manual]\n'
     (found,) = errors(manual(**BUNDLE, more=other + table))
     assert found.startswith("tunnel.rome.manual: tunnel paris has the same local_spi 0x3021.")
+
+
+def test_no_spi_is_proposed_that_another_tunnel_has(manual: Write) -> None:
+    table = "".join(
+        f"{key} = {value}\n" for key, value in {**KEYS, "local_spi": '"3021"', "remote_spi": '"4030"'}.items()
+    )
+    other = '[tunnel.rome]\nremote = "203.0.113.3"\nbinding = "route"\nroutes = ["10.3.0.0/16"]\n[tunnel.rome.manual]\n'
+    (found,) = errors(manual(**{**BUNDLE, "ah_local_spi": None}, more=other + table))
+    assert found.endswith('Write ah_local_spi = "3022".')
+
+
+def test_two_that_are_missing_are_not_proposed_as_one(manual: Write) -> None:
+    missing = {**BUNDLE, "remote_spi": '"3020"', "ah_local_spi": None, "ah_remote_spi": None}
+    found = [each.split(" = ")[-1] for each in errors(manual(**missing))]
+    assert found == ['"3021".', '"3022".']
 
 
 def test_what_is_unwise_is_warned_of(manual: Write) -> None:
