@@ -43,22 +43,19 @@ _OWN_REFUSALS = frozenset(
 @ending
 def up(context: Context, tunnel: str, timeout_s: float, foreground: bool, capture: Path | None, as_json: bool) -> None:
     """Bring TUNNEL up and return when traffic can pass."""
-    if capture and not as_json:
-        for line in CAPTURE_WARNING.format(file=capture).splitlines():
-            render.say(f"warning: {line}", "yellow", stderr=True)
     request = api.Up(tunnel=tunnel, timeout_s=timeout_s, capture=str(capture.absolute()) if capture else "")
     try:
-        _up(context, request, as_json)
+        _up(context, request, capture, as_json)
     except NoDaemon:
         start_daemon(context, tunnel, as_json)
-        _up(context, request, as_json)
+        _up(context, request, capture, as_json)
     if foreground:
         _stay(context, tunnel, as_json)
 
 
-def _up(context: Context, request: api.Up, as_json: bool) -> None:
+def _up(context: Context, request: api.Up, capture: Path | None, as_json: bool) -> None:
     failed: api.EventLine | None = None
-    for reply in context.ask(request, request.timeout_s + 15):
+    for number, reply in enumerate(context.ask(request, request.timeout_s + 15)):
         if as_json:
             render.write_json(reply)
         match reply:
@@ -69,10 +66,18 @@ def _up(context: Context, request: api.Up, as_json: bool) -> None:
             case api.UpAnswer():
                 if not as_json:
                     _success(reply.tunnel)
-                return
             case api.Error():
                 _fail(request.tunnel, reply, failed, as_json)
+        if capture and number == 0 and not as_json:  # the first reply that is no error: it is recorded now
+            _warn_of_capture(capture)
+        if isinstance(reply, api.UpAnswer):
+            return
     raise UsageError("the daemon gave no answer")
+
+
+def _warn_of_capture(file: Path) -> None:
+    for line in CAPTURE_WARNING.format(file=file).splitlines():
+        render.say(f"warning: {line}", "yellow", stderr=True)
 
 
 def _success(tunnel: api.TunnelState) -> None:

@@ -93,6 +93,21 @@ def test_a_capture_comes_with_a_warning_and_an_absolute_path(
     assert "let anyone read" in result.stderr and "WIRESHARK_CONFIG_DIR=x.pcapng.keys" in result.stderr
 
 
+@pytest.mark.parametrize("replies", [(STARTED, FAILED, REFUSED), (STARTED, api.UpAnswer(tunnel=PARIS))])
+def test_the_warning_comes_once_when_it_is_recorded(
+    ikevpn: Ikevpn, folder: Path, replies: tuple[api.AnyReply, ...]
+) -> None:
+    with daemon(folder / "sock", *replies):
+        assert ikevpn("up", "paris", "--capture", "x.pcapng").stderr.count("let anyone read") == 1
+
+
+def test_a_capture_that_is_refused_comes_without_the_warning(ikevpn: Ikevpn, folder: Path) -> None:
+    refused = api.Error(reason="capture", kind="host", sentence="cannot create /nonexist/x: No such file or directory")
+    with daemon(folder / "sock", refused):
+        result = ikevpn("up", "paris", "--capture", "/nonexist/x")
+    assert "cannot create /nonexist/x" in result.stderr and "let anyone read" not in result.stderr
+
+
 def test_down(ikevpn: Ikevpn, folder: Path) -> None:
     with daemon(folder / "sock", api.Done()) as requests:
         assert ikevpn("down", "paris").output == "paris is down\n"
