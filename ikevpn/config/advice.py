@@ -21,6 +21,15 @@ _GUESSED = f"the secret has fewer than {_SHORT_SECRET} octets and can be guessed
 _GOOD_SECRET = "Agree on 20 random characters with the peer."
 _3DES_KILOBYTES = 8_000_000
 _3DES = "3DES has blocks of 64 bits: after some 32 GB under one key they repeat and show parts of the text"
+_STRANGE = tuple(
+    (AddressRange.of(place), why)
+    for place, why in (
+        ("127.0.0.0/8", "this host itself"),
+        ("::1", "this host itself"),
+        ("0.0.0.0/8", "in 0.0.0.0/8, which stands for no host (RFC 1122 §3.2.1.3)"),
+        ("240.0.0.0/4", "in 240.0.0.0/4, which is reserved (RFC 1112 §4)"),
+    )
+)
 
 Where = Callable[[str, str], str]
 """The place of a key of a tunnel, or of its whole table for an empty key."""
@@ -63,9 +72,14 @@ def _alone(tunnel: TunnelConfig) -> Iterator[Remark]:
 
 def _strange_places(tunnel: TunnelConfig) -> Iterator[Remark]:
     """What can work, and hardly ever is what was meant."""
-    if here := next((each for each in tunnel.remote_addresses if each.is_loopback), None):
-        sentence = f"{here} is this host itself."
+    ranges = [each for each in tunnel.remotes if isinstance(each, AddressRange)]
+    found = ((each, why) for each in ranges for place, why in _STRANGE if place.contains(each))
+    if strange := next(found, None):
+        sentence = f"{strange[0]} is {strange[1]}."
         yield Remark("strange-place", tunnel, "remote", sentence, "Write the address at which the peer is reached.")
+    if tunnel.local and tunnel.local.is_loopback and not any(each.first.is_loopback for each in ranges):
+        fix = "Leave local out, or write an address at which the peer reaches us."
+        yield Remark("strange-place", tunnel, "local", f"nobody but this host itself reaches {tunnel.local}.", fix)
     if same := next((s.local for s in tunnel.selectors if s.local == s.remote and not _is_everything(s.local)), None):
         sentence = (
             f"{same} is on both sides: hosts there look for each other on their own network, not behind a tunnel."

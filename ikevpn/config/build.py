@@ -143,9 +143,6 @@ def _check_tunnel(walk: Walk, table: TunnelTable, keys: Keys) -> None:
         walk.error((*keys, "local"), Unfit(sentence, "Give both of one family."))
     if table.local and AddressRange(table.local, table.local) in table.remote:
         walk.error((*keys, "local"), Unfit("our address is the peer's.", "Each side writes its own as local."))
-    elif table.local and (table.local.is_unspecified or table.local.is_multicast):
-        fix = "Leave local out, or write an address of this host."
-        walk.error((*keys, "local"), Unfit(f"no host can have the address {table.local}.", fix))
 
 
 def _check_ike(walk: Walk, table: TunnelTable, shared: Sequence[SharedSecret], keys: Keys) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 from ikevpn.config.finding import Unfit
@@ -25,7 +26,24 @@ def check_daemon(walk: Walk, table: DaemonTable) -> None:
         walk.error(("daemon", "socket"), Unfit(sentence, "Choose a folder with a shorter name."))
     elif os.path.isdir(table.socket):  # noqa: PTH112 - as is_dir, and never raises
         walk.error(("daemon", "socket"), Unfit(f"{table.socket} is a folder.", "Name a file in it."))
+    elif os.path.lexists(table.socket) and not _is_socket(table.socket):
+        fix = "Name a file that the daemon may make."
+        walk.error(("daemon", "socket"), Unfit(f"{table.socket} is there already and is no socket.", fix))
+    else:
+        _check_folder(walk, "socket", table.socket.parent)
     for name in ("state", "sequences"):
-        folder: Path = getattr(table, name)
-        if os.path.lexists(folder) and not os.path.isdir(folder):  # noqa: PTH112 - as is_dir, and never raises
-            walk.error(("daemon", name), Unfit(f"{folder} is not a folder.", "Name a folder, there or not."))
+        _check_folder(walk, name, getattr(table, name))
+
+
+def _check_folder(walk: Walk, key: str, folder: Path) -> None:
+    """A finding where something else stands in the way of a folder that is there, or still to be made."""
+    nearest = next((each for each in (folder, *folder.parents) if os.path.lexists(each)), folder)
+    if os.path.lexists(nearest) and not os.path.isdir(nearest):  # noqa: PTH112 - as is_dir, and never raises
+        walk.error(("daemon", key), Unfit(f"{nearest} is not a folder.", "Name a folder, there or not."))
+
+
+def _is_socket(path: Path) -> bool:
+    try:
+        return stat.S_ISSOCK(path.stat().st_mode)
+    except OSError:
+        return False

@@ -26,18 +26,28 @@ _NOT_OURS = {
 
 
 @dataclass(frozen=True)
-class OneAddress:
-    """An IPv4 or IPv6 address."""
+class OwnAddress:
+    """An IPv4 or IPv6 address that this host can have; with `wildcards`, or one that stands for all of them."""
 
+    wildcards: bool = False
     expects: str = "an IPv4 or IPv6 address"
 
     def read(self, value: object) -> Address:
         if not isinstance(value, str):
             raise Unfit(f"{show(value)} is not {self.expects}.", "Addresses stand in quotes.")
         try:
-            return ip_address(value)
+            found = ip_address(value)
         except ValueError:
             raise Unfit(f"{show(value)} is not {self.expects}{_why_not(value)}.") from None
+        if _is_for_many(found) or (found.is_unspecified and not self.wildcards):
+            fix = "Write an address of this host, or leave the key out."
+            raise Unfit(f"no host can have the address {found}.", fix)
+        if not _is_link_local(found):
+            _check_zone(value)
+        elif "%" not in value:
+            fix = f'Write its device behind it: "{found}%eth0".'
+            raise Unfit(f"{show(value)} is a link-local address, which each device has for itself.", fix)
+        return found
 
 
 @dataclass(frozen=True)
@@ -47,12 +57,9 @@ class Network:
     expects: str = 'a network like "10.1.1.0/24", an address, or a range like "10.1.1.5-10.1.1.9"'
 
     def read(self, value: object) -> AddressRange:
-        if not isinstance(value, str):
-            raise Unfit(f"{show(value)} is not {self.expects}.")
-        try:
-            return AddressRange.of(value)
-        except ValueError:
-            raise _no_network(value, self.expects) from None
+        found = _read_range(value, self.expects)
+        _check_zone(value)
+        return found
 
 
 @dataclass(frozen=True)
@@ -78,9 +85,11 @@ class InterfaceAddress:
     def read(self, value: object) -> Interface:
         if isinstance(value, str) and "/" in value:
             try:
-                return ip_interface(value)
+                found = ip_interface(value)
             except ValueError:
                 raise Unfit(f"{show(value)} is not {self.expects}{_why_not(value.partition('/')[0])}.") from None
+            _check_zone(value)
+            return found
         raise Unfit(f"{show(value)} is not {self.expects}.")
 
 
@@ -94,7 +103,7 @@ class Place:
         """A range, or `ANY`."""
         if _is_any(value, self.expects):
             return ANY
-        found = Network(self.expects).read(value)
+        found = _read_range(value, self.expects)
         _check_hosts(value, found)
         return found
 
@@ -161,6 +170,11 @@ class PeerIdentity:
         if found.type == IdType.FQDN and re.fullmatch(r"[\d.]*\d\.[\d.]*|[\da-fA-F.:]*::[\da-fA-F.:]*", value):
             fix = f'Write "keyid:{value}" where it is no address.'
             raise Unfit(f"{show(value)} is not {self.expects}{_why_not(value)}.", fix)
+        if found.type == IdType.FQDN and not value.startswith("@") and re.search(r"[\s/:%@]", value):
+            fix = f"Write {show(f'@{value}')} where the peer sends just this as its name."
+            raise Unfit(f"{show(value)} is not {self.expects}.", fix)
+        if found.is_address:
+            _check_zone(value)
         return found
 
 
@@ -198,12 +212,40 @@ def _is_any(value: object, expects: str) -> bool:
     return value == ANY
 
 
+def _read_range(value: object, expects: str) -> AddressRange:
+    if not isinstance(value, str):
+        raise Unfit(f"{show(value)} is not {expects}.")
+    try:
+        return AddressRange.of(value)
+    except ValueError:
+        raise _no_network(value, expects) from None
+
+
 def _check_hosts(value: object, found: AddressRange) -> None:
-    """Raises Unfit where no host can have an address in the range."""
+    """Raises Unfit where no peer can have an address in the range."""
     if found.first == found.last and found.first.is_unspecified:
         raise Unfit(f"{show(value)} is nobody's address.", f'Write "{ANY}" for peers anywhere.')
-    if found.first.is_multicast or str(found.first) == "255.255.255.255":
+    if _is_for_many(found.first):
         raise Unfit(f"{show(value)} is for many hosts at once, and the peer is one.")
+    if _is_link_local(found.first) and _is_link_local(found.last):
+        sentence = f"{show(value)} is link-local: what it means is different on every link."
+        raise Unfit(sentence, f'Write another address of the peer, or "{ANY}".')
+    _check_zone(value)
+
+
+def _is_for_many(address: Address) -> bool:
+    return address.is_multicast or str(address) == "255.255.255.255"
+
+
+def _is_link_local(address: Address) -> bool:
+    """Only IPv6 has an address of this kind on every device."""
+    return address.version == 6 and address.is_link_local
+
+
+def _check_zone(value: object) -> None:
+    """Raises Unfit for `2001:db8::1%eth0`, which Python takes for an address."""
+    if isinstance(value, str) and (zone := re.search("%[^/-]*", value)):
+        raise Unfit(f"{show(value)} has a zone, which does not belong here.", f"Take out {show(zone[0])}.")
 
 
 def _no_network(value: str, expects: str) -> Unfit:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ikevpn.config.key import key
 from ikevpn.config.kinds import Decimal, Many
-from ikevpn.config.network_kinds import OneAddress, Remote, join_remotes
+from ikevpn.config.network_kinds import OwnAddress, Remote, join_remotes
 from ikevpn.model.address import Address, AddressRange
 
 TIMEOUT = Decimal(0, 86400, "seconds")
@@ -23,7 +23,7 @@ class PeerKeys:
         '"203.0.113.2"',
     )
     local: Address | None = key(
-        OneAddress(), "Our own address towards the peer.", '"192.0.2.1"', None, "what the routes say"
+        OwnAddress(), "Our own address towards the peer.", '"192.0.2.1"', None, "what the routes say"
     )
     keepalive_s: float = key(
         TIMEOUT, "How often a NAT is reminded of us when nothing else is sent; 0: never.", "20", 20.0

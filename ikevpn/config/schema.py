@@ -16,7 +16,7 @@ from ikevpn.config.ike_keys import IkeKeys
 from ikevpn.config.key import key
 from ikevpn.config.kinds import Absolute, Choice, Many, Named, Whole
 from ikevpn.config.manual_table import MANUAL, ManualTable
-from ikevpn.config.network_kinds import OneAddress, PeerIdentity, Place, join_remotes
+from ikevpn.config.network_kinds import OwnAddress, PeerIdentity, Place, join_remotes
 from ikevpn.config.outer_keys import OuterKeys
 from ikevpn.config.peer_keys import PeerKeys
 from ikevpn.config.secret_table import SECRET, SecretTable
@@ -58,7 +58,7 @@ class DaemonTable:
     """The daemon itself: one `[daemon]` table in all files together."""
 
     listen: tuple[Address, ...] = key(
-        Many(OneAddress(), least=1),
+        Many(OwnAddress(wildcards=True), least=1),
         "The addresses on which peers may reach us.",
         '["192.0.2.1"]',
         (ip_address("0.0.0.0"), ip_address("::")),  # noqa: S104

@@ -106,6 +106,30 @@ def test_a_peer_on_this_host(tunnel: Write) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("remote", "why"),
+    [
+        ("127.0.0.0/8", "this host itself"),
+        ("::1", "this host itself"),
+        ("0.0.0.5", "in 0.0.0.0/8, which stands for no host (RFC 1122 §3.2.1.3)"),
+        ("240.0.0.1", "in 240.0.0.0/4, which is reserved (RFC 1112 §4)"),
+    ],
+)
+def test_a_peer_where_hardly_any_is(tunnel: Write, remote: str, why: str) -> None:
+    assert warnings(tunnel(f'remote = "{remote}"')) == [
+        f"FILE:5: tunnel.paris.remote: {remote} is {why}. Write the address at which the peer is reached."
+    ]
+
+
+@pytest.mark.parametrize("remote", ["0.0.0.0/0", "any", "gw.example.net", "203.0.113.2"])
+def test_our_address_is_one_that_only_we_reach(tunnel: Write, remote: str) -> None:
+    assert warnings(tunnel(f'remote = "{remote}"')) == []
+    assert warnings(tunnel(f'remote = "{remote}"', 'local = "127.0.0.1"')) == [
+        "FILE:6: tunnel.paris.local: nobody but this host itself reaches 127.0.0.1. "
+        "Leave local out, or write an address at which the peer reaches us."
+    ]
+
+
 def test_one_network_on_both_sides(tunnel: Write) -> None:
     assert warnings(tunnel('remote_networks = ["10.1.1.0/24"]')) == [
         "FILE:1: tunnel.paris: 10.1.1.0/24 is on both sides: hosts there look for each other on their own network, not "

@@ -13,7 +13,7 @@ from ikevpn.config.document import dotted
 from ikevpn.config.finding import Unfit
 from ikevpn.config.key import Table, key_of
 from ikevpn.config.load import load
-from ikevpn.config.network_kinds import InterfaceAddress, Network, OneAddress, PeerIdentity, Place, Prefix, Remote
+from ikevpn.config.network_kinds import InterfaceAddress, Network, OwnAddress, PeerIdentity, Place, Prefix, Remote
 from ikevpn.config.proposals import EspProposals, IkeProposals
 from ikevpn.config.schema import DaemonTable, TunnelTable
 from ikevpn.config.traffic_keys import SelectorTable
@@ -38,7 +38,7 @@ kinds = [
     key_of(field).kind for table in (DaemonTable, TunnelTable, SelectorTable) for field in dataclasses.fields(table)
 ]
 kinds = [kind for kind in kinds if not isinstance(kind, Table)]
-kinds += [Network(), Prefix(), OneAddress(), Remote(), Place(), PeerIdentity(True), InterfaceAddress()]
+kinds += [Network(), Prefix(), OwnAddress(), Remote(), Place(), PeerIdentity(True), InterfaceAddress()]
 kinds += [IkeProposals(), EspProposals()]
 
 

@@ -154,7 +154,7 @@ IDENTITIES = 'an address, a domain name, "user@domain" or "keyid:…"'
         ('local = "203.0.113.2"', "local: our address is the peer's. Each side writes its own as local."),
         (
             'local = "0.0.0.0"',
-            "local: no host can have the address 0.0.0.0. Leave local out, or write an address of this host.",
+            "local: no host can have the address 0.0.0.0. Write an address of this host, or leave the key out.",
         ),
         (
             'local_id = "10.1.1.256"',
