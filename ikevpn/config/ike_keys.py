@@ -40,7 +40,8 @@ class IkeKeys:
     )
     local_id: Identity | None = key(
         PeerIdentity(),
-        "What we call ourselves: an address, a domain name, `user@domain` or `keyid:…` (`keyid:0x…` for octets).",
+        "What we call ourselves: an address, a domain name, `user@domain` or `keyid:…` (`keyid:0x…` for octets). "
+        "What stands behind an `@` is sent as a domain name, whatever it looks like.",
         '"gw.example.net"',
         None,
         "our address",
