@@ -47,19 +47,17 @@ def enable(end: socket.socket) -> None:
 
 
 def read(end: socket.socket) -> tuple[list[TooBig], bool]:
-    """Errors that say how much fits, and whether there were errors at all. Takes them out of the queue."""
+    """Errors that say how much fits, and whether there were others than of this host. Takes them out of the queue."""
     found: list[TooBig] = []
     some, has_header = False, _writes_headers(end)
     with contextlib.suppress(OSError):  # there are no more
         for _ in range(_MOST_AT_ONCE):
             quote, ancillary, _, source = end.recvmsg(_QUOTED, _ANCILLARY_SIZE, socket.MSG_ERRQUEUE)
-            some = True
             if has_header and quote:
                 quote = quote[(quote[0] & 15) * 4 :]
-            for item in ancillary:
-                error = _read(item, quote, source)
-                if error is not None:
-                    found.append(error)
+            errors = [error for item in ancillary if (error := _read(item, quote, source)) is not None]
+            some |= not any(error.local for error in errors)
+            found += errors
     return found, some
 
 

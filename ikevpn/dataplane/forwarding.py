@@ -75,10 +75,12 @@ class Forwarding:
         """Datagrams of all sockets. Never raises, whatever they hold."""
         self._inward.arrivals(arrivals, now)
 
-    def too_big(self, error: TooBig, now: float) -> None:
-        """A datagram of ours, or what claims to be one, did not fit."""
-        if error.local or self._is_ours(error):
+    def too_big(self, error: TooBig, now: float) -> bool:
+        """A datagram of ours, or what claims to be one, did not fit. Whether it was ours."""
+        ours = error.local or self._is_ours(error)
+        if ours:
             self._mtus.learn(error.remote, error.mtu, now)
+        return ours
 
     def timer(self, now: float) -> None:
         """What is due: expiry by time, packets held in vain, keepalives."""

@@ -16,6 +16,7 @@ from ikevpn.dataplane.checksum import ORDER
 from ikevpn.dataplane.run import Octets, Run, runs
 from ikevpn.dataplane.segment import Chain, Super
 from ikevpn.dataplane.vnet import Offload
+from ikevpn.esp import flows
 from ikevpn.esp.inner import plain_key
 from ikevpn.esp.room import LARGEST_PACKET, SHORTEST_RUN
 
@@ -63,7 +64,8 @@ class _Sorted:
 
     def add_run(self, run: Run) -> None:
         self.packets.append(run)
-        self._chain = None
+        if self._chain is not None:
+            self._since.update(plain_key(run.rows[at].tobytes()) for at in flows.starts(run.rows))
 
     def add_whole(self, plans: Iterable[Super]) -> None:
         for plan in plans:

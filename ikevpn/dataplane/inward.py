@@ -131,8 +131,12 @@ class Inward:
         for spi, arrival in batches.items():
             self._open(int.from_bytes(spi, "big"), arrival, inner, now)
         batches.clear()
-        for device, opened in inner.items():
-            self._devices.write(device, opened)
+        self._write(inner)
+
+    def _write(self, inner: dict[str, list[bytes]]) -> None:
+        for device, packets in inner.items():
+            self._devices.write(device, packets)
+        inner.clear()
 
     def _esp_only(self, path: Path, datagrams: Sequence[bytes]) -> list[bytes]:
         if path.encapsulation is not Encapsulation.UDP:
@@ -156,6 +160,7 @@ class Inward:
         path, packets, _ = arrival
         association = self._sad.inbound(spi)
         if association is None:
+            self._write(inner)  # which came before what the SA may turn out to be good for
             self._stray(spi, arrival, now)
             return
         if association.expired:
@@ -200,6 +205,7 @@ class Inward:
             assert spi is not None
             association = self._sad.inbound(spi)
             if association is None:
+                self._write(inner)
                 self._stray(spi, Arrival(path, alike, ecn), now)
             elif association.expired or association.sa.protocol is not Protocol.AH:
                 self._stats.lose(Drop.EXPIRED if association.expired else Loss.WRONG_ENCAPSULATION, len(alike))
@@ -208,8 +214,7 @@ class Inward:
             else:
                 opened = _opened(association.state.open(alike, now))
                 self._collect(association, Arrival(path, alike, ecn), opened, inner, now)
-        for device, packets in inner.items():
-            self._devices.write(device, packets)
+        self._write(inner)
 
     def _open_wrapped(self, wrapper: InboundSa, arrival: Arrival, inner: dict[str, list[bytes]], now: float) -> None:
         """ESP inside of AH, as both SAs of a bundle want it."""

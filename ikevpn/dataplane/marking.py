@@ -13,6 +13,7 @@ from ikevpn.model.sa import SaMode
 USUAL_TTL = 64
 _DF = 0x40
 _ECN = 0x03
+_MOST_MARKS = 4096  # senders inside choose what they are made of
 _FIELDS = itemgetter(0, 1, 6)  # the octets that marks are made of, and some more
 _WITH_TTL = itemgetter(0, 1, 6, 7, 8)
 
@@ -50,6 +51,8 @@ class Marker:
             key |= packet[7] << 32 | packet[8] << 24
         mark = self._marks.get(key)
         if mark is None:
+            if len(self._marks) >= _MOST_MARKS:
+                self._marks.clear()
             mark = self._marks[key] = self._make(packet, fits=fits)
         return mark
 

@@ -19,7 +19,8 @@ from ikevpn.model.address import Address
 
 BUFFER_SIZE = 1 << 20
 SILENCE_S = 0.2
-MOST_TOLD = 16  # in that time
+MOST_TOLD = 64  # in that time
+_QUOTED = 12  # octets of what a router quotes that tell one word of it from another: an SPI is among them
 MOST_OCTETS = 64 * 1024  # of packets in a message; each alone is smaller
 
 _SO_SNDBUFFORCE = 32
@@ -39,7 +40,7 @@ class Neighbours:
     def __init__(self, stats: Stats) -> None:
         self._stats = stats
         self._inboxes: dict[int, socket.socket] = {}
-        self._told: dict[tuple[Address, int], float] = {}  # by peer and size, when
+        self._told: dict[tuple[Address, int, bytes], float] = {}  # by peer, size and what is quoted, when
 
     def use(self, worker: int, end: socket.socket) -> None:
         """Reach a worker through this end from now on."""
@@ -50,7 +51,7 @@ class Neighbours:
 
         Who has no room misses it, and hears of the next one.
         """
-        about = (error.remote, error.mtu)
+        about = (error.remote, error.mtu, error.quote[:_QUOTED])
         self._told = {each: at for each, at in self._told.items() if now - at < SILENCE_S}
         if about in self._told or len(self._told) >= MOST_TOLD:
             return

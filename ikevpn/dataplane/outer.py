@@ -127,7 +127,7 @@ class Outer:
                 self._sendmsg(way, pieces, ancillary)
             except OSError as error:
                 if error.errno in _CANNOT_CUT:
-                    if self._send_each(way, run[done:]):
+                    if self._send_each(way, run[done:]) > bool(run.tail):
                         self._refused[path] = run.size
                         self._stats.add("cutting-refused", 1)
                     return

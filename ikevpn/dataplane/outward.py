@@ -131,7 +131,7 @@ class Outward:
     def _way_of_run(self, device: str, packets: Run | Chain, now: float) -> OutboundSa | None:
         """The SA for all of them; None where they have to be looked at one by one."""
         if isinstance(packets, Run):
-            if len(flows.starts(packets.rows)) > 1 or mss.may_open_rows(packets.rows):
+            if not flows.alike(packets.rows) or mss.may_open_rows(packets.rows):
                 return None
             firsts: Sequence[Octets] = [packets.rows[0].tobytes()]
         elif packets.whole >= SHORTEST_RUN:
@@ -202,7 +202,7 @@ class Outward:
         self._stats.add("bytes-out", sum(map(len, inner)))
 
     def _seal_run(self, association: OutboundSa, packets: Run | Chain, now: float) -> None:
-        """Packets of one size are written to the rows where they are encrypted, and sent from the rows they come to."""
+        """Packets of one size come to the rows where they are encrypted, and leave from the rows they come to then."""
         state, size = _outbound(association), packets.size
         if isinstance(packets, Run):
             first: Octets = packets.rows[0].tobytes()

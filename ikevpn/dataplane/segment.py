@@ -87,9 +87,11 @@ class Chain:
         """The same by flow."""
         found: dict[bytes | None, Chain] = {}
         for part in self.parts:
-            chain = found.setdefault(plain_key(part.packet), Chain(part))
-            if part is not chain.parts[0]:
-                chain.extend(part)
+            key = plain_key(part.packet)
+            if key in found:
+                found[key].parts.append(part)
+            else:
+                found[key] = Chain(part)
         return list(found.values())
 
     @property

@@ -27,7 +27,7 @@ LARGEST_PACKET = 65_535
 LARGEST_FRAME = vnet.SIZE + LARGEST_PACKET
 USUAL_FRAME = 2048  # up to here a copy costs less than to keep the place
 
-# Two large packets a turn: enough to keep the kernel busy, and other descriptors do not wait long.
+# Four large packets a turn: enough to keep the kernel busy, and other descriptors do not wait long.
 _ALIGNMENT = 64
 _LEAD = _ALIGNMENT - vnet.SIZE - 52 % _ALIGNMENT  # the payload of TCP over IPv4 begins on a line of the cache
 _BUFFER = 4 * (LARGEST_FRAME + _ALIGNMENT) + _LEAD

@@ -241,11 +241,9 @@ class Worker:
         """Take what routers say of datagrams of ours; whether there was anything."""
         errors, some = error_queue.read(end)
         for error in errors:
-            self._forwarding.too_big(error, self._clock())
-            if not error.local:
-                self._neighbours.tell(
-                    error, self._clock()
-                )  # the kernel says it to one of the workers, not always the right one
+            if not self._forwarding.too_big(error, self._clock()):
+                # The kernel says it to one of the workers, not always the right one.
+                self._neighbours.tell(error, self._clock())
         return some
 
     def _told(self, error: TooBig) -> None:

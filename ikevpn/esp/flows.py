@@ -7,6 +7,7 @@ import numpy as np
 from ikevpn.esp.room import Rows
 
 _SHORTEST = {4: 24, 6: 44}
+_TTL = {4: 8, 6: 7}
 
 
 def _mask(version: int, *counted: slice) -> np.ndarray[tuple[int, ...], np.dtype[np.uint16]]:
@@ -47,3 +48,9 @@ def starts(packets: Rows) -> list[int]:
     if not differ.any():
         return [0]
     return [0, *(np.flatnonzero(differ.any(axis=1)) + 1).tolist()]
+
+
+def alike(packets: Rows) -> bool:
+    """Whether all are of one flow, length, class of service and TTL, so that one header outside does for all."""
+    at = _TTL.get(int(packets[0, 0]) >> 4)
+    return at is not None and len(starts(packets)) == 1 and bool((packets[:, at] == packets[0, at]).all())

@@ -59,15 +59,23 @@ class Core:
         self.devices, self.outer, self.stats = FakeDevices(), FakeOuter(), Stats()
         self.events: list[DataPlaneEvent] = []
         self.handed: list[tuple[int, Arrival]] = []
+        self.waiting: list[message.AddSa] = []
+        """What the control process has said and nobody has read yet."""
         self.forwarding = Forwarding(
             devices=self.devices,
             outer=self.outer,
             stats=self.stats,
             report=self.events.append,
             hand_over=lambda *handed: self.handed.append(handed),
-            catch_up=lambda now: False,
+            catch_up=self._catch_up,
             entropy=entropy(),
         )
+
+    def _catch_up(self, now: float) -> bool:
+        waiting, self.waiting = self.waiting, []
+        for command in waiting:
+            self.forwarding.add_sa(command, now)
+        return bool(waiting)
 
     def drops(self) -> dict[str, int]:
         """Losses by reason."""

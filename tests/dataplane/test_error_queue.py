@@ -34,8 +34,27 @@ def test_this_host_says_how_much_fits() -> None:
             end.sendto(bytes(65_520), (str(path.remote.address), path.remote.port))
         found, some = error_queue.read(end)
         assert [(error.remote, error.local) for error in found] == [(ip_address("127.0.0.1"), True)]
-        assert some and found[0].mtu in (65_535, 65_536)
+        assert not some, "it is the very datagram that was refused, not an earlier one"
+        assert found[0].mtu in (65_535, 65_536)
         assert error_queue.read(end) == ([], False)
+
+
+def test_a_datagram_that_is_too_large_is_tried_twice_at_most() -> None:
+    end, path = end_and_path("127.0.0.1")
+    heard: list[list[TooBig]] = []
+
+    def hear(asked: socket.socket) -> bool:
+        found, some = error_queue.read(asked)
+        heard.append(found)
+        return some
+
+    stats = Stats()
+    outer = Outer(stats, hear)
+    with end:
+        outer.use_udp(path.local, end)
+        outer.send(path, [bytes(65_520)], Mark(df=True))
+    assert len(heard) == 2 and heard[0]
+    assert stats.report() == {"drop-too-big": 1}
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])

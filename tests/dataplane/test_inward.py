@@ -43,6 +43,13 @@ def test_a_batch_goes_to_the_device_that_the_policy_names_in_one_write() -> None
     assert core.stats.report() == {"packets-in": 5, "bytes-in": 105}
 
 
+def test_packets_of_an_sa_that_was_just_announced_stay_behind_those_of_the_one_before() -> None:
+    core = core_with_sa()
+    core.waiting = [message.AddSa(sa(Direction.IN, spi=2))]
+    core.arrive(*Peer().seal(*packets(3)), *Peer(spi=2).seal(*packets(6)[3:]))
+    assert [packet for _, written in core.devices.written for packet in written] == packets(6)
+
+
 def test_two_sas_of_one_device_share_the_write() -> None:
     core = core_with_sa()
     core.forwarding.add_sa(message.AddSa(sa(Direction.IN, spi=2)), 0.0)

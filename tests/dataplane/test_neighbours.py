@@ -66,6 +66,15 @@ def test_the_same_is_told_seldom_and_little_in_all(street: Street) -> None:
     assert [error.mtu for error in street.told[MOST_TOLD:]] == [0]
 
 
+def test_a_forged_word_takes_no_place_of_a_real_one(street: Street) -> None:
+    """Nothing but the SPI in the quote tells them apart, and only its worker knows which is right."""
+    errors = [TooBig(THERE.remote.address, 1300, quote, local=False) for quote in (b"\0\0\0\7", b"\0\0\0\1")]
+    for error in errors:
+        street.neighbours.tell(error, 0.0)
+    street.inbox.read_batch(96)
+    assert street.told == errors
+
+
 def test_a_batch_is_bounded(street: Street) -> None:
     for _ in range(3):
         street.neighbours.hand_over(1, Arrival(THERE, [b"x"] * 4))

@@ -182,6 +182,24 @@ def test_where_the_kernel_does_not_cut_all_leave_singly_and_it_is_not_asked_agai
         assert lab.stats.report() == {"cutting-refused": 1}
 
 
+class NothingLarge(Counting):
+    """A path that became narrower: what is larger does not leave, singly or together."""
+
+    def sendmsg(self, buffers: list[bytes], ancillary: list[tuple[int, int, bytes]], *arguments: object) -> int:
+        if any(level == socket.IPPROTO_UDP for level, _, _ in ancillary) or sum(map(len, buffers)) > 3:
+            raise OSError(errno.EMSGSIZE, "no")
+        return self.end.sendmsg(buffers, ancillary, *arguments)  # type: ignore[arg-type]
+
+
+def test_a_tail_that_fits_where_nothing_else_does_proves_nothing() -> None:
+    with Lab() as lab:
+        lab.outer.use_udp(lab.path.local, NothingLarge(lab.end))  # type: ignore[arg-type]
+        lab.outer.send(lab.path, Run.of(b"aaaa" + b"d", 4))
+        assert lab.listener.recv(10) == b"d"
+        assert lab.stats.report() == {"drop-too-big": 1}
+        assert lab.outer._refused == {}
+
+
 def test_an_address_that_went_away_does_not_end_it() -> None:
     with Lab() as lab:
         lab.outer.send(replace(lab.path, local=Endpoint.of("192.0.2.1", lab.port)), run())

@@ -12,7 +12,7 @@ from ikevpn.esp.inside import Opened
 from ikevpn.model.address import Endpoint
 from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, Limits, PolicyAction, SaMode
 from tests.dataplane.fakes import DEVICE, THERE, Core, packets, selector
-from tests.dataplane.traffic import tcp, tcp_run, whole
+from tests.dataplane.traffic import tcp, tcp_run, udp_run, whole
 from tests.esp.samples import ANY_IPV4, ANY_IPV6, ICMP, SPI, ipv4, ipv6, ports, sa
 
 
@@ -253,6 +253,15 @@ def test_whole_packets_of_two_flows_leave_as_each_alone_would(other: str) -> Non
         cores.append((core.outer.datagrams(), core.stats.report(), [*core.forwarding.uses(0.0)]))
     assert cores[0] == cores[1]
     assert len(cores[0][0]) == (6 if other == "172.16.0.9" else 12)
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_each_packet_in_transport_mode_keeps_its_ttl(version: int) -> None:
+    segments = [bytes_with_ttl(each, n) for n, each in enumerate(udp_run(version, 6, 99), 1)]
+    core = core_with_sa(mode=SaMode.TRANSPORT, selectors=(ANY_IPV4, ANY_IPV6))
+    core.policy(selector=ANY_IPV6)
+    core.forwarding.from_device(DEVICE, [Run.of(b"".join(segments), len(segments[0]))], 0.0)
+    assert [mark.ttl for mark in core.outer.marks] == [1, 2, 3, 4, 5, 6]
 
 
 def bytes_with_ttl(packet: bytes, ttl: int) -> bytes:
