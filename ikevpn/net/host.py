@@ -61,8 +61,9 @@ class Host:
     async def settle(self) -> None:
         """Undo what a run that crashed left behind and no plan has claimed since: call it after the plans of the start.
 
-        Until then its blocks stay in force, so that no traffic leaves in clear between two runs. Where no other daemon
-        is in this network namespace, that includes what no journal knows of. Raises HostError.
+        Until then its blocks stay in force, so that no traffic leaves in clear between two runs. Where there is no
+        journal of an earlier run, and no other daemon in this network namespace, that includes what no journal knows
+        of. Raises HostError.
         """
         await self._call(self._settle)
 
@@ -95,7 +96,7 @@ class Host:
 
     def _settle(self) -> None:
         self._ledger.settle()
-        if self._presence.is_alone():
+        if self._journal.is_new and self._presence.is_alone():
             sweep(self._kernel, self._ledger.steps())
 
     def _close(self) -> None:

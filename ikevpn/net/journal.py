@@ -28,7 +28,8 @@ _NAMESPACE = Path("/proc/thread-self/ns/net")
 
 
 class Journal:
-    """An open journal. `found` are the steps that an earlier run applied and did not undo, in their order.
+    """An open journal. `found` are the steps that an earlier run applied and did not undo, in their order; `is_new`
+    where no journal of an earlier run says anything of this place.
 
     Raises HostError where it cannot be written or another run has it.
     """
@@ -40,7 +41,9 @@ class Journal:
             with contextlib.ExitStack() as undo:
                 self._mine = undo.enter_context(path.with_suffix(".lock").open("w"))
                 _lock(self._mine, path.parent)
-                self.found = tuple(_replay(path))
+                lines = _lines(path)
+                self.is_new = not lines
+                self.found = tuple(_replay(lines))
                 self._left = dict.fromkeys(self.found)
                 self._file = undo.enter_context(self._write_anew())
                 undo.pop_all()
@@ -115,18 +118,21 @@ def _unwritable(path: Path, error: OSError) -> HostError:
     return HostError(f"{path} cannot be written: {reason}", fix=fix, reason="state")
 
 
-def _replay(path: Path) -> Iterator[Step]:
-    """The steps that are applied and not undone. A last line that a crash cut off is no step that was applied."""
+def _lines(path: Path) -> list[str]:
+    """What was written in this place; nothing where there is no such file."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        return
+        return lines if json.loads(lines[0])["place"] == _place() else []
+    except (OSError, ValueError, LookupError, TypeError):
+        return []
+
+
+def _replay(lines: list[str]) -> Iterator[Step]:
+    """The steps that are applied and not undone. A last line that a crash cut off is no step that was applied."""
     left: dict[Step, None] = {}
-    for number, line in enumerate(lines):
+    for line in lines:
         try:
             entry = json.loads(line)
-            if number == 0 and entry["place"] != _place():
-                return
             if "+" in entry:
                 left[read_step(entry["+"])] = None
             elif "-" in entry:

@@ -193,6 +193,7 @@ class Daemon:
                 notify.notify("READY=1")
         facts = {"added": difference.added, "changed": difference.changed, "removed": difference.removed}
         self._parts.report(Event(Code.RELOADED, facts=facts))
+        self._work_done()
         return difference
 
     async def _apply_settings(self, configuration: Configuration) -> None:

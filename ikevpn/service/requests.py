@@ -39,6 +39,7 @@ class _Before:
 
     wanted: Wanted
     absent: bool
+    up: bool
 
 
 class Requests:
@@ -74,7 +75,7 @@ class Requests:
 
     async def _up(self, request: api.Up) -> Answer:
         tunnel = self._parts.tunnels.get(request.tunnel)
-        before, good = _Before(tunnel.keeper.wanted, tunnel.binding.absent), False
+        before, good = _Before(tunnel.keeper.wanted, tunnel.binding.absent, bool(tunnel.keeper.up)), False
         with self._parts.history.subscribe(tunnel.name) as events, contextlib.ExitStack() as recording:
             try:
                 self._start_capture(tunnel, request.capture, recording)
@@ -111,6 +112,7 @@ class Requests:
         One that a reload has taken away meanwhile is nobody's any more.
         """
         if tunnel not in list(self._parts.tunnels):
+            self._settled()
             return
         if before.wanted is Wanted.DOWN:
             await tunnel.down(still_configured=not before.absent)
@@ -118,6 +120,8 @@ class Requests:
         elif before.wanted is not Wanted.UP:
             with contextlib.suppress(HostError):  # what the client hears is why its own request failed
                 await tunnel.want(before.wanted)
+            if not before.up:
+                tunnel.lose_everything()  # the attempt would go on, and bring up what nobody waits for
 
     def _start_capture(self, tunnel: Tunnel, file: str, recording: contextlib.ExitStack) -> None:
         """It ends with `recording`; once the tunnel is up, with the tunnel."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 
@@ -11,11 +11,14 @@ from ikevpn.config.words import Start
 from ikevpn.errors import HostError
 from ikevpn.model.address import Address
 from ikevpn.model.events import Code, Event, Fact
+from ikevpn.net.plan import Plan
 from ikevpn.service.keeper import Wanted
 from ikevpn.service.spreading import Spreading
 from ikevpn.service.tunnel import Tunnel, World
 from ikevpn.service.unknown import unknown_tunnel
 
+_RELOAD = "what a reload changes"
+"""The owner of the blocks that stand until it is at its end."""
 WANTED = {Start.UP: Wanted.UP, Start.ON_DEMAND: Wanted.ON_DEMAND, Start.LISTEN: Wanted.LISTEN}
 
 
@@ -29,7 +32,8 @@ class Tunnels:
         self._by_name: dict[str, Tunnel] = {}
         self._reqids = count(1)
         self._numbers: dict[tuple[str, str], int] = {}
-        self._unfinished: dict[str, bool] = {}  # what a reload has begun to change, and whether it is to start
+        self._unfinished: dict[str, Wanted] = {}  # what a reload has begun to change, and how it is to be wanted
+        self._barrier: Plan = ()  # blocks of what a reload changes, until it is at its end
 
     def __iter__(self) -> Iterator[Tunnel]:
         return iter(tuple(self._by_name.values()))
@@ -63,61 +67,60 @@ class Tunnels:
         driver.run(lambda now: driver.engine.replace_secrets(configuration.secrets, now))
         tunnels = self._spreading.spread(configuration.tunnels)
         difference = compare({tunnel.name: tunnel.config for tunnel in self}, tunnels, self._unfinished)
+        await self._bar_going(self._by_name[name] for name in (*difference.removed, *difference.changed))
         for name in difference.removed:
-            await self._unblock(name, await self._remove(name))
+            await self._remove(name)
             self._gone(name)
         for name in difference.changed:
             await self._change(name, tunnels[name], start)
         for name in difference.added:
-            self._unfinished[name] = start
-            tunnel = self._add(tunnels[name])
-            if start:
-                await self._begin(tunnel)
-            await self._unblock(name, tunnel)
+            wanted = WANTED[tunnels[name].start] if start else Wanted.DOWN
+            self._unfinished[name] = wanted
+            await self._begin(self._add(tunnels[name]), wanted)
+        await self._finish()
         return difference
 
-    async def _change(self, name: str, config: TunnelConfig, start: bool) -> None:
-        """The old tunnel goes and the new one comes; nothing leaves in clear in between, nor afterwards where the old
-        one stood and the new one is not to start.
+    async def _bar_going(self, tunnels: Iterable[Tunnel]) -> None:
+        """Nothing of these leaves in clear until the reload is at its end, whatever tunnel has its networks then.
 
-        Where a mistake of ours ends this half way, the block stays, and the next reload does it over again.
+        Where a mistake of ours ends it half way, the blocks stay, and the next reload does it over again.
+        """
+        blocks = (step for tunnel in tunnels for step in tunnel.binding.blocks())
+        self._barrier = tuple(dict.fromkeys((*self._barrier, *blocks)))
+        if self._barrier:
+            await self._try(self._world.bindings.host.apply(_RELOAD, self._barrier))
+
+    async def _finish(self) -> None:
+        self._unfinished.clear()
+        if self._barrier:
+            self._barrier = ()
+            await self._try(self._world.bindings.host.undo(_RELOAD))
+
+    async def _change(self, name: str, config: TunnelConfig, start: bool) -> None:
+        """The old tunnel goes and the new one comes, wanted as the configuration says (`start`) or as the old one was.
+
+        What is not to start has its block where the old one had.
         """
         old, again = self._by_name[name], name in self._unfinished
-        stood = again or not old.binding.absent
-        begin = self._unfinished.get(name, start and old.keeper.wanted is not Wanted.DOWN)
-        self._unfinished[name] = begin
-        if not old.binding.absent:
-            try:
-                await self._world.bindings.host.apply(_while_it_changes(name), old.binding.blocks())
-            except HostError as error:
-                self._refused(old, error)
+        stood, wanted = again or not old.binding.absent, old.keeper.wanted
+        if wanted is not Wanted.DOWN:
+            wanted = WANTED[config.start] if start else wanted if config.can_call else Wanted.LISTEN
+        wanted = self._unfinished.setdefault(name, wanted)
         await self._remove(name)
         tunnel = self._add(config)
-        if begin:
-            await self._begin(tunnel)
-        elif stood:
-            await self._bar(tunnel)
-        await self._unblock(name, tunnel)
+        await self._begin(tunnel, wanted)
+        if wanted is Wanted.DOWN and stood:
+            await self._try(tunnel.binding.bar(), name)
 
-    async def _unblock(self, name: str, tunnel: Tunnel) -> None:
-        self._unfinished.pop(name, None)
-        try:
-            await self._world.bindings.host.undo(_while_it_changes(name))
-        except HostError as error:
-            self._refused(tunnel, error)
-
-    async def _remove(self, name: str) -> Tunnel:
+    async def _remove(self, name: str) -> None:
         """Take a tunnel down and forget it."""
         tunnel = self._by_name.pop(name)
         try:
-            await tunnel.down()
-        except HostError as error:
-            self._refused(tunnel, error)
+            await self._try(tunnel.down(), name)
         except BaseException:
             self._by_name[name] = tunnel  # it is not down: the next reload finds it, and the end of the daemon
             raise
         self._world.bindings.forget(name)
-        return tunnel
 
     def _add(self, config: TunnelConfig) -> Tunnel:
         children = config.template.children
@@ -133,32 +136,22 @@ class Tunnels:
             self._numbers[tunnel, child] = next(self._reqids)
         return self._numbers[tunnel, child]
 
-    async def _begin(self, tunnel: Tunnel) -> None:
-        """One tunnel that the host refuses does not keep the others from starting."""
-        try:
-            await tunnel.want(WANTED[tunnel.config.start])
-        except HostError as error:
-            self._refused(tunnel, error)
+    async def _begin(self, tunnel: Tunnel, wanted: Wanted) -> None:
+        if wanted is not Wanted.DOWN:
+            await self._try(tunnel.want(wanted), tunnel.name)
 
-    async def _bar(self, tunnel: Tunnel) -> None:
+    async def _try(self, act: Awaitable[None], tunnel: str = "") -> None:
+        """What the host refuses to one is said, and does not keep the others from what they want."""
         try:
-            await tunnel.binding.bar()
+            await act
         except HostError as error:
-            self._refused(tunnel, error)
-
-    def _refused(self, tunnel: Tunnel, error: HostError) -> None:
-        self._world.report(Event(Code.HOST_REFUSED, tunnel.name, facts={"detail": str(error), "fix": error.fix}))
+            self._world.report(Event(Code.HOST_REFUSED, tunnel, facts={"detail": str(error), "fix": error.fix}))
 
     def heard(self, event: Event) -> None:
         """Tell the tunnel that an event is about."""
         tunnel = self._by_name.get(event.tunnel)
         if tunnel is not None:
             tunnel.heard(event)
-
-
-def _while_it_changes(name: str) -> str:
-    """The owner of the block that stands between the old tunnel and the new one."""
-    return f"{name} while it changes"
 
 
 @dataclass(frozen=True, slots=True)

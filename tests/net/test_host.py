@@ -349,6 +349,21 @@ def test_what_no_journal_knows_of_is_taken_away_and_nothing_else(place: Place, t
     assert [each["priority"] for each in place.see("rule show")] == [0, 5052, 32766, 32767]
 
 
+def test_whoever_has_a_journal_leaves_alone_what_it_does_not_know(place: Place, tmp_path: Path) -> None:
+    """It may be of another daemon that has crashed, and its blocks hold until that one is back."""
+
+    async def nothing(host: Host) -> None:
+        await host.settle()
+
+    async def crash(host: Host) -> None:
+        await host.apply("paris", plan_blocks([NETWORK]))
+
+    run(place, tmp_path, nothing)
+    run(place, tmp_path / "other", crash, undo=False)
+    run(place, tmp_path, nothing)
+    assert ours(place) == 1
+
+
 def test_what_is_in_force_is_no_stray(place: Place, tmp_path: Path) -> None:
     def strays() -> Plan:
         with contextlib.closing(Kernel()) as kernel:

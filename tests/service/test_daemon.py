@@ -11,6 +11,7 @@ import pytest
 
 from ikevpn.errors import HostError
 from ikevpn.service.daemon import Daemon, Options
+from ikevpn.service.tunnels import Difference
 
 
 class Parts:
@@ -63,3 +64,25 @@ def test_a_reload_by_signal_that_fails_says_so(
     monkeypatch.setattr("ikevpn.service.daemon.load", refuse)
     asyncio.run(scenario())
     assert "not reloaded" in caplog.text and str(error) in caplog.text
+
+
+@pytest.mark.parametrize("until_idle", [True, False])
+def test_a_daemon_that_was_started_for_one_command_ends_with_a_reload_that_leaves_it_without_work(
+    monkeypatch: pytest.MonkeyPatch, until_idle: bool
+) -> None:
+    async def apply(configuration: object, *, start: bool) -> Difference:
+        assert start is not until_idle
+        return Difference((), (), ("paris",), ())
+
+    async def scenario() -> bool:
+        daemon: Any = Daemon(Options(Path("/etc/ikevpn"), until_idle=until_idle))
+        settings = SimpleNamespace(log_level="info")
+        tunnels = SimpleNamespace(apply=apply, idle=True)
+        daemon._parts = SimpleNamespace(tunnels=tunnels, settings=settings, report=lambda event: None)
+        monkeypatch.setattr(
+            "ikevpn.service.daemon.load", lambda path: SimpleNamespace(warnings=(), daemon=settings, tunnels={})
+        )
+        await daemon.reload()
+        return bool(daemon._stop.is_set())
+
+    assert asyncio.run(scenario()) is until_idle

@@ -118,6 +118,19 @@ def test_a_reload_comes_to_its_end_without_its_client(tmp_path: Path, after_s: f
     assert list(run(scenario())) == ["paris"]
 
 
+@pytest.mark.parametrize("start", ['"on-demand"', '"listen"'])
+def test_an_up_that_fails_calls_nobody_any_more(tmp_path: Path, start: str) -> None:
+    async def scenario() -> None:
+        service = Service(tmp_path, start=start)
+        await service.daemon.apply()
+        assert isinstance(await service.say(api.Up(tunnel="paris", timeout_s=5)), api.Error)
+        engine = service.daemon.driver.engine
+        assert not engine.status(service.daemon.driver.now).ike_sas and engine.next_timer() is None
+        assert service.daemon.tunnels.get("paris").keeper.wanted is not Wanted.UP
+
+    run(scenario())
+
+
 @pytest.mark.parametrize("after_s", [0.5, 1.5])
 def test_a_down_comes_to_its_end_without_its_client(tmp_path: Path, after_s: float) -> None:
     async def scenario() -> list[str]:
@@ -165,7 +178,7 @@ def test_an_up_that_a_reload_overtakes_leaves_the_new_tunnel_alone(tmp_path: Pat
         await service.daemon.apply()
         assert isinstance(await calling, api.Error)
         assert service.daemon.tunnels.get("paris").keeper.wanted is Wanted.ON_DEMAND
-        assert service.daemon.plane.devices == ["ikevpn0"]
+        assert service.daemon.plane.devices == ["ikevpn0"] and service.settled
 
     run(scenario())
 

@@ -156,6 +156,40 @@ def test_a_restarted_data_plane_is_nobodys_wish(folder: Path) -> None:
     assert [event.reason for event in ends][:1] == [Reason.DATA_PLANE_RESTARTED]
 
 
+def test_a_network_that_changes_its_tunnel_is_closed_in_between(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> list[list[str]]:
+        daemon, seen = Daemon(folder, start='"on-demand"'), []
+        await daemon.apply()
+        file = folder / "ikevpn.toml"
+        file.write_text(file.read_text().replace("[tunnel.paris]", "[tunnel.rome]"))
+        add = daemon.tunnels._add
+
+        def watched(config: TunnelConfig) -> object:
+            seen.append(daemon.host.routes)
+            return add(config)
+
+        monkeypatch.setattr(daemon.tunnels, "_add", watched)
+        difference = await daemon.apply()
+        assert (difference.added, difference.removed) == (("rome",), ("paris",))
+        assert list(daemon.host.plans) == ["rome"]
+        return seen
+
+    assert run(scenario()) == [[BLOCK]]
+
+
+def test_a_daemon_that_was_started_for_one_command_keeps_its_wish_over_a_reload(folder: Path) -> None:
+    async def scenario() -> None:
+        daemon = Daemon(folder)
+        await daemon.apply(start=False)
+        await daemon.tunnels.get("paris").want(Wanted.UP)
+        daemon.write(esp_lifetime_s="600")
+        assert (await daemon.apply(start=False)).changed == ("paris",)
+        assert daemon.tunnels.get("paris").keeper.wanted is Wanted.UP
+        await daemon.tunnels.get("paris").down()
+
+    run(scenario())
+
+
 @pytest.mark.parametrize("step", ["_begin", "_add", "_remove"])
 def test_a_mistake_in_the_middle_of_a_change_is_made_good_by_the_next_reload(
     folder: Path, step: str, monkeypatch: pytest.MonkeyPatch
