@@ -110,7 +110,7 @@ def take_3(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     """The initiator has proved itself."""
     state: Phase1 = exchange.scratch
     assert sa.proposal is not None and sa.keys is not None
-    natt.detect(core, sa, sa.proposal.hash, chain, decided=True)
+    natt.detect(core, sa, sa.proposal.hash, chain)
     phase1.settle_identity(core, sa, exchange, chain, phase1.identity_in(state.id_body_i), sa.keys.tunnels)
 
 

@@ -31,7 +31,7 @@ _PEERS_PATIENCE = 4
 _RIVALS_S = 60.0
 """How far apart two pairs may have begun that either side may hold for a collision: a message that is sent again."""
 _SWITCHED_S = 10.0
-"""By then a peer sends on a new pair, if it does at all."""
+"""By then a peer sends on a new pair, unless it has yet to get message 3."""
 
 
 # Which child
@@ -282,7 +282,12 @@ def _collided(child: Child, other: Child) -> bool:
 
 
 def _beats(other: Child, child: Child) -> bool:
-    """Whether `other` stays in use though `child` is ready: it won a collision, or was agreed on later."""
+    """Whether `other` stays in use though `child` is ready: it won a collision, or is the later one.
+
+    Of two that one end began the second began when the first was done there, whatever the other end had to wait for.
+    """
+    if child.role is other.role:
+        return child.begun < other.begun
     return _order(child) < _order(other) if _collided(child, other) else child.agreed < other.agreed
 
 
@@ -302,29 +307,21 @@ def retire(core: Core, child: Child, *, initiated: bool) -> None:
     core.timers.set(Timer(TimerKind.CHILD_RETIRE, child.serial), core.now + patience * core.settings.retire_s)
 
 
-def insisted(core: Core, child: Child, used_at: float) -> None:
-    """The peer goes on sending on a pair that we hold for superseded; last at `used_at`.
+def insisted(core: Core, child: Child, used_at: float) -> Child | None:
+    """The pair in use that is to be renewed because the peer goes on sending on this one, which we hold for superseded.
 
-    Which quick mode was done when the other began looks different at the two ends where messages crossed: each then
-    sends on another pair, and neither falls idle. The nonces decide it, of which there can be no two opinions.
+    Which quick mode was done when the other began looks different at the two ends where messages crossed: then each
+    sends on another pair, and neither falls idle. One of the two ends renews, as the nonces say, of which there can be
+    no two opinions; both go to the new pair. A peer that has other reasons costs us one renewal.
     """
+    if child.insisted:
+        return None
     for rival in _in_use(core, child):
-        if used_at < rival.agreed + _SWITCHED_S or abs(rival.begun - child.begun) > _RIVALS_S:
-            continue
-        if rival.role is not child.role and _order(rival) < _order(child):
-            _yield(core, rival, child)
-
-
-def _yield(core: Core, rival: Child, child: Child) -> None:
-    """Send on `child` again. One that we have sent on is still installed, and works when the newer one is away."""
-    child.superseded = False
-    core.timers.cancel(Timer(TimerKind.CHILD_RETIRE, child.serial))
-    lifetime.plan_child(core, child)
-    if not child.outbound:
-        _send_on(core, child)
-    rival.outbound = False
-    _uninstall(core, rival, Direction.OUT)
-    retire(core, rival, initiated=rival.role is Role.INITIATOR)
+        crossed = rival.role is not child.role and abs(rival.begun - child.begun) <= _RIVALS_S
+        if crossed and used_at >= rival.agreed + _SWITCHED_S and _order(rival) < _order(child) and not rival.rekeying:
+            child.insisted = True
+            return rival
+    return None
 
 
 # The end
@@ -353,7 +350,7 @@ def remove(core: Core, child: Child, reason: Reason) -> None:
 
 def _promote(core: Core, child: Child) -> None:
     """The pair in use went away while another one lives: traffic goes on with that, and we renew it in time."""
-    child.superseded = False
+    child.superseded = child.rekeying = False
     if child.withheld:
         _send_on(core, child)
     core.timers.cancel(Timer(TimerKind.CHILD_RETIRE, child.serial))

@@ -124,7 +124,7 @@ class Core:
         if sa.role is Role.INITIATOR:
             self.initiating[sa.name] = sa
         else:
-            sa.first_from = sa.remote
+            sa.first_from, sa.first_at = sa.remote, sa.local
             self.by_first[sa.cky_i, sa.first_from] = sa
             self.half_open.add(sa)
 

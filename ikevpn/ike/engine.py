@@ -206,8 +206,8 @@ class Engine:
             idle_s = use.idle_s if use.idle_s is not None else core.settings.retire_s
             if idle_s >= core.settings.retire_s:
                 negotiation.delete_child(core, child, Reason.REPLACED)
-            else:
-                children.insisted(core, child, now - idle_s)
+            elif (rival := children.insisted(core, child, now - idle_s)) is not None:
+                negotiation.renew_child(core, rival)
         return self._out()
 
     def unknown_spi(self, spi: int, local: Endpoint, remote: Endpoint, now: float) -> list[Effect]:

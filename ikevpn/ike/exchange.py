@@ -253,15 +253,16 @@ def check(row: Row, chain: Chain) -> None:
 def heard(core: Core, sa: IkeSa, exchange: Exchange, arrival: Arrival) -> None:
     """An authenticated message came: the peer lives. Where it lives is told by what answers something of ours.
 
-    A first message may have been held back for any time; it is answered where it came from, and moves nothing. Once
-    established only a peer behind a NAT is followed at all: another one does not move (RFC 3947 §7).
+    A first message may have been held back for any time; it is answered where it came from, and moves nothing. Where
+    there is no NAT nobody moves: what comes from elsewhere was sent on by somebody (RFC 3947 §7).
     """
     sa.heard = core.now
     sa.dpd.waiting = 0
     exchange.place = None
     place = Place(arrival.local, arrival.remote, arrival.natt)
     established = sa.state is IkeState.ESTABLISHED
-    if place == (sa.local, sa.remote, sa.natt) or (established and not sa.nat.peer_is_behind):
+    stays = not sa.nat.peer_is_behind if established else sa.nat.decided and not sa.nat.found
+    if place == (sa.local, sa.remote, sa.natt) or stays:
         return
     if established and exchange.row == 0:
         exchange.place = place

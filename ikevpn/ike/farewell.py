@@ -19,6 +19,7 @@ from ikevpn.wire.registry import ExchangeType
 
 _MOMENT_S = 10.0
 _MOST = 64
+_LONG_LIVED_S = 60.0
 
 
 def remember(core: Core, sa: IkeSa) -> None:
@@ -28,13 +29,16 @@ def remember(core: Core, sa: IkeSa) -> None:
     core.farewells[sa.cookies] = sa
     core.timers.set(Timer(TimerKind.FAREWELL, sa.serial), core.now + _MOMENT_S)
     if len(core.farewells) > _MOST:
-        forget(core, next(iter(core.farewells.values())).serial)
+        core.timers.set(Timer(TimerKind.FAREWELL, next(iter(core.farewells.values())).serial), core.now)
 
 
 def forget(core: Core, serial: int) -> list[Child]:
-    """The moment is over; the pairs that nobody watches now, for their Deletes may have been lost."""
+    """The moment is over; the pairs that nobody watches now, for their Deletes may have been lost.
+
+    Where the IKE SA went as soon as it had done its work nothing suggests that: some peers live so.
+    """
     core.timers.cancel(Timer(TimerKind.FAREWELL, serial))
-    ended = [sa for sa in core.farewells.values() if sa.serial == serial]
+    ended = [sa for sa in core.farewells.values() if sa.serial == serial and core.now - sa.established > _LONG_LIVED_S]
     core.farewells = {cookies: sa for cookies, sa in core.farewells.items() if sa.serial != serial}
     left = [child for sa in ended for child in core.children_with(sa) if core.ike_sa_with(child.peer) is None]
     return [child for child in left if not child.superseded and not child.rekeying]

@@ -83,32 +83,37 @@ def detection(core: Core, sa: IkeSa, hash_id: Hash) -> list[Payload]:
     return [NatD(there, kind), NatD(here, kind)]
 
 
-def detect(core: Core, sa: IkeSa, hash_id: Hash, chain: Chain, *, decided: bool = False) -> None:
+def detect(core: Core, sa: IkeSa, hash_id: Hash, chain: Chain) -> None:
     """Compare the peer's NAT-D payloads with the addresses we see; fewer than two mean no NAT traversal.
 
-    `decided`: the peer has seen ours before. Had it found a NAT, it would have come to port 4500 by now (RFC 3947 §4);
-    since it has not, there is none, and what looks like one is a message that somebody sent on from elsewhere.
+    Where they are those between which message 1 came, there is no NAT, and the peer is there still: from wherever and
+    to whichever port this message came, somebody has sent it on.
     """
     found = [payload.data for payload in chain.all(NatD)]
     if sa.nat.draft is None or len(found) < 2:
-        sa.nat = Nat()
+        sa.nat = Nat(decided=True)
         return
-    if not sa.natt and sa.first_from is not None and _value(sa, hash_id, sa.first_from) in found[1:]:
-        # The peer is where its first message came from; somebody may have sent this one on from elsewhere.
-        core.move(sa, sa.local, sa.first_from)
-    sa.nat.we_are_behind = found[0] != _value(sa, hash_id, sa.local)
+    forced = sa.tunnel is not None and sa.tunnel.nat_traversal is NatTraversal.FORCE
+    first = sa.first_at, sa.first_from
+    if not forced and _matches(sa, hash_id, found, *first):
+        assert sa.first_at is not None and sa.first_from is not None
+        core.move(sa, sa.first_at, sa.first_from)
+        sa.natt = sa.first_at.port == core.settings.natt_port
+    sa.nat.we_are_behind = forced or found[0] != _value(sa, hash_id, sa.local)
     sa.nat.peer_is_behind = _value(sa, hash_id, sa.remote) not in found[1:]
-    if sa.tunnel is not None and sa.tunnel.nat_traversal is NatTraversal.FORCE:
-        sa.nat.we_are_behind = True
-    if decided and floats(sa) and not sa.natt:
-        sa.nat.we_are_behind = sa.nat.peer_is_behind = False
-        assert sa.first_from is not None
-        core.move(sa, sa.local, sa.first_from)
+    sa.nat.decided = True
     if sa.nat.found:
         who = [name for name, behind in (("we", sa.nat.we_are_behind), ("peer", sa.nat.peer_is_behind)) if behind]
         core.report(Code.NAT_DETECTED, sa, behind=tuple(who), draft=str(sa.nat.draft), floats=floats(sa))
     else:
         core.report(Code.NO_NAT, sa)
+
+
+def _matches(sa: IkeSa, hash_id: Hash, found: list[bytes], local: Endpoint | None, remote: Endpoint | None) -> bool:
+    """Whether the peer sees itself and us as we see both."""
+    if local is None or remote is None:
+        return False
+    return found[0] == _value(sa, hash_id, local) and _value(sa, hash_id, remote) in found[1:]
 
 
 def original_addresses(sa: IkeSa, mode: SaMode, role: Role) -> list[Payload]:

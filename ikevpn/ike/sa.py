@@ -89,6 +89,7 @@ class Nat:
     draft: NattDraft | None = None
     we_are_behind: bool = False
     peer_is_behind: bool = False
+    decided: bool = False  # both hashes have been compared
 
     @property
     def found(self) -> bool:
@@ -187,6 +188,7 @@ class IkeSa:
     fragment_id: int = 0
     fragmented: int = 0  # hash of the datagram that has this number
     first_from: Endpoint | None = None  # where message 1 came from, as responder
+    first_at: Endpoint | None = None  # and where it came to
     waiting: deque[ChildRequest] = field(default_factory=deque)
     early: list[Arrival] = field(default_factory=list)
     held: int = 0  # octets of early datagrams and of fragments, while half-open
@@ -258,6 +260,7 @@ class Child:
     agreed: float = 0.0  # when its quick mode was done, for us
     superseded: bool = False
     rekeying: bool = False
+    insisted: bool = False  # superseded, and the peer was seen to send on it all the same
     pressed: bool = False  # its lifetime is nearly used up: what replaces it has to do so at once
     mapped: bool = False  # the peer can be reached only by the NAT mapping that it keeps open for port 4500
     behind_nat: bool = False  # we are, so that its mapping has to be kept open

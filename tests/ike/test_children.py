@@ -203,6 +203,18 @@ def test_a_pair_that_was_in_use_until_its_successor_came_is_no_rival(seed: int) 
     assert used(bench.a) is not newest and agreed(bench)
 
 
+def test_two_renewals_by_one_end_whose_ends_change_places() -> None:
+    """Message 3 of the first is lost, and comes again when the second is done."""
+    bench = Bench(tamper=losing(3, exchange=QUICK)).up()
+    for _ in range(2):
+        bench.perform(bench.a, bench.a.engine.rekey("ab", bench.now, "net"))
+        bench.run(0.5)
+    bench.run(30)
+    assert agreed(bench)
+    bench.run(6 * RETIRE_S)
+    assert agreed(bench) and len(children(bench.a)) == len(children(bench.b)) == 1
+
+
 def test_the_pair_that_lost_is_used_when_the_winner_goes() -> None:
     bench = Bench().up()
     both_renew(bench, "a")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ikevpn.ike.effects import Send
 from ikevpn.model.events import Code, Reason
 from tests.ike.bench import Bench, children, events, ike_sas
@@ -30,6 +32,7 @@ def test_the_delete_of_a_pair_counts_although_that_of_the_ike_sa_came_first() ->
 def test_a_pair_whose_delete_is_lost_is_renewed() -> None:
     """Nothing would show that the peer has forgotten it: there is no IKE SA left under which to ask."""
     bench = Bench().up()
+    bench.run(61)
     (left,) = children(bench.a)
     _, ike_sa = goodbye(bench)
     hears(bench, ike_sa)
@@ -38,6 +41,27 @@ def test_a_pair_whose_delete_is_lost_is_renewed() -> None:
     (ours,), (theirs,) = children(bench.a), children(bench.b)
     assert ike_sas(bench.a) and (ours.spi_in, ours.spi_out) == (theirs.spi_out, theirs.spi_in)
     assert ours.spi_in != left.spi_in
+
+
+def test_a_peer_that_keeps_no_ike_sa_is_left_alone() -> None:
+    """Where it goes as soon as it has done its work, a renewal would end like that too, and so on."""
+    bench = Bench().up()
+    _, ike_sa = goodbye(bench)
+    hears(bench, ike_sa)
+    before = len(bench.log)
+    bench.run(60)
+    assert len(bench.log) == before and children(bench.a)
+
+
+def test_also_the_pairs_of_the_first_of_many_are_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ikevpn.ike.farewell._MOST", 0)
+    bench = Bench().up()
+    bench.run(61)
+    (left,) = children(bench.a)
+    _, ike_sa = goodbye(bench)
+    hears(bench, ike_sa)
+    bench.run(60)
+    assert left not in children(bench.a) and ike_sas(bench.a)
 
 
 def test_only_for_a_moment() -> None:

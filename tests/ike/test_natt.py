@@ -129,7 +129,7 @@ def test_without_two_hashes_there_is_no_nat_traversal(change: bend.Change) -> No
     bench = Bench()
     with bend.payloads(bench.a, "main mode message 3", change):
         bench.up()
-    assert only_sa(bench.b).nat == Nat() and not events(bench.b, Code.NO_NAT)
+    assert only_sa(bench.b).nat == Nat(decided=True) and not events(bench.b, Code.NO_NAT)
 
 
 def test_several_addresses_of_the_peer() -> None:
@@ -300,19 +300,34 @@ def test_a_peer_that_is_behind_no_nat_is_not_followed() -> None:
     assert only_sa(bench.a).remote == before and not moves(bench, "a")
 
 
+@pytest.mark.parametrize("draft", [NattDraft.DRAFT_00, NattDraft.RFC])
+@pytest.mark.parametrize("natt", [False, True], ids=["500", "4500"])
+@pytest.mark.parametrize("address", [THERE, Endpoint.of("198.51.100.77", 500)], ids=["there", "another of ours"])
 @pytest.mark.parametrize("mode", MODES)
-def test_who_comes_from_where_it_says_is_behind_no_nat(mode: Phase1Mode) -> None:
-    """Its NAT-D matches the place of message 1: message 3 is one that somebody has sent on from elsewhere.
-
-    Before draft 02 nothing else would tell, as the peer stays on port 500 in any case.
-    """
-    bench = Bench(tunnel(mode=mode, natt_drafts=(NattDraft.DRAFT_00,)))
+def test_who_comes_from_where_it_says_is_behind_no_nat(
+    mode: Phase1Mode, address: Endpoint, natt: bool, draft: NattDraft
+) -> None:
+    """Its NAT-D match the places of message 1: message 3 is one that somebody has sent on."""
+    bench = Bench(tunnel(mode=mode, natt_drafts=(draft,)))
     bench.initiate()
     bench.step()
     bench.step()
     relayed = bench._wire.popleft().datagram.data
-    bench.give("b", relayed, source=HERE.at(7777))
+    at = address.at(4500 if natt else 500)
+    bench.perform(bench.b, bench.b.engine.datagram(relayed, at, HERE.at(7777), bench.now, natt=natt))
     bench.run(60)
     assert bench.matched() and events(bench.b, Code.CHILD_UP) and not events(bench.b, Code.NAT_DETECTED)
+    sa = only_sa(bench.b)
+    assert (sa.local, sa.remote, sa.natt) == (THERE, HERE, False)
+    assert {each.encapsulation for each in bench.b.sas.values()} == {Encapsulation.NONE}
+
+
+def test_where_there_is_no_nat_a_copy_of_message_5_moves_nobody() -> None:
+    bench = Bench()
+    bench.initiate()
+    for _ in range(4):
+        bench.step()
+    bench.give("b", bench._wire[0].datagram.data, source=HERE.at(7777))
+    bench.run(60)
+    assert bench.matched() and events(bench.a, Code.CHILD_UP) and not events(bench.a, Code.PHASE1_FAILED)
     assert only_sa(bench.b).remote == HERE
-    assert {sa.encapsulation for sa in bench.b.sas.values()} == {Encapsulation.NONE}

@@ -60,6 +60,7 @@ class Plane:
             child.reqid: (tunnel, child) for tunnel in tunnels if not tunnel.any_remote for child in tunnel.children
         }
         self._order = 0
+        self._sent_under: set[bytes] = set()
         self._told: dict[object, float] = {}
 
     # effects
@@ -69,6 +70,7 @@ class Plane:
         key = (sa.direction, sa.spi)
         if key in self.sas:
             self._owner.complain(f"SA {sa.direction} {sa.spi:08x} is installed twice")
+        self._check_numbers(sa)
         self._check_sense(sa)
         self._order += 1
         installed = Installed(sa, self._clock.now, self._order, sa.remote, sa.local)
@@ -77,6 +79,15 @@ class Plane:
         for kind, seconds in ((ExpireKind.SOFT, sa.limits.soft_seconds), (ExpireKind.HARD, sa.limits.hard_seconds)):
             if seconds:
                 self._clock.after(seconds, self._expiry(key, installed, kind))
+
+    def _check_numbers(self, sa: Sa) -> None:
+        """An SA that comes again would begin at number 1 again, under the same key."""
+        key = sa.algorithms.encryption_key.reveal() + sa.algorithms.integrity_key.reveal()
+        if sa.direction is Direction.IN:
+            return
+        if key in self._sent_under:
+            self._owner.complain(f"SA out {sa.spi:08x} is installed again under its old key")
+        self._sent_under.add(key)
 
     def delete(self, effect: DeleteSa) -> None:
         installed = self.sas.pop((effect.direction, effect.spi), None)
