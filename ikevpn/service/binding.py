@@ -29,7 +29,7 @@ from ikevpn.errors import HostError
 from ikevpn.ike.effects import DeleteSa
 from ikevpn.model.address import Address
 from ikevpn.model.events import Code, Event
-from ikevpn.model.sa import Direction, Policy, Sa
+from ikevpn.model.sa import Direction, Policy, Sa, SaMode
 from ikevpn.model.selector import Selector
 from ikevpn.net.host import Host
 from ikevpn.net.plan import Plan
@@ -87,8 +87,17 @@ class Binding:
 
         Raises HostError; what could be set up stays then, blocks above all, and the rest is tried again.
         """
-        self._wanted, self._always_open = True, always_open
+        self._wanted, self._always_open = True, always_open or self._drops_inside
         await self._move()
+
+    @property
+    def _drops_inside(self) -> bool:
+        """Whether the block is that the tunnel is open and has no SA.
+
+        In transport mode a blackhole for the peer's address would, with loose reverse path filtering, which is usual,
+        keep the kernel from answering ARP of a peer on the same link.
+        """
+        return self._config.template.sa_mode is SaMode.TRANSPORT and self._config.when_down is WhenDown.BLOCK
 
     def expect(self) -> None:
         """SAs will follow at once: open; and close again if none came."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import array
 import asyncio
+import errno
 import logging
 import os
 import shutil
@@ -129,6 +130,8 @@ def _create(file: Path, undo: ExitStack) -> int:
         return out
     except OSError as error:
         fix = "give a file that does not exist yet, in a folder that belongs to root or to everybody"
+        if error.errno == errno.ENOENT:
+            fix = f"there is no folder {file.parent}; make it, or give another file"
         raise HostError(f"cannot create {file}: {error.strerror}", fix=fix, reason="capture") from None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -91,6 +92,12 @@ def pings(side: Side, target: str, count: int = 3) -> int:
     return side.run("ping", "-c", str(count), "-i", "0.1", "-W", "1", target).out.count("bytes from")
 
 
+def hardware(side: Side) -> str:
+    """The address of its end of the cable."""
+    found: str = json.loads(side.run("ip", "-j", "link", "show", "cable").out)[0]["address"]
+    return found
+
+
 def both_up(sides: tuple[Side, Side]) -> bool:
     return all(side.tunnel()["state"] == "up" for side in sides)
 
@@ -107,6 +114,10 @@ def test_what_two_hosts_send_to_each_other_is_protected(
     for side in sides:
         for name in ("all", "default", "cable"):
             side.run("sysctl", "-qw", f"net.ipv4.conf.{name}.rp_filter={strict}")
+    for side, other in ((left, right), (right, left)):
+        side.run("ip", "neigh", "flush", "dev", "cable")
+        if strict == "1":  # ARP of a peer on the same link is not answered then, as a router's would be
+            side.run("ip", "neigh", "replace", other.outer, "lladdr", hardware(other), "dev", "cable")
     write(sides, **keys)
     found: list[str] = []
     with clear_packets(left, found), right.daemon():
