@@ -62,7 +62,8 @@ class TrafficKeys:
         "`tunnel`: whole packets travel inside new ones, between networks. `transport`: only what this host and the "
         "peer send to each other, under their own IP header. That needs `local` and one address as `remote`; without "
         "selectors protects all protocols; with them (`local` and `remote` being those hosts), what they say. "
-        "Strict `rp_filter` (1) loses fragments of ESP in UDP then; 0 and 2 do not.",
+        "Strict `rp_filter` (1) loses fragments of ESP in UDP then, and ARP of a peer on the same link; 0 and 2 lose "
+        "neither.",
         '"transport"',
         InMode.TUNNEL,
     )
