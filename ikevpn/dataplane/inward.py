@@ -33,14 +33,13 @@ from ikevpn.esp.drops import Drop
 from ikevpn.esp.encap import NON_ESP_MARKER, Datagram, classify
 from ikevpn.esp.inbound import Inbound
 from ikevpn.esp.inside import Opened
-from ikevpn.esp.layout import HEADER
+from ikevpn.esp.layout import ESP, HEADER
 from ikevpn.esp.room import SHORTEST_RUN
 from ikevpn.model.sa import Encapsulation
 from ikevpn.wire.registry import Protocol
 
 Batches = dict[bytes, Arrival]
 """By SPI; whatever way and mark they came with, packets of one SA stay in order."""
-ESP = 50  # as next header
 HandOver = Callable[[int, Arrival], None]
 """Takes the number of another worker, and packets as they came."""
 CatchUp = Callable[[float], bool]

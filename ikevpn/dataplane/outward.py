@@ -34,11 +34,11 @@ from ikevpn.dataplane.stats import Loss, Stats
 from ikevpn.esp import encap, flows
 from ikevpn.esp.drops import Drop
 from ikevpn.esp.inner import packet_size, plain_key
+from ikevpn.esp.layout import ESP
 from ikevpn.esp.outbound import Outbound
 from ikevpn.esp.room import SHORTEST_RUN
 from ikevpn.model.sa import Policy, PolicyAction
 
-ESP = 50  # as next header
 Pending = dict[OutboundSa, tuple[list[bytes], list[int]]]
 
 

@@ -15,11 +15,11 @@ from ipaddress import ip_address
 from ikevpn.dataplane import ecn, outer_fields, overflow, pktinfo, udp
 from ikevpn.dataplane.ends import Arrival, Path, gather
 from ikevpn.dataplane.marking import Mark
+from ikevpn.esp.layout import AH
 from ikevpn.model.address import Endpoint
 from ikevpn.model.sa import Encapsulation
 from ikevpn.wire.registry import Protocol
 
-AH = 51
 _IPV6 = struct.Struct("!IHBB16s16s")
 _IPV4_HEADER = 20
 _MORE_FRAGMENTS = 0x2000

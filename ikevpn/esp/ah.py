@@ -21,6 +21,7 @@ from ikevpn.errors import UsageError
 from ikevpn.esp.cbc import Entropy, Octets
 from ikevpn.esp.drops import Drop
 from ikevpn.esp.inside import Opened, look_inside
+from ikevpn.esp.layout import AH
 from ikevpn.esp.limits import last_sequence
 from ikevpn.esp.mac import Mac
 from ikevpn.esp.outbound import SequenceExhausted
@@ -29,7 +30,6 @@ from ikevpn.esp.selection import Selection
 from ikevpn.model.sa import Direction, Sa, SaMode
 from ikevpn.wire.registry import EspCipher, Integrity
 
-AH = 51
 HEADER = 12  # next header, length, reserved, SPI, sequence number
 _HEADER = struct.Struct("!BBHII")
 _IPV4 = struct.Struct("!BBHHHBBH4s4s")

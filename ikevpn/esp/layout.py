@@ -1,7 +1,8 @@
-"""Where things stand in an ESP packet (RFC 4303 §2): sizes in octets, and the default padding."""
+"""Where things stand in an ESP packet (RFC 4303 §2): numbers, sizes in octets, and the default padding."""
 
 from __future__ import annotations
 
+ESP, AH = 50, 51  # as protocol or next header of IP
 SPI = 4
 HEADER = 8  # SPI and sequence number
 TRAILER = 2  # pad length and next header
