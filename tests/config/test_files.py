@@ -113,7 +113,7 @@ def test_a_folder_that_others_can_write(tunnel: Write, mode: int, expected: list
     assert told(path.parent) == [each.replace("DIR", "FILE") for each in expected]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.root
 def test_a_file_and_a_folder_of_another_user(tunnel: Write) -> None:
     path = tunnel()
     os.chown(path, 12345, 0)

@@ -29,7 +29,7 @@ def test_a_secret_that_others_may_read(tunnel: Write, secret: Path, mode: int, w
     ]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.root
 def test_a_secret_of_another_user(tunnel: Write, secret: Path) -> None:
     os.chown(secret, 12345, 0)
     assert errors(tunnel()) == [

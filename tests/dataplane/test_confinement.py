@@ -31,7 +31,7 @@ def test_nothing_is_left_to_misuse() -> None:
         assert seen["CapBnd"] == _NONE
 
 
-@pytest.mark.skipif(not _ROOT, reason="has nothing to keep")
+@pytest.mark.root
 def test_some_are_kept() -> None:
     seen = status("confinement.drop((10, 12))")
     assert int(seen["CapEff"], 16) == int(seen["CapPrm"], 16) == int(seen["CapBnd"], 16) == 1 << 10 | 1 << 12

@@ -26,6 +26,19 @@ def end_and_path(address: str) -> tuple[socket.socket, Path]:
     return end, Path(Endpoint.of(address, end.getsockname()[1]), Endpoint.of(address, port), Encapsulation.UDP)
 
 
+def hearing() -> tuple[Outer, Stats, list[list[TooBig]]]:
+    """An outer end, what it loses, and what it hears, by the times that it asks."""
+    heard: list[list[TooBig]] = []
+
+    def hear(asked: socket.socket) -> bool:
+        found, some = error_queue.read(asked)
+        heard.append(found)
+        return some
+
+    stats = Stats()
+    return Outer(stats, hear), stats, heard
+
+
 def test_this_host_says_how_much_fits() -> None:
     end, path = end_and_path("127.0.0.1")
     with end:
@@ -41,15 +54,7 @@ def test_this_host_says_how_much_fits() -> None:
 
 def test_a_datagram_that_is_too_large_is_tried_twice_at_most() -> None:
     end, path = end_and_path("127.0.0.1")
-    heard: list[list[TooBig]] = []
-
-    def hear(asked: socket.socket) -> bool:
-        found, some = error_queue.read(asked)
-        heard.append(found)
-        return some
-
-    stats = Stats()
-    outer = Outer(stats, hear)
+    outer, stats, heard = hearing()
     with end:
         outer.use_udp(path.local, end)
         outer.send(path, [bytes(65_520)], Mark(df=True))
@@ -60,15 +65,7 @@ def test_a_datagram_that_is_too_large_is_tried_twice_at_most() -> None:
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 def test_an_error_of_an_earlier_datagram_costs_none_that_follows(address: str) -> None:
     end, path = end_and_path(address)
-    heard: list[list[TooBig]] = []
-
-    def hear(asked: socket.socket) -> bool:
-        found, some = error_queue.read(asked)
-        heard.append(found)
-        return some
-
-    stats = Stats()
-    outer = Outer(stats, hear)
+    outer, stats, heard = hearing()
     with end, socket.socket(end.family, socket.SOCK_DGRAM) as listener:
         listener.bind((address, 0))
         listener.settimeout(10)

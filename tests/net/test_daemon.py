@@ -154,16 +154,21 @@ def test_the_worker_crashes_and_tunnels_come_back(sides: tuple[Side, Side]) -> N
         assert "the data plane ended unexpectedly" in left.log()
 
 
+def crash_while_up(side: Side) -> None:
+    """The daemon is killed, and its worker ends with it."""
+    with side.daemon() as daemon:
+        until(lambda: is_up(side), "the tunnel")
+        daemon.kill()
+        daemon.wait(10)
+        until(lambda: side.devices() == {"lo", "cable"}, "the end of the worker")
+
+
 def test_after_a_crash_of_the_daemon_traffic_is_blocked_and_the_next_start_cleans_up(sides: tuple[Side, Side]) -> None:
     left, right = sides
     left.write("paris")
-    with left.daemon() as daemon:
-        until(lambda: is_up(left), "paris")
-        daemon.kill()
-        daemon.wait(10)
-        until(lambda: left.devices() == {"lo", "cable"}, "the end of the worker")
-        assert left.routes() == [f"blackhole 10.2.2.0/24 {BLOCK} "]
-        assert left.pings(right.inner, 1) == 0
+    crash_while_up(left)
+    assert left.routes() == [f"blackhole 10.2.2.0/24 {BLOCK} "]
+    assert left.pings(right.inner, 1) == 0
     with left.daemon():
         until(lambda: is_up(left), "paris again")
         assert left.pings(right.inner) == 3
@@ -172,11 +177,7 @@ def test_after_a_crash_of_the_daemon_traffic_is_blocked_and_the_next_start_clean
 def test_after_a_crash_that_took_the_notes_along_the_next_start_cleans_up(sides: tuple[Side, Side]) -> None:
     left, _ = sides
     left.write("paris")
-    with left.daemon() as daemon:
-        until(lambda: is_up(left), "paris")
-        daemon.kill()
-        daemon.wait(10)
-        until(lambda: left.devices() == {"lo", "cable"}, "the end of the worker")
+    crash_while_up(left)
     shutil.rmtree(left.folder / "state")
     assert f"blackhole 10.2.2.0/24 {BLOCK} " in left.routes()
     left.write("oslo", remote_networks=["10.9.9.0/24"], start="on-demand")
@@ -189,11 +190,7 @@ def test_after_a_crash_that_took_the_notes_along_the_next_start_cleans_up(sides:
 def test_a_start_that_fails_after_a_crash_opens_no_block(sides: tuple[Side, Side]) -> None:
     left, _ = sides
     left.write("paris")
-    with left.daemon() as daemon:
-        until(lambda: is_up(left), "paris")
-        daemon.kill()
-        daemon.wait(10)
-        until(lambda: left.devices() == {"lo", "cable"}, "the end of the worker")
+    crash_while_up(left)
     hold = "import socket; s = socket.socket(2, 2); s.bind(('0.0.0.0', 500)); print(); input()"
     command = [*left.command()[:5], "-c", hold]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:

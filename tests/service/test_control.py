@@ -152,17 +152,23 @@ def test_what_cannot_be_read_is_refused_and_the_daemon_goes_on(path: Path, line:
     assert replies[-1] == STATUS
 
 
+def an_endless_handler() -> tuple[Handler, asyncio.Event]:
+    """One that says something and waits, and the event of its end."""
+    ended = asyncio.Event()
+
+    async def endless(request: api.AnyRequest) -> AsyncGenerator[api.Reply, None]:
+        try:
+            yield api.Lost(count=1)
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    return endless, ended
+
+
 def test_a_client_that_hangs_up_ends_its_handler(path: Path) -> None:
     async def scenario() -> bool:
-        ended = asyncio.Event()
-
-        async def endless(request: api.AnyRequest) -> AsyncGenerator[api.Reply, None]:
-            try:
-                yield api.Lost(count=1)
-                await asyncio.Event().wait()
-            finally:
-                ended.set()
-
+        endless, ended = an_endless_handler()
         async with serving(path, endless):
             reader, writer = await asyncio.open_unix_connection(path)
             writer.write(api.write(api.Log(follow=True)))
@@ -204,15 +210,7 @@ def test_a_client_that_has_nothing_more_to_say_gets_its_answer(path: Path) -> No
 
 def test_a_client_that_hangs_up_in_two_steps_ends_its_handler(path: Path) -> None:
     async def scenario() -> bool:
-        ended = asyncio.Event()
-
-        async def endless(request: api.AnyRequest) -> AsyncGenerator[api.Reply, None]:
-            try:
-                yield api.Lost(count=1)
-                await asyncio.Event().wait()
-            finally:
-                ended.set()
-
+        endless, ended = an_endless_handler()
         async with serving(path, endless):
             connection = await asyncio.to_thread(half_close, path, api.Log(follow=True))
             assert await asyncio.to_thread(connection.recv, 4096)
