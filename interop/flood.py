@@ -1,4 +1,4 @@
-"""Bent ESP packets at full speed from a stranger into a gateway, with an honest TCP flow beside them; then a verdict.
+"""Bent ESP packets, more than a gigabit line brings, from a stranger into a gateway beside an honest flow; a verdict.
 
     stranger 198.51.100.2 ─── 198.51.100.1
                               right: ikevpn 192.0.2.2 ─────── 192.0.2.1 left: ikevpn, sends the honest flow
@@ -7,6 +7,10 @@
 `python -m interop flood`. The packets are real ones of the tunnel: repeated, with bits changed, cut short, filled with
 noise, or with another SPI. Holds: the worker is the same process, it has not grown, every packet that the kernel handed
 over is counted under a reason that fits its harm, and the honest flow keeps half of its speed.
+
+Who makes the flood shares the processors with the gateways and takes what it can get of them: at full speed one of two.
+So its speed is given (`--rate`), and what its making costs the honest flow is measured first, with the same flood
+against a closed door: a rule of the gateway's firewall that drops it before the gateway sees it.
 """
 
 from __future__ import annotations
@@ -15,7 +19,8 @@ import argparse
 import json
 import statistics
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +29,7 @@ from interop import proof, requirements, spray, traffic
 from interop.namespace import Namespace
 from interop.outcome import Unmet, expect, interrupted, wait_until
 from interop.peers.ikevpn import Ikevpn
+from interop.peers.shape import Host
 from interop.process import Process
 from interop.saturation import Saturation
 from interop.site import Site
@@ -33,6 +39,9 @@ from interop.tunnel import TunnelParameters, between
 
 CAUGHT = 40
 CALM_S = 6
+RATE = 300_000
+CLOSED_PART = 5
+"""The flood against the closed door is so many times as short."""
 LARGEST_GROWTH_KIB = 16 * 1024
 LEAST_SHARE = 0.5
 LONGEST_S = 900
@@ -51,14 +60,18 @@ _MODERN = {"ike_suite": "aes256-sha512-g19", "pfs": True, "nat_traversal": "forc
 
 @dataclass
 class Record:
-    """What happened; packets by group. `calm` and `flooded` are megabits of each second of the honest flow."""
+    """What happened; packets by group. Megabits of each second of the honest flow: `calm`, beside the flood against a
+    closed door, and `flooded`.
+    """
 
     sent: dict[str, int] = field(default_factory=dict)
+    octets: int = 0
     seconds: float = 0.0
     counted: dict[str, int] = field(default_factory=dict)
     queue_drops: int = 0
     other_drops: dict[str, int] = field(default_factory=dict)
     calm: list[float] = field(default_factory=list)
+    closed: list[float] = field(default_factory=list)
     flooded: list[float] = field(default_factory=list)
     workers: list[int] = field(default_factory=list)
     rss_kib: list[int] = field(default_factory=list)
@@ -93,6 +106,7 @@ class Record:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `python -m interop flood`."""
     parser.add_argument("--packets", type=int, default=10_000_000, help="how many (default %(default)s)")
+    parser.add_argument("--rate", type=int, default=RATE, help="packets a second (default %(default)s), 0: what goes")
     parser.add_argument("--esp", default="aes128gcm16", help="ESP suite, as in the names of scenarios")
     parser.add_argument("--seed", default="flood", help="of the harm that is done")
     parser.add_argument("--json", action="store_true", help="print one JSON value")
@@ -102,14 +116,14 @@ def main(options: argparse.Namespace) -> int:
     """Run it and print; returns the exit status: 0 it held, 1 it did not."""
     requirements.check({"traffic", *NEEDS["ikevpn"]})
     with Site() as site:
-        record = run(site, options.packets, options.esp, options.seed)
+        record = run(site, options.packets, options.rate, options.esp, options.seed)
     complaints = record.complaints()
     verdict = f"FAIL: {'; '.join(complaints)}" if complaints else "PASS"
     print(json.dumps({**asdict(record), "verdict": verdict}) if options.json else f"{report(record)}\n{verdict}")
     return 1 if complaints else 0
 
 
-def run(site: Site, packets: int, esp: str, seed: str) -> Record:
+def run(site: Site, packets: int, rate: int, esp: str, seed: str) -> Record:
     """Put a tunnel up, flood it, and tell what happened."""
     stage = Stage(site)
     topology = pair(site)
@@ -126,8 +140,16 @@ def run(site: Site, packets: int, esp: str, seed: str) -> Record:
     before = _counts(right)
     record.rss_kib.append(_rss_kib(record.workers[0]))
     record.calm = flow.mbits()[1:]
-    words = (script, "send", "198.51.100.1", "4500", str(packets), caught, seed)
-    _wait(record, flow, stranger.spawn(stranger.python, *words, name="spray"), len(flow.mbits()) + 1)
+
+    def flood(count: int) -> Process:
+        words = (script, "send", "198.51.100.1", "4500", str(count), str(rate), caught, seed)
+        return stranger.spawn(stranger.python, *words, name="spray")
+
+    with _closed_door(right.host):
+        record.closed, _ = _beside(flow, flood(packets // CLOSED_PART))
+    record.flooded, sent = _beside(flow, flood(packets))
+    record.seconds, record.octets = sent["seconds"], int(sent["octets"])
+    record.sent = {group: sum(int(sent[harm]) for harm in harms) for group, harms in _HARMS.items()}
     after = _settled(right)
     record.workers.append(_worker(right))
     record.rss_kib.append(_rss_kib(record.workers[-1]))
@@ -160,18 +182,27 @@ def _catch(left: Side, right: Side, script: str) -> str:
     return caught
 
 
-def _wait(record: Record, flow: Saturation, job: Process, since: int) -> None:
-    """Until all is sent. The second in which it began and the one in which it ends are neither calm nor flooded."""
+@contextmanager
+def _closed_door(gateway: Host) -> Iterator[None]:
+    gateway.run("nft", "add table ip door; add chain ip door in { type filter hook prerouting priority -300; }")
+    gateway.run("nft", "add rule ip door in iifname strange drop")
+    try:
+        yield
+    finally:
+        gateway.run("nft", "delete table ip door")
+
+
+def _beside(flow: Saturation, job: Process) -> tuple[list[float], dict[str, float]]:
+    """Megabits of the honest flow until all is sent, and what was. The first second and the last are not whole."""
+    since = len(flow.mbits()) + 1
     deadline = time.monotonic() + LONGEST_S
     while job.running():
         expect(time.monotonic() < deadline, f"the flood was not over within {LONGEST_S} s")
         expect(not interrupted.wait(0.2), "interrupted")
-    record.flooded = flow.mbits()[since:]
+    mbits = flow.mbits()[since:]
     if job.status:
         raise Unmet(f"the flood ended with {job.status}: {job.output().strip()[-500:]}")
-    sent = json.loads(job.output())
-    record.seconds = sent["seconds"]
-    record.sent = {group: sum(int(sent[harm]) for harm in harms) for group, harms in _HARMS.items()}
+    return mbits, json.loads(job.output())
 
 
 def _settled(side: Side) -> dict[str, int]:
@@ -235,14 +266,16 @@ def _rss_kib(pid: int) -> int:
 def report(record: Record) -> str:
     """For people."""
     total = sum(record.sent.values())
-    lines = [f"{total} packets in {record.seconds:.1f} s, {total / record.seconds:.0f} a second"]
+    speed = f"{total / record.seconds:.0f} a second, {record.octets * 8e-6 / record.seconds:.0f} Mbit/s"
+    lines = [f"{total} packets in {record.seconds:.1f} s: {speed}"]
     lines.append(f"{'group':<14}{'sent':>12}{'counted':>12}")
     lines += [f"{group:<14}{sent:>12}{record.counted[group]:>12}" for group, sent in record.sent.items()]
     lines.append(f"dropped by the kernel because the socket's queue was full: {record.queue_drops}")
     lines.append(f"other drops: {', '.join(f'{n} {reason}' for reason, n in record.other_drops.items()) or 'none'}")
-    lines.append(f"honest flow by the second: {_whole(record.calm)} | {_whole(record.flooded)}")
-    calm, flooded = (statistics.median(mbits) if mbits else 0.0 for mbits in (record.calm, record.flooded))
-    lines.append(f"honest flow: {calm:.0f} Mbit/s before, {flooded:.0f} Mbit/s beside the flood ({record.share:.0%})")
+    lines.append("honest flow, Mbit/s by the second and their median:")
+    for name, mbits in (("before", record.calm), ("closed door", record.closed), ("flood", record.flooded)):
+        lines.append(f"  {name:<14}{_whole(mbits)}: {statistics.median(mbits or [0]):.0f}")
+    lines.append(f"it kept {record.share:.0%} beside the flood")
     lines.append(f"worker: process {record.workers[0]} then {record.workers[-1]}, {record.rss_kib} KiB")
     return "\n".join(lines)
 

@@ -1,9 +1,10 @@
 """Catches real ESP packets and sends bent copies of them as fast as it can. Stands alone: runs inside namespaces.
 
     spray.py catch DEVICE COUNT FILE                  keep COUNT different ESP-in-UDP packets that come in on DEVICE
-    spray.py send ADDRESS PORT PACKETS FILE SEED      bend them and send PACKETS of them to ADDRESS
+    spray.py send ADDRESS PORT PACKETS RATE FILE SEED bend them and send PACKETS of them to ADDRESS, RATE a second or,
+                                                      where that is 0, as many as go
 
-`send` prints one JSON object: how many packets were sent of each kind of harm, and in how many seconds.
+`send` prints one JSON object: how many packets were sent of each kind of harm, how many octets, in how many seconds.
 """
 
 import json
@@ -24,6 +25,7 @@ BUFFERS = 400
 ROUNDS = 8
 LARGEST_TOGETHER = 60_000
 KINDS = ("unknown-spi", "replay", "forged", "cut", "noise")
+NAP_S = 0.001
 TINY = 1000
 """One in so many calls sends a datagram of a few octets instead, which is no ESP at all."""
 
@@ -73,11 +75,11 @@ def buffers(packets: list[bytes], source: random.Random) -> list[tuple[str, NDAr
     return [(kind, bend(kind, source.choice(packets), source)) for kind in kinds]
 
 
-def send(address: str, port: int, count: int, path: str, seed: str) -> dict[str, float]:
+def send(address: str, port: int, count: int, rate: int, path: str, seed: str) -> dict[str, float]:
     """Send `count` packets; a new set of harms every few rounds."""
     source = random.Random(seed)
     packets = [bytes.fromhex(text) for text in json.loads(Path(path).read_text())]
-    sent: dict[str, float] = dict.fromkeys((*KINDS, "tiny"), 0)
+    sent: dict[str, float] = dict.fromkeys((*KINDS, "tiny", "octets"), 0)
     total, calls, started = 0, 0, time.monotonic()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end:
         end.connect((address, port))
@@ -86,12 +88,15 @@ def send(address: str, port: int, count: int, path: str, seed: str) -> dict[str,
             batch = buffers(packets, source)
             for kind, rows in batch * ROUNDS:
                 calls += 1
+                if rate and (early := started + total / rate - time.monotonic()) > NAP_S:
+                    time.sleep(early)
                 if calls % TINY == 0:
                     end.send(source.randbytes(source.randrange(2, 4)))
                     sent["tiny"] += 1
                     total += 1
                 end.sendmsg([rows.data], [(socket.IPPROTO_UDP, UDP_SEGMENT, struct.pack("=H", rows.shape[1]))])
                 sent[kind] += len(rows)
+                sent["octets"] += rows.size
                 total += len(rows)
                 if total >= count:
                     break
@@ -104,8 +109,8 @@ def main(words: list[str]) -> None:
     if words[0] == "catch":
         catch(words[1], int(words[2]), words[3])
     else:
-        address, port, count, path, seed = words[1:]
-        print(json.dumps(send(address, int(port), int(count), path, seed)))
+        address, port, count, rate, path, seed = words[1:]
+        print(json.dumps(send(address, int(port), int(count), int(rate), path, seed)))
 
 
 if __name__ == "__main__":

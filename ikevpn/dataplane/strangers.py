@@ -16,8 +16,8 @@ class Strangers:
 
     def report(self, spi: int, remote: Endpoint, now: float) -> bool:
         """Whether this one is to be reported; if so it counts as reported."""
-        for pair in [pair for pair, at in self._reported.items() if at + SILENCE_S <= now]:
-            del self._reported[pair]
+        while self._reported and next(iter(self._reported.values())) + SILENCE_S <= now:
+            del self._reported[next(iter(self._reported))]
         if len(self._reported) >= REPORTS or (spi, remote) in self._reported:
             return False
         self._reported[spi, remote] = now

@@ -8,7 +8,6 @@ flood on one of them nor a saturated tunnel keeps the others waiting. It opens n
 from __future__ import annotations
 
 import os
-import select
 import signal
 import socket
 import sys
@@ -29,6 +28,7 @@ from ikevpn.dataplane.neighbours import InboxReceiver, Neighbours
 from ikevpn.dataplane.outer import Outer
 from ikevpn.dataplane.stats import Loss, Stats
 from ikevpn.dataplane.tun import Devices, Tun
+from ikevpn.dataplane.watch import Watch
 from ikevpn.model.sa import Encapsulation, SaUse, Total
 
 BATCH = 192  # packets of one descriptor a turn: four that the kernel put together, or as many as have come
@@ -52,10 +52,8 @@ class Worker:
         self._events = Backlog()
         self._receivers: list[Receiver] = []
         self._answers: deque[message.Answer] = deque()
-        self._epoll = select.epoll()
-        self._readers: dict[int, Callable[[float], None]] = {control.fileno(): self._listen}
-        self._interest = select.EPOLLIN
-        self._epoll.register(control, self._interest)
+        self._watch = Watch(clock)
+        self._watch.add(control.fileno(), self._listen)
         self._has_listened = False
         self._failure: Exception | None = None
         self._running = True
@@ -105,8 +103,7 @@ class Worker:
     def turn(self) -> None:
         """Wait for something to do, and do it: commands, what time has brought, then one batch of each descriptor."""
         due = self._forwarding.next_timer()
-        now = self._clock()
-        ready = [descriptor for descriptor, _ in self._epoll.poll(None if due is None else max(0.0, due - now))]
+        ready = self._watch.wait(due)
         now = self._clock()
         control = self._control.fileno()
         self._has_listened = control in ready
@@ -115,10 +112,8 @@ class Worker:
         if due is not None and due <= now:
             self._forwarding.timer(now)
         for descriptor in ready:
-            # A command of this turn may have closed what was ready when it began.
-            reader = self._readers.get(descriptor)
-            if reader is not None and descriptor != control:
-                reader(now)
+            if descriptor != control:
+                self._watch.read(descriptor, now)
         self._speak()
 
     def _catch_up(self, now: float) -> bool:
@@ -164,32 +159,28 @@ class Worker:
             while self._events:
                 channel.send(self._control, self._events.first())
                 self._events.pop()
-            interest = select.EPOLLIN
+            self._watch.wants_room(self._control.fileno(), False)
         except BlockingIOError:
-            interest = select.EPOLLIN | select.EPOLLOUT
+            self._watch.wants_room(self._control.fileno(), True)
         except OSError:
             self._running = False
-            return
-        if interest != self._interest:
-            self._epoll.modify(self._control, interest)
-            self._interest = interest
 
     def _use_device(self, command: message.UseDevice, descriptor: int) -> None:
         device = self._devices.use(command.name, descriptor, joins_udp=command.joins_udp)
-        self._watch(device.fileno(), partial(self._read_device, command.name, device))
+        self._watch.add(device.fileno(), partial(self._read_device, command.name, device))
 
     def _read_device(self, name: str, device: Tun, now: float) -> None:
         with self._mishaps:
             packets = device.read_batch(BATCH)
             if device.gone:
-                self._ignore(device.fileno())  # deleted under our hands; it would be ready forever
+                self._watch.remove(device.fileno())  # deleted under our hands; it would be ready forever
             self._forwarding.from_device(name, packets, now)
 
     def _drop_device(self, command: message.DropDevice, now: float) -> None:
         device = self._devices.drop(command.name)
         if device is not None:
             if not device.gone:
-                self._ignore(device.fileno())
+                self._watch.remove(device.fileno())
             device.close()
         self._answers.append(message.Done())
 
@@ -198,14 +189,14 @@ class Worker:
         if not command.strangers:
             self._outer.use_udp(command.local, end, lent=not command.receive)
         if command.receive:
-            limit = STRANGERS_BATCH if command.strangers else BATCH
-            self._receive(udp.PktinfoReceiver(end, command.local, Encapsulation.UDP), end, limit)
+            receiver = udp.PktinfoReceiver(end, command.local, Encapsulation.UDP)
+            self._receive(receiver, end, strangers=command.strangers)
 
     def _drop_udp(self, command: message.DropUdp, now: float) -> None:
         end = self._outer.drop_udp(command.local)
         if end is not None:
-            if end.fileno() in self._readers:
-                self._ignore(end.fileno())
+            if end.fileno() in self._watch:
+                self._watch.remove(end.fileno())
             self._receivers = [each for each in self._receivers if each.fileno() != end.fileno()]
             end.close()
         self._answers.append(message.Done())
@@ -224,18 +215,11 @@ class Worker:
     def _use_probe(self, command: message.UseProbe, descriptor: int) -> None:
         self._outer.use_probe(command.version, socket.socket(fileno=descriptor))
 
-    def _receive(self, receiver: Receiver, end: socket.socket | None = None, limit: int = BATCH) -> None:
+    def _receive(self, receiver: Receiver, end: socket.socket | None = None, *, strangers: bool = False) -> None:
         """Read it whenever it is ready; `end` where routers may have something to say of what it sends."""
         self._receivers.append(receiver)
-        self._watch(receiver.fileno(), partial(self._read_socket, receiver, end, limit))
-
-    def _watch(self, descriptor: int, reader: Callable[[float], None]) -> None:
-        self._readers[descriptor] = reader
-        self._epoll.register(descriptor, select.EPOLLIN)
-
-    def _ignore(self, descriptor: int) -> None:
-        del self._readers[descriptor]
-        self._epoll.unregister(descriptor)
+        reader = partial(self._read_socket, receiver, end, STRANGERS_BATCH if strangers else BATCH)
+        self._watch.add(receiver.fileno(), reader, patient=strangers)
 
     def _hear(self, end: socket.socket) -> bool:
         """Take what routers say of datagrams of ours; whether there was anything."""

@@ -138,23 +138,24 @@ def test_events_wait_for_a_control_process_that_is_behind() -> None:
         assert [int.from_bytes(event.data[:4], "big") for event in heard] == list(range(100))
 
 
-def test_an_sa_is_there_before_the_first_packet_on_it() -> None:
+def test_an_sa_is_there_before_the_first_packet_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """A peer is quick: new SA and first packet both come while the worker is about to read another packet."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     peer = socket.socket(type=socket.SOCK_DGRAM)
     end = open_socket(Endpoint.of("127.0.0.1", 0))
     where = end.getsockname()[:2]
-    calls = iter(range(1000))
-
-    def clock() -> float:
-        if next(calls) == 3:  # the second turn, in which the worker has just learnt that there is something to read
-            channel.send(ours, message.AddSa(sa(Direction.IN)))
-            peer.sendto(Outbound(sa(Direction.OUT), entropy()).seal([PACKET], 4)[0], where)
-        return 0.0
-
-    worker = Worker(theirs, clock)
+    worker = Worker(theirs)
     channel.send(ours, message.UseUdp(Endpoint.of(*where), receive=True), [end.fileno()])
     worker.turn()
+    wait = worker._watch.wait
+
+    def meanwhile(due: float | None) -> list[int]:
+        ready = wait(due)
+        channel.send(ours, message.AddSa(sa(Direction.IN)))
+        peer.sendto(Outbound(sa(Direction.OUT), entropy()).seal([PACKET], 4)[0], where)
+        return ready
+
+    monkeypatch.setattr(worker._watch, "wait", meanwhile)
     peer.sendto(b"\xff", where)
     worker.turn()
     counts = worker._stats.report()
@@ -185,11 +186,11 @@ def test_a_dropped_socket_is_forgotten() -> None:
         worker, control = Worker(theirs), Control(ours)
         control.say(message.UseUdp(local, receive=True), end.fileno())
         worker.turn()
-        assert (len(worker._receivers), len(worker._readers)) == (1, 2)
+        assert (len(worker._receivers), len(worker._watch)) == (1, 2)
         control.say(message.DropUdp(local))
         worker.turn()
         assert control.hear() == message.Done()
-        assert (len(worker._receivers), len(worker._readers)) == (0, 1)
+        assert (len(worker._receivers), len(worker._watch)) == (0, 1)
 
 
 def test_an_error_costs_a_batch_and_not_the_worker(
