@@ -9,8 +9,8 @@ noise, or with another SPI. Holds: the worker is the same process, it has not gr
 over is counted under a reason that fits its harm, and the honest flow keeps half of its speed.
 
 Who makes the flood shares the processors with the gateways and takes what it can get of them: at full speed one of two.
-So its speed is given (`--rate`), and what its making costs the honest flow is measured first, with the same flood
-against a closed door: a rule of the gateway's firewall that drops it before the gateway sees it.
+So its speed is given (`--rate`), and what its making costs the honest flow is measured first and told, with the same
+flood against a closed door: a rule of the gateway's firewall that drops it before the gateway sees it.
 """
 
 from __future__ import annotations

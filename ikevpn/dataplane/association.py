@@ -8,7 +8,7 @@ from ikevpn.dataplane.ends import Path
 from ikevpn.dataplane.fit import Fit
 from ikevpn.dataplane.marking import Marker
 from ikevpn.dataplane.run import Octets
-from ikevpn.esp import transport
+from ikevpn.esp import encap, transport
 from ikevpn.esp.ah import LARGEST_DATAGRAM, AhInbound, AhOutbound
 from ikevpn.esp.cbc import Entropy
 from ikevpn.esp.drops import Drop
@@ -19,6 +19,7 @@ from ikevpn.esp.limits import LimitWatch, last_sequence
 from ikevpn.esp.outbound import Outbound
 from ikevpn.esp.selection import Selection
 from ikevpn.esp.transform import shape
+from ikevpn.esp.truncation import has_two_truncations
 from ikevpn.model.address import Endpoint
 from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, Sa, SaMode, SaUse
 from ikevpn.wire.registry import Protocol
@@ -33,6 +34,7 @@ class OutboundSa:
     """Seals and knows the way to the peer, which may change during its life."""
 
     __slots__ = (
+        "bare",
         "expired",
         "fit",
         "installed_at",
@@ -58,6 +60,7 @@ class OutboundSa:
         self.selection = Selection(sa.selectors, Direction.OUT)
         self.fit = Fit(sa)
         self.marks = Marker(sa.outer, sa.mode)
+        self.bare = _is_bare(sa)  # ESP around whole packets of the host, and nothing around it
         self.watch = LimitWatch.of(sa)
         self.path = path(sa.local, sa.remote, sa)
         self.installed_at = now
@@ -95,7 +98,7 @@ class OutboundSa:
 
     def wrap(self, wrapper: OutboundSa | None) -> None:
         """From now on its packets leave inside of those of `wrapper`; None: not until there is another one."""
-        self.wrapped, self.wrapper = True, wrapper
+        self.wrapped, self.wrapper, self.bare = True, wrapper, False
         if wrapper is not None and isinstance(wrapper.state, AhOutbound):
             self.fit.reserve(wrapper.state.header)
 
@@ -141,7 +144,9 @@ class InboundSa:
 
     __slots__ = (
         "_highest",
+        "adapts",
         "authenticated",
+        "bare",
         "expired",
         "fit",
         "installed_at",
@@ -162,18 +167,20 @@ class InboundSa:
         self.transport = sa.mode is SaMode.TRANSPORT
         self.selection = Selection(sa.selectors, Direction.IN)
         self.wrapped = sa.wrapped  # takes only what came inside of packets of another SA
+        self.bare = _is_bare(sa)
         self.fit = Fit(sa)
         self.watch = LimitWatch.of(sa)
         self.authenticated = shape(sa.algorithms).authenticated
         self.remote: Endpoint = sa.remote
         self.integrity_96 = sa.algorithms.integrity_96
+        self.adapts = has_two_truncations(sa)
         self.installed_at = now
         self.expired = False
         self._highest: int | None = None
 
     def wrap(self, wrapper: InboundSa) -> None:
         """From now on its packets come inside of those of `wrapper`."""
-        self.wrapped = True
+        self.wrapped, self.bare = True, False
         if isinstance(wrapper.state, AhInbound):
             self.fit.reserve(wrapper.state.header)
 
@@ -217,6 +224,11 @@ class InboundSa:
         idle_s = None if state.used_at is None else now - state.used_at
         drops = tuple((drop.value, count) for drop, count in state.drops.items())
         return SaUse(self.sa.spi, Direction.IN, state.bytes, state.packets, idle_s, drops, self.sa.reqid)
+
+
+def _is_bare(sa: Sa) -> bool:
+    plain = sa.protocol is Protocol.ESP and sa.mode is SaMode.TUNNEL and not encap.marker(sa.encapsulation)
+    return plain and not sa.wrapped and not sa.wraps
 
 
 Association = InboundSa | OutboundSa

@@ -22,13 +22,10 @@ class Backlog:
 
     def __init__(self, limit: int = 1024) -> None:
         self._limit = limit
-        self._events: OrderedDict[Hashable, DataPlaneEvent] = OrderedDict()
+        self.events: OrderedDict[Hashable, DataPlaneEvent] = OrderedDict()  # oldest first
         self._numbers = count()
         self._losable = 0
         self.lost = 0
-
-    def __len__(self) -> int:
-        return len(self._events)
 
     def push(self, event: DataPlaneEvent) -> None:
         """Append; where the bound is reached, the oldest event that may be lost goes first."""
@@ -39,29 +36,29 @@ class Backlog:
             if self._losable >= self._limit:
                 self._lose_oldest()
             self._losable += 1
-        self._events[next(self._numbers)] = event
+        self.events[next(self._numbers)] = event
 
     def first(self) -> DataPlaneEvent:
         """The oldest event, left in place; raises IndexError where there is none."""
-        if not self._events:
+        if not self.events:
             raise IndexError("no event")
-        return next(iter(self._events.values()))
+        return next(iter(self.events.values()))
 
     def pop(self) -> DataPlaneEvent:
         """The oldest event; raises IndexError where there is none."""
         event = self.first()
-        self._events.popitem(last=False)
+        self.events.popitem(last=False)
         self._losable -= isinstance(event, _LOSABLE)
         return event
 
     def _push_mapping(self, event: Mapping) -> None:
         """Takes the place of an earlier one of the same SA, but behind what other SAs reported in between."""
         key = (event.reqid, event.spi)
-        earlier = self._events.pop(key, None)
-        self._events[key] = replace(event, old=earlier.old) if isinstance(earlier, Mapping) else event
+        earlier = self.events.pop(key, None)
+        self.events[key] = replace(event, old=earlier.old) if isinstance(earlier, Mapping) else event
 
     def _lose_oldest(self) -> None:
-        victim = next(key for key, event in self._events.items() if isinstance(event, _LOSABLE))
-        del self._events[victim]
+        victim = next(key for key, event in self.events.items() if isinstance(event, _LOSABLE))
+        del self.events[victim]
         self._losable -= 1
         self.lost += 1

@@ -34,6 +34,7 @@ class Early:
         self._senders: Counter[Address] = Counter()
         self._packets = 0
         self._octets = 0
+        self.next_timer: float | None = None  # when `forget` has work to do
 
     def __len__(self) -> int:
         return self._packets
@@ -55,6 +56,7 @@ class Early:
         wait = self._waits.get(spi)
         if wait is None:
             wait = self._waits[spi] = _Wait(now + PATIENCE_S)
+            self._plan()
         wait.batches.append(arrival._replace(datagrams=kept))
         self._packets += len(kept)
         self._senders[sender] += len(kept)
@@ -70,6 +72,7 @@ class Early:
             self._octets -= sum(map(len, packets))
             self._senders[path.remote.address] -= len(packets)
         self._senders = +self._senders
+        self._plan()
         return wait.batches
 
     def forget(self, now: float) -> int:
@@ -79,6 +82,5 @@ class Early:
             self.take(spi)
         return before - self._packets
 
-    def next_timer(self) -> float | None:
-        """When `forget` has work to do."""
-        return next(iter(self._waits.values())).deadline if self._waits else None
+    def _plan(self) -> None:
+        self.next_timer = next(iter(self._waits.values())).deadline if self._waits else None

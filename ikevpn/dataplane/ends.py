@@ -93,5 +93,8 @@ class OuterEnd(Protocol):
     def send(self, path: Path, datagrams: Sequence[Octets], mark: Mark = PLAIN) -> None:
         """Send each datagram along `path`, in order. Markers of RFC 3948 are the caller's business."""
 
+    def send_one(self, path: Path, datagram: Octets, mark: Mark) -> None:
+        """Send ESP that comes alone; AH, which may have to be cut, goes through `send`."""
+
     def mtu(self, path: Path) -> int:
         """What the route of `path` takes, in octets."""

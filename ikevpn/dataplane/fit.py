@@ -25,7 +25,7 @@ _DF = 0x40
 class Fit:
     """What fits one SA, by the path as it was found last: `packet` octets inside, segments of `segment` octets."""
 
-    __slots__ = ("_reserved", "_sa", "packet", "path_mtu", "segment")
+    __slots__ = ("_reserved", "_sa", "news", "packet", "path", "path_mtu", "segment", "until")
 
     def __init__(self, sa: Sa) -> None:
         self._sa = sa
@@ -33,14 +33,17 @@ class Fit:
         self.path_mtu = 0
         self.packet = 0
         self.segment = mss.Limit()
+        self.path: Path | None = None
+        self.news = 0  # of `PathMtus`, as they were when it was looked at last
+        self.until = 0.0  # then it is looked at again in any case
 
     def use(self, sa: Sa) -> None:
         """The SA as it is from now on, with another truncation of its ICV."""
-        self._sa, self.path_mtu = sa, 0
+        self._sa, self.path_mtu, self.until = sa, 0, 0.0
 
     def reserve(self, octets: int) -> None:
         """So much more stands around the packets of the SA: another one wraps it."""
-        self._reserved, self.path_mtu = octets, 0
+        self._reserved, self.path_mtu, self.until = octets, 0, 0.0
 
     def follow(self, path_mtu: int) -> None:
         """The path takes outer packets of `path_mtu` octets now."""
@@ -65,7 +68,10 @@ class Fitting:
 
     def refresh(self, fit: Fit, path: Path, now: float) -> None:
         """Before packets are looked at: what the path takes now."""
+        if path is fit.path and now < fit.until and fit.news == self._mtus.news:
+            return
         fit.follow(self._mtus.of(path, now))
+        fit.path, fit.until, fit.news = path, self._mtus.until(path), self._mtus.news
 
     def cut(self, device: str, sa: Sa, fit: Fit, packet: bytes, now: float) -> Sequence[bytes]:
         """What of a packet that is larger than `fit.packet` is to be sealed; its sender may be told."""

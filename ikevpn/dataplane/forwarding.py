@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ikevpn.dataplane import message
 from ikevpn.dataplane.association import Association, InboundSa, OutboundSa, path
+from ikevpn.dataplane.early import Early
 from ikevpn.dataplane.ends import Arrival, DeviceEnd, OuterEnd, Path
 from ikevpn.dataplane.error_queue import TooBig
 from ikevpn.dataplane.fit import Fitting
-from ikevpn.dataplane.frames import Packet
+from ikevpn.dataplane.hold import Hold
 from ikevpn.dataplane.interface import DataPlaneEvent, Expire
 from ikevpn.dataplane.inward import CatchUp, HandOver, Inward
 from ikevpn.dataplane.keepalive import Keepalives
@@ -56,24 +57,19 @@ class Forwarding:
         self._keepalives = Keepalives()
         self._tally = Tally()
         self._lifetimes = Lifetimes(report, self._routes.forget)
+        hold, early = Hold(), Early()
+        self._timed = (self._lifetimes, hold, early, self._keepalives)
         self._outward = Outward(
-            routes=self._routes, sad=self._sad, outer=outer, fitting=Fitting(self._mtus, devices, stats),
+            routes=self._routes, sad=self._sad, outer=outer, fitting=Fitting(self._mtus, devices, stats), hold=hold,
             keepalives=self._keepalives, lifetimes=self._lifetimes, stats=stats, report=report,
         )  # fmt: skip
         self._inward = Inward(
-            spd=self._spd, sad=self._sad, devices=devices, mtus=self._mtus, lifetimes=self._lifetimes, stats=stats,
-            report=report, hand_over=hand_over, catch_up=catch_up,
+            spd=self._spd, sad=self._sad, devices=devices, mtus=self._mtus, early=early, lifetimes=self._lifetimes,
+            stats=stats, report=report, hand_over=hand_over, catch_up=catch_up,
         )  # fmt: skip
-        parts = (self._lifetimes, self._outward, self._inward, self._keepalives)
-        self._timers = [part.next_timer for part in parts]
 
-    def from_device(self, device: str, packets: Sequence[Packet], now: float) -> None:
-        """IP packets that the host sent through `device`."""
-        self._outward.packets(device, packets, now)
-
-    def from_outside(self, arrivals: Sequence[Arrival], now: float) -> None:
-        """Datagrams of all sockets. Never raises, whatever they hold."""
-        self._inward.arrivals(arrivals, now)
+        self.from_device = self._outward.packets
+        self.from_outside = self._inward.arrivals
 
     def too_big(self, error: TooBig, now: float) -> bool:
         """A datagram of ours, or what claims to be one, did not fit. Whether it was ours."""
@@ -92,8 +88,11 @@ class Forwarding:
 
     def next_timer(self) -> float | None:
         """When `timer` wants to be called next."""
-        dues = [due for next_timer in self._timers if (due := next_timer()) is not None]
-        return min(dues, default=None)
+        due: float | None = None
+        for part in self._timed:
+            if part.next_timer is not None and (due is None or part.next_timer < due):
+                due = part.next_timer
+        return due
 
     def uses(self, now: float) -> Iterator[SaUse]:
         """Counters of every SA."""

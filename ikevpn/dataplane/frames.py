@@ -25,8 +25,6 @@ Packet = bytes | Run | Chain
 
 def read(frames: Sequence[Octets]) -> tuple[list[Packet], int]:
     """The packets of frames in order, and how many frames were broken."""
-    if len(frames) == 1 and _kind(frames[0])[1] == vnet.PLAIN:  # alone and whole, as most are where little is going on
-        return [bytes(frames[0][vnet.SIZE :])], 0
     found = _Sorted()
     broken = 0
     for (size, header), group in groupby(frames, _kind):

@@ -32,6 +32,7 @@ class Hold:
     def __init__(self) -> None:
         self._waits: dict[int, _Wait] = {}  # in order of their deadlines
         self._packets = 0
+        self.next_timer: float | None = None  # when `forget` has work to do
 
     def __len__(self) -> int:
         return self._packets
@@ -42,6 +43,7 @@ class Hold:
         first = wait is None
         if wait is None:
             wait = self._waits[reqid] = _Wait(now + PATIENCE_S)
+            self._plan()
         kept = len(wait.packets) < PACKETS_PER_REQID and self._packets < PACKETS_IN_ALL
         if kept:
             wait.packets.append((device, packet))
@@ -54,6 +56,7 @@ class Hold:
         if wait is None:
             return []
         self._packets -= len(wait.packets)
+        self._plan()
         return wait.packets
 
     def forget(self, now: float) -> int:
@@ -61,6 +64,5 @@ class Hold:
         vain = [reqid for reqid, wait in self._waits.items() if wait.deadline <= now]
         return sum(len(self.take(reqid)) for reqid in vain)
 
-    def next_timer(self) -> float | None:
-        """When `forget` has work to do."""
-        return next(iter(self._waits.values())).deadline if self._waits else None
+    def _plan(self) -> None:
+        self.next_timer = next(iter(self._waits.values())).deadline if self._waits else None

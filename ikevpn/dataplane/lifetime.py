@@ -16,7 +16,7 @@ class Lifetimes:
         self._report = report
         self._expired = expired
         self._deadlines: dict[Association, float] = {}
-        self._next: float | None = None
+        self.next_timer: float | None = None  # when `timer` has work to do
 
     def add(self, association: Association, now: float) -> None:
         """Watch an SA from now on."""
@@ -25,7 +25,7 @@ class Lifetimes:
     def delete(self, association: Association) -> None:
         """Watch it no longer."""
         if self._deadlines.pop(association, None) is not None:
-            self._next = min(self._deadlines.values(), default=None)
+            self.next_timer = min(self._deadlines.values(), default=None)
 
     def check(self, association: Association, now: float) -> None:
         """Call this after the SA has been used."""
@@ -46,15 +46,11 @@ class Lifetimes:
 
     def timer(self, now: float) -> None:
         """Check those whose seconds are over."""
-        if self._next is None or now < self._next:
+        if self.next_timer is None or now < self.next_timer:
             return
         for association in [each for each, deadline in self._deadlines.items() if deadline <= now]:
             self._plan(association, now)
             self.check(association, now)
-
-    def next_timer(self) -> float | None:
-        """When `timer` has work to do."""
-        return self._next
 
     def _plan(self, association: Association, now: float) -> None:
         limits = association.sa.limits
@@ -64,7 +60,7 @@ class Lifetimes:
             self._deadlines[association] = association.installed_at + min(ahead)
         else:
             self._deadlines.pop(association, None)
-        self._next = min(self._deadlines.values(), default=None)
+        self.next_timer = min(self._deadlines.values(), default=None)
 
     def _tell(self, association: Association, kind: ExpireKind) -> None:
         sa = association.sa

@@ -11,7 +11,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ikevpn.dataplane.association import Association, InboundSa, OutboundSa
-from ikevpn.esp.inner import Flow, packet_size, plain_key, read_flow
+from ikevpn.dataplane.marking import Mark
+from ikevpn.esp.inner import IPV4, IPV6, Flow, lane_key, packet_size, plain_key, read_flow
 from ikevpn.esp.outbound import Outbound
 from ikevpn.esp.selection import Selection
 from ikevpn.model.address import Endpoint
@@ -59,7 +60,8 @@ class Spd:
 
     def device(self, reqid: int) -> str | None:
         """Where packets of the reqid's inbound SAs belong: the policy added first names it."""
-        return next(iter(self._devices.get(reqid, ())), None)
+        devices = self._devices.get(reqid)
+        return devices[0] if devices else None
 
 
 class Sad:
@@ -160,6 +162,15 @@ class Route(NamedTuple):
     association: OutboundSa | None
 
 
+class Lane(NamedTuple):
+    """What is the same for all packets with one `lane_key`, where nothing but ESP in tunnel mode stands around them."""
+
+    association: OutboundSa
+    state: Outbound
+    next_header: int
+    mark: Mark
+
+
 class Routes:
     """The two databases behind a memory of flows."""
 
@@ -167,6 +178,7 @@ class Routes:
         self._spd = spd
         self._sad = sad
         self._known: dict[tuple[str, Flow | bytes], Route] = {}
+        self._lanes: dict[tuple[str, bytes], Lane] = {}
 
     def __len__(self) -> int:
         return len(self._known)
@@ -174,10 +186,30 @@ class Routes:
     def forget(self) -> None:
         """Call this after any change of a policy or an outbound SA."""
         self._known.clear()
+        self._lanes.clear()
 
     def find(self, device: str, flow: Flow) -> Route:
         """The route of a flow that comes out of `device`."""
         return self._recall((device, flow), flow)
+
+    def lane(self, device: str, packet: bytes) -> Lane | None:
+        """The lane of a packet that comes out of `device`; None where it has to be looked at more closely."""
+        key = lane_key(packet)
+        if key is None:
+            return None
+        return self._lanes.get((device, key)) or self._open_lane(device, key, packet)
+
+    def _open_lane(self, device: str, key: bytes, packet: bytes) -> Lane | None:
+        route = self.of_packet(device, packet)
+        association = None if route is None else route.association
+        if association is None or not association.bare or not isinstance(association.state, Outbound):
+            return None
+        if len(self._lanes) >= MOST_FLOWS:
+            self._lanes.clear()
+        next_header = IPV4 if packet[0] >> 4 == 4 else IPV6
+        lane = Lane(association, association.state, next_header, association.marks.of(packet))
+        self._lanes[device, key] = lane
+        return lane
 
     def of_packet(self, device: str, packet: bytes | memoryview) -> Route | None:
         """The route of a packet that comes out of `device`; None where its headers are broken.

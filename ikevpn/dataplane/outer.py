@@ -6,7 +6,6 @@ import errno
 import socket
 from collections.abc import Callable, Sequence
 from functools import cache, partial
-from itertools import count
 from typing import NamedTuple
 
 from ikevpn.dataplane import mmsg, offload, outer_fields, pktinfo, rawah
@@ -64,7 +63,7 @@ class Outer:
         self._lent: set[socket.socket] = set()
         self._undivided: dict[socket.socket, bool] = {}
         self._departures = mmsg.Departures()
-        self._ways: dict[tuple[Path, int, int], _Way | None] = {}
+        self._ways: dict[tuple[Path, int, int], _Way] = {}
         self._refused: dict[Path, int] = {}  # sizes from which on the kernel does not cut
 
     def use_udp(self, local: Endpoint, end: socket.socket, *, lent: bool = False) -> None:
@@ -92,9 +91,20 @@ class Outer:
         """Ask for routes of IP of `version` with this socket."""
         self._probes[version] = end
 
+    def send_one(self, path: Path, datagram: Octets, mark: Mark) -> None:
+        """What `send` does with ESP that comes alone, with less around it."""
+        way = self._ways.get((path, mark.tos, mark.ttl))
+        if way is not None and self._undivided.get(way.end) is mark.df:
+            try:
+                way.end.sendmsg((datagram,), way.ancillary, 0, way.target)
+                return
+            except OSError:
+                pass  # perhaps that of an earlier datagram; `send` sees to it
+        self.send(path, (datagram,), mark)
+
     def send(self, path: Path, datagrams: Sequence[Octets], mark: Mark = PLAIN) -> None:
         """Send each datagram along `path`; what the kernel does not take is counted."""
-        way = self._way(path, mark)
+        way = self._ways.get((path, mark.tos, mark.ttl)) or self._way(path, mark)
         if way is None:
             self._stats.lose(Loss.NO_SOCKET, len(datagrams))
             return
@@ -104,7 +114,10 @@ class Outer:
         if path.protocol is Protocol.AH and path.local.address.version == 4:
             route = cache(partial(self.mtu, path))
             datagrams = [piece for each in datagrams for piece in rawah.pieces(bytes(each), mark, route)]
-        if not way.segments or len(datagrams) == 1:
+        if len(datagrams) == 1:
+            self._send_one(way, datagrams)
+            return
+        if not way.segments:
             self._send_each(way, datagrams)
             return
         for part in [datagrams] if isinstance(datagrams, Run) else runs(datagrams, _SHORTEST_RUN):
@@ -138,14 +151,16 @@ class Outer:
         """How many left."""
         if len(datagrams) >= mmsg.FEWEST:
             return sum(self._send_several(way, part) for part in mmsg.portions(datagrams))
-        sent = 0
-        for datagram in datagrams:
-            try:
-                self._sendmsg(way, (datagram,), way.ancillary)
-                sent += 1
-            except OSError as error:
-                self._stats.lose(_LOSSES.get(error.errno or 0, Loss.SEND_FAILED))
-        return sent
+        return sum(self._send_one(way, (datagram,)) for datagram in datagrams)
+
+    def _send_one(self, way: _Way, datagram: Sequence[Octets]) -> bool:
+        """Whether it left."""
+        try:
+            self._sendmsg(way, datagram, way.ancillary)
+        except OSError as error:
+            self._stats.lose(_LOSSES.get(error.errno or 0, Loss.SEND_FAILED))
+            return False
+        return True
 
     def _send_several(self, way: _Way, datagrams: Run | Sequence[Octets]) -> int:
         """The same in few calls; what the kernel refuses is left out."""
@@ -164,12 +179,14 @@ class Outer:
 
     def _sendmsg(self, way: _Way, pieces: Sequence[Octets], ancillary: list[pktinfo.Ancillary]) -> None:
         """Raises OSError where the kernel refuses these very datagrams."""
-        for attempt in count(1):
+        attempts = 0
+        while True:
             try:
                 way.end.sendmsg(pieces, ancillary, 0, way.target)
                 return
             except OSError:
-                if not self._may_repeat(way.end, attempt):
+                attempts += 1
+                if not self._may_repeat(way.end, attempts):
                     raise
 
     def _may_repeat(self, end: socket.socket, attempts: int) -> bool:
@@ -185,18 +202,17 @@ class Outer:
         return outer_fields.USUAL_MTU if probe is None else outer_fields.route_mtu(probe, path.remote.address)
 
     def _way(self, path: Path, mark: Mark) -> _Way | None:
-        key = (path, mark.tos, mark.ttl)
-        if key in self._ways:
-            return self._ways[key]
         if len(self._ways) >= MOST_WAYS:
             self._forget()
         end = self._socket(path)
+        if end is None:
+            return None
         target = (str(path.remote.address), 0 if path.encapsulation is Encapsulation.NONE else path.remote.port)
         segments = path.encapsulation is not Encapsulation.NONE
         ancillary = [*pktinfo.write(path.local.address), *outer_fields.write(path.remote.address.version, mark)]
         envelope = mmsg.Envelope(path.remote.address, target[1], ancillary)
-        way = None if end is None else _Way(end, ancillary, target, envelope, segments, end not in self._lent)
-        self._ways[key] = way
+        way = _Way(end, ancillary, target, envelope, segments, end not in self._lent)
+        self._ways[path, mark.tos, mark.ttl] = way
         return way
 
     def _forget(self) -> None:

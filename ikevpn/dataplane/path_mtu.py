@@ -39,6 +39,7 @@ class PathMtus:
         self._ask = ask
         self._by_path: dict[Path, _Known] = {}
         self._by_address: dict[Address, _Known] = {}
+        self.news = 0  # goes up whenever answers may no longer hold
 
     def of(self, path: Path, now: float) -> int:
         """Octets of the largest outer packet."""
@@ -52,6 +53,11 @@ class PathMtus:
             known.learnt = None
         return known.mtu
 
+    def until(self, path: Path) -> float:
+        """How long the answer of `of` holds, unless there is news."""
+        known = self._by_path[path]
+        return known.route_until if known.learnt is None else min(known.route_until, known.learnt_until)
+
     def learn(self, remote: Address, mtu: int, now: float) -> bool:
         """A router says that it takes no more than `mtu`, 0 where it does not say; whether that is news."""
         known = self._by_address.get(remote)
@@ -64,12 +70,14 @@ class PathMtus:
         if mtu > before or (mtu == before and known.learnt is None):
             return False
         known.learnt, known.learnt_until = mtu, now + FORGOTTEN_AFTER_S
+        self.news += 1
         return mtu < before
 
     def _meet(self, path: Path, now: float) -> _Known:
         if len(self._by_path) >= MOST_PATHS:
             self._by_path.clear()
             self._by_address.clear()
+            self.news += 1
         address = path.remote.address
         least = LEAST[address.version]
         known = self._by_address.get(address)

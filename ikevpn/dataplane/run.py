@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,14 @@ Octets = bytes | memoryview
 Rows = NDArray[np.uint8]
 
 
-class Run(Sequence[bytes]):
-    """Packets of one size, a row each, and perhaps a last one that is shorter. The segment size is in the type.
+if TYPE_CHECKING:
+    _Packets = Sequence[bytes]
+else:  # to ask whether something is an instance of an abstract class takes a function of Python, each time
+    _Packets = object
+
+
+class Run(_Packets):
+    """Packets of one size, a row each, and perhaps a last one that is shorter: a `Sequence`.
 
     Rows are views of buffers that are used again: whoever keeps a packet takes it out, which copies it.
     """

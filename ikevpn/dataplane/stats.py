@@ -63,6 +63,16 @@ class Stats:
         """Count something that is not a loss, such as `packets-out`."""
         self._totals[total] += amount
 
+    def out(self, packets: int, octets: int) -> None:
+        """Count packets of the host that left through an SA; `octets` as they were inside."""
+        self._totals["packets-out"] += packets
+        self._totals["bytes-out"] += octets
+
+    def through(self, packets: int, octets: int) -> None:
+        """Count packets that came through an SA for the host."""
+        self._totals["packets-in"] += packets
+        self._totals["bytes-in"] += octets
+
     def report(self) -> dict[str, int]:
         """Totals by name and losses as `drop-<reason>`, those that happened."""
         return {**self._totals, **{f"drop-{reason}": count for reason, count in self._losses.items()}}

@@ -196,6 +196,8 @@ class Tun:
                 self._stats.lose(Loss.READ_FAILED)
         if not self._offloads:
             return [bytes(packet) for packet in found]
+        if len(found) == 1 and found[0][: vnet.SIZE] == vnet.PLAIN and len(found[0]) > vnet.SIZE:
+            return [bytes(found[0][vnet.SIZE :])]  # alone and whole, as most are where little is going on
         packets, broken = frames.read(found)
         if broken:
             self._stats.lose(Drop.MALFORMED_INNER, broken)
@@ -203,7 +205,9 @@ class Tun:
 
     def write_batch(self, packets: Sequence[Octets]) -> None:
         """Give IP packets to the host; what the kernel does not take is counted."""
-        if self._offloads:
+        if self._offloads and len(packets) == 1:
+            self._write((vnet.PLAIN, packets[0]), 1)
+        elif self._offloads:
             for pieces, count in frames.write(packets, joins_udp=self._joins_udp):
                 self._write(pieces, count)
         else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import socket
 from ipaddress import ip_address
@@ -18,6 +17,7 @@ from ikevpn.model.sa import Encapsulation
 BUFFER_SIZE = 4 * 1024 * 1024
 LARGEST_DATAGRAM = 65_535
 MOST_PATHS = 4096
+_EACH = 2  # ancillary data of each datagram: where it was sent to, and its traffic class
 BATCH_OCTETS = 4 * LARGEST_DATAGRAM
 
 _SO_SNDBUFFORCE, _SO_RCVBUFFORCE = 32, 33
@@ -105,19 +105,32 @@ class PktinfoReceiver:
         """
         read, stretches = self._end.recvmsg_into, self._stretches
         stretches.clear()
-        with contextlib.suppress(OSError):  # nothing more to read, or an ICMP error of an earlier datagram
+        try:
+            if limit == 1:
+                room = stretches.room
+                length, ancillary, _, source = read((room,), pktinfo.ANCILLARY_SIZE)
+                way = self._ways.get((source, *ancillary))  # not where there is a segment size
+                if way is not None:
+                    return [Arrival(way[0], (bytes(room[:length]),), way[1])]
+                self._add(length, ancillary, source)
             while stretches.datagrams < limit and not stretches.is_full:
                 length, ancillary, _, source = read((stretches.room,), pktinfo.ANCILLARY_SIZE)
-                path, mark = self._way(source, ancillary)
-                stretches.add(path, length, offload.read(ancillary), ecn=mark)
+                self._add(length, ancillary, source)
+        except OSError:  # nothing more to read, or an ICMP error of an earlier datagram
+            pass
         return stretches.arrivals()
 
     def lost(self) -> int:
         return overflow.lost(self._end)
 
+    def _add(self, length: int, ancillary: list[pktinfo.Ancillary], source: tuple[Any, ...]) -> None:
+        """What was read last is datagrams of one size, or one."""
+        path, mark = self._way(source, ancillary)
+        self._stretches.add(path, length, offload.read(ancillary), ecn=mark)
+
     def _way(self, source: tuple[Any, ...], ancillary: list[pktinfo.Ancillary]) -> tuple[Path, int]:
         """The path, and the congestion mark."""
-        key = (source, *ancillary[-2:])  # the segment size, if any, comes before
+        key = (source, *ancillary[-_EACH:])  # the segment size, if any, comes before
         way = self._ways.get(key)
         if way is None:
             if len(self._ways) >= MOST_PATHS:

@@ -209,7 +209,7 @@ class UserspaceDataPlane:
     async def events(self) -> AsyncIterator[DataPlaneEvent]:
         """Events in the order in which they happened, until `stop`. For one consumer."""
         while True:
-            while self._backlog:
+            while self._backlog.events:
                 yield self._backlog.pop()
             if self._ended:
                 return

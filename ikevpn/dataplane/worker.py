@@ -2,7 +2,8 @@
 
 Started as `python -m ikevpn.dataplane.worker FD`, where FD is its end of the channel; ends when the other end is gone.
 Each turn it takes commands first, then one bounded batch of every descriptor that has something, so that neither a
-flood on one of them nor a saturated tunnel keeps the others waiting. It opens nothing itself and has no privilege.
+flood on one of them nor a saturated tunnel keeps the others waiting. It has no privilege: what it works on was opened
+by the control process, all but what it rehearses with.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ from typing import Any
 
 from ikevpn.dataplane import channel, confinement, error_queue, message, rawip, udp
 from ikevpn.dataplane.backlog import Backlog
-from ikevpn.dataplane.ends import Arrival, Receiver
+from ikevpn.dataplane.ends import Receiver
 from ikevpn.dataplane.error_queue import TooBig
 from ikevpn.dataplane.forwarding import Forwarding
 from ikevpn.dataplane.mishaps import Mishaps
 from ikevpn.dataplane.neighbours import InboxReceiver, Neighbours
 from ikevpn.dataplane.outer import Outer
+from ikevpn.dataplane.rehearsal import Rehearsal, Stage
 from ikevpn.dataplane.stats import Loss, Stats
 from ikevpn.dataplane.tun import Devices, Tun
 from ikevpn.dataplane.watch import Watch
@@ -38,9 +40,11 @@ USES_PER_MESSAGE = 500
 
 
 class Worker:
-    """One loop. `clock` gives monotonic seconds."""
+    """One loop. `clock` gives monotonic seconds; `rehearses` whether a quiet line is kept warm (`rehearsal`)."""
 
-    def __init__(self, control: socket.socket, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, control: socket.socket, clock: Callable[[], float] = time.monotonic, *, rehearses: bool = True
+    ) -> None:
         control.setblocking(False)
         self._control = control
         self._clock = clock
@@ -53,9 +57,12 @@ class Worker:
         self._receivers: list[Receiver] = []
         self._answers: deque[message.Answer] = deque()
         self._watch = Watch(clock)
-        self._watch.add(control.fileno(), self._listen)
+        self._watch.call(control.fileno())
+        self._channel = control.fileno()
         self._has_listened = False
+        self._is_behind = False  # the control process, with taking what we say
         self._failure: Exception | None = None
+        self._rehearsal = Rehearsal(self._prepare_rehearsal, clock) if rehearses else None
         self._running = True
         self._forwarding = Forwarding(
             devices=self._devices,
@@ -100,21 +107,27 @@ class Worker:
         while self._running:
             self.turn()
 
-    def turn(self) -> None:
+    def turn(self, *, waits: bool = True) -> None:
         """Wait for something to do, and do it: commands, what time has brought, then one batch of each descriptor."""
-        due = self._forwarding.next_timer()
-        ready = self._watch.wait(due)
-        now = self._clock()
-        control = self._control.fileno()
-        self._has_listened = control in ready
+        due, rehearsal = self._forwarding.next_timer(), self._rehearsal
+        ready, now = self._watch.wait(_earlier(due, rehearsal.next_timer if rehearsal else None) if waits else 0.0)
+        self._has_listened = self._channel in ready
         if self._has_listened:
             self._listen(now)
         if due is not None and due <= now:
             self._forwarding.timer(now)
+        some = False
         for descriptor in ready:
-            if descriptor != control:
-                self._watch.read(descriptor, now)
-        self._speak()
+            some |= self._watch.read(descriptor, now)
+        if rehearsal is not None and some:
+            rehearsal.packets(now)
+        elif rehearsal is not None and rehearsal.next_timer is not None and rehearsal.next_timer <= now:
+            rehearsal.timer(now)
+        if self._answers or self._events.events or self._is_behind:
+            self._speak()
+
+    def _prepare_rehearsal(self) -> Callable[[], bool]:
+        return Stage(partial(Worker, rehearses=False)).play
 
     def _catch_up(self, now: float) -> bool:
         """What the control process has said since the turn began, once a turn; whether it may have been something."""
@@ -156,25 +169,29 @@ class Worker:
             while self._answers:
                 channel.send(self._control, self._answers[0])
                 self._answers.popleft()
-            while self._events:
+            while self._events.events:
                 channel.send(self._control, self._events.first())
                 self._events.pop()
-            self._watch.wants_room(self._control.fileno(), False)
+            self._is_behind = False
         except BlockingIOError:
-            self._watch.wants_room(self._control.fileno(), True)
+            self._is_behind = True
         except OSError:
             self._running = False
+            return
+        self._watch.wants_room(self._channel, self._is_behind)
 
     def _use_device(self, command: message.UseDevice, descriptor: int) -> None:
         device = self._devices.use(command.name, descriptor, joins_udp=command.joins_udp)
-        self._watch.add(device.fileno(), partial(self._read_device, command.name, device))
+        self._watch.add(device.fileno(), partial(self._read_device, command.name, device), BATCH)
 
-    def _read_device(self, name: str, device: Tun, now: float) -> None:
-        with self._mishaps:
-            packets = device.read_batch(BATCH)
+    def _read_device(self, name: str, device: Tun, limit: int, now: float) -> None:
+        try:
+            packets = device.read_batch(limit)
             if device.gone:
                 self._watch.remove(device.fileno())  # deleted under our hands; it would be ready forever
             self._forwarding.from_device(name, packets, now)
+        except Exception as error:
+            self._mishaps.survive(error)
 
     def _drop_device(self, command: message.DropDevice, now: float) -> None:
         device = self._devices.drop(command.name)
@@ -218,8 +235,8 @@ class Worker:
     def _receive(self, receiver: Receiver, end: socket.socket | None = None, *, strangers: bool = False) -> None:
         """Read it whenever it is ready; `end` where routers may have something to say of what it sends."""
         self._receivers.append(receiver)
-        reader = partial(self._read_socket, receiver, end, STRANGERS_BATCH if strangers else BATCH)
-        self._watch.add(receiver.fileno(), reader, patient=strangers)
+        reader = partial(self._read_socket, receiver, end)
+        self._watch.add(receiver.fileno(), reader, STRANGERS_BATCH if strangers else BATCH, patient=strangers)
 
     def _hear(self, end: socket.socket) -> bool:
         """Take what routers say of datagrams of ours; whether there was anything."""
@@ -234,12 +251,13 @@ class Worker:
         self._forwarding.too_big(error, self._clock())
 
     def _read_socket(self, receiver: Receiver, end: socket.socket | None, limit: int, now: float) -> None:
-        arrivals: list[Arrival] = []
-        with self._mishaps:
+        try:
             arrivals = receiver.read_batch(limit)
             if end is not None and not arrivals:
                 self._hear(end)  # it is ready for another reason than datagrams
             self._forwarding.from_outside(arrivals, now)
+        except Exception as error:
+            self._mishaps.survive(error)
         if self._failure is not None:
             raise self._failure  # of a command, which costs more than a batch: both processes disagree from now on
 
@@ -257,6 +275,8 @@ class Worker:
     def _count(self, command: message.Count, now: float) -> None:
         counts = self._stats.report()
         counts["events-lost"] = self._events.lost
+        if self._rehearsal is not None and self._rehearsal.played:
+            counts["rehearsals"] = self._rehearsal.played
         if lost := sum(receiver.lost() for receiver in self._receivers):
             counts[f"drop-{Loss.SOCKET_QUEUE_FULL}"] = lost
         self._answers.append(message.Counts(tuple(sorted(counts.items()))))
@@ -265,6 +285,12 @@ class Worker:
         self._answers.append(message.Done())
         self._speak()
         self._running = False
+
+
+def _earlier(one: float | None, other: float | None) -> float | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)
 
 
 def main(arguments: list[str]) -> None:

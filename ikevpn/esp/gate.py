@@ -40,8 +40,8 @@ class Gate:
             return Drop.SHORT
         if (len(packet) - self._front) % self._block:
             return Drop.LENGTH
-        sequence = window.infer(int.from_bytes(packet[4:8], "big"))
-        if not window.check(sequence):
+        sequence = window.admit(int.from_bytes(packet[4:8], "big"))
+        if sequence is None:
             return Drop.REPLAY
         body = self._authenticate(packet, sequence)
         if body is None:

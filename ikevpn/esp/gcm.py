@@ -38,7 +38,7 @@ class GcmSealing:
         self._cut = icv - _TAG or None
         self._extended = extended
 
-    def seal(self, sequences: range, packets: Sequence[Octets], trailers: Sequence[bytes]) -> list[bytes]:
+    def seal(self, sequences: Sequence[int], packets: Sequence[Octets], trailers: Sequence[bytes]) -> list[bytes]:
         """One ESP packet, from SPI to ICV, for each sequence number, packet and trailer."""
         spi, salt, encrypt, extended, cut = self._spi, self._salt, self._encrypt, self._extended, self._cut
         sealed = []
@@ -98,7 +98,7 @@ class GcmOpening:
 
     def decrypt(self, authentic: Sequence[Octets]) -> list[bytes]:
         """`authentic` as bytes."""
-        return [bytes(plaintext) for plaintext in authentic]
+        return list(map(bytes, authentic))
 
     def open_rows(self, packets: Rows, sequences: range) -> Rows | None:
         """See `Opening.open_rows`."""

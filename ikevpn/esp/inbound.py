@@ -21,7 +21,7 @@ from ikevpn.esp.cbc import Octets
 from ikevpn.esp.drops import Drop
 from ikevpn.esp.flows import starts
 from ikevpn.esp.gate import Gate
-from ikevpn.esp.inner import NO_NEXT, packet_size, plain_key
+from ikevpn.esp.inner import NO_NEXT, lane_key, packet_size, plain_key
 from ikevpn.esp.inside import VERSIONS, Opened, look_inside
 from ikevpn.esp.layout import PADDINGS, TRAILER
 from ikevpn.esp.replay import ReplayWindow
@@ -79,6 +79,26 @@ class Inbound:
         plaintexts = iter(self._gate.decrypt(bodies))
         answers = [v if isinstance(v, Drop) else finish(next(plaintexts)) for v in verdicts]
         return self._counted(answers)
+
+    def open_one(self, packet: Octets, now: float) -> bytes | Drop:
+        """The inner packet that `open` would give for a packet that comes alone."""
+        body = self._gate.examine(packet, self._window)
+        if isinstance(body, Drop):
+            self.drops[body] += 1
+            return body
+        self.used_at = now
+        plaintext = self._gate.decrypt((body,))[0]
+        padding = plaintext[-2]
+        end = len(plaintext) - padding - TRAILER
+        inner = plaintext[:end]
+        key = lane_key(inner) if plaintext[end:-1] == PADDINGS[padding] else None
+        is_usual = key is not None and self._tunnel and VERSIONS.get(plaintext[-1]) == inner[0] >> 4
+        if key is not None and is_usual and self._selection.admits_lane(key, inner):
+            self.packets += 1
+            self.bytes += end
+            return inner
+        (answer,) = self._counted([self._finish(plaintext)])
+        return answer.data if isinstance(answer, Opened) else answer
 
     def open_rows(self, packets: Rows, now: float) -> Rows | list[Opened | Drop] | None:
         """What `open` would give for packets of one size, a row each.

@@ -23,6 +23,11 @@ _MOST_EXTENSIONS = 16
 _IPV4_HEADER = 20
 _LARGEST = 65_535
 _IPV6_HEADER = 40
+_PORTS = 4
+_SHORTEST_PLAIN = _IPV4_HEADER + _PORTS
+_SHORTEST_PLAIN_IPV6 = _IPV6_HEADER + _PORTS
+_IPV4_KEY_ENDS = {**dict.fromkeys((_TCP, _UDP), _SHORTEST_PLAIN), **dict.fromkeys(_WITHOUT_PORTS, _IPV4_HEADER)}
+_IPV6_KEY_ENDS = {**dict.fromkeys((_TCP, _UDP), _SHORTEST_PLAIN_IPV6), **dict.fromkeys(_WITHOUT_PORTS, _IPV6_HEADER)}
 
 
 class Flow(NamedTuple):
@@ -47,19 +52,39 @@ def plain_key(packet: bytes | memoryview) -> bytes | None:
     Two packets with the same key have the same flow. None for all other packets; the length is not looked at.
     """
     if packet[0] == 0x45:
-        if len(packet) >= 24 and not (packet[6] & 0x3F or packet[7]):
+        if len(packet) >= _SHORTEST_PLAIN and not (packet[6] & 0x3F or packet[7]):
             protocol = packet[9]
             if protocol in (_TCP, _UDP):
                 return bytes(packet[9:10]) + packet[12:24]
             if protocol in _WITHOUT_PORTS:
                 return bytes(packet[9:10]) + packet[12:20]
-    elif packet[0] >> 4 == 6 and len(packet) >= 44:
+    elif packet[0] >> 4 == 6 and len(packet) >= _SHORTEST_PLAIN_IPV6:
         protocol = packet[6]
         if protocol in (_TCP, _UDP):
             return bytes(packet[6:7]) + packet[8:44]
         if protocol in _WITHOUT_PORTS:
             return bytes(packet[6:7]) + packet[8:40]
     return None
+
+
+def lane_key(packet: bytes) -> bytes | None:
+    """What stands in the header of a usual packet and does not differ from packet to packet of its flow.
+
+    Two packets with the same key have the same `plain_key`, traffic class and flags. None for all packets that have no
+    `plain_key`, and for those that are not as long as they say.
+    """
+    if len(packet) < _SHORTEST_PLAIN:
+        return None
+    if packet[0] == 0x45:
+        end = _IPV4_KEY_ENDS.get(packet[9])
+        if end is None or packet[2] << 8 | packet[3] != len(packet) or packet[6] & 0x3F or packet[7]:
+            return None
+        return packet[:2] + packet[6:7] + packet[9:10] + packet[12:end]
+    end = _IPV6_KEY_ENDS.get(packet[6])
+    if packet[0] >> 4 != 6 or end is None or len(packet) < _SHORTEST_PLAIN_IPV6:
+        return None
+    size = _IPV6_HEADER + (packet[4] << 8 | packet[5])
+    return packet[:2] + packet[6:7] + packet[8:end] if size == len(packet) else None
 
 
 def packet_size(packet: bytes | memoryview) -> int | None:

@@ -27,7 +27,18 @@ class SequenceExhausted(IkevpnError):
 class Outbound:
     """Seals for one SA. `bytes` and `packets` count inner octets and packets sealed so far."""
 
-    __slots__ = ("_entropy", "_last", "_sealing", "_sequence", "_shape", "_trailers", "bytes", "packets", "sa")
+    __slots__ = (
+        "_alignment",
+        "_entropy",
+        "_last",
+        "_sealing",
+        "_sequence",
+        "_shape",
+        "_trailers",
+        "bytes",
+        "packets",
+        "sa",
+    )
 
     def __init__(self, sa: Sa, entropy: Entropy, *, sequence: int | None = None) -> None:
         """`entropy(n)` gives n random octets; `sequence` is the last number used before, else what the SA says.
@@ -44,7 +55,7 @@ class Outbound:
         self._last = last_sequence(sa)
         self._trailers: dict[int, tuple[bytes, ...]] = {}
         self._sealing: Sealing = sealing(sa, entropy)
-        self._shape: Shape = shape(sa.algorithms)
+        self._use(shape(sa.algorithms))
 
     @property
     def sequence(self) -> int:
@@ -77,6 +88,17 @@ class Outbound:
         self.bytes += sum(map(len, packets))
         return self._sealing.seal(sequences, packets, trailers)
 
+    def seal_one(self, packet: Octets, next_header: int) -> bytes:
+        """What `seal` would give for a packet that comes alone; raises SequenceExhausted like it."""
+        sequence = self._sequence + 1
+        if sequence > self._last:
+            raise SequenceExhausted("the SA has no sequence number left")
+        trailers = self._trailers.get(next_header) or self._trailers_of(next_header)
+        self._sequence = sequence
+        self.packets += 1
+        self.bytes += len(packet)
+        return self._sealing.seal((sequence,), (packet,), (trailers[len(packet) % self._alignment],))[0]
+
     def rows(self, count: int, size: int) -> Rows | None:
         """Room for `count` packets of `size` octets, a row each; None where they have to be sealed one by one.
 
@@ -93,7 +115,7 @@ class Outbound:
         padded = self._padded(size)
         packets = self._sealing.rows(count, padded)
         assert packets is not None
-        packets[:, size:] = octets(self._trailers_of(next_header)[size % self._shape.alignment])
+        packets[:, size:] = octets(self._trailers_of(next_header)[size % self._alignment])
         self.packets += count
         self.bytes += count * size
         return self._sealing.seal_rows(sequences, padded)
@@ -102,21 +124,25 @@ class Outbound:
         """Cut HMAC-SHA2-256 as the peer does (`Inbound.sa`, `Inbound.truncation_hint`); sequence numbers go on."""
         self.sa = with_truncation(self.sa, integrity_96)
         self._sealing = sealing(self.sa, self._entropy)
-        self._shape = shape(self.sa.algorithms)
+        self._use(shape(self.sa.algorithms))
+
+    def _use(self, shape: Shape) -> None:
+        self._shape = shape
+        self._alignment = shape.alignment
 
     def _padded(self, size: int) -> int:
         """Octets of packet and trailer."""
         return size + TRAILER + self._shape.padding(size)
 
     def _reserve(self, count: int) -> range:
-        if count > self.remaining:
+        if count > self._last - self._sequence:
             raise SequenceExhausted(f"the SA has {self.remaining} sequence numbers left, {count} are needed")
         first = self._sequence + 1
         self._sequence += count
         return range(first, first + count)
 
     def _trail(self, packets: Sequence[Octets], next_header: Sequence[int] | int) -> list[bytes]:
-        alignment = self._shape.alignment
+        alignment = self._alignment
         if isinstance(next_header, int):
             table = self._trailers_of(next_header)
             return [table[len(packet) % alignment] for packet in packets]
@@ -129,7 +155,7 @@ class Outbound:
         """Padding, pad length and next header by the payload's length modulo alignment."""
         table = self._trailers.get(next_header)
         if table is None:
-            alignment = self._shape.alignment
+            alignment = self._alignment
             last = bytes([next_header])
             table = tuple(PADDINGS[-(size + TRAILER) % alignment] + last for size in range(alignment))
             self._trailers[next_header] = table

@@ -49,6 +49,12 @@ class ReplayWindow:
             return True
         return behind < self.size and sequence > 0 and not self._seen >> behind & 1
 
+    def admit(self, low: int) -> int | None:
+        """The whole sequence number where a packet with these 32 bits may still be accepted, else None."""
+        sequence = self.infer(low) if self._extended else low
+        is_ahead = self.size and sequence > self.highest  # as most are
+        return sequence if is_ahead or self.check(sequence) else None
+
     def advance(self, sequence: int) -> None:
         """Remember an authentic packet that `check` has let through."""
         ahead = sequence - self.highest

@@ -56,6 +56,11 @@ class Selection:
         """Whether one of the selectors matches."""
         return any(row.admits(flow) for row in self._rows)
 
+    def admits_lane(self, key: bytes, packet: bytes) -> bool:
+        """Whether a packet with this `lane_key` is admitted."""
+        answer = self._remembered.get(key)
+        return self._remember(key, packet) if answer is None else answer
+
     def judge(self, packet: bytes) -> bool | None:
         """Whether a packet with a right length is admitted; None where its headers are broken.
 
@@ -65,11 +70,13 @@ class Selection:
         if key is None:
             return self._read(packet)
         answer = self._remembered.get(key)
-        if answer is None:
-            answer = bool(self._read(packet))
-            if len(self._remembered) >= _MOST_REMEMBERED:
-                self._remembered.clear()
-            self._remembered[key] = answer
+        return self._remember(key, packet) if answer is None else answer
+
+    def _remember(self, key: bytes, packet: bytes) -> bool:
+        answer = bool(self._read(packet))
+        if len(self._remembered) >= _MOST_REMEMBERED:
+            self._remembered.clear()
+        self._remembered[key] = answer
         return answer
 
     def _read(self, packet: bytes) -> bool | None:

@@ -27,7 +27,7 @@ class SeparateSealing:
         self._mac = mac
         self._extended = extended
 
-    def seal(self, sequences: range, packets: Sequence[Octets], trailers: Sequence[bytes]) -> list[bytes]:
+    def seal(self, sequences: Sequence[int], packets: Sequence[Octets], trailers: Sequence[bytes]) -> list[bytes]:
         """One ESP packet, from SPI to ICV, for each sequence number, packet and trailer."""
         spi, mac = self._spi, self._mac
         sealed = []

@@ -25,7 +25,7 @@ from ikevpn.wire.registry import EspCipher, Integrity
 class Sealing(Protocol):
     """Makes ESP packets."""
 
-    def seal(self, sequences: range, packets: Sequence[Octets], trailers: Sequence[bytes]) -> list[bytes]:
+    def seal(self, sequences: Sequence[int], packets: Sequence[Octets], trailers: Sequence[bytes]) -> list[bytes]:
         """One ESP packet, from SPI to ICV, for each sequence number, packet and trailer."""
 
     def rows(self, count: int, padded: int) -> Rows | None:

@@ -38,13 +38,18 @@ class FakeOuter:
         self.sent: list[tuple[Path, list[bytes]]] = []
         self.marks: list[Mark] = []
         self.route_mtu = 1500
+        self.narrow: dict[Endpoint, int] = {}
+        """Peers behind routes with another MTU."""
 
     def send(self, path: Path, datagrams: Sequence[bytes], mark: Mark = PLAIN) -> None:
         self.sent.append((path, list(datagrams)))
         self.marks += [mark] * len(datagrams)
 
+    def send_one(self, path: Path, datagram: bytes, mark: Mark) -> None:
+        self.send(path, [datagram], mark)
+
     def mtu(self, path: Path) -> int:
-        return self.route_mtu
+        return self.narrow.get(path.remote, self.route_mtu)
 
     def datagrams(self) -> list[bytes]:
         """All that was sent since the last call."""
@@ -87,6 +92,10 @@ class Core:
         added = policy(**changes)
         self.forwarding.add_policy(message.AddPolicy(added), 0.0)
         return added
+
+    def forbid(self) -> None:
+        """Take the policy of `policy` away."""
+        self.forwarding.delete_policy(message.DeletePolicy(policy()), 0.0)
 
     def arrive(self, *datagrams: bytes, path: Path = THERE, now: float = 0.0) -> None:
         self.forwarding.from_outside([Arrival(path, list(datagrams))], now)

@@ -18,7 +18,7 @@ EXPIRE = Expire(5, Direction.IN, 1, "paris", ExpireKind.HARD)
 
 
 def drain(backlog: Backlog) -> list[object]:
-    return [backlog.pop() for _ in range(len(backlog))]
+    return [backlog.pop() for _ in range(len(backlog.events))]
 
 
 def test_first_in_first_out() -> None:
@@ -41,7 +41,7 @@ def test_what_matters_is_never_lost() -> None:
     backlog = Backlog(limit=1)
     for _ in range(100):
         backlog.push(EXPIRE)
-    assert len(backlog) == 100
+    assert len(backlog.events) == 100
 
 
 def test_room_comes_back() -> None:

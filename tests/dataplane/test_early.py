@@ -53,15 +53,15 @@ def test_all_senders_together_are_bounded_in_octets() -> None:
 
 def test_what_waits_in_vain_is_forgotten() -> None:
     early = Early()
-    assert early.next_timer() is None
+    assert early.next_timer is None
     early.add(1, Arrival(THERE, [b"a", b"b"]), 10.0)
     early.add(2, Arrival(THERE, [b"c"]), 10.2)
     early.add(1, Arrival(THERE, [b"d"]), 10.3)
-    assert early.next_timer() == 10.0 + PATIENCE_S
+    assert early.next_timer == 10.0 + PATIENCE_S
     assert early.forget(10.0 + PATIENCE_S - 0.01) == 0
     assert early.forget(10.0 + PATIENCE_S) == 3
     assert early.take(1) == []
-    assert early.next_timer() == 10.2 + PATIENCE_S
+    assert early.next_timer == 10.2 + PATIENCE_S
 
 
 def test_packets_keep_their_congestion_mark() -> None:

@@ -211,6 +211,16 @@ def test_it_is_forgotten() -> None:
     assert opened(made.outer.datagrams()) == [sized(4, FITS + 1)]
 
 
+def test_a_peer_that_moved_is_behind_another_path() -> None:
+    made, elsewhere = core(), Endpoint.of("192.0.2.9", 1024)
+    made.outer.narrow[elsewhere] = PATH - 200
+    made.leave(sized(4, FITS))
+    assert opened(made.outer.datagrams()) and not told(made)
+    made.forwarding.move_sas(message.MoveSas((SPI,), THERE.local, elsewhere), 0.0)
+    made.leave(sized(4, FITS))
+    assert not made.outer.datagrams() and told(made)
+
+
 def test_fit_follows_the_path() -> None:
     fit = Fit(sa(Direction.OUT, GCM))
     assert fit.packet == 0

@@ -35,10 +35,10 @@ def test_packets_are_bounded_in_all_but_every_reqid_acquires() -> None:
 
 def test_a_wait_in_vain_is_forgotten_and_the_next_packet_acquires_again() -> None:
     hold = Hold()
-    assert hold.next_timer() is None
+    assert hold.next_timer is None
     hold.add(1, "vpn", b"a", 10.0)
     hold.add(2, "vpn", b"b", 11.0)
-    assert hold.next_timer() == 10.0 + PATIENCE_S
+    assert hold.next_timer == 10.0 + PATIENCE_S
     assert hold.forget(10.0 + PATIENCE_S - 0.1) == 0
     assert hold.forget(10.0 + PATIENCE_S) == 1
     assert hold.add(1, "vpn", b"c", 41.0).first

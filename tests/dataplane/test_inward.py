@@ -12,6 +12,7 @@ from ikevpn.model.address import Endpoint
 from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, Limits
 from ikevpn.wire.registry import EspCipher, Integrity
 from tests.dataplane.fakes import DEVICE, OURS, PACKET, THEIRS, THERE, Core, packets, selector
+from tests.esp import samples
 from tests.esp.samples import CBC_SHA1, GCM, SPI, Pair, entropy, ipv4, ports, sa
 
 ELSEWHERE = Endpoint.of("203.0.113.9", 61234)
@@ -302,3 +303,20 @@ def test_what_is_of_another_workers_sa_is_handed_over_also_what_came_early() -> 
 
 def esp_of(spi: int, sequence: int) -> bytes:
     return spi.to_bytes(4, "big") + sequence.to_bytes(4, "big") + bytes(32)
+
+
+@pytest.mark.parametrize("count", [1, 2, 40])
+@pytest.mark.parametrize("together", [False, True])
+def test_we_cut_the_icv_as_the_peer_does(count: int, together: bool) -> None:
+    core = Core()
+    core.policy()
+    for direction in Direction:
+        core.forwarding.add_sa(message.AddSa(sa(direction, samples.CBC_SHA256)), 0.0)
+    peer = Outbound(sa(Direction.OUT, samples.algorithms(samples.CBC_SHA256, integrity_96=True)), samples.entropy())
+    core.leave(PACKET)
+    (before,) = core.outer.datagrams()
+    sealed = peer.seal([PACKET] * count, 4)
+    datagrams = Run.of(b"".join(sealed), len(sealed[0])) if together else sealed
+    core.forwarding.from_outside([Arrival(THERE, datagrams)], 0.0)
+    core.leave(PACKET)
+    assert [len(datagram) for datagram in core.outer.datagrams()] == [len(before) - 4]

@@ -23,24 +23,24 @@ class Watched:
 
 def test_seconds() -> None:
     watched = Watched(Limits(soft_seconds=10, hard_seconds=20))
-    assert watched.lifetimes.next_timer() == 110.0
+    assert watched.lifetimes.next_timer == 110.0
     watched.lifetimes.timer(109.0)
     assert watched.kinds() == []
     watched.lifetimes.timer(110.0)
     assert watched.kinds() == [ExpireKind.SOFT]
-    assert watched.lifetimes.next_timer() == 120.0
+    assert watched.lifetimes.next_timer == 120.0
     watched.lifetimes.timer(120.0)
     assert watched.kinds() == [ExpireKind.SOFT, ExpireKind.HARD]
     assert watched.association.expired
     assert watched.ends == 1
-    assert watched.lifetimes.next_timer() is None
+    assert watched.lifetimes.next_timer is None
 
 
 def test_an_end_between_two_floating_point_numbers_is_not_missed() -> None:
     watched = Watched(Limits(hard_seconds=0.1), now=1e9 + 0.3)
     now = 1e9 + 0.3
     while not watched.association.expired:
-        due = watched.lifetimes.next_timer()
+        due = watched.lifetimes.next_timer
         assert due is not None
         now = max(due, now + 1e-7)
         watched.lifetimes.timer(now)

@@ -92,3 +92,12 @@ def test_paths_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         mtus.of(replace(THERE, remote=THERE.remote.at(port)), 0.0)
     mtus.learn(ip_address("192.0.2.2"), 1300, 0.0)
     assert mtus.of(replace(THERE, remote=THERE.remote.at(19)), 0.0) == 1300
+
+
+def test_it_is_news_when_paths_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(path_mtu, "MOST_PATHS", 3)
+    mtus = PathMtus(Route())
+    before = mtus.news
+    for port in range(1, 5):
+        mtus.of(replace(THERE, remote=THERE.remote.at(port)), 0.0)
+    assert mtus.news > before

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
-from ikevpn.dataplane.watch import PATIENCE, Watch
+from ikevpn.dataplane.watch import LONGEST_PAUSE_S, PATIENCE, REST_S, Reader, Watch
 
-COST_S = 0.5
+COST_S = 0.001
+BATCH = 16
 
 
 class Scene:
@@ -15,29 +16,38 @@ class Scene:
 
     def __init__(self) -> None:
         self.now = 100.0
-        self.watch = Watch(lambda: self.now)
+        self.cost_s = COST_S
+        self.rest_s = 0.0  # how long it waits for something to be ready
+        self.watch = Watch(self.clock)
         self.read: list[str] = []
+        self.limits: list[int] = []
         self.names: dict[int, str] = {}
         self.descriptors: list[int] = []
+
+    def clock(self) -> float:
+        before = self.now
+        self.now += self.rest_s
+        return before
 
     def pipe(self, name: str, *, patient: bool = False) -> int:
         reader, writer = os.pipe()
         os.write(writer, b"something")
         self.descriptors += [reader, writer]
-        self.watch.add(reader, self._reader(name), patient=patient)
+        self.watch.add(reader, self._reader(name), BATCH, patient=patient)
         return reader
 
-    def _reader(self, name: str) -> Callable[[float], None]:
-        def read(now: float) -> None:
+    def _reader(self, name: str) -> Reader:
+        def read(limit: int, now: float) -> None:
             self.read.append(name)
-            self.now += COST_S
+            self.limits.append(limit)
+            self.now += self.cost_s
 
         return read
 
     def turn(self) -> list[str]:
         """What is read in a turn that waits for nothing."""
         self.read.clear()
-        for descriptor in self.watch.wait(self.now):
+        for descriptor in self.watch.wait(self.now)[0]:
             self.watch.read(descriptor, self.now)
         return sorted(self.read)
 
@@ -75,7 +85,7 @@ def test_a_pause_ends_by_itself(scene: Scene) -> None:
         pass
     scene.watch.remove(honest)
     assert scene.turn() == []
-    scene.now += PATIENCE * COST_S
+    scene.now += 2 * PATIENCE * COST_S
     assert scene.turn() == []  # in which it is taken back
     assert scene.turn() == ["stranger"]
 
@@ -89,13 +99,13 @@ def test_who_pauses_can_be_removed_and_added_again(scene: Scene) -> None:
     assert stranger not in scene.watch and len(scene.watch) == 1
     scene.now += 2 * PATIENCE * COST_S
     assert [scene.turn() for _ in range(3)] == [["honest"]] * 3
-    scene.watch.add(stranger, lambda now: None)
+    scene.watch.add(stranger, lambda limit, now: None, BATCH)
     assert stranger in scene.watch
 
 
 def test_what_was_removed_since_it_was_ready_is_not_read(scene: Scene) -> None:
     honest = scene.pipe("honest")
-    ready = scene.watch.wait(scene.now)
+    ready, _ = scene.watch.wait(scene.now)
     scene.watch.remove(honest)
     for descriptor in ready:
         scene.watch.read(descriptor, scene.now)
@@ -105,9 +115,62 @@ def test_what_was_removed_since_it_was_ready_is_not_read(scene: Scene) -> None:
 def test_room_to_write_counts_only_where_it_is_wanted(scene: Scene) -> None:
     reader, writer = os.pipe()
     scene.descriptors += [reader, writer]
-    scene.watch.add(writer, lambda now: None)
-    assert scene.watch.wait(scene.now) == []
+    scene.watch.call(writer)
+    assert not scene.watch.wait(scene.now)[0]
     scene.watch.wants_room(writer, True)
-    assert scene.watch.wait(scene.now) == [writer]
+    assert set(scene.watch.wait(scene.now)[0]) == {writer}
     scene.watch.wants_room(writer, False)
-    assert scene.watch.wait(scene.now) == []
+    assert not scene.watch.wait(scene.now)[0]
+
+
+def test_after_a_rest_one_packet_is_read_and_then_batches(scene: Scene) -> None:
+    scene.pipe("honest")
+    scene.pipe("stranger", patient=True)
+    scene.turn()
+    assert scene.limits == [BATCH, BATCH]
+    scene.limits.clear()
+    scene.rest_s = REST_S
+    scene.turn()
+    scene.rest_s = 0.0
+    scene.turn()
+    assert scene.limits == [1, BATCH]
+
+
+def test_a_full_line_is_read_in_batches_however_long_turns_take(scene: Scene) -> None:
+    scene.pipe("first")
+    scene.pipe("second")
+    for _ in range(10):
+        scene.turn()
+        scene.now += 1.0
+    assert set(scene.limits) == {BATCH}
+
+
+def test_all_who_are_patient_pause_together(scene: Scene) -> None:
+    scene.pipe("honest")
+    for _ in range(4):
+        scene.pipe("stranger", patient=True)
+    turns = [name for _ in range(1000) for name in scene.turn()]
+    assert turns.count("stranger") / len(turns) <= 1 / (1 + PATIENCE) + 0.01
+
+
+def test_a_pause_is_short_even_where_the_machine_stood_still(scene: Scene) -> None:
+    scene.pipe("honest")
+    scene.pipe("stranger", patient=True)
+    scene.cost_s = 1000.0
+    while "stranger" not in scene.turn():
+        pass
+    scene.now += LONGEST_PAUSE_S
+    scene.turn()
+    assert "stranger" in scene.turn()
+
+
+def test_whoever_is_added_during_a_pause_pauses_too(scene: Scene) -> None:
+    scene.pipe("honest")
+    scene.pipe("stranger", patient=True)
+    while "stranger" not in scene.turn():
+        pass
+    scene.pipe("another", patient=True)
+    assert scene.turn() == ["honest"]
+    scene.now += 2 * PATIENCE * COST_S
+    scene.turn()
+    assert "another" in [name for _ in range(3) for name in scene.turn()]

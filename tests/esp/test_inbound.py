@@ -6,7 +6,7 @@ from collections import Counter
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ikevpn.errors import UsageError
@@ -228,3 +228,28 @@ def test_idle_time_counts_from_authentic_packets() -> None:
 def test_an_outbound_sa_cannot_open() -> None:
     with pytest.raises(UsageError):
         Inbound(samples.sa(Direction.OUT))
+
+
+_PADDING = st.sampled_from([b"", b"\1", b"\1\2", b"\2\1", b"\1\2\3"])
+_TRAILERS = st.tuples(_PADDING, st.integers(0, 4), st.sampled_from([4, 41, 50, 59]))
+_INSIDE = st.sampled_from([
+    PACKET, PACKET + b"more", PACKET[:-1], b"", b"\x45", ipv6(ports(1, 2)), ipv4(ports(1, 2), target="10.9.9.9"),
+    ipv4(b"", protocol=samples.ICMP), ipv4(bytes(8), protocol=samples.ICMP), ipv4(bytes(8), protocol=50),
+])  # fmt: skip
+
+
+@example([(ipv4(ports(1, 2), target="10.9.9.9"), (b"", 0, 4), 1, False)])
+@given(st.lists(st.tuples(_INSIDE, _TRAILERS, st.integers(1, 40), st.booleans()), max_size=8))
+def test_one_alone_is_opened_as_a_batch_of_one(sent: list[tuple[bytes, tuple[bytes, int, int], int, bool]]) -> None:
+    """Whatever is inside, replayed or forged: the same packets, drops and counters."""
+    here = Selector(AddressRange.of("10.0.0.0/14"), AddressRange.of("10.0.0.0/14"))
+    everywhere = Selector(AddressRange.everything(6), AddressRange.everything(6))
+    alone, batch = (inbound(selectors=(here, everywhere), replay_window=32) for _ in range(2))
+    for inner, (padding, length, next_header), sequence, is_forged in sent:
+        packet = crafted(samples.GCM, inner + padding + bytes([length, next_header]), sequence)
+        if is_forged:
+            packet = packet[:-1] + bytes([packet[-1] ^ 1])
+        (expected,) = batch.open([packet], 1.0)
+        assert alone.open_one(packet, 1.0) == (expected.data if isinstance(expected, Opened) else expected)
+    assert (alone.packets, alone.bytes, alone.drops) == (batch.packets, batch.bytes, batch.drops)
+    assert alone.used_at == batch.used_at

@@ -19,7 +19,7 @@ from scapy.layers.inet6 import (
 from scapy.layers.sctp import SCTP
 from scapy.packet import Packet, Raw
 
-from ikevpn.esp.inner import Flow, packet_size, plain_key, read_flow
+from ikevpn.esp.inner import Flow, lane_key, packet_size, plain_key, read_flow
 from tests.esp import samples
 
 FOUR = (ip_address("10.1.1.1").packed, ip_address("10.2.2.2").packed)
@@ -156,3 +156,33 @@ def test_one_plain_key_one_flow(version: int, protocol: int, first: list[int], s
     (one, flow), (other, other_flow) = keys
     assert (one is None) == (protocol not in (1, 6, 17, 47, 58))
     assert one is None or (one == other) == (flow == other_flow)
+
+
+@given(st.sampled_from([4, 6]), st.sampled_from([1, 6, 17, 47, 50, 58, 132]), _ENDS, _ENDS, st.integers(0, 3))
+def test_one_lane_one_flow(version: int, protocol: int, first: list[int], second: list[int], more: int) -> None:
+    keys = []
+    for source, target, *behind in (first, second):
+        payload = bytes((0, behind[0], 0, behind[1], *bytes(8)))
+        if version == 4:
+            packet = samples.ipv4(payload, source=f"10.0.0.{source}", target=f"10.0.1.{target}", protocol=protocol)
+        else:
+            packet = samples.ipv6(payload, source=f"fd00::{source}", target=f"fd01::{target}", protocol=protocol)
+        assert lane_key(packet + bytes(more)) is None or not more
+        assert lane_key(packet[:-1]) is None
+        assert (lane_key(packet) is None) == (plain_key(packet) is None)
+        keys.append((lane_key(packet), plain_key(packet)))
+    (one, flow), (other, other_flow) = keys
+    assert (one == other) == (flow == other_flow)
+
+
+@pytest.mark.parametrize("at", [1, 6])
+def test_a_lane_has_one_class_and_one_set_of_flags(at: int) -> None:
+    packet = bytearray(samples.ipv4(samples.ports(1, 2)))
+    before = lane_key(bytes(packet))
+    packet[at] ^= 0x40
+    assert before is not None and lane_key(bytes(packet)) not in (None, before)
+
+
+@given(st.binary(max_size=60))
+def test_looking_for_a_lane_is_total(packet: bytes) -> None:
+    assert lane_key(packet) is None or plain_key(packet) is not None

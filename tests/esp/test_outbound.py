@@ -34,6 +34,22 @@ def test_numbers_count_from_one_across_batches(pair: samples.Pair) -> None:
     assert (out.sequence, out.packets, out.bytes) == (5, 5, 5 * len(PACKET))
 
 
+@pytest.mark.parametrize("pair", samples.PAIRS, ids=samples.name)
+def test_one_alone_is_sealed_as_a_batch_of_one(pair: samples.Pair) -> None:
+    alone, batch = outbound(pair), outbound(pair)
+    for size in range(60):
+        assert [alone.seal_one(bytes(size), 4)] == batch.seal([bytes(size)], 4)
+    assert (alone.sequence, alone.packets, alone.bytes) == (batch.sequence, batch.packets, batch.bytes)
+
+
+def test_one_alone_never_wraps() -> None:
+    out = outbound(sequence=LAST - 1)
+    out.seal_one(PACKET, 4)
+    with pytest.raises(SequenceExhausted):
+        out.seal_one(PACKET, 4)
+    assert (out.sequence, out.packets) == (LAST, 1)
+
+
 @given(st.sampled_from(samples.AUTHENTICATED), st.binary(min_size=0, max_size=64))
 def test_padding_is_the_least_that_aligns(pair: samples.Pair, payload: bytes) -> None:
     sizes = shape(samples.algorithms(pair))
