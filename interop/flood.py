@@ -19,7 +19,7 @@ import argparse
 import json
 import statistics
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -105,11 +105,22 @@ class Record:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `python -m interop flood`."""
-    parser.add_argument("--packets", type=int, default=10_000_000, help="how many (default %(default)s)")
-    parser.add_argument("--rate", type=int, default=RATE, help="packets a second (default %(default)s), 0: what goes")
+    parser.add_argument("--packets", type=_least(1), default=10_000_000, help="how many (default %(default)s)")
+    parser.add_argument(
+        "--rate", type=_least(0), default=RATE, help="packets a second (default %(default)s), 0: what goes"
+    )
     parser.add_argument("--esp", default="aes128gcm16", help="ESP suite, as in the names of scenarios")
     parser.add_argument("--seed", default="flood", help="of the harm that is done")
     parser.add_argument("--json", action="store_true", help="print one JSON value")
+
+
+def _least(least: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f'"{text}" is not a number from {least} on')
+        return int(text)
+
+    return number
 
 
 def main(options: argparse.Namespace) -> int:

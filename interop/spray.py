@@ -1,4 +1,4 @@
-"""Catches real ESP packets and sends bent copies of them as fast as it can. Stands alone: runs inside namespaces.
+"""Catches real ESP packets and sends bent copies of them, so many a second. Stands alone: runs inside namespaces.
 
     spray.py catch DEVICE COUNT FILE                  keep COUNT different ESP-in-UDP packets that come in on DEVICE
     spray.py send ADDRESS PORT PACKETS RATE FILE SEED bend them and send PACKETS of them to ADDRESS, RATE a second or,
@@ -100,7 +100,7 @@ def send(address: str, port: int, count: int, rate: int, path: str, seed: str) -
                 total += len(rows)
                 if total >= count:
                     break
-    sent["seconds"] = round(time.monotonic() - started, 2)
+    sent["seconds"] = time.monotonic() - started
     return sent
 
 

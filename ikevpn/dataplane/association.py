@@ -34,7 +34,6 @@ class OutboundSa:
     """Seals and knows the way to the peer, which may change during its life."""
 
     __slots__ = (
-        "bare",
         "expired",
         "fit",
         "installed_at",
@@ -60,7 +59,6 @@ class OutboundSa:
         self.selection = Selection(sa.selectors, Direction.OUT)
         self.fit = Fit(sa)
         self.marks = Marker(sa.outer, sa.mode)
-        self.bare = _is_bare(sa)  # ESP around whole packets of the host, and nothing around it
         self.watch = LimitWatch.of(sa)
         self.path = path(sa.local, sa.remote, sa)
         self.installed_at = now
@@ -85,9 +83,9 @@ class OutboundSa:
         return self.sa.protocol is Protocol.ESP and not self.wrapped
 
     @property
-    def takes_runs(self) -> bool:
-        """Whether packets of one size may be sealed together, with nothing put around."""
-        return isinstance(self.state, Outbound) and not self.wrapped
+    def bare(self) -> bool:
+        """Whether what `state` seals is ESP and leaves as it is, with nothing put around."""
+        return isinstance(self.state, Outbound) and not self.wrapped and not encap.marker(self.sa.encapsulation)
 
     def plainly(self, packet: Octets) -> tuple[int, int]:
         """Of packets with a plain header: the octets in front that are not sealed, and what ESP says the rest is."""
@@ -98,7 +96,7 @@ class OutboundSa:
 
     def wrap(self, wrapper: OutboundSa | None) -> None:
         """From now on its packets leave inside of those of `wrapper`; None: not until there is another one."""
-        self.wrapped, self.wrapper, self.bare = True, wrapper, False
+        self.wrapped, self.wrapper = True, wrapper
         if wrapper is not None and isinstance(wrapper.state, AhOutbound):
             self.fit.reserve(wrapper.state.header)
 
@@ -146,7 +144,6 @@ class InboundSa:
         "_highest",
         "adapts",
         "authenticated",
-        "bare",
         "expired",
         "fit",
         "installed_at",
@@ -167,7 +164,6 @@ class InboundSa:
         self.transport = sa.mode is SaMode.TRANSPORT
         self.selection = Selection(sa.selectors, Direction.IN)
         self.wrapped = sa.wrapped  # takes only what came inside of packets of another SA
-        self.bare = _is_bare(sa)
         self.fit = Fit(sa)
         self.watch = LimitWatch.of(sa)
         self.authenticated = shape(sa.algorithms).authenticated
@@ -180,7 +176,7 @@ class InboundSa:
 
     def wrap(self, wrapper: InboundSa) -> None:
         """From now on its packets come inside of those of `wrapper`."""
-        self.wrapped, self.bare = True, False
+        self.wrapped = True
         if isinstance(wrapper.state, AhInbound):
             self.fit.reserve(wrapper.state.header)
 
@@ -224,11 +220,6 @@ class InboundSa:
         idle_s = None if state.used_at is None else now - state.used_at
         drops = tuple((drop.value, count) for drop, count in state.drops.items())
         return SaUse(self.sa.spi, Direction.IN, state.bytes, state.packets, idle_s, drops, self.sa.reqid)
-
-
-def _is_bare(sa: Sa) -> bool:
-    plain = sa.protocol is Protocol.ESP and sa.mode is SaMode.TUNNEL and not encap.marker(sa.encapsulation)
-    return plain and not sa.wrapped and not sa.wraps
 
 
 Association = InboundSa | OutboundSa

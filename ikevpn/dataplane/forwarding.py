@@ -68,8 +68,8 @@ class Forwarding:
             stats=stats, report=report, hand_over=hand_over, catch_up=catch_up,
         )  # fmt: skip
 
-        self.from_device = self._outward.packets
-        self.from_outside = self._inward.arrivals
+        self.from_device = self._outward.packets  # what the host sent
+        self.from_outside = self._inward.arrivals  # datagrams of all sockets; never raises, whatever they hold
 
     def too_big(self, error: TooBig, now: float) -> bool:
         """A datagram of ours, or what claims to be one, did not fit. Whether it was ours."""

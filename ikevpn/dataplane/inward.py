@@ -108,12 +108,12 @@ class Inward:
         """
         (packet,) = datagrams
         association = self._sad.inbound(int.from_bytes(packet[:4], "big"))
-        if association is None or not association.bare or association.expired or len(packet) < HEADER:
+        if association is None or association.expired or association.transport or _differs(association, path):
             return False
-        if path.encapsulation is not association.sa.encapsulation or path.protocol is not Protocol.ESP:
+        state = association.state
+        if not isinstance(state, Inbound) or len(packet) < HEADER:
             return False
-        assert isinstance(association.state, Inbound)
-        inner = association.state.open_one(packet, now)
+        inner = state.open_one(packet, now)
         if association.adapts:
             self._follow_truncation(association)
         if isinstance(inner, Drop):
@@ -288,8 +288,6 @@ class Inward:
         if opened is None:
             return False
         rest = association.state.open([run.tail], now) if run.tail else []
-        if association.adapts:
-            self._follow_truncation(association)
         if isinstance(opened, list):
             self._follow(association, path, _numbers(list(run), [*opened, *rest]))
             packets: Sequence[bytes] = association.packets(_opened([*opened, *rest]), path, ecn)

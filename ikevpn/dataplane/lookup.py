@@ -202,8 +202,9 @@ class Routes:
     def _open_lane(self, device: str, key: bytes, packet: bytes) -> Lane | None:
         route = self.of_packet(device, packet)
         association = None if route is None else route.association
-        if association is None or not association.bare or not isinstance(association.state, Outbound):
+        if association is None or association.transport or not association.bare:
             return None
+        assert isinstance(association.state, Outbound)
         if len(self._lanes) >= MOST_FLOWS:
             self._lanes.clear()
         next_header = IPV4 if packet[0] >> 4 == 4 else IPV6

@@ -163,7 +163,7 @@ class Outward:
         association = self._association(device, first)
         if any(self._association(device, other) is not association for other in firsts[1:]):
             return None
-        if association is None or not association.takes_runs or encap.marker(association.path.encapsulation):
+        if association is None or not association.bare:
             return None
         self._fitting.refresh(association.fit, association.path, now)
         if packets.size > association.fit.packet or (association.transport and packet_size(first) != len(first)):

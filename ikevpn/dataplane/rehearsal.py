@@ -35,7 +35,7 @@ _PING = bytes.fromhex("45000054000040004001000001010101010101020800000000000000"
 
 
 class Rehearsal:
-    """When to play. `prepare` gives what plays and says whether it could; it is called once it is needed."""
+    """When to play. `prepare` is called once it is needed, and gives what plays and says whether that worked."""
 
     def __init__(self, prepare: Callable[[], Callable[[], bool]], clock: Callable[[], float]) -> None:
         self._prepare = prepare

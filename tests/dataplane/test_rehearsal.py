@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from ikevpn.dataplane import message, rehearsal
+from ikevpn.dataplane import channel, message, rehearsal
 from ikevpn.dataplane.rehearsal import AGAIN_S, LEAST_PAUSE, PERIOD_S, TOGETHER_S, Rehearsal, Stage
 from ikevpn.dataplane.worker import Worker
 
@@ -109,9 +109,8 @@ def test_a_worker_plays_to_itself() -> None:
     assert all(stage.play() for _ in range(10))
     assert isinstance(stage._worker, Worker)
     counts = stage._worker._stats.report()
-    assert (counts["packets-out"], counts["packets-in"]) == (5, 5) and not any(
-        name.startswith("drop") for name in counts
-    )
+    assert (counts["packets-out"], counts["packets-in"]) == (5, 5)
+    assert not any(name.startswith("drop") for name in counts)
 
 
 def test_nobody_else_can_play() -> None:
@@ -127,7 +126,7 @@ def test_nobody_else_can_play() -> None:
     assert stage.play() and stage.play()
 
 
-def test_a_worker_rehearses_where_packets_came(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_rehearses_where_packets_came() -> None:
     """In its loop, with real descriptors: two packets, and then it plays as often as it is let."""
     times = iter(PERIOD_S * n for n in range(1000))
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -135,7 +134,7 @@ def test_a_worker_rehearses_where_packets_came(monkeypatch: pytest.MonkeyPatch) 
     with ours, theirs, outside, inside:
         inside.setblocking(False)
         worker = Worker(theirs, lambda: next(times))
-        rehearsal.channel.send(ours, message.UseDevice("vpn", joins_udp=False), [inside.fileno()])
+        channel.send(ours, message.UseDevice("vpn", joins_udp=False), [inside.fileno()])
         worker.turn()
         for _ in range(2):
             outside.send(bytes(40))

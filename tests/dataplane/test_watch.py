@@ -21,7 +21,6 @@ class Scene:
         self.watch = Watch(self.clock)
         self.read: list[str] = []
         self.limits: list[int] = []
-        self.names: dict[int, str] = {}
         self.descriptors: list[int] = []
 
     def clock(self) -> float:

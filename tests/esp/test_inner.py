@@ -143,15 +143,20 @@ def test_addresses() -> None:
 _ENDS = st.lists(st.sampled_from([0, 1, 7]), min_size=4, max_size=4)
 
 
+def _between(version: int, protocol: int, ends: list[int]) -> bytes:
+    """A packet between two hosts, and the ports of two services where the protocol has any."""
+    source, target, *ports = ends
+    payload = bytes((0, ports[0], 0, ports[1], *bytes(8)))
+    if version == 4:
+        return samples.ipv4(payload, source=f"10.0.0.{source}", target=f"10.0.1.{target}", protocol=protocol)
+    return samples.ipv6(payload, source=f"fd00::{source}", target=f"fd01::{target}", protocol=protocol)
+
+
 @given(st.sampled_from([4, 6]), st.sampled_from([1, 6, 17, 47, 50, 58, 132]), _ENDS, _ENDS)
 def test_one_plain_key_one_flow(version: int, protocol: int, first: list[int], second: list[int]) -> None:
     keys = []
-    for source, target, *behind in (first, second):
-        payload = bytes((0, behind[0], 0, behind[1], *bytes(8)))
-        if version == 4:
-            packet = samples.ipv4(payload, source=f"10.0.0.{source}", target=f"10.0.1.{target}", protocol=protocol)
-        else:
-            packet = samples.ipv6(payload, source=f"fd00::{source}", target=f"fd01::{target}", protocol=protocol)
+    for ends in (first, second):
+        packet = _between(version, protocol, ends)
         keys.append((plain_key(packet), read_flow(packet)))
     (one, flow), (other, other_flow) = keys
     assert (one is None) == (protocol not in (1, 6, 17, 47, 58))
@@ -161,12 +166,8 @@ def test_one_plain_key_one_flow(version: int, protocol: int, first: list[int], s
 @given(st.sampled_from([4, 6]), st.sampled_from([1, 6, 17, 47, 50, 58, 132]), _ENDS, _ENDS, st.integers(0, 3))
 def test_one_lane_one_flow(version: int, protocol: int, first: list[int], second: list[int], more: int) -> None:
     keys = []
-    for source, target, *behind in (first, second):
-        payload = bytes((0, behind[0], 0, behind[1], *bytes(8)))
-        if version == 4:
-            packet = samples.ipv4(payload, source=f"10.0.0.{source}", target=f"10.0.1.{target}", protocol=protocol)
-        else:
-            packet = samples.ipv6(payload, source=f"fd00::{source}", target=f"fd01::{target}", protocol=protocol)
+    for ends in (first, second):
+        packet = _between(version, protocol, ends)
         assert lane_key(packet + bytes(more)) is None or not more
         assert lane_key(packet[:-1]) is None
         assert (lane_key(packet) is None) == (plain_key(packet) is None)
