@@ -9,9 +9,9 @@ where the host refuses anything else, they stay, and the rest is tried again.
     CLOSED   device, policies, blocks: traffic for the tunnel is dropped
     OPEN     routes into the device as well
 
-It opens when a peer has proved who it is, because SAs follow at once and their first packets must find the routes, and
-closes with the last inbound SA. Packets that are a moment too early are held by the data plane, which is why all
-policies raise acquires; whether an acquire starts anything is the keeper's business.
+It opens when a peer has proved who it is, or nobody has to, because SAs follow at once and their first packets must
+find the routes, and closes with the last inbound SA. Packets that are a moment too early are held by the data plane,
+which is why all policies raise acquires; whether an acquire starts anything is the keeper's business.
 """
 
 from __future__ import annotations
@@ -102,8 +102,17 @@ class Binding:
     def expect(self) -> None:
         """SAs will follow at once: open; and close again if none came."""
         if self._expecting is None:
-            self._expecting = asyncio.get_running_loop().call_later(EXPECTED_WITHIN_S, self._expected_long_enough)
+            self._expect_for_a_while()
             self.refresh()
+
+    async def open(self) -> None:
+        """The same, and wait until it is open: for SAs that no peer has to agree to. Raises HostError."""
+        if self._expecting is None:
+            self._expect_for_a_while()
+        await self._move()
+
+    def _expect_for_a_while(self) -> None:
+        self._expecting = asyncio.get_running_loop().call_later(EXPECTED_WITHIN_S, self._expected_long_enough)
 
     def _expected_long_enough(self) -> None:
         self._expect_no_more()
@@ -171,6 +180,7 @@ class Binding:
         """
         if sa.direction is not Direction.IN:
             return
+        self._expect_no_more()
         self._inbound[sa.reqid] += 1
         first = self._inbound.total() == 1
         if sa.reqid < FIRST_DYNAMIC_REQID:

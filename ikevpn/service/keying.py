@@ -18,6 +18,10 @@ class Keying(Protocol):
     """Makes and ends the security associations of one tunnel; what happens comes back as events."""
 
     @property
+    def at_once(self) -> bool:
+        """Whether its SAs are there as soon as it has begun, because nobody is asked."""
+
+    @property
     def path(self) -> Path | None:
         """The way that is in use, where nobody but us would notice that it has become the wrong one."""
 
@@ -45,6 +49,8 @@ class Keying(Protocol):
 
 class IkeKeying:
     """The engine negotiates."""
+
+    at_once = False
 
     def __init__(self, config: TunnelConfig, reqids: Sequence[int], driver: Driver) -> None:
         self._config = config

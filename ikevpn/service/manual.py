@@ -50,6 +50,8 @@ class _Up:
 class ManualKeying:
     """`Keying` by what the configuration says."""
 
+    at_once = True
+
     def __init__(
         self, config: TunnelConfig, manual: ManualKeys, reqids: Sequence[int], driver: Driver, sequences: Sequences,
         natt_port: int,

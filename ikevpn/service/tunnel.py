@@ -147,6 +147,8 @@ class Tunnel:
             await self.binding.admit(called)
             paths = await self._paths(called)
             await self.keying.prepare()
+            if self.keying.at_once:
+                await self.binding.open()
             return paths
         except HostError as error:
             reason = _REASONS.get(error.reason, Reason.NONE)

@@ -14,10 +14,11 @@ from ikevpn.ike.effects import AddSa, DeleteSa, Effect
 from ikevpn.model.address import Address
 from ikevpn.model.events import Code, Reason
 from ikevpn.net.local import Path
+from ikevpn.net.plan import Plan
 from ikevpn.service import tunnel
 from ikevpn.service.keeper import Wanted
 from ikevpn.service.tunnel import NAMES_AGAIN_S
-from tests.service.test_binding import Host
+from tests.service.test_binding import ROUTE, Host
 from tests.service.test_tunnels import Daemon
 from tests.service.virtual import run
 
@@ -39,9 +40,18 @@ PAIR = "192.0.2.1 192.0.2.2"
 
 
 class Moving(Host):
-    """A host that may come to another address, or to none."""
+    """A host that may come to another address, or to none, and takes a moment for every plan."""
 
     here = "192.0.2.1"
+
+    def __init__(self, told: Callable[[str], None]) -> None:
+        super().__init__()
+        self._told = told
+
+    async def apply(self, owner: str, plan: Plan) -> None:
+        await asyncio.sleep(0.1)
+        await super().apply(owner, plan)
+        self._told("open" if ROUTE in self.routes else "closed")
 
     async def path_to(self, remote: Address, source: Address | None = None) -> Path:
         if not self.here:
@@ -50,13 +60,14 @@ class Moving(Host):
 
 
 class Manual(Daemon):
-    """Writes down between which addresses there are SAs."""
+    """Writes down between which addresses there are SAs, and in which order SAs and routes come."""
 
     host: Moving
 
     def __init__(self, folder: FilePath, *, remote: str = "192.0.2.2") -> None:
         self.pairs: list[str] = []
-        super().__init__(folder, host=Moving())
+        self.story: list[str] = []
+        super().__init__(folder, host=Moving(self.tell))
         file = folder / "ikevpn.toml"
         file.chmod(0o600)
         file.write_text(TUNNEL.format(remote=remote))
@@ -65,10 +76,17 @@ class Manual(Daemon):
         effects = list(effects)
         for effect in effects:
             if isinstance(effect, AddSa):
+                self.tell("installed")
+                self.bindings.adding(effect.sa)
                 self.pairs.append(f"{effect.sa.local.address} {effect.sa.remote.address}")
             elif isinstance(effect, DeleteSa):
+                self.bindings.deleted(effect)
                 self.pairs.pop()
         super().perform(effects)
+
+    def tell(self, word: str) -> None:
+        if self.story[-1:] != [word]:
+            self.story.append(word)
 
     async def begin(self) -> None:
         await self.apply()
@@ -108,6 +126,36 @@ def test_it_begins_anew_from_our_new_address(tmp_path: FilePath) -> None:
 
     daemon = run(scenario())
     assert daemon.ends() == [Reason.PATH_CHANGED]
+
+
+def test_routes_are_there_before_the_sas_also_after_the_data_plane_was_lost(tmp_path: FilePath) -> None:
+    async def scenario() -> list[str]:
+        daemon = Manual(tmp_path)
+        await daemon.begin()
+        daemon.tunnels.get("paris").lose_everything(Reason.DATA_PLANE_RESTARTED)
+        await asyncio.sleep(30)
+        assert daemon.pairs == [PAIR] * 2
+        return daemon.story
+
+    assert run(scenario()) in (
+        ["closed", "open", "installed", "closed", "open", "installed", "open"],
+        ["closed", "open", "installed", "open", "installed", "open"],
+    )
+
+
+def test_where_nothing_is_installed_after_all_it_closes(tmp_path: FilePath) -> None:
+    async def scenario() -> list[bool]:
+        daemon, found = Manual(tmp_path), []
+        await daemon.begin()
+        tunnel = daemon.tunnels.get("paris")
+        daemon.host.here = ""
+        tunnel.lose_everything(Reason.PATH_CHANGED)
+        for pause_s in (1, 15):
+            await asyncio.sleep(pause_s)
+            found.append(ROUTE in daemon.host.routes)
+        return found
+
+    assert run(scenario()) == [False, False]
 
 
 def test_it_stays_where_the_way_is_the_same_and_where_there_is_none(tmp_path: FilePath) -> None:

@@ -49,10 +49,10 @@ class Daemon:
         self.folder = folder
         self.host, self.plane, self.reports = host or Host(), Plane(), list[Event]()
         self.driver = Driver(Engine(EngineSettings(), os.urandom), self.plane)  # type: ignore[arg-type]
-        bindings = Bindings(self.host, self.plane, self.report)  # type: ignore[arg-type]
+        self.bindings = Bindings(self.host, self.plane, self.report)  # type: ignore[arg-type]
         ports: Any = SimpleNamespace(port=500, ensure=self.host.ensure)
         there: Any = self.host
-        world = World(self.driver, there, ports, bindings, self.report, Sequences(folder))
+        world = World(self.driver, there, ports, self.bindings, self.report, Sequences(folder))
         self.tunnels = Tunnels(world, gone=gone)
         self.driver.perform = self.perform
         self.write(**keys)
