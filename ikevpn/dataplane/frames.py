@@ -7,12 +7,12 @@ planned to be cut. Outwards: what belongs together goes in one frame.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import numpy as np
 
 from ikevpn.dataplane import checksum, coalesce, segment, vnet
-from ikevpn.dataplane.checksum import ORDER
+from ikevpn.dataplane.checksum import ORDER, Rows
 from ikevpn.dataplane.run import Octets, Run, runs
 from ikevpn.dataplane.segment import Chain, Super
 from ikevpn.dataplane.vnet import Offload
@@ -29,19 +29,47 @@ def read(frames: Sequence[Octets]) -> tuple[list[Packet], int]:
     broken = 0
     for (size, header), group in groupby(frames, _kind):
         alike = list(group)
-        if size <= vnet.SIZE:
-            broken += len(alike)
-            continue
-        offload = vnet.read(header)
-        if offload.kind != vnet.NONE:
-            plans = [segment.plan(frame[vnet.SIZE :], offload) for frame in alike]
-            broken += plans.count(None)
-            found.add_whole(filter(None, plans))
-        elif len(alike) >= SHORTEST_RUN and size <= LARGEST_PACKET:
-            found.add_run(_run(alike, size, offload))
+        if len(alike) >= SHORTEST_RUN and vnet.SIZE < size <= LARGEST_PACKET and vnet.is_whole(header):
+            found.add_run(_run(_stacked(alike, size), size, header))
         else:
-            found.add_small([complete(bytes(frame[vnet.SIZE :]), offload) for frame in alike])
+            broken += _add(found, alike, size, header)
     return found.packets, broken
+
+
+def read_rows(rows: Rows, sizes: Sequence[int]) -> tuple[list[Packet], int]:
+    """The same for a frame a row, of `sizes` octets; rows have an even width that no frame exceeds.
+
+    What is left to us is done where the frames are, and runs stay there.
+    """
+    found = _Sorted()
+    broken = 0
+    for start, end in pairwise(_cuts(rows, sizes)):
+        size, header, alike = sizes[start], rows[start, : vnet.SIZE].tobytes(), rows[start:end]
+        if end - start >= SHORTEST_RUN and size > vnet.SIZE and vnet.is_whole(header):
+            found.add_run(_run(alike, size, header))
+        else:
+            broken += _add(found, [row[:size].data for row in alike], size, header)
+    return found.packets, broken
+
+
+def _cuts(rows: Rows, sizes: Sequence[int]) -> list[int]:
+    """Where the size or the header of `vnet` is another one, and the ends."""
+    heads, lengths = rows[:, : vnet.SIZE].view("<u2"), np.array(sizes)
+    differ = (heads[1:] != heads[:-1]).any(axis=1) | (lengths[1:] != lengths[:-1])
+    return [0, *(np.flatnonzero(differ) + 1).tolist(), len(rows)]
+
+
+def _add(found: _Sorted, alike: Sequence[Octets], size: int, header: bytes) -> int:
+    """Frames of one size and header one by one; returns how many were broken."""
+    if size <= vnet.SIZE:
+        return len(alike)
+    offload = vnet.read(header)
+    if offload.kind == vnet.NONE:
+        found.add_small([complete(bytes(frame[vnet.SIZE :]), offload) for frame in alike])
+        return 0
+    plans = [segment.plan(frame[vnet.SIZE :], offload) for frame in alike]
+    found.add_whole(filter(None, plans))
+    return plans.count(None)
 
 
 class _Sorted:
@@ -91,15 +119,22 @@ def complete(packet: bytes, offload: Offload) -> bytes:
     return b"".join((packet[:at], value.to_bytes(2, "little"), packet[at + 2 :]))
 
 
-def _run(frames: Sequence[Octets], size: int, offload: Offload) -> Run:
-    """Packets of one size, checksums filled in."""
-    even = size + size % 2
-    rows = np.zeros((len(frames), even), np.uint8)
+def _stacked(frames: Sequence[Octets], size: int) -> Rows:
+    """Frames of one size, a row each."""
+    rows = np.empty((len(frames), size + size % 2), np.uint8)
     rows[:, :size] = np.frombuffer(b"".join(frames), np.uint8).reshape(len(frames), size)
+    return rows
+
+
+def _run(rows: Rows, size: int, header: bytes) -> Run:
+    """Packets of one size where they are, checksums filled in."""
+    offload = vnet.read(header)
+    even = size + size % 2
+    rows[:, size:even] = 0
     start = vnet.SIZE + offload.start
     at = start + offload.offset
     if offload.incomplete and at + 2 <= size and start % 2 == 0:
-        rows[:, at : at + 2].view("<u2")[:, 0] = np.uint32(ORDER) - checksum.add_rows(rows[:, start:])
+        rows[:, at : at + 2].view("<u2")[:, 0] = np.uint32(ORDER) - checksum.add_rows(rows[:, start:even])
     return Run(rows[:, vnet.SIZE : size])
 
 

@@ -11,26 +11,21 @@ import os
 import socket
 import struct
 from collections.abc import Sequence
+from io import FileIO
 from typing import NamedTuple
 
 from ikevpn.dataplane import frames, vnet
 from ikevpn.dataplane.frames import Packet
 from ikevpn.dataplane.offload import tell_once
+from ikevpn.dataplane.places import Places
 from ikevpn.dataplane.run import Octets
 from ikevpn.dataplane.stats import Loss, Stats
 from ikevpn.errors import HostError
 from ikevpn.esp.drops import Drop
+from ikevpn.esp.room import SHORTEST_RUN
 
 CLONE_DEVICE = "/dev/net/tun"
 LONGEST_NAME = 15  # IFNAMSIZ less its final zero
-LARGEST_PACKET = 65_535
-LARGEST_FRAME = vnet.SIZE + LARGEST_PACKET
-USUAL_FRAME = 2048  # up to here a copy costs less than to keep the place
-
-# Four large packets a turn: enough to keep the kernel busy, and other descriptors do not wait long.
-_ALIGNMENT = 64
-_LEAD = _ALIGNMENT - vnet.SIZE - 52 % _ALIGNMENT  # the payload of TCP over IPv4 begins on a line of the cache
-_BUFFER = 4 * (LARGEST_FRAME + _ALIGNMENT) + _LEAD
 
 _TUNSETIFF = 0x400454CA
 _IFF_TUN = 0x0001
@@ -149,21 +144,27 @@ def _refusal(name: str, error: OSError) -> HostError:
 
 
 class Tun:
-    """The worker's end of one device. `gone` once somebody has deleted the device."""
+    """The worker's end of one device. `gone` once somebody has deleted the device; `taken` is how much the last batch
+    had, large packets counted as one.
+    """
 
-    def __init__(self, descriptor: int, stats: Stats, *, joins_udp: bool) -> None:
+    def __init__(self, descriptor: int, stats: Stats, places: Places, *, joins_udp: bool) -> None:
+        """`places` may be those of other devices too."""
         self._descriptor = descriptor
         self._joins_udp = joins_udp
         self._stats = stats
         self._offloads = _has_offloads(descriptor)
-        self._buffer = memoryview(bytearray(_BUFFER))
+        self._file = FileIO(descriptor, closefd=False)
+        self._places = places
         self.gone = False
+        self.taken = 0
 
     def fileno(self) -> int:
         return self._descriptor
 
     def close(self) -> None:
         """Nothing is read or written afterwards."""
+        self._file.close()
         os.close(self._descriptor)
         self._descriptor = -1
         self.gone = True
@@ -171,34 +172,28 @@ class Tun:
     def read_batch(self, limit: int) -> Sequence[Packet]:
         """What the host sends through the device: `limit` packets or less, some of which have to be cut into more.
 
-        Empty where there is nothing. Large packets are valid until the next batch.
+        Empty where there is nothing. All but single small packets are valid until the next batch.
         """
-        found: list[Octets] = []
-        read, descriptor, buffer = os.readv, self._descriptor, self._buffer
-        at, last = _LEAD, len(buffer) - LARGEST_FRAME
-        room = (buffer[at:],)
+        if self.gone:
+            return []
+        places = self._places
         try:
-            while len(found) < limit:
-                size = read(descriptor, room)
-                if size <= USUAL_FRAME:
-                    found.append(bytes(buffer[at : at + size]))
-                    continue
-                found.append(buffer[at : at + size])
-                at += size + -size % _ALIGNMENT
-                if at > last:
-                    break
-                room = (buffer[at:],)
-        except BlockingIOError:
-            pass
+            places.fill(self._file.readinto, limit)
         except OSError as error:
             self.gone = error.errno in _GONE
             if not self.gone:
                 self._stats.lose(Loss.READ_FAILED)
+        self.taken = len(places.sizes)
         if not self._offloads:
-            return [bytes(packet) for packet in found]
-        if len(found) == 1 and found[0][: vnet.SIZE] == vnet.PLAIN and len(found[0]) > vnet.SIZE:
-            return [bytes(found[0][vnet.SIZE :])]  # alone and whole, as most are where little is going on
-        packets, broken = frames.read(found)
+            return list(map(bytes, places.frames()))
+        rows = places.rows() if self.taken >= SHORTEST_RUN else None
+        if rows is not None:
+            packets, broken = frames.read_rows(rows, places.sizes)
+        else:
+            found = places.frames()
+            if len(found) == 1 and found[0][: vnet.SIZE] == vnet.PLAIN and len(found[0]) > vnet.SIZE:
+                return [bytes(found[0][vnet.SIZE :])]  # alone and whole, as most are where little is going on
+            packets, broken = frames.read(found)
         if broken:
             self._stats.lose(Drop.MALFORMED_INNER, broken)
         return packets
@@ -232,11 +227,12 @@ class Devices:
 
     def __init__(self, stats: Stats) -> None:
         self._stats = stats
+        self._places = Places()
         self._devices: dict[str, Tun] = {}
 
     def use(self, name: str, descriptor: int, *, joins_udp: bool) -> Tun:
         """Take an open device over."""
-        device = self._devices[name] = Tun(descriptor, self._stats, joins_udp=joins_udp)
+        device = self._devices[name] = Tun(descriptor, self._stats, self._places, joins_udp=joins_udp)
         return device
 
     def drop(self, name: str) -> Tun | None:

@@ -35,6 +35,11 @@ class Offload(NamedTuple):
         return bool(self.flags & NEEDS_CHECKSUM)
 
 
+def is_whole(header: bytes) -> bool:
+    """Whether the packet behind a header is one and not to be cut."""
+    return header[1] == NONE
+
+
 def read(frame: bytes | memoryview) -> Offload:
     """The header of a frame of at least `SIZE` octets."""
     return Offload(*HEADER.unpack_from(frame))

@@ -3,6 +3,9 @@
 As a rule that is its batch. The first time after a rest it is one packet: on a quiet line packets come alone, and to
 ask for a second one costs more than to come back for it.
 
+Who has read a whole batch has more waiting, and gives way before the next: processes that what came is for may be
+waiting for this very processor, and the buffers of their sockets are soon full.
+
 Some readers are patient, those of what nobody vouches for. Where a flood came to them, each turn would bring a batch of
 it, and the machine would do little else. So after a batch of one of them all of them pause for some times as long as it
 took, as long as others have something to read; a flood that comes alone is read without pauses.
@@ -10,13 +13,14 @@ took, as long as others have something to read; a flood that comes alone is read
 
 from __future__ import annotations
 
+import os
 import select
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from math import inf
 
-Reader = Callable[[int, float], None]
-"""Takes how many packets it may read, and the time in monotonic seconds."""
+Reader = Callable[[int, float], int]
+"""Takes how many packets it may read, and the time in monotonic seconds; gives how many there were."""
 
 PATIENCE = 9  # how many times as long as its batch a pause is: one part in ten of the time
 LONGEST_PAUSE_S = 0.05  # the machine may have stood still meanwhile
@@ -32,10 +36,11 @@ class _Watched:
 
 
 class Watch:
-    """`clock` gives monotonic seconds."""
+    """`clock` gives monotonic seconds; `give_way` lets others have the processor."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], give_way: Callable[[], None] = os.sched_yield) -> None:
         self._clock = clock
+        self._give_way = give_way
         self._epoll = select.epoll()
         self._readers: dict[int, _Watched] = {}
         self._writers: set[int] = set()
@@ -97,7 +102,8 @@ class Watch:
         limit = 1 if watched.read_at < self._rested_at else watched.batch
         watched.read_at = now
         self._others_read = True
-        watched.reader(limit, now)
+        if watched.reader(limit, now) >= watched.batch:
+            self._give_way()
         return True
 
     def _read_patiently(self, watched: _Watched, now: float) -> None:

@@ -33,7 +33,9 @@ from ikevpn.dataplane.tun import Devices, Tun
 from ikevpn.dataplane.watch import Watch
 from ikevpn.model.sa import Encapsulation, SaUse, Total
 
-BATCH = 192  # packets of one descriptor a turn: four that the kernel put together, or as many as have come
+# Packets of one descriptor a turn: four that the kernel put together, or as many as have come. It is what the usual
+# buffer of a socket, of 212,992 octets, holds of small ones, which take 832 each.
+BATCH = 256
 STRANGERS_BATCH = 16  # of what nobody vouches for: IKE of new peers finds room, a flood costs the others little
 COMMANDS_PER_TURN = 64
 USES_PER_MESSAGE = 500
@@ -184,7 +186,7 @@ class Worker:
         device = self._devices.use(command.name, descriptor, joins_udp=command.joins_udp)
         self._watch.add(device.fileno(), partial(self._read_device, command.name, device), BATCH)
 
-    def _read_device(self, name: str, device: Tun, limit: int, now: float) -> None:
+    def _read_device(self, name: str, device: Tun, limit: int, now: float) -> int:
         try:
             packets = device.read_batch(limit)
             if device.gone:
@@ -192,6 +194,7 @@ class Worker:
             self._forwarding.from_device(name, packets, now)
         except Exception as error:
             self._mishaps.survive(error)
+        return device.taken
 
     def _drop_device(self, command: message.DropDevice, now: float) -> None:
         device = self._devices.drop(command.name)
@@ -250,16 +253,19 @@ class Worker:
     def _told(self, error: TooBig) -> None:
         self._forwarding.too_big(error, self._clock())
 
-    def _read_socket(self, receiver: Receiver, end: socket.socket | None, limit: int, now: float) -> None:
+    def _read_socket(self, receiver: Receiver, end: socket.socket | None, limit: int, now: float) -> int:
+        taken = 0
         try:
             arrivals = receiver.read_batch(limit)
             if end is not None and not arrivals:
                 self._hear(end)  # it is ready for another reason than datagrams
             self._forwarding.from_outside(arrivals, now)
+            taken = len(arrivals) if limit == 1 else sum(len(arrival.datagrams) for arrival in arrivals)
         except Exception as error:
             self._mishaps.survive(error)
         if self._failure is not None:
             raise self._failure  # of a command, which costs more than a batch: both processes disagree from now on
+        return taken
 
     def _query(self, command: message.Query, now: float) -> None:
         self._answer_in_parts(self._forwarding.uses(now))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -85,6 +86,27 @@ def test_broken_frames_are_counted(frame: bytes) -> None:
 def test_nothing_raises(data: list[bytes]) -> None:
     found, broken = frames.read(data)
     assert len(found) + broken <= len(data)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 6)), min_size=1, max_size=6))
+def test_what_stands_in_rows_is_read_as_what_comes_in_a_list(parts: list[tuple[int, int]]) -> None:
+    large, offload = whole(tcp(4, bytes(600)), 300)
+    kinds = [
+        b"\0" * 9,
+        vnet.PLAIN + b"x",
+        unfinished(udp(4, b"odd")),
+        unfinished(udp(4, b"even")),
+        unfinished(udp(6, bytes(31))),
+        vnet.write(offload) + large,
+    ]
+    single = [kinds[kind] for kind, count in parts for _ in range(count)]
+    rows = np.full((len(single), 700), 0xEE, np.uint8)
+    for row, frame in zip(rows, single, strict=True):
+        row[: len(frame)] = np.frombuffer(frame, np.uint8)
+    listed, broken = frames.read(single)
+    found = frames.read_rows(rows, list(map(len, single)))
+    assert (flat(found[0]), found[1]) == (flat(listed), broken)
+    assert list(map(type, found[0])) == list(map(type, listed))
 
 
 def written(packets: Sequence[bytes]) -> list[tuple[bytes, int]]:

@@ -1,13 +1,18 @@
 import errno
 import os
-from collections.abc import Sequence
+import socket
+from collections.abc import Iterator, Sequence
+from types import SimpleNamespace
 
 import pytest
 
 from ikevpn.dataplane import tun, vnet
+from ikevpn.dataplane.frames import Packet
+from ikevpn.dataplane.places import Places
+from ikevpn.dataplane.segment import Chain
 from ikevpn.dataplane.stats import Stats
 from ikevpn.errors import HostError
-from tests.dataplane.traffic import udp_run
+from tests.dataplane.traffic import udp, udp_run
 
 
 @pytest.mark.parametrize("name", ["", "a-name-longer-than-fifteen", "ä" * 8])
@@ -26,7 +31,7 @@ def test_no_clone_device(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_batches_are_bounded_and_end_where_there_is_nothing() -> None:
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_DIRECT)  # a pipe in packet mode reads like a device
-    device = tun.Tun(reader, Stats(), joins_udp=True)
+    device = tun.Tun(reader, Stats(), Places(), joins_udp=True)
     for packet in (b"one", b"two", b"three"):
         os.write(writer, packet)
     assert device.read_batch(2) == [b"one", b"two"]
@@ -39,10 +44,53 @@ def test_batches_are_bounded_and_end_where_there_is_nothing() -> None:
     assert device.gone
 
 
+@pytest.fixture
+def joint() -> Iterator[tuple[tun.Tun, socket.socket]]:
+    """A device with offloads, and the socket in the place of the host."""
+    host, inside = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
+    host.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+    with host, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tun, "_has_offloads", lambda descriptor: True)
+        device = tun.Tun(inside.detach(), Stats(), Places(), joins_udp=True)
+        yield device, host
+        device.close()
+
+
+def flat(packets: Sequence[Packet]) -> list[bytes]:
+    return [
+        each
+        for packet in packets
+        for each in ([packet] if isinstance(packet, bytes) else packet.split() if isinstance(packet, Chain) else packet)
+    ]
+
+
+def test_large_packets_among_small_ones_are_whole_and_in_order(joint: tuple[tun.Tun, socket.socket]) -> None:
+    device, host = joint
+    sent: list[bytes] = []
+    for size in (40, 2101, 2102, 2103, 30_000, 41, 4214, 42, 42, 42, 42):
+        sent.append(bytes([0x45, *range(1, 32)]) + bytes([size % 251]) * (size - 32))
+        host.send(vnet.PLAIN + sent[-1])
+    assert flat(device.read_batch(99)) == sent
+    assert device.taken == len(sent)
+    assert device.read_batch(99) == []
+
+
+def test_a_batch_has_few_large_packets_and_ends_at_its_limit(joint: tuple[tun.Tun, socket.socket]) -> None:
+    device, host = joint
+    for _ in range(6):
+        host.send(vnet.PLAIN + bytes(20_000))
+    assert [len(flat(device.read_batch(99))) for _ in range(3)] == [4, 2, 0]
+    for _ in range(10):
+        host.send(vnet.PLAIN + udp(4, b"small"))
+    assert [len(flat(device.read_batch(6))) for _ in range(3)] == [6, 4, 0]
+    host.send(vnet.PLAIN + bytes(65_535))
+    assert flat(device.read_batch(1)) == [bytes(65_535)]
+
+
 def test_what_the_kernel_does_not_take_is_counted() -> None:
     stats = Stats()
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_DIRECT)
-    device = tun.Tun(writer, stats, joins_udp=True)
+    device = tun.Tun(writer, stats, Places(), joins_udp=True)
     device.write_batch([bytes(60_000)] * 3)
     os.close(reader)
     device.close()
@@ -66,13 +114,13 @@ def test_packets_for_a_device_that_is_gone_are_counted() -> None:
 def test_only_a_deleted_device_is_gone(monkeypatch: pytest.MonkeyPatch, number: int, gone: bool) -> None:
     stats = Stats()
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_DIRECT)
-    device = tun.Tun(reader, stats, joins_udp=True)
+    device = tun.Tun(reader, stats, Places(), joins_udp=True)
 
     def refuse(*arguments: object) -> int:
         raise OSError(number, "refused")
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "readv", refuse)
+        patch.setattr(device, "_file", SimpleNamespace(readinto=refuse))
         assert device.read_batch(2) == []
     assert device.gone is gone
     assert stats.report() == ({} if gone else {"drop-read-failed": 1})
@@ -84,7 +132,7 @@ def test_what_is_refused_together_is_written_singly(monkeypatch: pytest.MonkeyPa
     stats, run, written, writev = Stats(), udp_run(4, 5, 100), [], os.writev
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_DIRECT)
     monkeypatch.setattr(tun, "_has_offloads", lambda descriptor: True)
-    device = tun.Tun(writer, stats, joins_udp=True)
+    device = tun.Tun(writer, stats, Places(), joins_udp=True)
 
     def refuse_joined(descriptor: int, pieces: Sequence[bytes]) -> int:
         if pieces[0] != vnet.PLAIN:

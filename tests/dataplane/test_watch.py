@@ -18,7 +18,8 @@ class Scene:
         self.now = 100.0
         self.cost_s = COST_S
         self.rest_s = 0.0  # how long it waits for something to be ready
-        self.watch = Watch(self.clock)
+        self.gave_way = 0
+        self.watch = Watch(self.clock, self.give_way)
         self.read: list[str] = []
         self.limits: list[int] = []
         self.descriptors: list[int] = []
@@ -28,18 +29,23 @@ class Scene:
         self.now += self.rest_s
         return before
 
-    def pipe(self, name: str, *, patient: bool = False) -> int:
+    def give_way(self) -> None:
+        self.gave_way += 1
+
+    def pipe(self, name: str, *, patient: bool = False, share: int = 1) -> int:
+        """One whose reader finds that part of what it may read."""
         reader, writer = os.pipe()
         os.write(writer, b"something")
         self.descriptors += [reader, writer]
-        self.watch.add(reader, self._reader(name), BATCH, patient=patient)
+        self.watch.add(reader, self._reader(name, share), BATCH, patient=patient)
         return reader
 
-    def _reader(self, name: str) -> Reader:
-        def read(limit: int, now: float) -> None:
+    def _reader(self, name: str, share: int) -> Reader:
+        def read(limit: int, now: float) -> int:
             self.read.append(name)
             self.limits.append(limit)
             self.now += self.cost_s
+            return limit // share
 
         return read
 
@@ -98,7 +104,7 @@ def test_who_pauses_can_be_removed_and_added_again(scene: Scene) -> None:
     assert stranger not in scene.watch and len(scene.watch) == 1
     scene.now += 2 * PATIENCE * COST_S
     assert [scene.turn() for _ in range(3)] == [["honest"]] * 3
-    scene.watch.add(stranger, lambda limit, now: None, BATCH)
+    scene.watch.add(stranger, lambda limit, now: 0, BATCH)
     assert stranger in scene.watch
 
 
@@ -133,6 +139,24 @@ def test_after_a_rest_one_packet_is_read_and_then_batches(scene: Scene) -> None:
     scene.rest_s = 0.0
     scene.turn()
     assert scene.limits == [1, BATCH]
+
+
+def test_who_has_more_waiting_gives_way(scene: Scene) -> None:
+    scene.pipe("full")
+    scene.pipe("half full", share=2)
+    scene.pipe("stranger", patient=True)  # which pauses anyway
+    for _ in range(5):
+        scene.turn()
+    assert scene.gave_way == 5
+
+
+def test_nobody_gives_way_after_a_packet_that_came_alone(scene: Scene) -> None:
+    scene.pipe("quiet")
+    scene.rest_s = REST_S
+    for _ in range(5):
+        scene.turn()
+    assert set(scene.limits) == {1}
+    assert scene.gave_way == 0
 
 
 def test_a_full_line_is_read_in_batches_however_long_turns_take(scene: Scene) -> None:

@@ -1,4 +1,3 @@
-import fcntl
 import os
 import socket
 import threading
@@ -109,11 +108,11 @@ def test_a_turn_takes_commands_first_and_then_a_bounded_batch() -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
         worker, control = Worker(theirs), Control(ours)
-        reader, writer = device(control)
-        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 1 << 20)
+        reader, writer = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
+        control.say(message.UseDevice(DEVICE, joins_udp=True), reader.fileno())
         worker.turn()
-        for packet in packets(BATCH + 1):  # a pipe has no room for twice as many
-            os.write(writer, packet)
+        for packet in packets(BATCH + 1):  # there is no room for twice as many
+            writer.send(packet)
         dropped = []
         for _ in range(3):
             control.say(message.Count())
@@ -122,8 +121,8 @@ def test_a_turn_takes_commands_first_and_then_a_bounded_batch() -> None:
         assert dropped == [0, BATCH, BATCH + 1]
         control.say(message.DropDevice(DEVICE))
         worker.turn()
-        os.close(reader)
-        os.close(writer)
+        reader.close()
+        writer.close()
 
 
 def test_events_wait_for_a_control_process_that_is_behind() -> None:

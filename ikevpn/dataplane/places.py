@@ -1,0 +1,65 @@
+"""Where a worker reads the frames of its devices to: places of one width in one buffer, of which a large frame takes
+several.
+
+So nothing is copied or allocated for a frame, and frames of one size in a row are already the rows of an array. What is
+there is valid until the next batch, of whatever device.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from itertools import islice
+
+import numpy as np
+
+from ikevpn.dataplane import vnet
+from ikevpn.dataplane.run import Octets, Rows
+
+LARGEST_FRAME = vnet.SIZE + 65_535
+MOST = 256
+MOST_LARGE = 4  # a batch: enough to keep the kernel busy, and other descriptors do not wait long
+_LINE = 64
+WIDTH = 33 * _LINE  # for any packet of an Ethernet, and not a power of two, of which caches keep few
+_LEAD = _LINE - vnet.SIZE - 52 % _LINE  # the payload of TCP over IPv4 begins on a line of the cache
+
+
+class Places:
+    """`sizes` are the octets of the frames that were read last, in order."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+        self._large = 0
+        octets = np.zeros(_LINE + _LEAD + MOST * WIDTH + LARGEST_FRAME, np.uint8)  # pages come to be when written to
+        start = -octets.ctypes.data % _LINE + _LEAD
+        self._rows: Rows = octets[start : start + MOST * WIDTH].reshape(MOST, WIDTH)
+        self._rooms = [octets.data[at : at + LARGEST_FRAME] for at in range(start, start + MOST * WIDTH, WIDTH)]
+
+    def fill(self, read: Callable[[memoryview], int | None], limit: int) -> None:
+        """Read `limit` frames or less, until `read` says None. Raises what it raises; what came before is there."""
+        self.sizes = sizes = []
+        self._large = 0
+        rooms = iter(self._rooms[:limit])
+        for room in rooms:
+            size = read(room)
+            if size is None:
+                return
+            sizes.append(size)
+            if size > WIDTH:
+                self._large += 1
+                if self._large == MOST_LARGE:
+                    return
+                deque(islice(rooms, (size - 1) // WIDTH), maxlen=0)  # what it reaches into
+
+    def rows(self) -> Rows | None:
+        """A frame a row, where all fit."""
+        return None if self._large else self._rows[: len(self.sizes)]
+
+    def frames(self) -> list[Octets]:
+        """The frames, of whatever size."""
+        found: list[Octets] = []
+        at = 0
+        for size in self.sizes:
+            found.append(self._rooms[at][:size])
+            at += max(1, -(-size // WIDTH))
+        return found
