@@ -10,33 +10,37 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from itertools import islice
+from operator import ne
 
 import numpy as np
 
 from ikevpn.dataplane import vnet
 from ikevpn.dataplane.run import Octets, Rows
+from ikevpn.esp.room import SHORTEST_RUN
 
 LARGEST_FRAME = vnet.SIZE + 65_535
-MOST = 256
-MOST_LARGE = 4  # a batch: enough to keep the kernel busy, and other descriptors do not wait long
+_MOST_LARGE = 3 * LARGEST_FRAME  # octets, and one more frame: enough for a batch, and others do not wait long
 _LINE = 64
 WIDTH = 33 * _LINE  # for any packet of an Ethernet, and not a power of two, of which caches keep few
 _LEAD = _LINE - vnet.SIZE - 52 % _LINE  # the payload of TCP over IPv4 begins on a line of the cache
 
 
 class Places:
-    """`sizes` are the octets of the frames that were read last, in order."""
+    """`count` of them. `sizes` are the octets of the frames that were read last, in order."""
 
-    def __init__(self) -> None:
+    def __init__(self, count: int) -> None:
         self.sizes: list[int] = []
         self._large = 0
-        octets = np.zeros(_LINE + _LEAD + MOST * WIDTH + LARGEST_FRAME, np.uint8)  # pages come to be when written to
+        octets = np.zeros(_LINE + _LEAD + count * WIDTH + LARGEST_FRAME, np.uint8)  # pages come to be when written to
         start = -octets.ctypes.data % _LINE + _LEAD
-        self._rows: Rows = octets[start : start + MOST * WIDTH].reshape(MOST, WIDTH)
-        self._rooms = [octets.data[at : at + LARGEST_FRAME] for at in range(start, start + MOST * WIDTH, WIDTH)]
+        self._rows: Rows = octets[start : start + count * WIDTH].reshape(count, WIDTH)
+        self._rooms = [octets.data[at : at + LARGEST_FRAME] for at in range(start, start + count * WIDTH, WIDTH)]
 
     def fill(self, read: Callable[[memoryview], int | None], limit: int) -> None:
-        """Read `limit` frames or less, until `read` says None. Raises what it raises; what came before is there."""
+        """Read frames into `limit` places or less, until `read` says None.
+
+        Raises what `read` raises; what came before is there.
+        """
         self.sizes = sizes = []
         self._large = 0
         rooms = iter(self._rooms[:limit])
@@ -46,14 +50,16 @@ class Places:
                 return
             sizes.append(size)
             if size > WIDTH:
-                self._large += 1
-                if self._large == MOST_LARGE:
+                self._large += size
+                if self._large > _MOST_LARGE:
                     return
                 deque(islice(rooms, (size - 1) // WIDTH), maxlen=0)  # what it reaches into
 
     def rows(self) -> Rows | None:
-        """A frame a row, where all fit."""
-        return None if self._large else self._rows[: len(self.sizes)]
+        """A frame a row, where all fit and most come in runs of one size; others are faster to look at singly."""
+        sizes = self.sizes
+        runs = 1 + sum(map(ne, sizes, sizes[1:]))
+        return None if self._large or runs * SHORTEST_RUN > len(sizes) else self._rows[: len(sizes)]
 
     def frames(self) -> list[Octets]:
         """The frames, of whatever size."""

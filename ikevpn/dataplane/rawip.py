@@ -68,22 +68,22 @@ def open_socket(version: int, protocol: Protocol = Protocol.ESP) -> socket.socke
     return end
 
 
-def receiver(end: socket.socket, version: int, protocol: Protocol = Protocol.ESP) -> Receiver:
-    """The worker's end of a raw socket."""
+def receiver(end: socket.socket, version: int, protocol: Protocol = Protocol.ESP, *, batch: int) -> Receiver:
+    """The worker's end of a raw socket; `batch` is the most that is ever read at once."""
     if protocol is Protocol.AH:
         return rawah.AhReceiver(end, version)
     if version == 4:
-        return _HeaderReceiver(end)
+        return _HeaderReceiver(end, batch)
     return udp.PktinfoReceiver(end, Endpoint(IPv6Address(0), 0), Encapsulation.NONE)
 
 
 class _HeaderReceiver:
     """Reads a raw IPv4 socket; unlike one for IPv6 it yields the IP header too, which tells both addresses."""
 
-    def __init__(self, end: socket.socket) -> None:
+    def __init__(self, end: socket.socket, batch: int) -> None:
         self._end = end
         self._paths: dict[bytes, Path] = {}
-        self._arrivals = mmsg.Arrivals(mmsg.MOST)
+        self._arrivals = mmsg.Arrivals(batch)
         self._words = self._arrivals.rows.view(np.uint32)
 
     def fileno(self) -> int:

@@ -22,7 +22,6 @@ from ikevpn.dataplane.run import Octets
 from ikevpn.dataplane.stats import Loss, Stats
 from ikevpn.errors import HostError
 from ikevpn.esp.drops import Drop
-from ikevpn.esp.room import SHORTEST_RUN
 
 CLONE_DEVICE = "/dev/net/tun"
 LONGEST_NAME = 15  # IFNAMSIZ less its final zero
@@ -174,6 +173,7 @@ class Tun:
 
         Empty where there is nothing. All but single small packets are valid until the next batch.
         """
+        self.taken = 0
         if self.gone:
             return []
         places = self._places
@@ -186,14 +186,12 @@ class Tun:
         self.taken = len(places.sizes)
         if not self._offloads:
             return list(map(bytes, places.frames()))
-        rows = places.rows() if self.taken >= SHORTEST_RUN else None
-        if rows is not None:
-            packets, broken = frames.read_rows(rows, places.sizes)
-        else:
-            found = places.frames()
-            if len(found) == 1 and found[0][: vnet.SIZE] == vnet.PLAIN and len(found[0]) > vnet.SIZE:
-                return [bytes(found[0][vnet.SIZE :])]  # alone and whole, as most are where little is going on
-            packets, broken = frames.read(found)
+        if self.taken == 1:
+            (frame,) = places.frames()
+            if frame[: vnet.SIZE] == vnet.PLAIN and len(frame) > vnet.SIZE:
+                return [bytes(frame[vnet.SIZE :])]  # alone and whole, as most are where little is going on
+        rows = places.rows()
+        packets, broken = frames.read(places.frames()) if rows is None else frames.read_rows(rows, places.sizes)
         if broken:
             self._stats.lose(Drop.MALFORMED_INNER, broken)
         return packets
@@ -225,9 +223,10 @@ class Tun:
 class Devices:
     """The real inner end: all devices of the worker by name."""
 
-    def __init__(self, stats: Stats) -> None:
+    def __init__(self, stats: Stats, batch: int) -> None:
+        """`batch` is the most that is ever read at once."""
         self._stats = stats
-        self._places = Places()
+        self._places = Places(batch)
         self._devices: dict[str, Tun] = {}
 
     def use(self, name: str, descriptor: int, *, joins_udp: bool) -> Tun:

@@ -3,8 +3,8 @@
 As a rule that is its batch. The first time after a rest it is one packet: on a quiet line packets come alone, and to
 ask for a second one costs more than to come back for it.
 
-Who has read a whole batch has more waiting, and gives way before the next: processes that what came is for may be
-waiting for this very processor, and the buffers of their sockets are soon full.
+Where somebody has read a whole batch of packets, more are waiting, and others have the processor before the next turn:
+processes that what came is for may be waiting for this very one, and the buffers of their sockets are soon full.
 
 Some readers are patient, those of what nobody vouches for. Where a flood came to them, each turn would bring a batch of
 it, and the machine would do little else. So after a batch of one of them all of them pause for some times as long as it
@@ -46,6 +46,7 @@ class Watch:
         self._writers: set[int] = set()
         self._rested_at = -inf
         self._others_read = False  # since somebody patient did
+        self._has_more = False
         self._pause_ends: float | None = None
 
     def __contains__(self, descriptor: int) -> bool:
@@ -77,6 +78,9 @@ class Watch:
 
     def wait(self, due: float | None) -> tuple[Collection[int], float]:
         """What is ready, and the time; waits until something is, or until `due`."""
+        if self._has_more:
+            self._has_more = False
+            self._give_way()
         ends = self._pause_ends
         if ends is not None:
             due = ends if due is None else min(due, ends)
@@ -103,7 +107,7 @@ class Watch:
         watched.read_at = now
         self._others_read = True
         if watched.reader(limit, now) >= watched.batch:
-            self._give_way()
+            self._has_more = True
         return True
 
     def _read_patiently(self, watched: _Watched, now: float) -> None:

@@ -33,8 +33,8 @@ from ikevpn.dataplane.tun import Devices, Tun
 from ikevpn.dataplane.watch import Watch
 from ikevpn.model.sa import Encapsulation, SaUse, Total
 
-# Packets of one descriptor a turn: four that the kernel put together, or as many as have come. It is what the usual
-# buffer of a socket, of 212,992 octets, holds of small ones, which take 832 each.
+# Packets of one descriptor a turn, less where they are large: as many small ones as the usual buffer of a socket, of
+# 212,992 octets, has room for, which take 832 each.
 BATCH = 256
 STRANGERS_BATCH = 16  # of what nobody vouches for: IKE of new peers finds room, a flood costs the others little
 COMMANDS_PER_TURN = 64
@@ -52,7 +52,7 @@ class Worker:
         self._clock = clock
         self._stats = Stats()
         self._mishaps = Mishaps(self._stats)
-        self._devices = Devices(self._stats)
+        self._devices = Devices(self._stats, BATCH)
         self._outer = Outer(self._stats, self._hear)
         self._neighbours = Neighbours(self._stats)
         self._events = Backlog()
@@ -224,7 +224,7 @@ class Worker:
     def _use_raw(self, command: message.UseRaw, descriptor: int) -> None:
         end = socket.socket(fileno=descriptor)
         self._outer.use_raw(command.version, command.protocol, end)
-        self._receive(rawip.receiver(end, command.version, command.protocol), end)
+        self._receive(rawip.receiver(end, command.version, command.protocol, batch=BATCH), end)
 
     def _use_inbox(self, command: message.UseInbox, descriptor: int) -> None:
         self._receive(InboxReceiver(socket.socket(fileno=descriptor), self._told))
@@ -259,8 +259,8 @@ class Worker:
             arrivals = receiver.read_batch(limit)
             if end is not None and not arrivals:
                 self._hear(end)  # it is ready for another reason than datagrams
-            self._forwarding.from_outside(arrivals, now)
             taken = len(arrivals) if limit == 1 else sum(len(arrival.datagrams) for arrival in arrivals)
+            self._forwarding.from_outside(arrivals, now)
         except Exception as error:
             self._mishaps.survive(error)
         if self._failure is not None:

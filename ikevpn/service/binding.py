@@ -106,10 +106,17 @@ class Binding:
             self.refresh()
 
     async def open(self) -> None:
-        """The same, and wait until it is open: for SAs that no peer has to agree to. Raises HostError."""
-        if self._expecting is None:
-            self._expect_for_a_while()
-        await self._move()
+        """For SAs that no peer has to agree to: open when this returns, if wanted; and close again if none came.
+
+        Raises HostError.
+        """
+        self._expect_no_more()
+        self._expect_for_a_while()
+        try:
+            await self._move()
+        except HostError:
+            self._expect_no_more()
+            raise
 
     def _expect_for_a_while(self) -> None:
         self._expecting = asyncio.get_running_loop().call_later(EXPECTED_WITHIN_S, self._expected_long_enough)

@@ -32,7 +32,7 @@ def path(source: str = "192.0.2.2") -> Path:
 
 
 def test_the_ip_header_goes_and_tells_the_path(ends: tuple[socket.socket, socket.socket]) -> None:
-    receiver = rawip.receiver(ends[1], 4)
+    receiver = rawip.receiver(ends[1], 4, batch=99)
     for each in (packet(), packet(options=bytes(8)), packet(source="192.0.2.3")):
         ends[0].send(each)
     assert receiver.read_batch(10) == [(path(), [ESP, ESP], 0), (path("192.0.2.3"), [ESP], 0)]
@@ -40,7 +40,7 @@ def test_the_ip_header_goes_and_tells_the_path(ends: tuple[socket.socket, socket
 
 
 def test_what_is_alike_is_a_run(ends: tuple[socket.socket, socket.socket]) -> None:
-    receiver = rawip.receiver(ends[1], 4)
+    receiver = rawip.receiver(ends[1], 4, batch=99)
     longer, marked, large = ESP + bytes(4), bytearray(packet()), ESP + bytes(range(256)) * 16
     marked[1] |= 3
     sent = [packet()] * 2 + [packet(longer)] * 2 + [packet(longer, options=bytes(4))] * 2
@@ -61,7 +61,7 @@ def test_batches_and_the_memory_of_paths_are_bounded(
     ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(udp, "MOST_PATHS", 2)
-    receiver = rawip.receiver(ends[1], 4)
+    receiver = rawip.receiver(ends[1], 4, batch=99)
     for n in range(5):
         ends[0].send(packet(source=f"192.0.2.{n}"))
     assert [len(receiver.read_batch(2)) for _ in range(3)] == [2, 2, 1]

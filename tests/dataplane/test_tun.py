@@ -31,7 +31,7 @@ def test_no_clone_device(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_batches_are_bounded_and_end_where_there_is_nothing() -> None:
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_DIRECT)  # a pipe in packet mode reads like a device
-    device = tun.Tun(reader, Stats(), Places(), joins_udp=True)
+    device = tun.Tun(reader, Stats(), Places(256), joins_udp=True)
     for packet in (b"one", b"two", b"three"):
         os.write(writer, packet)
     assert device.read_batch(2) == [b"one", b"two"]
@@ -51,7 +51,7 @@ def joint() -> Iterator[tuple[tun.Tun, socket.socket]]:
     host.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
     with host, pytest.MonkeyPatch.context() as patch:
         patch.setattr(tun, "_has_offloads", lambda descriptor: True)
-        device = tun.Tun(inside.detach(), Stats(), Places(), joins_udp=True)
+        device = tun.Tun(inside.detach(), Stats(), Places(256), joins_udp=True)
         yield device, host
         device.close()
 
@@ -75,11 +75,32 @@ def test_large_packets_among_small_ones_are_whole_and_in_order(joint: tuple[tun.
     assert device.read_batch(99) == []
 
 
+def test_devices_take_turns_with_their_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tun, "_has_offloads", lambda descriptor: True)
+    devices, hosts = tun.Devices(Stats(), 99), []
+    for name in ("vpn1", "vpn2"):
+        host, inside = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
+        hosts.append((host, devices.use(name, inside.detach(), joins_udp=True)))
+    for turn in range(3):
+        for number, (host, _) in enumerate(hosts):
+            for each in range(5):
+                host.send(vnet.PLAIN + udp(4, bytes([turn, number, each]) * (turn + number)))
+        for number, (_, device) in enumerate(hosts):
+            expected = [udp(4, bytes([turn, number, each]) * (turn + number)) for each in range(5)]
+            assert flat(device.read_batch(99)) == expected
+    for host, device in hosts:
+        host.close()
+        device.close()
+
+
 def test_a_batch_has_few_large_packets_and_ends_at_its_limit(joint: tuple[tun.Tun, socket.socket]) -> None:
     device, host = joint
-    for _ in range(6):
-        host.send(vnet.PLAIN + bytes(20_000))
-    assert [len(flat(device.read_batch(99))) for _ in range(3)] == [4, 2, 0]
+    for _ in range(5):
+        host.send(vnet.PLAIN + bytes(65_535))
+    assert [len(flat(device.read_batch(999))) for _ in range(3)] == [4, 1, 0]
+    for _ in range(60):
+        host.send(vnet.PLAIN + bytes(3000))
+    assert [len(flat(device.read_batch(999))) for _ in range(2)] == [60, 0]
     for _ in range(10):
         host.send(vnet.PLAIN + udp(4, b"small"))
     assert [len(flat(device.read_batch(6))) for _ in range(3)] == [6, 4, 0]
@@ -90,7 +111,7 @@ def test_a_batch_has_few_large_packets_and_ends_at_its_limit(joint: tuple[tun.Tu
 def test_what_the_kernel_does_not_take_is_counted() -> None:
     stats = Stats()
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_DIRECT)
-    device = tun.Tun(writer, stats, Places(), joins_udp=True)
+    device = tun.Tun(writer, stats, Places(256), joins_udp=True)
     device.write_batch([bytes(60_000)] * 3)
     os.close(reader)
     device.close()
@@ -102,7 +123,7 @@ def test_what_the_kernel_does_not_take_is_counted() -> None:
 
 def test_packets_for_a_device_that_is_gone_are_counted() -> None:
     stats = Stats()
-    devices = tun.Devices(stats)
+    devices = tun.Devices(stats, 9)
     devices.write("vpn", [b"x", b"y"])
     assert stats.report() == {"drop-no-device": 2}
     assert devices.drop("vpn") is None
@@ -114,7 +135,7 @@ def test_packets_for_a_device_that_is_gone_are_counted() -> None:
 def test_only_a_deleted_device_is_gone(monkeypatch: pytest.MonkeyPatch, number: int, gone: bool) -> None:
     stats = Stats()
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_DIRECT)
-    device = tun.Tun(reader, stats, Places(), joins_udp=True)
+    device = tun.Tun(reader, stats, Places(256), joins_udp=True)
 
     def refuse(*arguments: object) -> int:
         raise OSError(number, "refused")
@@ -132,7 +153,7 @@ def test_what_is_refused_together_is_written_singly(monkeypatch: pytest.MonkeyPa
     stats, run, written, writev = Stats(), udp_run(4, 5, 100), [], os.writev
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_DIRECT)
     monkeypatch.setattr(tun, "_has_offloads", lambda descriptor: True)
-    device = tun.Tun(writer, stats, Places(), joins_udp=True)
+    device = tun.Tun(writer, stats, Places(256), joins_udp=True)
 
     def refuse_joined(descriptor: int, pieces: Sequence[bytes]) -> int:
         if pieces[0] != vnet.PLAIN:
@@ -153,7 +174,7 @@ def test_what_is_refused_together_is_written_singly(monkeypatch: pytest.MonkeyPa
 def test_a_device_is_told_whether_the_kernel_joins_udp(monkeypatch: pytest.MonkeyPatch) -> None:
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_DIRECT)
     monkeypatch.setattr(tun, "_has_offloads", lambda descriptor: True)
-    device = tun.Devices(Stats()).use("vpn", writer, joins_udp=False)
+    device = tun.Devices(Stats(), 9).use("vpn", writer, joins_udp=False)
     device.write_batch(udp_run(4, 5, 100))
     assert [os.read(reader, 2048)[:10] for _ in range(5)] == [vnet.PLAIN] * 5
     os.close(reader)

@@ -144,10 +144,16 @@ def test_after_a_rest_one_packet_is_read_and_then_batches(scene: Scene) -> None:
 def test_who_has_more_waiting_gives_way(scene: Scene) -> None:
     scene.pipe("full")
     scene.pipe("half full", share=2)
-    scene.pipe("stranger", patient=True)  # which pauses anyway
-    for _ in range(5):
-        scene.turn()
-    assert scene.gave_way == 5
+    scene.pipe("stranger", patient=True)
+    for _ in range(6):
+        assert "full" in scene.turn()
+    assert scene.gave_way == 5  # before each turn but the first
+
+
+def test_two_that_have_more_waiting_give_way_once(scene: Scene) -> None:
+    scene.pipe("first")
+    scene.pipe("second")
+    assert [(scene.turn(), scene.gave_way) for _ in range(3)] == [(["first", "second"], n) for n in range(3)]
 
 
 def test_nobody_gives_way_after_a_packet_that_came_alone(scene: Scene) -> None:
