@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ikevpn.config.elsewhere import AUTH
 from ikevpn.config.key import key
 from ikevpn.config.kinds import Choice, Decimal, Many, Only, Switch, Whole, YesNo
 from ikevpn.config.network_kinds import PeerIdentity
@@ -26,7 +27,7 @@ class IkeKeys:
     """Part of `schema.TunnelTable`."""
 
     auth: AuthMethod = key(
-        Choice(AuthMethod), "How both ends prove who they are: by a pre-shared key.", '"psk"', AuthMethod.PSK
+        Choice(AuthMethod, AUTH), "How both ends prove who they are: by a pre-shared key.", '"psk"', AuthMethod.PSK
     )
     secret: SecretTable | None = key(
         SECRET, "The pre-shared key.", '{ file = "paris.psk" }', None, "what the `[[psk]]` tables say"

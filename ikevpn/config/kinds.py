@@ -6,8 +6,8 @@ A kind raises `Unfit` and nothing else. What kinds of addresses and names there 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, time
 from enum import StrEnum
 from pathlib import Path
@@ -129,9 +129,10 @@ class Absolute:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of the words of an enumeration."""
+    """One of the words of an enumeration. `elsewhere`: words that are something, though not here, with what to say."""
 
     words: type[StrEnum]
+    elsewhere: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def expects(self) -> str:
@@ -140,6 +141,8 @@ class Choice:
     def read(self, value: object) -> StrEnum:
         if isinstance(value, str) and value in list(self.words):
             return self.words(value)
+        if isinstance(value, str) and value.lower() in self.elsewhere:
+            raise Unfit(f"{show(value)}: {self.elsewhere[value.lower()]}", code="not-supported")
         fix = did_you_mean(value.lower(), list(self.words)) if isinstance(value, str) else ""
         raise Unfit(f"{show(value)} is not {self.expects}.", fix)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from ikevpn.config.document import Document, Keys, dotted
+from ikevpn.config.elsewhere import foreign_key
 from ikevpn.config.finding import Finding, Severity, Unfit, did_you_mean, show
 from ikevpn.config.key import REQUIRED, Key, Table, key_of
 
@@ -32,7 +33,7 @@ class Walk:
             return None
         fields = {field.name: field for field in dataclasses.fields(columns)}  # type: ignore[arg-type]
         before = len(self.findings)
-        self._unknown(list(value), list(fields), keys)
+        self._unknown(value, list(fields), keys)
         read: dict[str, object] = {}
         for name, field in fields.items():
             if name in value:
@@ -44,13 +45,15 @@ class Walk:
     def names(self, value: object, allowed: list[str]) -> Mapping[str, Any]:
         """The tables at the top of a document; unknown ones are errors."""
         tables: dict[str, Any] = value if isinstance(value, dict) else {}
-        self._unknown(list(tables), allowed, ())
+        self._unknown(tables, allowed, ())
         return tables
 
-    def _unknown(self, names: list[str], allowed: list[str], keys: Keys) -> None:
+    def _unknown(self, found: Mapping[str, object], allowed: list[str], keys: Keys) -> None:
         """The value of an unknown key is not shown: it may be a secret under a wrong name."""
-        for name in names:
-            if name not in allowed:
+        for name, value in found.items():
+            if name not in allowed and (unfit := foreign_key(name, value) if keys[:1] == ("tunnel",) else None):
+                self.error((*keys, name), unfit)
+            elif name not in allowed:
                 what = "key" if keys else "table"
                 fix = did_you_mean(name, allowed) or f"Allowed here: {', '.join(allowed)}."
                 self.error((*keys, name), Unfit(f"there is no {what} {show(name)} here.", fix, "unknown-key"))

@@ -116,7 +116,11 @@ def _open_clone_device() -> int:
             f"{CLONE_DEVICE} does not exist", reason="no-tun", fix="load the kernel module: modprobe tun"
         ) from None
     except PermissionError:
-        raise HostError(f"{CLONE_DEVICE} may not be opened", reason="not-root", fix="run as root") from None
+        raise HostError(
+            f"{CLONE_DEVICE} may not be opened",
+            reason="not-root",
+            fix="run as root; in a container pass the device: `--device /dev/net/tun`",
+        ) from None
     except OSError as error:
         raise HostError(
             f"{CLONE_DEVICE} does not work: {error.strerror}",

@@ -30,11 +30,22 @@ def path_to(kernel: Kernel, remote: Address, source: Address | None = None, step
     in_main = (step.route for step in steps if isinstance(step, AddRoute) and step.route.table == MAIN_TABLE)
     covered = any(_covers(route, remote) for route in in_main)
     route = _search(kernel, remote) if covered else kernel.route_to(remote, source)
+    if source is not None and source not in (interface.ip for _, interface in kernel.own_addresses()):
+        raise no_such_address(source)
     if route is None or route.kind is not RouteKind.UNICAST or not route.device:
         sentence = f"there is no route to {remote}"
         raise HostError(sentence, fix="Look at `ip route`; is the network up?", reason="no-route")
     local = source or route.source or _address_towards(kernel, route, remote)
     return Path(local, route.device, route.gateway, route.mtu or kernel.mtu_of(route.device))
+
+
+def no_such_address(source: Address) -> HostError:
+    """For a `local` that this host does not have."""
+    return HostError(
+        f"this host does not have the address {source}, which `local` names",
+        fix="`ip address` shows those it has; correct `local`, or leave it out",
+        reason="no-such-address",
+    )
 
 
 def source_in(kernel: Kernel, networks: Iterable[AddressRange]) -> Address | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from ikevpn.dataplane import confinement
 from ikevpn.errors import HostError
 
@@ -15,12 +17,27 @@ captures.
 """
 
 
+_NAMES = {CAP_NET_ADMIN: "CAP_NET_ADMIN", CAP_NET_RAW: "CAP_NET_RAW"}
+_NEEDED_FOR = {CAP_NET_ADMIN: "devices and routes", CAP_NET_RAW: "ESP"}
+
+
 def require() -> None:
-    """Raises HostError unless we may change the network."""
+    """Raises HostError unless we may change the network; it names what is missing."""
     effective = confinement.effective()
-    if not all(effective >> capability & 1 for capability in (CAP_NET_ADMIN, CAP_NET_RAW)):
+    missing = [capability for capability in _NAMES if not effective >> capability & 1]
+    if not missing:
+        return
+    names = " and ".join(_NAMES[each] for each in missing)
+    purpose = " and ".join(_NEEDED_FOR[each] for each in missing)
+    if os.geteuid() != 0 and len(missing) == len(_NAMES):
         raise HostError(
             "not root: devices, routes and ESP need it",
             fix="run it with sudo, or give the process CAP_NET_ADMIN, CAP_NET_RAW and CAP_NET_BIND_SERVICE",
             reason="not-root",
         )
+    given = " ".join(f"--cap-add {_NAMES[each].removeprefix('CAP_')}" for each in missing)
+    raise HostError(
+        f"this process lacks {names}, needed for {purpose}",
+        fix=f"in a container: `{given}`; in a systemd unit: add {names} to CapabilityBoundingSet",
+        reason="no-capability",
+    )

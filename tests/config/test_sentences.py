@@ -77,6 +77,32 @@ IDENTITIES = 'an address, a domain name, "user@domain" or "keyid:…"'
     ("line", "sentence"),
     [
         ('moed = "main"', 'moed: there is no key "moed" here. Did you mean "mode"?'),
+        (
+            'auth = "rsa"',
+            'auth: "rsa": certificates and signatures (RFC 2409 §5.1) are not supported: only pre-shared keys are '
+            'supported yet. Write auth = "psk".',
+        ),
+        (
+            'auth = "xauth"',
+            'auth: "xauth": XAUTH is not supported: only pre-shared keys are supported yet, '
+            "without a user's password.",
+        ),
+        (
+            "version = 2",
+            "version: version = 2: ikevpn speaks IKEv1 only. "
+            "Leave it out and set the peer to IKEv1, or use strongSwan for IKEv2.",
+        ),
+        (
+            'keyexchange = "ikev1"',
+            'keyexchange: there is no key "keyexchange" here: ikevpn speaks IKEv1 only. Leave it out.',
+        ),
+        (
+            'xauth_user = "mallory"',
+            'xauth_user: there is no key "xauth_user" here: XAUTH is not supported: only pre-shared keys are supported '
+            "yet, without a user's password.",
+        ),
+        ('rightsubnet = "10.2.2.0/24"', 'rightsubnet: there is no key "rightsubnet" here. It is remote_networks here.'),
+        ('psk = "hush"', 'psk: there is no key "psk" here. It is secret = { file = "NAME.psk" } here.'),
         ('mode = "agressive"', 'mode: "agressive" is not "main" or "aggressive". Did you mean "aggressive"?'),
         (
             'start = "now"',

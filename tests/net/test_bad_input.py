@@ -164,11 +164,34 @@ def test_port_in_use(sides: tuple[Side, Side], port: int) -> None:
     assert left.clean()
 
 
-def test_not_root(sides: tuple[Side, Side]) -> None:
+@pytest.mark.parametrize(
+    ("lacking", "words"),
+    [
+        (
+            ("--bounding-set=-all", "--inh-caps=-all"),
+            "lacks CAP_NET_ADMIN and CAP_NET_RAW, needed for devices and routes and ESP",
+        ),
+        (("--bounding-set=-net_admin", "--inh-caps=-all"), "lacks CAP_NET_ADMIN, needed for devices and routes"),
+        (("--bounding-set=-net_raw", "--inh-caps=-all"), "lacks CAP_NET_RAW, needed for ESP"),
+    ],
+)
+def test_root_without_a_capability(sides: tuple[Side, Side], lacking: tuple[str, ...], words: str) -> None:
     left, _ = sides
     left.write("paris")
-    ended = left.run("setpriv", "--bounding-set=-all", "--inh-caps=-all", *left.command("up", "paris")[4:])
-    assert (ended.status, first_line(ended)) == (3, "ikevpn: not root: devices, routes and ESP need it")
+    ended = left.run("setpriv", *lacking, *left.command("up", "paris")[4:])
+    assert (ended.status, first_line(ended)) == (3, f"ikevpn: this process {words}")
+    assert "--cap-add NET_" in ended.err
+    assert left.clean()
+
+
+def test_a_local_address_that_this_host_does_not_have(sides: tuple[Side, Side]) -> None:
+    left, _ = sides
+    ended = up(left, local="192.0.2.77")
+    assert (ended.status, first_line(ended)) == (
+        3,
+        "ikevpn: this host does not have the address 192.0.2.77, which `local` names",
+    )
+    assert "correct `local`" in ended.err
     assert left.clean()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import stat
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+import ikevpn.service
 from ikevpn.cli.exit_codes import ExitCode
 from tests.lacking import tool
 from tests.net.daemons import Side, two_sides, until
@@ -118,6 +120,21 @@ def test_reload_touches_only_what_changed(sides: tuple[Side, Side]) -> None:
         answer = left.ikevpn("reload", "--json").json
         assert (answer["added"], answer["removed"]) == (["rome"], ["paris"])
         assert left.routes() == [f"blackhole 10.99.0.0/16 {BLOCK} "]
+
+
+def test_the_unit_reloads_and_reports_a_broken_file(sides: tuple[Side, Side]) -> None:
+    left, _ = sides
+    left.write("paris", start="listen")
+    unit = Path(ikevpn.service.__path__[0], "ikevpn.service").read_text()
+    reload = re.search(r"^ExecReload=/usr/bin/env ikevpn (.*)$", unit, re.MULTILINE)
+    assert reload
+    with left.daemon():
+        good = left.config.read_text()
+        assert left.ikevpn(*reload[1].split()).status == 0
+        left.config.write_text(good + "nonsense = 1\n")
+        ended = left.ikevpn(*reload[1].split())
+        assert ended.status == ExitCode.USAGE and "nonsense" in ended.err
+        left.config.write_text(good)
 
 
 def test_down_stays_down_and_up_brings_it_back(sides: tuple[Side, Side]) -> None:

@@ -26,6 +26,11 @@ def test_it_starts_the_daemon_and_waits_for_its_word() -> None:
     assert service["ExecStart"].split()[-2:] == ["ikevpn", "daemon"] and "daemon" in main.commands
 
 
+def test_its_reload_waits_and_fails_where_the_configuration_is_broken() -> None:
+    words = unit()["Service"]["ExecReload"].split()
+    assert words[-2:] == ["ikevpn", "reload"] and "reload" in main.commands
+
+
 def test_it_grants_what_the_daemon_keeps_and_no_more() -> None:
     names = {f"CAP_{name}" for name in ("NET_ADMIN", "NET_RAW", "NET_BIND_SERVICE", "DAC_READ_SEARCH")}
     assert set(unit()["Service"]["CapabilityBoundingSet"].split()) == names
