@@ -8,6 +8,7 @@ IkevpnError                      anything that this package raises on purpose
     ├── Malformed                bytes that do not parse, with the offset at which they stop making sense
     ├── Refused                  well-formed, but we cannot agree to it; carries the notify type to send
     └── NotAuthentic             a hash, ICV or signature does not verify
+        └── PlayedBack           a message of our own, which somebody has sent back to us
 """
 
 from __future__ import annotations
@@ -81,3 +82,9 @@ class NotAuthentic(PeerError):
     """A hash, integrity check value or signature does not verify."""
 
     reason = "not-authentic"
+
+
+class PlayedBack(NotAuthentic):
+    """It verifies because we wrote it ourselves."""
+
+    reason = "played-back"

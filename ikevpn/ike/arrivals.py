@@ -40,7 +40,7 @@ def take(core: Core, arrival: Arrival) -> None:
     if sa is None:
         if not farewell.take(core, arrival):
             _begin(core, arrival)
-    elif header.next_payload == PayloadType.FRAGMENT and not header.encrypted:
+    elif header.next_payload == PayloadType.FRAGMENT:  # racoon leaves the encryption bit of the whole in its pieces
         _fragment(core, sa, arrival)
     else:
         _dispatch(core, sa, arrival)
@@ -158,7 +158,7 @@ def _phase2(core: Core, sa: IkeSa, arrival: Arrival, script: Script) -> None:
     message_id = arrival.header.message_id
     exchange = sa.exchanges.get(message_id)
     if exchange is None:
-        if message_id in sa.spent:
+        if message_id in sa.spent and not (script is INFORMATIONAL and message_id in sa.said):
             # An exchange that was forgotten: its messages are still authentic, so that only the id tells a replay.
             core.drop(Reason.DUPLICATE)
             return
@@ -172,6 +172,7 @@ def _phase2(core: Core, sa: IkeSa, arrival: Arrival, script: Script) -> None:
             _make_room(core, sa)
             sa.exchanges[message_id] = exchange
             sa.spent.append(message_id)
+            sa.said.pop(message_id, None)
     elif exchange.script is not script:
         core.drop(Reason.UNEXPECTED_MESSAGE, sa, message=script.name)
         return

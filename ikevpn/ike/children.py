@@ -327,8 +327,8 @@ def insisted(core: Core, child: Child, used_at: float) -> Child | None:
 # The end
 
 
-def remove(core: Core, child: Child, reason: Reason) -> None:
-    """Take a pair out of use on our side."""
+def remove(core: Core, child: Child, reason: Reason, **facts: Fact) -> None:
+    """Take a pair out of use on our side; `facts` belong to the reason."""
     if not core.forget_child(child):
         return
     _uninstall(core, child, Direction.IN)
@@ -343,7 +343,7 @@ def remove(core: Core, child: Child, reason: Reason) -> None:
         return
     survivors = [each for each in same if each.outbound or each.withheld]
     if not survivors:
-        core.report_child(Code.CHILD_DOWN, child, reason)
+        core.report_child(Code.CHILD_DOWN, child, reason, **facts)
     elif not child.superseded and all(each.superseded for each in survivors):
         _promote(core, max(survivors, key=lambda each: each.created))
 

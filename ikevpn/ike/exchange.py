@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from ikevpn.errors import Malformed, NotAuthentic, Refused
+from ikevpn.errors import Malformed, NotAuthentic, PlayedBack, Refused
 from ikevpn.ike import protect
 from ikevpn.ike.core import Core
 from ikevpn.ike.effects import MoveSas
@@ -300,6 +300,8 @@ def doubt(core: Core, sa: IkeSa, exchange: Exchange, reason: Reason, **facts: Fa
 
 def _doubt(core: Core, sa: IkeSa, exchange: Exchange, row: Row, error: Malformed | NotAuthentic) -> Result:
     reason = Reason.MALFORMED if isinstance(error, Malformed) else Reason.BAD_HASH
+    if isinstance(error, PlayedBack):
+        reason = Reason.DUPLICATE
     if exchange.script.phase1 and row.protection is not Protection.CLEAR:
         # Garbage after decryption and a wrong hash both mean a different secret; the log needs to say so once.
         first = sa.hint is None

@@ -5,25 +5,28 @@ Reading says what the news are; what follows from them is decided in `negotiatio
 
 from __future__ import annotations
 
+import hmac
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
-from ikevpn.errors import Malformed
+from ikevpn.errors import Malformed, PlayedBack
 from ikevpn.ike import dpd, lifetime, protect, select
 from ikevpn.ike.budget import Budget
 from ikevpn.ike.core import Core
 from ikevpn.ike.exchange import follow
 from ikevpn.ike.protect import HashKind
-from ikevpn.ike.sa import Child, Exchange, IkeSa, IkeState, Place, Role
+from ikevpn.ike.sa import Child, Exchange, IkeSa, IkeState, Keys, Place, Role
 from ikevpn.model.events import Code
 from ikevpn.wire import attributes
-from ikevpn.wire.payload import Delete, Notify, Payload
+from ikevpn.wire.message import Chain
+from ikevpn.wire.payload import Delete, HashPayload, Notify, Payload
 from ikevpn.wire.registry import Doi, ExchangeType, NotifyType, Protocol
 from ikevpn.wire.vendor import Capability
 
 _SUSPECT_EVERY_S = 10.0
 """Anybody can send what makes us ask: no more often than this."""
-_IPSEC = (Protocol.ESP, Protocol.AH)
+_MOST_SAID = 32
+"""Answers to more informationals than that are not under way at once."""
 
 
 # Sending
@@ -33,10 +36,28 @@ def send(core: Core, sa: IkeSa, payloads: list[Payload], place: Place | None = N
     """One protected informational, to `place` if that is not where the SA has the peer; returns the datagram."""
     message_id = core.message_id(sa)
     hashed = protect.with_hash(sa, HashKind.FIRST, message_id, (b"", b""), payloads)
+    _remember(sa, message_id, hashed[0])
     iv = protect.first_iv(sa, message_id)
     datagram, _ = protect.encrypt(sa, ExchangeType.INFORMATIONAL, message_id, iv, hashed)
     core.send(sa, datagram, place)
     return datagram
+
+
+def _remember(sa: IkeSa, message_id: int, hashed: Payload) -> None:
+    assert isinstance(hashed, HashPayload)
+    sa.said[message_id] = hashed.data
+    if len(sa.said) > _MOST_SAID:
+        del sa.said[next(iter(sa.said))]
+
+
+def not_our_own(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, keys: Keys | None) -> Keys | None:
+    """An answer may come under the message id of our question (FRITZ!Box). Both ends hash alike, so that our question
+    itself, sent back to us by anybody, verifies too; the hash tells, for the rest can be altered. Raises PlayedBack.
+    """
+    first, ours = chain.first(HashPayload), sa.said.get(exchange.message_id)
+    if first is not None and ours is not None and hmac.compare_digest(first.data, ours):
+        raise PlayedBack("our own message, sent back to us")
+    return keys
 
 
 def notify(core: Core, sa: IkeSa, kind: NotifyType, *, spi: bytes = b"", place: Place | None = None) -> bytes:
@@ -97,6 +118,7 @@ class News:
     lost: list[Child] = field(default_factory=list)  # unknown to the peer, though we still send on them
     ended: list[IkeSa] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
+    unusable: list[tuple[Child, NotifyType]] = field(default_factory=list)  # agreed on, but the peer cannot install it
     initial_contact: bool = False
 
 
@@ -126,21 +148,31 @@ def _read_delete(core: Core, sa: IkeSa, payload: Delete, news: News) -> None:
 
 
 def named(core: Core, sa: IkeSa, payload: Delete) -> list[Child]:
-    """The pairs with the peer of an IKE SA whose SPIs stand in a Delete: the peer's inbound ones, so our outbound.
+    """The pairs with the peer of an IKE SA whose SPIs stand in a Delete.
 
-    A bundle goes with either of its protocols; the other is worth nothing alone.
+    These ought to be the peer's inbound ones, so our outbound (RFC 2408 §3.15). Cisco and others name those under which
+    we receive: they count where no pair has them as its outbound ones. A bundle goes with either of its protocols; the
+    other is worth nothing alone.
     """
     if payload.protocol == Protocol.ISAKMP:
         return []
     numbers = {int.from_bytes(spi, "big") for spi in payload.spis if len(spi) == 4}
-    return [each for each in core.children_with(sa) if _sends_on(each, numbers, payload.protocol)]
+    pairs = core.children_with(sa)
+    found = [each for each in pairs if not numbers.isdisjoint(_outbound(each, payload.protocol))]
+    numbers = numbers.difference(*(_outbound(each, payload.protocol) for each in found))
+    return found + [each for each in pairs if each not in found and _receives_on(each, numbers)]
 
 
-def _sends_on(child: Child, numbers: set[int], protocol: Protocol) -> bool:
-    """Whether we send under one of these. In a bundle the protocol counts: the peer's SPIs of both may be alike."""
+def _outbound(child: Child, protocol: Protocol) -> set[int]:
+    """Under what we send. In a bundle the protocol counts: the peer's SPIs of both may be alike."""
     if child.around is None:
-        return child.spi_out in numbers
-    return any(each.spi_out in numbers for each in child.layers if each.proposal.protocol == protocol)
+        return {child.spi_out}
+    return {each.spi_out for each in child.layers if each.proposal.protocol == protocol}
+
+
+def _receives_on(child: Child, numbers: set[int]) -> bool:
+    """Of all protocols: our own SPIs are never alike."""
+    return any(each.spi_in in numbers for each in child.layers)
 
 
 def _read_notify(core: Core, sa: IkeSa, exchange: Exchange, payload: Notify, news: News) -> None:
@@ -174,12 +206,20 @@ def _read_refusal(core: Core, sa: IkeSa, payload: Notify, news: News) -> None:
         for each in sa.exchanges.values()
         if each.script.kind == ExchangeType.QUICK and each.role is Role.INITIATOR and not each.done
     ]
-    number = int.from_bytes(payload.spi, "big")
-    named = [each for each in open_ones if number in each.scratch.spis.values()]
-    exchange = next(iter(named or open_ones), None)
+    number = int.from_bytes(payload.spi, "big") if len(payload.spi) == 4 else 0
+    meant = [each for each in open_ones if number in each.scratch.spis.values()]
+    pairs = [] if meant or not number else [each for each in core.children_with(sa) if _has(each, number)]
+    exchange = next(iter(meant or open_ones), None)
     core.report(Code.PEER_NOTIFY, sa, notify=payload.type.label, authenticated=True)
-    if exchange is not None:
+    if pairs:
+        news.unusable += [(each, payload.type) for each in pairs]
+    elif exchange is not None:
         news.refusals.append(Refusal(payload.type, exchange))
+
+
+def _has(child: Child, number: int) -> bool:
+    """Whether an SPI is one of a pair: strongSwan names the initiator's, whoever it is that complains."""
+    return any(number in (each.spi_in, each.spi_out) for each in child.layers)
 
 
 def _shorten(core: Core, sa: IkeSa, payload: Notify) -> None:

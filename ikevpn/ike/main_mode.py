@@ -58,6 +58,7 @@ def take_3(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     Raises Rejected for a bad public value or without any secret, before the exchange moves on.
     """
     assert sa.proposal is not None
+    phase1.note_vendor_ids(sa, chain)
     phase1.take_key_exchange(exchange, chain)
     state: Phase1 = exchange.scratch
     state.own = phase1.build_key_exchange(core, sa, exchange)
@@ -78,6 +79,7 @@ def take_4(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     """The initiator has all keys and moves to port 4500 where there is a NAT."""
     tunnel = _tunnel(sa)
     assert sa.proposal is not None
+    phase1.note_vendor_ids(sa, chain)
     phase1.take_key_exchange(exchange, chain)
     phase1.share(exchange)
     remote = sa.remote.address

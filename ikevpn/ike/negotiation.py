@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import replace
 from types import SimpleNamespace
 
-from ikevpn.ike import children, dpd, farewell, informational, lifetime, phase1, protect, quick
+from ikevpn.ike import children, dpd, farewell, informational, lifetime, phase1, protect, quick, succession
 from ikevpn.ike.core import Core
 from ikevpn.ike.exchange import Outcome, Protection, Rejected, Result, Script, begin
 from ikevpn.ike.phase1 import Phase1
@@ -151,28 +151,12 @@ def _phase1_done(core: Core, sa: IkeSa, exchange: Exchange) -> None:
     if sa.role is Role.RESPONDER and sa.lifetime != state.told:
         informational.shorten_ike(core, sa)
     lifetime.plan_ike(core, sa)
-    _supersede(core, sa, older)
+    succession.supersede(core, sa, older)
     dpd.plan(core, sa)
     if sa.nat.we_are_behind:
         core.keep_alive(sa, True)
     while sa.waiting:
         request_child(core, sa, sa.waiting.popleft())
-
-
-def _supersede(core: Core, sa: IkeSa, older: list[IkeSa]) -> None:
-    """One IKE SA with a peer is enough: of two that both sides began at once the one with the smaller cookies goes."""
-    for each in older:
-        collided = each.role is not sa.role and sa.created <= each.established
-        loser = sa if collided and sa.cookies < each.cookies else each
-        initiator = loser if collided else sa
-        loser.superseded = True
-        core.timers.cancel(Timer(TimerKind.IKE_REKEY, loser.serial))
-        core.timers.cancel(Timer(TimerKind.DPD, loser.serial))
-        core.timers.cancel(Timer(TimerKind.DPD_DECIDE, loser.serial))
-        patience = 1 if initiator.role is Role.INITIATOR else 4
-        core.timers.set(Timer(TimerKind.IKE_RETIRE, loser.serial), core.now + patience * core.settings.retire_s)
-        while loser.waiting and loser is not sa:
-            sa.waiting.append(loser.waiting.popleft())
 
 
 def _forget_others(core: Core, sa: IkeSa) -> None:
@@ -200,6 +184,8 @@ def _act_on_news(core: Core, sa: IkeSa, exchange: Exchange) -> None:
         request_child(core, sa, ChildRequest(child.tunnel, child.name, child.reqid, child.selector))
     for refusal in news.refusals:
         _refused_by_peer(core, sa, refusal)
+    for child, notify in news.unusable:
+        _unusable(core, sa, child, notify)
     if news.initial_contact and core.now - sa.established < core.settings.linger_s:
         _forget_others(core, sa)
     for each in news.ended:
@@ -307,6 +293,15 @@ def _refused_by_peer(core: Core, sa: IkeSa, refusal: informational.Refusal) -> N
     _quick_failed(core, sa, exchange, Hint(reason, facts))
 
 
+def _unusable(core: Core, sa: IkeSa, child: Child, notify: NotifyType) -> None:
+    """The peer has agreed to a pair and says now that it cannot use it; its quick mode may still wait for message 3."""
+    under_way = [each for each in sa.exchanges.values() if each.script is QUICK and not each.done]
+    for exchange in (each for each in under_way if each.scratch.child is child):
+        _drop_exchange(core, sa, exchange)
+        _quick_failed(core, sa, exchange, Hint(Reason.PEER_REFUSED_PHASE2, {"notify": notify.label}))
+    children.remove(core, child, Reason.PEER_REFUSED_PHASE2, notify=notify.label)
+
+
 def _drop_exchange(core: Core, sa: IkeSa, exchange: Exchange) -> None:
     core.timers.cancel(Timer(TimerKind.RETRANSMIT, sa.serial, exchange.message_id))
     exchange.row = len(exchange.script.rows)
@@ -328,7 +323,7 @@ def end(core: Core, sa: IkeSa, reason: Reason, *, with_children: bool, tell: boo
     last = established and not core.siblings(sa)
     core.forget_ike_sa(sa)
     if established:
-        _revive(core, sa)
+        succession.revive(core, sa)
         _break_off(core, sa, reason)
     elif sa.role is Role.INITIATOR:
         core.report(Code.PHASE1_FAILED, sa, reason)
@@ -357,17 +352,6 @@ def _half_made(sa: IkeSa) -> list[Child]:
     """Pairs for which we, as responder, still wait for message 3."""
     unfinished = (each for each in sa.exchanges.values() if each.script is QUICK and not each.done)
     return [each.scratch.child for each in unfinished if each.scratch.child is not None]
-
-
-def _revive(core: Core, sa: IkeSa) -> None:
-    """The two sides may have judged a collision differently: with its successor gone, the one that is left goes on."""
-    left = core.siblings(sa)
-    if left and all(each.superseded for each in left):
-        newest = max(left, key=lambda each: each.established)
-        newest.superseded = False
-        core.timers.cancel(Timer(TimerKind.IKE_RETIRE, newest.serial))
-        lifetime.plan_ike(core, newest)
-        dpd.plan(core, newest)
 
 
 def cancel(core: Core, sa: IkeSa, child: str) -> None:

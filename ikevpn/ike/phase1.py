@@ -158,15 +158,20 @@ def build_vendor_ids(sa: IkeSa, tunnel: Tunnel) -> list[Payload]:
 
 
 def take_vendor_ids(sa: IkeSa, chain: Chain) -> None:
-    """Remember what the peer can do and, for people, what it is."""
+    """Those of the first pair of messages also decide which text of NAT traversal is spoken from then on."""
+    note_vendor_ids(sa, chain)
+    if sa.tunnel is not None:
+        natt.settle(sa, sa.tunnel)
+
+
+def note_vendor_ids(sa: IkeSa, chain: Chain) -> None:
+    """Remember what the peer can do and, for people, what it is. Cisco announces DPD only with its last messages."""
     for payload in chain.all(VendorId):
         row = vendor.recognise(payload.data)
         if row is not None:
             sa.capabilities |= row.capability
             if row.product and row.name not in sa.peer_products:
                 sa.peer_products += (row.name,)
-    if sa.tunnel is not None:
-        natt.settle(sa, sa.tunnel)
 
 
 # Key exchange
@@ -289,6 +294,7 @@ def settle_identity(
 ) -> None:
     """Choose the tunnel that the authenticated peer means. Raises Rejected with every candidate and what it expects."""
     sa.peer_id = identity
+    note_vendor_ids(sa, chain)
     # What came in clear (messages 2 and 3 of aggressive mode) is not covered by the hash: anybody may have added it.
     exchange.scratch.initial_contact = bool(exchange.iv) and asks_initial_contact(chain)
     fitting = [tunnel for tunnel in tunnels if accepts(tunnel, sa, identity)]

@@ -184,6 +184,7 @@ class IkeSa:
     exchanges: dict[int, Exchange] = field(default_factory=dict)
     kept_alive: tuple[Endpoint, Endpoint] | None = None
     spent: array[int] = field(default_factory=lambda: array("I"))  # message ids of either side, four octets each
+    said: dict[int, bytes] = field(default_factory=dict)  # hashes of our latest informationals, by message id
     reassembly: Reassembly = field(default_factory=Reassembly)
     fragment_id: int = 0
     fragmented: int = 0  # hash of the datagram that has this number

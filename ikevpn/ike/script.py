@@ -5,7 +5,7 @@ Both roles read the same row from their own end. The diagrams in the documentati
 
 from __future__ import annotations
 
-from ikevpn.ike import aggressive, main_mode, quick
+from ikevpn.ike import aggressive, informational, main_mode, quick
 from ikevpn.ike.core import Core
 from ikevpn.ike.exchange import Protection, Row, Script
 from ikevpn.ike.protect import HashKind
@@ -37,8 +37,8 @@ MAIN = Script(
     "main mode",
     ExchangeType.MAIN,
     (
-        Row("main mode message 1", _I, (SA,), (VendorId,), main_mode.build_1, main_mode.take_1),
-        Row("main mode message 2", _R, (SA,), (VendorId,), main_mode.build_2, main_mode.take_2),
+        Row("main mode message 1", _I, (SA,), (VendorId, CertificateRequest), main_mode.build_1, main_mode.take_1),
+        Row("main mode message 2", _R, (SA,), (VendorId, CertificateRequest), main_mode.build_2, main_mode.take_2),
         Row(
             "main mode message 3",
             _I,
@@ -59,7 +59,7 @@ MAIN = Script(
             "main mode message 5",
             _I,
             (Identification, HashPayload),
-            (Notify, *_CERTIFICATES),
+            (VendorId, Notify, *_CERTIFICATES),
             main_mode.build_proof,
             main_mode.take_5,
             main_mode.verify,
@@ -70,7 +70,7 @@ MAIN = Script(
             "main mode message 6",
             _R,
             (Identification, HashPayload),
-            (Notify, *_CERTIFICATES),
+            (VendorId, Notify, *_CERTIFICATES),
             main_mode.build_proof,
             main_mode.take_6,
             main_mode.verify,
@@ -181,6 +181,7 @@ INFORMATIONAL = Script(
             (Notify, Delete),
             _build,
             _keep,
+            informational.not_our_own,
             protection=_ENCRYPTED,
             hash=HashKind.FIRST,
             authenticates=True,

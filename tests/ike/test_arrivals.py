@@ -52,6 +52,24 @@ def test_fragments_in_any_order_and_twice() -> None:
     assert bench.matched()
 
 
+@pytest.mark.parametrize("who", ["a", "b"])
+@pytest.mark.parametrize("kind", [MAIN, QUICK])
+def test_fragments_with_the_encryption_bit(who: str, kind: ExchangeType) -> None:
+    """racoon, and what Apple made of it, leave the flags of the whole in its pieces."""
+    cut: list[int] = []
+
+    def tamper(sent: Sent) -> list[Sent]:
+        data = sent.datagram.data
+        if sent.sender != who or data[18] != kind or not data[19] & 1 or len(data) < 70:
+            return [sent]
+        cut.append(len(data))
+        pieces = [piece[:19] + data[19:20] + piece[20:] for piece in fragment.split(data, 1, 68)]
+        return [replace(sent, datagram=replace(sent.datagram, data=piece)) for piece in pieces]
+
+    bench = Bench(tunnel(ipsec_proposals=(PFS,)), tamper=tamper).up()
+    assert bench.matched() and cut
+
+
 def test_what_arrived_of_a_message_counts_when_it_is_repeated() -> None:
     """Each time another fragment is lost; together two attempts are whole."""
     seen: set[bytes] = set()

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from ikevpn.ike import dpd
+from ikevpn.ike import dpd, protect
 from ikevpn.ike.effects import QuerySa
+from ikevpn.ike.protect import HashKind
 from ikevpn.model.events import Code, Reason
+from ikevpn.model.tunnel import Phase1Mode
+from ikevpn.wire import vendor
 from ikevpn.wire.payload import Notify, VendorId
 from ikevpn.wire.registry import Doi, ExchangeType, NotifyType, Protocol
-from tests.ike.bench import Bench, Sent, children, core_of, events, ike_sas, losing, only_sa, other_side, says, tunnel
+from ikevpn.wire.vendor import Capability
+from tests.ike.bench import (
+    Bench,
+    Sent,
+    children,
+    core_of,
+    events,
+    header_of,
+    ike_sas,
+    losing,
+    only_sa,
+    other_side,
+    says,
+    tunnel,
+)
 from tests.manners import bend
 
 INFORMATIONAL = ExchangeType.INFORMATIONAL
@@ -105,6 +123,84 @@ def test_answers_to_nothing_are_counted(data: bytes) -> None:
     bench = Bench().up()
     says(bench, "b", Notify(Doi.IPSEC, Protocol.ISAKMP, b"", NotifyType.R_U_THERE_ACK, data))
     assert bench.a.engine.counters["drop-dpd-unexpected"] == 1
+
+
+def answers_under_the_same_id(bench: Bench, answers: list[bytes]) -> Callable[[Sent], list[Sent]]:
+    """The answers of "b" come as exchanges of their own, with the message ids of the questions (FRITZ!Box)."""
+
+    def tamper(sent: Sent) -> list[Sent]:
+        if sent.sender != "b" or sent.datagram.data[18] != INFORMATIONAL:
+            return [sent]
+        sa = only_sa(bench.b)
+        asked = header_of(bench.datagrams("a", INFORMATIONAL)[-1]).message_id
+        answer = dpd._notify(sa, NotifyType.R_U_THERE_ACK, only_sa(bench.a).dpd.sequence.to_bytes(4, "big"))
+        hashed = protect.with_hash(sa, HashKind.FIRST, asked, (b"", b""), [answer])
+        data, _ = protect.encrypt(sa, INFORMATIONAL, asked, protect.first_iv(sa, asked), hashed)
+        answers.append(data)
+        return [replace(sent, datagram=replace(sent.datagram, data=data))]
+
+    return tamper
+
+
+def test_an_answer_under_the_message_id_of_the_question() -> None:
+    bench, answers = watching(), list[bytes]()
+    bench.tamper = answers_under_the_same_id(bench, answers)
+    bench.run(200)
+    assert len(events(bench.a, Code.DPD_SENT)) > 10 and not events(bench.a, Code.IKE_DOWN)
+    heard = only_sa(bench.a).heard
+    for data in answers:
+        bench.now += 100
+        bench.give("a", data)  # and each of them counts once
+    assert answers and only_sa(bench.a).heard == heard
+
+
+def longer(data: bytes) -> bytes:
+    return data[:24] + (len(data) + 16).to_bytes(4, "big") + data[28:] + bytes(16)
+
+
+@pytest.mark.parametrize("bent", [bytes, longer])
+def test_our_own_question_sent_back_to_us_is_no_answer(bent: Callable[[bytes], bytes]) -> None:
+    """Both ends hash alike. Blocks behind the payloads can be added by anybody, so that the octets prove nothing."""
+    bench = watching()
+    bench.tamper = lambda sent: [] if sent.datagram.data[18] == INFORMATIONAL else [sent]
+    bench.run(12)
+    own, heard = bench.datagrams("a", INFORMATIONAL)[-1], only_sa(bench.a).heard
+    bench.give("a", bent(own))
+    assert only_sa(bench.a).heard == heard and bench.a.reasons(Code.DATAGRAM_DROPPED) == [Reason.DUPLICATE]
+    assert not bench.datagrams("a", INFORMATIONAL)[3:]
+
+
+def test_few_ids_of_ours_are_kept_for_an_answer() -> None:
+    bench = Bench().up()
+    for number in range(200):
+        ask(bench, number + 1)
+    assert len(only_sa(bench.a).said) <= 32
+
+
+LATE_VENDOR_IDS = [
+    # who says nothing in which row, and says it in which (Cisco IOS, ASA)
+    ("b", "main mode message 2", "main mode message 4", Phase1Mode.MAIN),
+    ("b", "main mode message 2", "main mode message 6", Phase1Mode.MAIN),
+    ("a", "main mode message 1", "main mode message 3", Phase1Mode.MAIN),
+    ("a", "main mode message 1", "main mode message 5", Phase1Mode.MAIN),
+    ("a", "aggressive mode message 1", "aggressive mode message 3", Phase1Mode.AGGRESSIVE),
+]
+
+
+@pytest.mark.parametrize(("who", "silent", "telling", "mode"), LATE_VENDOR_IDS)
+def test_dpd_may_be_announced_in_any_message_of_phase_1(who: str, silent: str, telling: str, mode: Phase1Mode) -> None:
+    bench = Bench(tunnel(dpd_interval_s=20, mode=mode))
+    late = VendorId(vendor.DPD)
+    with (
+        bend.payloads(bench.side(who), silent, lambda built: [each for each in built if each != late]),
+        bend.payloads(bench.side(who), telling, bend.more(late)),
+    ):
+        bench.up()
+    ours = bench.b if who == "a" else bench.a
+    assert bench.matched() and Capability.DPD in only_sa(ours).capabilities
+    bench.tamper = lambda sent: [] if sent.sender == who else [sent]
+    bench.run(300)
+    assert events(ours, Code.IKE_DOWN)
 
 
 def test_on_demand() -> None:

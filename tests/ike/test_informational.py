@@ -62,6 +62,35 @@ def test_many_in_one_delete() -> None:
     assert not bench.b.sas
 
 
+@pytest.mark.parametrize("protocol", [Protocol.ESP, Protocol.AH])
+def test_a_delete_by_the_spi_under_which_we_receive(protocol: Protocol) -> None:
+    """As Cisco sends it; strongSwan and libreswan look for either."""
+    bench = Bench(tunnel(children=networks(1, 2))).up()
+    (gone, _) = children(bench.b)
+    says(bench, "a", delete(protocol, b"\x01\x02\x03\x04", gone.spi_in.to_bytes(4, "big")))
+    assert bench.b.reasons(Code.CHILD_DOWN) == [Reason.PEER_DELETED]
+    assert facts(bench.b, Code.CHILD_DOWN)["child"] == gone.name
+
+
+def test_an_spi_of_the_peers_own_comes_first_in_a_delete() -> None:
+    bench = Bench(tunnel(children=networks(1, 2))).up()
+    gone, stays = children(bench.b)
+    stays.spi_in = gone.spi_out
+    says(bench, "a", delete(Protocol.ESP, gone.spi_out.to_bytes(4, "big")))
+    assert children(bench.b) == [stays]
+
+
+def test_the_spi_of_somebody_else_deletes_nothing() -> None:
+    ours = tunnel()
+    bench = Bench(ours, replace(other_side(ours), remotes=())).up()
+    (child,) = children(bench.b)
+    core_of(bench.b).children_of.remove(child.peer, child)
+    core_of(bench.b).children_of.add(replace(child.peer, tunnel="another"), child)
+    for spi in (child.spi_in, child.spi_out):
+        says(bench, "a", delete(Protocol.ESP, spi.to_bytes(4, "big")))
+    assert len(bench.b.sas) == 2
+
+
 def test_the_peer_deletes_the_ike_sa() -> None:
     """The pairs stay (RFC 2408 section 5 allows them to dangle), for a peer that we can call again."""
     bench = Bench().up()
@@ -189,6 +218,27 @@ def test_an_error_ends_the_quick_mode_that_it_names() -> None:
     second = [each for each in only_sa(bench.a).exchanges.values() if each.script.kind == QUICK][1]
     says(bench, "b", notify(NotifyType.NO_PROPOSAL_CHOSEN, spi=second.scratch.spis[Protocol.ESP].to_bytes(4, "big")))
     assert [event.facts["child"] for event in events(bench.a, Code.PHASE2_FAILED)] == ["net2"]
+
+
+@pytest.mark.parametrize("whose", ["spi_in", "spi_out"])
+def test_a_peer_that_cannot_install_what_it_agreed_to(whose: str) -> None:
+    """strongSwan names the initiator's SPI then, also as responder after message 3."""
+    bench = Bench(tunnel(children=networks(1, 2))).up()
+    gone, stays = children(bench.a)
+    says(bench, "b", notify(NotifyType.NO_PROPOSAL_CHOSEN, spi=getattr(gone, whose).to_bytes(4, "big")))
+    assert bench.a.reasons(Code.CHILD_DOWN) == [Reason.PEER_REFUSED_PHASE2] and children(bench.a) == [stays]
+    assert facts(bench.a, Code.CHILD_DOWN)["notify"] == "no-proposal-chosen"
+
+
+def test_an_initiator_that_cannot_install_what_it_agreed_to() -> None:
+    """It says so in place of message 3; message 2 is not sent again, and nothing is left."""
+    bench = Bench(tamper=losing(1, 2, 3, 4, 5, 6, exchange=QUICK)).up()
+    (child,) = children(bench.b)
+    sent = len(bench.datagrams("b", QUICK))
+    says(bench, "a", notify(NotifyType.NO_PROPOSAL_CHOSEN, spi=child.spi_out.to_bytes(4, "big")))
+    assert bench.b.reasons(Code.PHASE2_FAILED) == [Reason.PEER_REFUSED_PHASE2] and not bench.b.sas
+    bench.run(30)
+    assert len(bench.datagrams("b", QUICK)) == sent
 
 
 # What comes without protection

@@ -20,6 +20,7 @@ from ikevpn.wire import ident
 from ikevpn.wire.attributes import Attribute
 from ikevpn.wire.payload import (
     SA,
+    CertificateRequest,
     HashPayload,
     Identification,
     KeyExchange,
@@ -134,6 +135,8 @@ MANNERS = (
     _row("more vendor ids than anybody needs", "a", _M + "1", bend.more(*(VendorId(b"x" * 16),) * 80), _BAD),
     _row("an empty vendor id", "a", _M + "1", bend.more(VendorId(b""))),
     _row("an unknown payload in the clear", "a", _M + "1", bend.more(Unknown(PayloadType(200), b"hello"))),
+    _row("a certificate request in message 1", "a", _M + "1", bend.more(CertificateRequest(4, b""))),
+    _row("a certificate request in message 2", "b", _M + "2", bend.more(CertificateRequest(4, b""))),
     _row("a nonce in message 1", "a", _M + "1", bend.more(Nonce(bytes(16))), _BAD),
     _row(
         "a phase 1 cipher that nobody has",
