@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from interop import process
-from interop.outcome import Missing, Unmet
+from interop.outcome import PATIENCE_S, Missing, Unmet
 from interop.process import Process, Result
 
 if TYPE_CHECKING:
     from interop.site import Site
 
-SECONDS = 20.0
 _CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -45,7 +44,7 @@ class Namespace:
         if Path("/run/netns", self.name).exists():
             self._outside("ip", "netns", "del", self.name)
 
-    def run(self, *argv: str, timeout_s: float = SECONDS, check: bool = True, text: str | None = None) -> Result:
+    def run(self, *argv: str, timeout_s: float = PATIENCE_S, check: bool = True, text: str | None = None) -> Result:
         """Run a command to its end inside; with `check` a status other than 0 is `Unmet` with what it printed."""
         result = process.run(self._inside(argv), environment=self.site.environment, timeout_s=timeout_s, text=text)
         if check and result.status != 0:
@@ -60,7 +59,7 @@ class Namespace:
         """Apply `ip` commands, one a line, in one go."""
         command = ("ip", "-n", self.name, "-batch", "-")
         result = process.run(
-            command, environment=self.site.environment, timeout_s=SECONDS, text="\n".join(lines) + "\n"
+            command, environment=self.site.environment, timeout_s=PATIENCE_S, text="\n".join(lines) + "\n"
         )
         if result.status != 0:
             raise Unmet(f"ip {'; '.join(lines)} in {self.name}: {result.output.strip()}")
@@ -104,7 +103,7 @@ class Namespace:
         return ["ip", "netns", "exec", self.name, *argv]
 
     def _outside(self, *argv: str) -> None:
-        result = process.run(argv, environment=self.site.environment, timeout_s=SECONDS)
+        result = process.run(argv, environment=self.site.environment, timeout_s=PATIENCE_S)
         if result.status != 0:
             raise Missing(f"`{' '.join(argv)}` failed: {result.output.strip()}")
 

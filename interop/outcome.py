@@ -8,6 +8,8 @@ from threading import Event
 from typing import TypeVar
 
 FIRST_INTERVAL_S, LONGEST_INTERVAL_S = 0.02, 0.25
+PATIENCE_S = 90.0
+"""How long something may take that is to happen: no scenario fails because the machine has much else to do."""
 T = TypeVar("T")
 interrupted = Event()
 """Set once the user or the system asks the run to end: every wait gives up, so that every scenario cleans up."""
@@ -35,7 +37,7 @@ def expect(holds: bool, sentence: str) -> None:
         raise Unmet(sentence)
 
 
-def wait_until(probe: Callable[[], T], what: str, timeout_s: float = 10.0) -> T:
+def wait_until(probe: Callable[[], T], what: str, timeout_s: float = PATIENCE_S) -> T:
     """Call `probe` until its answer is true and return that answer; `Unmet` names `what` after `timeout_s` seconds."""
     deadline = time.monotonic() + timeout_s
     interval_s = FIRST_INTERVAL_S

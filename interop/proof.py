@@ -18,7 +18,7 @@ def comes_up(initiator: Side, responder: Side, name: str = "t") -> None:
     both_hold(initiator, responder, name)
 
 
-def both_hold(one: Side, other: Side, name: str = "t", but: Iterable[EspSa] = (), timeout_s: float = 10.0) -> EspSa:
+def both_hold(one: Side, other: Side, name: str = "t", but: Iterable[EspSa] = ()) -> EspSa:
     """Wait for a pair of SAs that both sides hold and that is not among `but`; returns it as `one` sees it."""
     seen = {(sa.spi_in, sa.spi_out) for sa in but}
 
@@ -29,7 +29,7 @@ def both_hold(one: Side, other: Side, name: str = "t", but: Iterable[EspSa] = ()
                 return sa
         return None
 
-    found = wait_until(common, f"a{' new' if seen else ''} pair of SAs on both sides of tunnel {name}", timeout_s)
+    found = wait_until(common, f"a{' new' if seen else ''} pair of SAs on both sides of tunnel {name}")
     assert found is not None
     return found
 
@@ -70,8 +70,8 @@ def goes_down(by: Side, other: Side, name: str = "t") -> None:
 
 def is_blocked(one: Side, other: Side) -> None:
     """While the tunnel is down no answer comes; whether the pings stayed at home `nothing_in_clear` tells."""
-    seen = traffic.attempt(one.end, other.end)
-    expect(seen.received == 0, f"{seen.received} pings were answered although the tunnel is down")
+    seen = traffic.answers(one.end, other.end)
+    expect(seen == 0, f"{seen} pings were answered although the tunnel is down")
 
 
 def nothing_in_clear(topology: Topology) -> None:

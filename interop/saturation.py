@@ -21,7 +21,7 @@ class Saturation:
         wait_until(lambda: "listening" in self._server.output(), "the start of iperf3")
         dial = ("-c", target.address, "-B", start.address, "-t", str(seconds), "-p", str(_PORT))
         self._client = start.host.spawn("iperf3", *dial, name="iperf3-client")
-        wait_until(self.mbits, "the first second of the saturating flow", 15.0)
+        wait_until(self.mbits, "the first second of the saturating flow")
 
     def running(self) -> bool:
         """Whether the flow goes on."""

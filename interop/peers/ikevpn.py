@@ -10,7 +10,7 @@ from typing import Any
 import interop
 from interop import suites
 from interop.namespace import Namespace
-from interop.outcome import Unmet, wait_until
+from interop.outcome import PATIENCE_S, Unmet, wait_until
 from interop.peers.shape import EspSa, Host
 from interop.process import Result
 from interop.tunnel import Manual, TunnelParameters
@@ -117,11 +117,11 @@ class Ikevpn:
         self._process = self.host.spawn(
             *self._command(), "daemon", *words, name="ikevpn", environment=self._environment
         )
-        wait_until(self._answers, f"the start of {self.label}", 15.0)
+        wait_until(self._answers, f"the start of {self.label}")
 
     def stop(self) -> None:
         """End the daemon by SIGTERM, as systemd does; `Unmet` if it has to be killed or ends with an error."""
-        self._process.end(10.0)
+        self._process.end(PATIENCE_S)
         if self._process.status != 0:
             raise Unmet(f"{self.label} ended with {self._process.status}: {self.log()[-1000:]}")
 
@@ -139,7 +139,7 @@ class Ikevpn:
         self.write(*tunnels)
         self.command("reload")
 
-    def initiate(self, name: str = "t", timeout_s: float = 15.0) -> None:
+    def initiate(self, name: str = "t", timeout_s: float = PATIENCE_S) -> None:
         """`ikevpn up NAME`."""
         self.command("up", name, "--timeout", f"{timeout_s:g}", timeout_s=timeout_s + 10)
 
@@ -170,7 +170,7 @@ class Ikevpn:
         """What the daemon printed."""
         return self._process.output()
 
-    def command(self, *words: str, check: bool = True, timeout_s: float = 30.0) -> Result:
+    def command(self, *words: str, check: bool = True, timeout_s: float = PATIENCE_S) -> Result:
         """`ikevpn --config … --socket … WORDS`."""
         settings = (f"{key}={value}" for key, value in self._environment.items())
         result = self.host.run("env", *settings, *self._command(), *words, check=False, timeout_s=timeout_s)

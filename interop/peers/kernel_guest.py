@@ -14,7 +14,7 @@ import json
 from pathlib import Path
 
 from interop.guest import build
-from interop.outcome import InteropError, Missing, Unmet, wait_until
+from interop.outcome import PATIENCE_S, InteropError, Missing, Unmet, wait_until
 from interop.process import Result
 from interop.topology import Gateway
 
@@ -41,10 +41,10 @@ class KernelGuest:
             raise Missing("the kernel guest has not been built; run `python -m interop.guest.build` (a minute or two)")
         prefixes = self._take_addresses()
         self._process = self._carrier.spawn(*self._command(image), name="guest")
-        wait_until(self._answers, f"the boot of {self.name}", 40.0)
+        wait_until(self._answers, f"the boot of {self.name}", 2 * PATIENCE_S)
         self._furnish(prefixes)
 
-    def run(self, *argv: str, timeout_s: float = 20.0, check: bool = True, text: str | None = None) -> Result:
+    def run(self, *argv: str, timeout_s: float = PATIENCE_S, check: bool = True, text: str | None = None) -> Result:
         """Run a command to its end in the guest."""
         result = self.ask(timeout_s, run=list(argv), text=text)
         if check and result.status != 0:
@@ -68,7 +68,7 @@ class KernelGuest:
         """The text of a file in the guest, empty while it does not exist."""
         return self.ask(read=path).output
 
-    def ask(self, timeout_s: float = 10.0, **request: object) -> Result:
+    def ask(self, timeout_s: float = PATIENCE_S, **request: object) -> Result:
         """Put one request to the guest's agent (`interop.guest.agent` has the list); status -1 means `not yet`."""
         try:
             with self._carrier.connect(*_AGENT, timeout_s) as connection, connection.makefile("rw") as lines:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from interop import suites
-from interop.outcome import Missing, Unmet, wait_until
+from interop.outcome import PATIENCE_S, Missing, Unmet, wait_until
 from interop.peers.shape import EspSa, Host
 from interop.process import Result
 from interop.tunnel import TunnelParameters
@@ -95,7 +95,7 @@ class Libreswan:
         self._process = self._host.spawn(
             PLUTO, *words, "--rundir", "/run/pluto", "--logfile", f"{self._folder}/pluto.log", "--nofork", name="pluto"
         )
-        wait_until(self._answers, f"the start of pluto on {self._host.name}", 15.0)
+        wait_until(self._answers, f"the start of pluto on {self._host.name}")
         self._whack("--listen")
 
     def stop(self) -> None:
@@ -117,7 +117,7 @@ class Libreswan:
             if result.status != 0 or "error" in result.output.lower():
                 raise Unmet(f"{self.label} does not take tunnel {tunnel.name}: {result.output.strip()}")
 
-    def initiate(self, name: str = "t", timeout_s: float = 15.0) -> None:
+    def initiate(self, name: str = "t", timeout_s: float = PATIENCE_S) -> None:
         """Bring a tunnel up."""
         self._whack("--initiate", "--name", name, timeout_s=timeout_s)
         if not self.sas(name):
@@ -148,7 +148,7 @@ class Libreswan:
             raise Unmet(f"pluto on {self._host.name} ended: {self._process.output().strip()}{self.log()[-1000:]}")
         return self._host.run("test", "-S", _CONTROL, check=False).status == 0
 
-    def _whack(self, *words: str, check: bool = True, timeout_s: float = 20.0) -> Result:
+    def _whack(self, *words: str, check: bool = True, timeout_s: float = PATIENCE_S) -> Result:
         result = self._host.run(_WHACK, "--rundir", "/run/pluto", *words, check=False, timeout_s=timeout_s)
         if check and result.status != 0:
             raise Unmet(f"{self.label}: `whack {' '.join(words)}` ended with {result.status}: {result.output.strip()}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from interop.outcome import Missing, Unmet, wait_until
+from interop.outcome import PATIENCE_S, Missing, Unmet, wait_until
 from interop.peers import swanctl
 from interop.peers.shape import EspSa, Host
 from interop.process import Result
@@ -99,13 +99,13 @@ class Strongswan:
         path = self._host.write_file("strongswan/swanctl.conf", swanctl.configuration(tunnels, dpd_s=self._dpd_s))
         self._swanctl("--load-all", "--clear", "--file", path)
 
-    def initiate(self, name: str = "t", timeout_s: float = 15.0) -> None:
+    def initiate(self, name: str = "t", timeout_s: float = PATIENCE_S) -> None:
         """Bring a tunnel up."""
         self._swanctl("--initiate", "--child", name, "--timeout", f"{timeout_s:g}", timeout_s=timeout_s + 5)
 
     def terminate(self, name: str = "t") -> None:
         """Delete the tunnel's IKE SA and with it all its ESP SAs."""
-        self._swanctl("--terminate", "--ike", name, "--timeout", "5")
+        self._swanctl("--terminate", "--ike", name, "--timeout", f"{PATIENCE_S:g}")
 
     def rekey(self, name: str = "t") -> None:
         """Rekey the tunnel's ESP SAs."""
@@ -129,7 +129,7 @@ class Strongswan:
             raise Unmet(f"charon on {self._host.name} ended: {self._process.output().strip()}")
         return self._swanctl("--version", check=False).status == 0
 
-    def _swanctl(self, *words: str, check: bool = True, timeout_s: float = 20.0) -> Result:
+    def _swanctl(self, *words: str, check: bool = True, timeout_s: float = PATIENCE_S) -> Result:
         environment = [f"{name}={value}" for name, value in self._environment.items()]
         command = ("env", *environment, "swanctl", *words, "--uri", f"unix://{self._socket}")
         result = self._host.run(*command, timeout_s=timeout_s, check=False)

@@ -21,7 +21,7 @@ from interop.tunnel import TunnelParameters, between
 
 TUNNELS = 100
 PERCENT = 10
-PATIENCE_S = 120.0
+LONGEST_S = 300.0
 
 
 def play(stage: Stage, ours: str, theirs: str) -> None:
@@ -37,7 +37,7 @@ def play(stage: Stage, ours: str, theirs: str) -> None:
     left = stage.side(ours, topology.left, *lefts)
     stage.stands()
     try:
-        wait_until(lambda: len(_up(left, names)) == TUNNELS, f"the start of {TUNNELS} tunnels", PATIENCE_S)
+        wait_until(lambda: len(_up(left, names)) == TUNNELS, f"the start of {TUNNELS} tunnels", LONGEST_S)
     finally:
         up = _up(left, names)
         lost = [loss.counts(side.host) for side in (topology.left, topology.right)]

@@ -63,11 +63,11 @@ def dead_peer(stage: Stage) -> None:
     old = proof.both_hold(left, right)
     assert isinstance(right.peer, Strongswan)
     right.peer.kill()
-    wait_until(lambda: not left.peer.sas("t"), "the end of the dead peer's SAs", 60)
+    wait_until(lambda: not left.peer.sas("t"), "the end of the dead peer's SAs")
     proof.is_blocked(left, right)
     right.peer.start()
     right.peer.configure(right_view)
-    proof.both_hold(left, right, but=(old,), timeout_s=60)
+    proof.both_hold(left, right, but=(old,))
     traffic.ping(left.end, right.end)
 
 
@@ -80,7 +80,7 @@ def answers_questions(stage: Stage) -> None:
     stage.stands()
     proof.comes_up(left, right)
     wait_until(lambda: right.peer.log().count("received DPD vendor") >= 1, "DPD announced by us")
-    wait_until(lambda: right.peer.log().count("N(DPD_ACK)") >= 3, "three answered questions", 20)
+    wait_until(lambda: right.peer.log().count("N(DPD_ACK)") >= 3, "three answered questions")
     proof.both_hold(left, right)
 
 

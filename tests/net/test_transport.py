@@ -11,6 +11,7 @@ from threading import Thread
 
 import pytest
 
+from tests.net import pings as pings_of
 from tests.net.daemons import Side, two_sides, until
 
 pytestmark = pytest.mark.root
@@ -89,7 +90,8 @@ def exchange(kind: str, server: Side, client: Side, size: int) -> int:
 
 def pings(side: Side, target: str, count: int = 3) -> int:
     """How many are answered; a blackhole refuses them at once."""
-    return side.run("ping", "-c", str(count), "-i", "0.1", "-W", "1", target).out.count("bytes from")
+    words = pings_of.words(count, 0.1) if count > 1 else pings_of.one()
+    return count - len(pings_of.lost(side.run(*words, target).out, count))
 
 
 def hardware(side: Side) -> str:
