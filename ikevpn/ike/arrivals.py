@@ -5,7 +5,7 @@ from __future__ import annotations
 from ikevpn.errors import Malformed, NotAuthentic
 from ikevpn.ike import admission, farewell, informational, negotiation, protect
 from ikevpn.ike.core import Core
-from ikevpn.ike.exchange import Arrival, Outcome, Result, Script, doubt, receive
+from ikevpn.ike.exchange import Arrival, Outcome, Result, Script, doubt, receive, repeat
 from ikevpn.ike.phase1 import Phase1
 from ikevpn.ike.protect import HashKind
 from ikevpn.ike.quick_state import Quick
@@ -38,7 +38,7 @@ def take(core: Core, arrival: Arrival) -> None:
         return
     sa = _find(core, arrival)
     if sa is None:
-        if not farewell.take(core, arrival):
+        if not (_repeated(core, arrival) or farewell.take(core, arrival)):
             _begin(core, arrival)
     elif header.next_payload == PayloadType.FRAGMENT:  # racoon leaves the encryption bit of the whole in its pieces
         _fragment(core, sa, arrival)
@@ -47,7 +47,7 @@ def take(core: Core, arrival: Arrival) -> None:
 
 
 def _find(core: Core, arrival: Arrival) -> IkeSa | None:
-    """By our own cookie, which strangers cannot guess; message 1 and its copies by the initiator's."""
+    """By our own cookie, which strangers cannot guess."""
     header = arrival.header
     ours = core.by_cookie.get(header.cky_i)
     if ours is not None and ours.role is Role.INITIATOR and ours.cky_r in (ZERO_COOKIE, header.cky_r):
@@ -55,9 +55,24 @@ def _find(core: Core, arrival: Arrival) -> IkeSa | None:
     ours = core.by_cookie.get(header.cky_r)
     if ours is not None and ours.role is Role.RESPONDER and ours.cky_i == header.cky_i:
         return ours
-    if header.cky_r != ZERO_COOKIE or header.exchange not in _PHASE1 or header.encrypted:
-        return None  # who does not know our cookie may repeat message 1 and nothing else
-    return core.by_first.get((header.cky_i, arrival.remote))
+    return None
+
+
+def _repeated(core: Core, arrival: Arrival) -> bool:
+    """Whether a datagram belongs to a half-open SA of ours, and yet does not name our cookie.
+
+    Who has not seen our cookie may have invented the address that it comes from. It may repeat message 1, octet for
+    octet, and is told the cookie again; nothing else moves the exchange, no matter what it is (RFC 2408 §2.5.3).
+    """
+    if arrival.header.cky_r != ZERO_COOKIE:
+        return False
+    sa = core.by_first.get((arrival.header.cky_i, arrival.remote))
+    if sa is None:
+        return False
+    exchange = sa.exchanges.get(0)
+    if exchange is None or not repeat(core, sa, exchange, arrival):
+        core.drop(Reason.UNKNOWN_COOKIE)
+    return True
 
 
 def _begin(core: Core, arrival: Arrival) -> None:

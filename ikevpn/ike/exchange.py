@@ -137,9 +137,7 @@ def begin(core: Core, sa: IkeSa, exchange: Exchange) -> Result:
 
 def receive(core: Core, sa: IkeSa, exchange: Exchange, arrival: Arrival) -> Result:
     """Take one datagram into an exchange. Whatever is wrong with it is counted, reported and leaves no trace."""
-    digest = hashlib.sha256(arrival.data).digest()
-    if digest in exchange.answered:
-        _answer_duplicate(core, sa, exchange, digest)
+    if repeat(core, sa, exchange, arrival):
         return _IGNORED
     if exchange.done or (row := exchange.script.rows[exchange.row]).sender is exchange.role:
         core.drop(Reason.UNEXPECTED_MESSAGE, sa, message=f"{arrival.header.exchange.label} after the exchange was done")
@@ -150,16 +148,27 @@ def receive(core: Core, sa: IkeSa, exchange: Exchange, arrival: Arrival) -> Resu
         return _doubt(core, sa, exchange, row, error)
     except Rejected as error:
         return _rejected(core, sa, exchange, row, error, proved=False)
-    return _commit(core, sa, exchange, row, arrival, opened, digest)
+    return _commit(core, sa, exchange, row, arrival, opened)
 
 
-def _commit(
-    core: Core, sa: IkeSa, exchange: Exchange, row: Row, arrival: Arrival, opened: _Opened, digest: bytes
-) -> Result:
+def repeat(core: Core, sa: IkeSa, exchange: Exchange, arrival: Arrival) -> bool:
+    """Answer a datagram that was taken before as it was answered then. False where this one was not."""
+    digest = _digest(arrival)
+    if digest not in exchange.answered:
+        return False
+    _answer_duplicate(core, sa, exchange, digest)
+    return True
+
+
+def _digest(arrival: Arrival) -> bytes:
+    return hashlib.sha256(arrival.data).digest()
+
+
+def _commit(core: Core, sa: IkeSa, exchange: Exchange, row: Row, arrival: Arrival, opened: _Opened) -> Result:
     sa.keys, exchange.iv = opened.keys, opened.iv
     if row.authenticates:
         heard(core, sa, exchange, arrival)
-    flight = exchange.flight
+    flight, digest = exchange.flight, _digest(arrival)
     try:
         row.take(core, sa, exchange, opened.chain)
     except (Malformed, Rejected) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -13,7 +14,7 @@ from ikevpn.model.tunnel import Phase1Mode
 from ikevpn.wire import fragment
 from ikevpn.wire.payload import VendorId
 from ikevpn.wire.registry import ExchangeType
-from tests.ike.bench import PFS, Bench, Sent, core_of, events, ike_sas, only_sa, tunnel
+from tests.ike.bench import PFS, Bench, Sent, core_of, events, ike_sas, only_sa, state_of, tunnel
 from tests.manners import bend
 
 MAIN, QUICK, AGGRESSIVE = ExchangeType.MAIN, ExchangeType.QUICK, ExchangeType.AGGRESSIVE
@@ -181,6 +182,44 @@ def test_the_cookie_of_the_other_side_is_not_enough() -> None:
     bench.give("b", data[:8] + b"forgery!" + data[16:])
     bench.give("b", sa.cky_r + sa.cky_i + data[16:])
     assert bench.b.engine.counters["drop-unknown-cookie"] == 3 and len(bench.log) == before
+
+
+MODES = {mode: tunnel(mode=mode, fragment_size=200) for mode in Phase1Mode}
+
+
+@pytest.mark.parametrize("mode", Phase1Mode)
+@pytest.mark.parametrize("clear", [False, True])
+def test_without_our_cookie_nothing_but_message_1_counts(mode: Phase1Mode, clear: bool) -> None:
+    """Whoever has not seen message 2 may have invented its address: later messages, and fragments, must name it."""
+    said = Bench(MODES[mode])
+    with bend.in_clear(said.a, "aggressive mode message 3") if clear else nullcontext():
+        said.up()
+    whole = Bench(replace(MODES[mode], fragment_size=0))
+    with bend.in_clear(whole.a, "aggressive mode message 3") if clear else nullcontext():
+        whole.up()
+    later = [data for each in (said, whole) for data in each.datagrams("a")[1:]]
+    bench = Bench(MODES[mode], tamper=lambda sent: [])
+    bench.initiate()
+    (first,) = bench.datagrams("a")
+    bench.give("b", first)
+    sa, sent = only_sa(bench.b), len(bench.datagrams("b"))
+    before = state_of(sa, sa.exchanges[0])
+    for data in later:
+        bench.give("b", first[:8] + bytes(8) + data[16:])
+    assert state_of(sa, sa.exchanges[0]) == before and not sa.reassembly.octets and not sa.early
+    assert len(bench.datagrams("b")) == sent and bench.b.engine.counters["drop-unknown-cookie"] == len(later)
+    bench.give("b", first)
+    assert bench.datagrams("b")[sent:] == bench.datagrams("b")[:sent]  # a repetition is answered again
+
+
+def test_message_1_with_other_words_is_no_repetition() -> None:
+    bench = Bench(tunnel(), tamper=lambda sent: [])
+    bench.initiate()
+    (first,) = bench.datagrams("a")
+    bench.give("b", first)
+    sent = len(bench.datagrams("b"))
+    bench.give("b", first[:-1] + bytes([first[-1] ^ 1]))
+    assert len(bench.datagrams("b")) == sent and len(ike_sas(bench.b)) == 1
 
 
 def test_message_1_from_elsewhere_is_somebody_else() -> None:
