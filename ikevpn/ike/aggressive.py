@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from ikevpn.errors import NotAuthentic
-from ikevpn.ike import natt, phase1
+from ikevpn.ike import natt, phase1, rights
 from ikevpn.ike.core import Core
 from ikevpn.ike.exchange import Rejected
 from ikevpn.ike.phase1 import Phase1
@@ -49,9 +49,8 @@ def take_1(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     secret = phase1.secret_of(core, tunnel, remote, identity)
     state.own = phase1.build_key_exchange(core, sa, exchange)
     phase1.share(exchange)
-    same = tuple(each for each in sa.candidates if core.secrets_for(each, remote, identity)[:1] == [secret])
     assert sa.proposal is not None
-    sa.keys = phase1.derive(sa, exchange, sa.proposal, secret, same)
+    sa.keys = phase1.derive(sa, exchange, sa.proposal, secret)
 
 
 def build_2(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
@@ -74,7 +73,7 @@ def verify_2(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, keys: Keys
     phase1.share(exchange)
     identity = phase1.read_identity(exchange, chain)
     secret = phase1.secret_of(core, tunnel, sa.remote.address, identity)
-    found = phase1.derive(sa, exchange, choice.proposal, secret, (tunnel,))
+    found = phase1.derive(sa, exchange, choice.proposal, secret)
     phase1.check_proof(sa, exchange, chain, found)
     return found
 
@@ -86,7 +85,7 @@ def take_2(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     core.report(Code.KEYS_DERIVED, sa)
     phase1.take_vendor_ids(sa, chain)
     natt.detect(core, sa, sa.proposal.hash, chain)
-    phase1.settle_identity(core, sa, exchange, chain, phase1.read_identity(exchange, chain), (_tunnel(sa),))
+    phase1.settle_identity(core, sa, exchange, chain, phase1.read_identity(exchange, chain))
     natt.move(core, sa)
 
 
@@ -111,12 +110,12 @@ def take_3(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     state: Phase1 = exchange.scratch
     assert sa.proposal is not None and sa.keys is not None
     natt.detect(core, sa, sa.proposal.hash, chain)
-    phase1.settle_identity(core, sa, exchange, chain, phase1.identity_in(state.id_body_i), sa.keys.tunnels)
+    phase1.settle_identity(core, sa, exchange, chain, phase1.identity_in(state.id_body_i))
 
 
 def _may_be(tunnel: Tunnel, sa: IkeSa, identity: Identity) -> bool:
     """NAT in front of the peer is not yet known: with no `remote_id` any address will do for now."""
-    return phase1.accepts(tunnel, sa, identity) or (tunnel.remote_id is None and identity.is_address)
+    return rights.accepts(tunnel, sa, identity) or (tunnel.remote_id is None and identity.is_address)
 
 
 def _tunnel(sa: IkeSa) -> Tunnel:

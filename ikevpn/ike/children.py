@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ikevpn.crypto import keys
 from ikevpn.crypto.tables import ESP_CIPHERS, INTEGRITIES
-from ikevpn.ike import informational, lifetime
+from ikevpn.ike import informational, lifetime, rights
 from ikevpn.ike.core import Core
 from ikevpn.ike.effects import AddSa, DeleteSa
 from ikevpn.ike.exchange import Rejected
@@ -43,7 +43,7 @@ def find(core: Core, sa: IkeSa, wanted: Selector) -> tuple[Tunnel, ChildRequest]
     Looks through all tunnels that this peer may use. Raises Rejected with both sides of the mismatch, or where another
     peer has some of it.
     """
-    tunnels = [core.tunnels[each.name] for each in sa.candidates if each.name in core.tunnels]
+    tunnels = rights.tunnels(core, sa)
     pairs = [(tunnel, child) for tunnel in tunnels for child in tunnel.children]
     fitting = [pair for pair in pairs if pair[1].selector.contains(wanted)]
     found = min(fitting, key=lambda pair: pair[1].selector.width, default=None)
@@ -72,8 +72,8 @@ def _check_free(core: Core, sa: IkeSa, wanted: Selector) -> None:
     Nothing but the same identity proves that both are the same machine. For the case that the other is dead we ask it
     at once: without an answer its pairs go, and the next attempt finds the addresses free. Raises Rejected.
     """
-    same = {(each.identity, each.address) for each in sa.peers}
-    others = (each for each in core.children.values() if (each.peer.identity, each.peer.address) not in same)
+    same = {each.who for each in sa.peers}
+    others = (each for each in core.children.values() if each.peer.who not in same)
     holder = next(
         (each for each in others if each.tunnel.many_peers and each.selector.remote.overlaps(wanted.remote)), None
     )
@@ -112,6 +112,7 @@ def make(core: Core, sa: IkeSa, exchange: Exchange, shared: bytes) -> Child:
         tunnel=tunnel,
         peer_id=sa.peer_id,
         peer=next(each for each in sa.peers if each.tunnel == tunnel.name),
+        proved_from=sa.proved_from,
         selector=selector,
         role=exchange.role,
         proposal=choice.proposal,

@@ -12,15 +12,13 @@ from ikevpn.ike.budget import Allowance, Budget, Budgets
 from ikevpn.ike.directory import Directory
 from ikevpn.ike.effects import Effect, Keepalive, Report, Send
 from ikevpn.ike.half_open import HalfOpen
+from ikevpn.ike.keyring import Keyring
 from ikevpn.ike.register import Register
 from ikevpn.ike.sa import Child, IkeSa, IkeState, Peer, Place, Role
 from ikevpn.ike.timers import Timers
 from ikevpn.model.address import Address, Endpoint
 from ikevpn.model.events import Code, Event, Fact, Reason
-from ikevpn.model.identity import Identity
 from ikevpn.model.sa import Encapsulation
-from ikevpn.model.secret import Secret
-from ikevpn.model.tunnel import SharedSecret, Tunnel
 from ikevpn.wire import fragment
 from ikevpn.wire.vendor import Capability
 
@@ -67,7 +65,7 @@ class Core:
         self.counters: Counter[str] = Counter()
         self.timers = Timers()
         self.tunnels = Directory()
-        self.secrets: tuple[SharedSecret, ...] = ()
+        self.keyring = Keyring()
         self.ike_sas: dict[int, IkeSa] = {}
         self.by_cookie: dict[bytes, IkeSa] = {}
         self.by_first: dict[tuple[bytes, Endpoint], IkeSa] = {}  # responder's SAs by cky_i and source of message 1
@@ -227,19 +225,6 @@ class Core:
         """The pairs with the peer of an IKE SA, also those of other tunnels that it may use."""
         return self.children_of.of(*sa.peers)
 
-    def secrets_for(self, tunnel: Tunnel, remote: Address, identity: Identity | None) -> list[Secret]:
-        """Pre-shared keys that may be the peer's, best first: the tunnel's own, by identity, address, subnet, any.
-
-        Whose `identity` has a key of its own has only that; None: not known yet, anybody's may be the one.
-        """
-        if tunnel.psk is not None:
-            return [tunnel.psk]
-        near = [each for each in self.secrets if each.remote is None or each.remote.contains(remote)]
-        if identity is not None:
-            own = [each for each in near if each.identity is not None and each.identity.matches(identity)]
-            near = own or [each for each in near if each.identity is None]
-        return [each.secret for each in sorted(near, key=_width)]
-
     def affords(self, budget: Budget) -> bool:
         """Whether strangers have not yet made us do this too often; counts where it is done."""
         return self._budgets.affords(budget, self.now)
@@ -305,8 +290,3 @@ def _less(counter: Counter[Counted], key: Counted) -> None:
     counter[key] -= 1
     if counter[key] <= 0:
         del counter[key]
-
-
-def _width(each: SharedSecret) -> int:
-    """How many addresses a pre-shared key is for."""
-    return int(each.remote.last) - int(each.remote.first) if each.remote else 1 << 128

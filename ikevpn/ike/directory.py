@@ -53,17 +53,22 @@ class Directory:
     def __contains__(self, name: str) -> bool:
         return name in self._by_name
 
+    def known(self, name: str) -> Tunnel | None:
+        """As it is configured now; None: there is none of this name."""
+        return self._by_name.get(name)
+
     def may_call(self, local: Endpoint, remote: Endpoint) -> list[Tunnel]:
         """Tunnels whose peer may be at that address and may call us at this one; the more specific come first."""
         near = {**self._by_address.get(remote.address, {}), **self._wide}
-        found = [each for each in near.values() if _may_be(each, local, remote)]
+        found = [each for each in near.values() if may_be(each, local.address, remote.address)]
         return sorted(found, key=lambda each: _width(each, remote))
 
 
-def _may_be(tunnel: Tunnel, local: Endpoint, remote: Endpoint) -> bool:
-    if tunnel.local is not None and tunnel.local != local.address:
+def may_be(tunnel: Tunnel, local: Address, remote: Address) -> bool:
+    """Whether a peer of this tunnel may be at an address and call us at another."""
+    if tunnel.local is not None and tunnel.local != local:
         return False
-    return tunnel.any_remote or any(each.contains(remote.address) for each in tunnel.remotes)
+    return tunnel.any_remote or any(each.contains(remote) for each in tunnel.remotes)
 
 
 def _width(tunnel: Tunnel, remote: Endpoint) -> int:

@@ -15,6 +15,7 @@ from ikevpn.ike.core import Core, EngineSettings
 from ikevpn.ike.dpd import Verdict
 from ikevpn.ike.effects import Effect, QuerySa
 from ikevpn.ike.exchange import Arrival
+from ikevpn.ike.keyring import Keyring
 from ikevpn.ike.negotiation import wanted
 from ikevpn.ike.sa import Child, Hint, IkeSa, IkeState
 from ikevpn.ike.script import QUICK
@@ -63,7 +64,7 @@ class Engine:
 
     def set_secrets(self, secrets: Sequence[SharedSecret]) -> None:
         """Pre-shared keys for tunnels that have none of their own."""
-        self._core.secrets = tuple(secrets)
+        self._core.keyring = Keyring(secrets)
 
     def replace_secrets(self, secrets: Sequence[SharedSecret], now: float) -> list[Effect]:
         """The same while tunnels are up: what rests on a key that is no longer the peer's ends, with Deletes."""
@@ -119,7 +120,10 @@ class Engine:
             if child is None:
                 negotiation.end(core, sa, reason, with_children=False, tell=True)
             else:
-                negotiation.cancel(core, sa, child)
+                negotiation.cancel(core, sa, tunnel, child)
+        if child is None:
+            for sa in list(core.ike_sas.values()):  # those of other tunnels that this one may use as well
+                negotiation.cancel(core, sa, tunnel)
         return self._out()
 
     def rekey(self, tunnel: str, now: float, child: str | None = None) -> list[Effect]:

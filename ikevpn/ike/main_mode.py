@@ -11,7 +11,7 @@ from ikevpn.ike.core import Core
 from ikevpn.ike.exchange import Rejected
 from ikevpn.ike.phase1 import Phase1
 from ikevpn.ike.sa import Exchange, IkeSa, Keys, Role
-from ikevpn.model.events import Code, Fact, Reason
+from ikevpn.model.events import Code, Reason
 from ikevpn.model.secret import Secret
 from ikevpn.model.tunnel import Tunnel
 from ikevpn.wire.message import Chain
@@ -84,7 +84,7 @@ def take_4(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     phase1.share(exchange)
     remote = sa.remote.address
     secret = phase1.secret_of(core, tunnel, remote, phase1.expected_identity(tunnel, remote))
-    sa.keys = phase1.derive(sa, exchange, sa.proposal, secret, (tunnel,))
+    sa.keys = phase1.derive(sa, exchange, sa.proposal, secret)
     core.report(Code.KEYS_DERIVED, sa)
     natt.detect(core, sa, sa.proposal.hash, chain)
     natt.move(core, sa)
@@ -104,19 +104,12 @@ def take_5(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
 
     Raises Rejected where the secret is somebody else's: all that may be were tried before there was an identity.
     """
-    assert sa.keys is not None
-    used, remote = sa.keys, sa.remote.address
-    identity = phase1.read_identity(exchange, chain)
-    tunnels = tuple(each for each in used.tunnels if used.secret in core.secrets_for(each, remote, identity))
-    if not tunnels:
-        facts: dict[str, Fact] = {"received": str(identity), "received_type": identity.type.label}
-        raise Rejected("a secret of somebody else", NotifyType.AUTHENTICATION_FAILED, Reason.WRONG_SECRET, facts)
-    phase1.settle_identity(core, sa, exchange, chain, identity, tunnels)
+    phase1.settle_identity(core, sa, exchange, chain, phase1.read_identity(exchange, chain))
 
 
 def take_6(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     """The responder has proved itself."""
-    phase1.settle_identity(core, sa, exchange, chain, phase1.read_identity(exchange, chain), (_tunnel(sa),))
+    phase1.settle_identity(core, sa, exchange, chain, phase1.read_identity(exchange, chain))
 
 
 def trials(sa: IkeSa, exchange: Exchange) -> tuple[Keys, ...]:
@@ -128,20 +121,17 @@ def trials(sa: IkeSa, exchange: Exchange) -> tuple[Keys, ...]:
 
 
 def _trials(core: Core, sa: IkeSa, exchange: Exchange) -> tuple[Keys, ...]:
-    by_secret: list[tuple[Secret, list[Tunnel]]] = []
+    found: list[Secret] = []
     for tunnel in sa.candidates:
-        for secret in core.secrets_for(tunnel, sa.remote.address, None):
-            same = next((tunnels for other, tunnels in by_secret if other == secret), None)
-            if same is None:
-                by_secret.append((secret, [tunnel]))
-            elif tunnel not in same:
-                same.append(tunnel)
-    if not by_secret:
+        possible = core.keyring.possible(tunnel, sa.remote.address, _MAX_TRIALS)
+        found += [each for each in possible if each not in found]
+        if len(found) >= _MAX_TRIALS:
+            break
+    if not found:
         facts = {"remote": str(sa.remote.address)}
         raise Rejected("no pre-shared key", NotifyType.AUTHENTICATION_FAILED, Reason.NO_SECRET, facts)
     assert sa.proposal is not None
-    found = by_secret[:_MAX_TRIALS]
-    return tuple(phase1.derive(sa, exchange, sa.proposal, secret, tuple(tunnels)) for secret, tunnels in found)
+    return tuple(phase1.derive(sa, exchange, sa.proposal, secret) for secret in found[:_MAX_TRIALS])
 
 
 def verify(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, keys: Keys | None) -> Keys:

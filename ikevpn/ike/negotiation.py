@@ -41,7 +41,8 @@ def start_phase1(
     state = Phase1(group_index=group_index)
     offered = tuple(map(str, phase1.offered_in_attempt(tunnel, group_index)))
     core.report(Code.PHASE1_STARTED, sa, mode=str(tunnel.mode), offered=offered)
-    if not core.secrets_for(tunnel, remote.address, phase1.expected_identity(tunnel, remote.address)):
+    expected = phase1.expected_identity(tunnel, remote.address)
+    if phase1.known_secret(core, tunnel, remote.address, expected) is None:
         core.forget_ike_sa(sa)
         core.report(Code.PHASE1_FAILED, sa, Reason.NO_SECRET, remote=str(remote.address))
         return sa
@@ -354,11 +355,15 @@ def _half_made(sa: IkeSa) -> list[Child]:
     return [each.scratch.child for each in unfinished if each.scratch.child is not None]
 
 
-def cancel(core: Core, sa: IkeSa, child: str) -> None:
-    """Nobody wants this child any more: neither what waits nor what is under way for it goes on."""
-    sa.waiting = deque(each for each in sa.waiting if each.name != child)
+def cancel(core: Core, sa: IkeSa, tunnel: str, child: str | None = None) -> None:
+    """Nobody wants this child any more, or none of a tunnel: neither what waits nor what is under way goes on."""
+
+    def unwanted(request: ChildRequest) -> bool:
+        return request.tunnel.name == tunnel and child in (None, request.name)
+
+    sa.waiting = deque(each for each in sa.waiting if not unwanted(each))
     for exchange in list(sa.exchanges.values()):
-        if exchange.script is QUICK and not exchange.done and exchange.scratch.request.name == child:
+        if exchange.script is QUICK and not exchange.done and unwanted(exchange.scratch.request):
             _drop_exchange(core, sa, exchange)
             _quick_failed(core, sa, exchange, Hint(Reason.REQUESTED, {}))
 

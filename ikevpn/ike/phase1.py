@@ -9,7 +9,7 @@ from ikevpn.crypto import ciphers, groups, keys
 from ikevpn.crypto.groups import BadPublicValue, KeyPair
 from ikevpn.crypto.iv import phase1_iv
 from ikevpn.errors import NotAuthentic, Refused
-from ikevpn.ike import natt, select
+from ikevpn.ike import natt, rights, select
 from ikevpn.ike.core import Core
 from ikevpn.ike.effects import ExportKeys
 from ikevpn.ike.exchange import Rejected
@@ -211,14 +211,14 @@ def share(exchange: Exchange) -> None:
         raise Rejected(str(error), NotifyType.INVALID_KEY_INFORMATION, Reason.BAD_KEY_EXCHANGE, facts) from error
 
 
-def derive(sa: IkeSa, exchange: Exchange, proposal: IkeProposal, secret: Secret, tunnels: tuple[Tunnel, ...]) -> Keys:
+def derive(sa: IkeSa, exchange: Exchange, proposal: IkeProposal, secret: Secret) -> Keys:
     """All keys of phase 1 with one pre-shared key (RFC 2409 §5, §5.4, appendix B)."""
     state: Phase1 = exchange.scratch
     skeyid = keys.skeyid_psk(proposal.hash, secret.reveal(), state.nonce_i, state.nonce_r)
     skeyids = keys.derive(proposal.hash, skeyid, state.shared, sa.cky_i, sa.cky_r)
     size = ciphers.key_size(proposal.cipher, proposal.key_bits)
     iv = phase1_iv(proposal.hash, state.public_i, state.public_r, ciphers.block_size(proposal.cipher))
-    return Keys(secret, proposal, skeyids, Secret(keys.encryption_key(proposal.hash, skeyids.e, size)), iv, tunnels)
+    return Keys(secret, proposal, skeyids, Secret(keys.encryption_key(proposal.hash, skeyids.e, size)), iv)
 
 
 def expected_identity(tunnel: Tunnel, remote: Address) -> Identity | None:
@@ -229,12 +229,19 @@ def expected_identity(tunnel: Tunnel, remote: Address) -> Identity | None:
 
 
 def secret_of(core: Core, tunnel: Tunnel, remote: Address, identity: Identity | None) -> Secret:
-    """The best pre-shared key for a peer. Raises Rejected where there is none."""
-    found = core.secrets_for(tunnel, remote, identity)
-    if not found:
+    """The pre-shared key for a peer; without an identity, the likeliest. Raises Rejected where there is none."""
+    found = known_secret(core, tunnel, remote, identity)
+    if found is None:
         facts = {"tunnel": tunnel.name, "remote": str(remote)}
         raise Rejected("no pre-shared key", NotifyType.AUTHENTICATION_FAILED, Reason.NO_SECRET, facts)
-    return found[0]
+    return found
+
+
+def known_secret(core: Core, tunnel: Tunnel, remote: Address, identity: Identity | None) -> Secret | None:
+    """The same, or None."""
+    if identity is not None:
+        return core.keyring.best(tunnel, remote, identity)
+    return next(iter(core.keyring.possible(tunnel, remote, 1)), None)
 
 
 # Identity and proof
@@ -277,43 +284,37 @@ def check_proof(sa: IkeSa, exchange: Exchange, chain: Chain, used: Keys) -> None
         raise NotAuthentic("the peer's proof does not verify")
 
 
-def accepts(tunnel: Tunnel, sa: IkeSa, identity: Identity) -> bool:
-    """Whether an authenticated identity is the one that a tunnel expects.
+def settle_identity(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, identity: Identity) -> None:
+    """Choose the tunnel that the authenticated peer means, as all are configured now.
 
-    Without `remote_id` that is the peer's address; a peer behind a NAT cannot know it and names its inner one.
+    Raises Rejected with every candidate and what it expects, or where its secret is not the one for this identity.
     """
-    if tunnel.remote_id is not None:
-        return tunnel.remote_id.matches(identity)
-    if tunnel.any_remote or tunnel.any_remote_id or identity.matches(Identity.of_address(sa.remote.address)):
-        return True
-    return sa.nat.peer_is_behind and identity.is_address
-
-
-def settle_identity(
-    core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, identity: Identity, tunnels: tuple[Tunnel, ...]
-) -> None:
-    """Choose the tunnel that the authenticated peer means. Raises Rejected with every candidate and what it expects."""
-    sa.peer_id = identity
+    assert sa.keys is not None
+    sa.peer_id, sa.proved_from = identity, sa.remote.address
     note_vendor_ids(sa, chain)
     # What came in clear (messages 2 and 3 of aggressive mode) is not covered by the hash: anybody may have added it.
     exchange.scratch.initial_contact = bool(exchange.iv) and asks_initial_contact(chain)
-    fitting = [tunnel for tunnel in tunnels if accepts(tunnel, sa, identity)]
-    if not fitting:
-        expected = tuple(f"{each.name}: {each.remote_id or sa.remote.address}" for each in tunnels)
-        facts: dict[str, Fact] = {"received": str(identity), "received_type": identity.type.label, "expected": expected}
-        raise Rejected(
-            f"the peer calls itself {identity}", NotifyType.INVALID_ID_INFORMATION, Reason.WRONG_PEER_IDENTITY, facts
-        )
-    sa.tunnel = max(fitting, key=lambda each: each.remote_id is not None)
+    fitting = rights.expecting(core, sa)
+    granted = [each for each in fitting if rights.proved(core, sa, each)]
+    if not granted:
+        raise _unwelcome(sa, identity, known=bool(fitting))
+    sa.tunnel, sa.candidates = granted[0], tuple(granted)
     sa.lifetime = sa.tunnel.ike_lifetime.shorter(exchange.scratch.told)
-    sa.candidates = tuple(fitting)
-    known = {each.name: Peer.of(each, identity, sa.remote.address) for each in (sa.tunnel, *fitting)}
-    sa.peers = tuple(known.values())
+    sa.peers = tuple(Peer.of(each, identity, sa.proved_from, sa.keys.secret) for each in granted)
     core.report(
         Code.PEER_AUTHENTICATED, sa, product=sa.peer_products, identity=str(identity), identity_type=identity.type.label
     )
-    assert sa.keys is not None
     core.emit(ExportKeys(sa.cky_i, sa.keys.encryption_key.reveal()))
+
+
+def _unwelcome(sa: IkeSa, identity: Identity, *, known: bool) -> Rejected:
+    """A peer with a secret of ours: either nobody is called what it says, or who is has another secret."""
+    facts: dict[str, Fact] = {"received": str(identity), "received_type": identity.type.label}
+    if known:
+        return Rejected("a secret of somebody else", NotifyType.AUTHENTICATION_FAILED, Reason.WRONG_SECRET, facts)
+    facts["expected"] = tuple(f"{each.name}: {each.remote_id or sa.remote.address}" for each in sa.candidates)
+    sentence = f"the peer calls itself {identity}"
+    return Rejected(sentence, NotifyType.INVALID_ID_INFORMATION, Reason.WRONG_PEER_IDENTITY, facts)
 
 
 def initial_contact(core: Core, sa: IkeSa, tunnel: Tunnel) -> list[Payload]:

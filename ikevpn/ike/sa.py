@@ -49,17 +49,24 @@ class IkeState(StrEnum):
 class Peer:
     """Who is on the other side, as a key: children outlive the IKE SA under which they were made.
 
-    `address` tells apart peers that call themselves by inner addresses behind NATs of their own.
+    `address` tells apart peers that call themselves by inner addresses behind NATs of their own. `secret` has proved
+    who it is: whoever says the same and has another secret is somebody else.
     """
 
     tunnel: str
     identity: Identity | None
     address: Address | None
+    secret: Secret
 
     @classmethod
-    def of(cls, tunnel: Tunnel, identity: Identity, address: Address) -> Self:
+    def of(cls, tunnel: Tunnel, identity: Identity, address: Address, secret: Secret) -> Self:
         ambiguous = identity.is_address and tunnel.remote_id is None
-        return cls(tunnel.name, identity.folded, address if ambiguous else None)
+        return cls(tunnel.name, identity.folded, address if ambiguous else None, secret)
+
+    @property
+    def who(self) -> tuple[Identity | None, Address | None, Secret]:
+        """The same for one and the same machine, whatever tunnel it uses."""
+        return self.identity, self.address, self.secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +78,6 @@ class Keys:
     skeyids: Skeyids
     encryption_key: Secret
     first_iv: bytes
-    tunnels: tuple[Tunnel, ...]  # for which that is the peer's pre-shared key
 
 
 @dataclass(slots=True)
@@ -177,6 +183,7 @@ class IkeSa:
     last_block: bytes = b""
     local_id: Identity | None = None
     peer_id: Identity | None = None
+    proved_from: Address | None = None  # where the peer was when it proved who it is
     peers: tuple[Peer, ...] = ()  # who has authenticated: under its own tunnel first, then all that it may use
     capabilities: Capability = Capability(0)
     peer_products: tuple[str, ...] = ()
@@ -242,6 +249,7 @@ class Child:
     tunnel: Tunnel
     peer_id: Identity | None
     peer: Peer
+    proved_from: Address | None
     selector: Selector
     role: Role
     proposal: IpsecProposal

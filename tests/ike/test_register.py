@@ -9,10 +9,12 @@ from ikevpn.ike.sa import Child, IkeState, Peer
 from ikevpn.model.address import AddressRange, Endpoint
 from ikevpn.model.events import Code
 from ikevpn.model.identity import Identity
+from ikevpn.model.secret import Secret
 from ikevpn.model.selector import Selector
 from ikevpn.model.tunnel import Child as Configured
 from tests.ike.bench import HERE, Bench, children, core_of, ike_sas, tunnel
 
+_SECRET = Secret(b"swordfish")
 _INNER = Identity.of("192.168.1.5")
 _ANY_OF_10_1 = (Configured("net", 41, Selector(AddressRange.of("10.2.0.0/24"), AddressRange.of("10.1.0.0/16"))),)
 _NEXT = (Configured("net", 1, Selector(AddressRange.of("10.1.1.0/24"), AddressRange.of("10.2.0.0/24"))),)
@@ -21,16 +23,23 @@ _ONE, _OTHER = Endpoint.of("203.0.113.7", 4500), Endpoint.of("203.0.113.8", 4500
 
 def test_a_name_is_the_same_peer_from_everywhere_and_in_any_spelling() -> None:
     anybody = replace(tunnel(), remotes=())
-    first = Peer.of(anybody, Identity.of("A.example.net"), _ONE.address)
-    assert first == Peer.of(anybody, Identity.of("a.example.net"), _OTHER.address)
-    assert first != Peer.of(replace(anybody, name="other"), Identity.of("a.example.net"), _ONE.address)
+    first = Peer.of(anybody, Identity.of("A.example.net"), _ONE.address, _SECRET)
+    assert first == Peer.of(anybody, Identity.of("a.example.net"), _OTHER.address, _SECRET)
+    assert first != Peer.of(replace(anybody, name="other"), Identity.of("a.example.net"), _ONE.address, _SECRET)
 
 
 def test_an_inner_address_is_another_peer_behind_another_nat() -> None:
     anybody = replace(tunnel(), remotes=())
-    assert Peer.of(anybody, _INNER, _ONE.address) != Peer.of(anybody, _INNER, _OTHER.address)
+    assert Peer.of(anybody, _INNER, _ONE.address, _SECRET) != Peer.of(anybody, _INNER, _OTHER.address, _SECRET)
     exactly = replace(anybody, remote_id=_INNER)
-    assert Peer.of(exactly, _INNER, _ONE.address) == Peer.of(exactly, _INNER, _OTHER.address)
+    assert Peer.of(exactly, _INNER, _ONE.address, _SECRET) == Peer.of(exactly, _INNER, _OTHER.address, _SECRET)
+
+
+def test_who_has_another_secret_is_somebody_else() -> None:
+    named = Identity.of("a.example.net")
+    first = Peer.of(tunnel(), named, _ONE.address, _SECRET)
+    other = Peer.of(tunnel(), named, _ONE.address, Secret(b"barracuda"))
+    assert first != other and first.who != other.who
 
 
 def test_nothing_is_kept_of_what_was_removed() -> None:
