@@ -4,6 +4,7 @@ running.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -35,13 +36,15 @@ _OWN_REFUSALS = frozenset(
 
 @click.command()
 @click.argument("tunnel", shell_complete=tunnel_names)
-@click.option("--timeout", "timeout_s", type=SECONDS, default=60, show_default=True, help="Seconds to wait.")
+@click.option("--timeout", "timeout_s", type=SECONDS, help="Seconds to wait, instead of to the end of one attempt.")
 @click.option("--foreground", is_flag=True, help="Stay, show what happens, and take the tunnel down at Ctrl-C.")
 @click.option("--capture", type=PATH, help="Record packets and keys for Wireshark into this file.")
 @as_json
 @pass_context
 @ending
-def up(context: Context, tunnel: str, timeout_s: float, foreground: bool, capture: Path | None, as_json: bool) -> None:
+def up(
+    context: Context, tunnel: str, timeout_s: float | None, foreground: bool, capture: Path | None, as_json: bool
+) -> None:
     """Bring TUNNEL up and return when traffic can pass."""
     request = api.Up(tunnel=tunnel, timeout_s=timeout_s, capture=str(capture.absolute()) if capture else "")
     try:
@@ -54,8 +57,23 @@ def up(context: Context, tunnel: str, timeout_s: float, foreground: bool, captur
 
 
 def _up(context: Context, request: api.Up, capture: Path | None, as_json: bool) -> None:
+    last: api.EventLine | None = None
+    try:
+        for step in _follow(context, request, capture, as_json):
+            last = step
+    except KeyboardInterrupt:
+        if not as_json and last is not None and last.code not in render.GOOD:
+            render.failure(
+                f"{request.tunnel} is not up: interrupted", [("the last step was", last.sentence)], last.advice
+            )
+        raise
+
+
+def _follow(context: Context, request: api.Up, capture: Path | None, as_json: bool) -> Iterator[api.EventLine]:
+    """Shows and yields each step; returns when the tunnel is up, and ends the command where it is not to be."""
     failed: api.EventLine | None = None
-    for number, reply in enumerate(context.ask(request, request.timeout_s + 15)):
+    patience_s = request.timeout_s + 15 if request.timeout_s else None
+    for number, reply in enumerate(context.ask(request, patience_s)):
         if as_json:
             render.write_json(reply)
         match reply:
@@ -63,6 +81,7 @@ def _up(context: Context, request: api.Up, capture: Path | None, as_json: bool) 
                 failed = reply if reply.code in render.BAD else failed
                 if not as_json:
                     render.step(reply)
+                yield reply
             case api.UpAnswer():
                 if not as_json:
                     _success(reply.tunnel)

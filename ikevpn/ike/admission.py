@@ -8,7 +8,7 @@ from ikevpn.ike.exchange import Arrival
 from ikevpn.ike.sa import IkeSa, Role
 from ikevpn.ike.timers import Timer, TimerKind
 from ikevpn.model.address import Address
-from ikevpn.model.events import Code, Reason
+from ikevpn.model.events import Code, Fact, Reason
 from ikevpn.model.tunnel import Phase1Mode, Tunnel
 from ikevpn.wire.registry import ExchangeType, NotifyType
 
@@ -76,7 +76,17 @@ def _half_open(core: Core, arrival: Arrival, candidates: tuple[Tunnel, ...]) -> 
 
 
 def _turn_away(core: Core, arrival: Arrival, reachable: list[Tunnel]) -> None:
-    sa = _half_open(core, arrival, ())
-    configured = tuple(f"{each.name}: {each.mode}" for each in reachable)
-    core.drop(Reason.NO_MATCHING_TUNNEL, sa, mode=str(_MODES[arrival.header.exchange]), configured=configured)
+    candidates = tuple(f"{each.name} ({each.mode} mode)" for each in reachable)
+    facts: dict[str, Fact] = {"mode": str(_MODES[arrival.header.exchange])}
+    if candidates:
+        facts["candidates"] = candidates
+    sa = refuse_call(core, arrival, reachable, Reason.NO_MATCHING_TUNNEL, **facts)
     informational.refuse(core, sa, NotifyType.NO_PROPOSAL_CHOSEN)
+
+
+def refuse_call(core: Core, arrival: Arrival, reachable: list[Tunnel], reason: Reason, **facts: Fact) -> IkeSa:
+    """Count and report a call that nothing is kept of; it is told to the tunnel that was probably meant."""
+    sa = _half_open(core, arrival, tuple(reachable[:1]))
+    core.counters[f"drop-{reason}"] += 1
+    core.report(Code.CALL_REFUSED, sa, reason, **facts)
+    return sa

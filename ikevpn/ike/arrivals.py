@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ikevpn.errors import Malformed, NotAuthentic
-from ikevpn.ike import admission, farewell, informational, negotiation, protect
+from ikevpn.ike import admission, farewell, informational, negotiation, protect, versions
 from ikevpn.ike.core import Core
 from ikevpn.ike.exchange import Arrival, Outcome, Result, Script, doubt, receive, repeat
 from ikevpn.ike.phase1 import Phase1
@@ -34,7 +34,7 @@ def take(core: Core, arrival: Arrival) -> None:
     """One datagram, to its end."""
     header = arrival.header
     if header.major != 1:
-        core.drop(Reason.WRONG_VERSION)
+        versions.take(core, arrival)
         return
     sa = _find(core, arrival)
     if sa is None:

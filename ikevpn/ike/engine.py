@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from ikevpn.errors import Malformed
-from ikevpn.ike import arrivals, children, dpd, exchange, farewell, informational, negotiation, revocation
+from ikevpn.ike import arrivals, children, dpd, exchange, farewell, icmp, informational, negotiation, revocation
 from ikevpn.ike.budget import Budget
 from ikevpn.ike.core import Core, EngineSettings
 from ikevpn.ike.dpd import Verdict
@@ -22,7 +22,7 @@ from ikevpn.ike.script import QUICK
 from ikevpn.ike.status import EngineStatus, snapshot
 from ikevpn.ike.timers import Timer, TimerKind
 from ikevpn.model.address import Endpoint
-from ikevpn.model.events import Reason
+from ikevpn.model.events import Fact, Reason
 from ikevpn.model.sa import Direction, ExpireKind, SaUse
 from ikevpn.model.tunnel import SharedSecret, Tunnel
 from ikevpn.wire import header as isakmp_header
@@ -229,6 +229,11 @@ class Engine:
         sa = max(there, key=lambda sa: (sa.remote == remote, not sa.superseded, sa.established), default=None)
         if sa is not None:
             informational.notify(core, sa, NotifyType.INVALID_SPI, spi=spi.to_bytes(4, "big"))
+        return self._out()
+
+    def unreachable(self, local: Endpoint, remote: Endpoint, facts: Mapping[str, Fact], now: float) -> list[Effect]:
+        """An ICMP error about a datagram of ours."""
+        icmp.take(self._at(now), local, remote, facts)
         return self._out()
 
     # Time

@@ -182,6 +182,7 @@ def _commit(core: Core, sa: IkeSa, exchange: Exchange, row: Row, arrival: Arriva
     if exchange.flight is flight:  # what we said before is answered; `take` may have said something new
         exchange.flight = b""
     sa.hint = None
+    sa.icmp.clear()
     return _advance(core, sa, exchange)
 
 

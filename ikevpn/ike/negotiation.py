@@ -234,7 +234,10 @@ def given_up(core: Core, sa: IkeSa, exchange: Exchange) -> None:
     begun = sa.created if exchange.script.phase1 else exchange.scratch.begun
     facts = {"message": row.name, "tries": exchange.tries + 1, "seconds": int(core.now - begun), **hint.facts}
     if exchange.script.phase1:
-        if sa.hint is None and row.protection is Protection.ENCRYPTED:
+        if sa.hint is None and sa.icmp:
+            hint.reason = Reason.UNREACHABLE
+            facts |= sa.icmp
+        elif sa.hint is None and row.protection is Protection.ENCRYPTED:
             hint.reason = Reason.WRONG_SECRET  # silence exactly here means that the peer could not read message 5
             facts["silent"] = True
         phase1_failed(core, sa, exchange, Hint(hint.reason, facts))

@@ -42,6 +42,7 @@ class Code(StrEnum):
     # steps that a user sees when things are slow or odd
     RETRANSMITTED = "retransmitted"
     PEER_NOTIFY = "peer-notify"
+    ICMP_ERROR = "icmp-error"
     LIFETIME_SHORTENED = "lifetime-shortened"
     PEER_MOVED = "peer-moved"
     DPD_SENT = "dpd-sent"
@@ -54,6 +55,7 @@ class Code(StrEnum):
     PHASE1_FAILED = "phase1-failed"
     PHASE2_FAILED = "phase2-failed"
     DATAGRAM_DROPPED = "datagram-dropped"
+    CALL_REFUSED = "call-refused"
 
 
 class Reason(StrEnum):
@@ -96,6 +98,7 @@ class Reason(StrEnum):
     TIMEOUT = "timeout"
     DATA_PLANE_RESTARTED = "data-plane-restarted"
     PATH_CHANGED = "path-changed"
+    UNREACHABLE = "unreachable"
 
 
 _NOTHING: Mapping[str, Fact] = MappingProxyType({})

@@ -8,7 +8,7 @@ brackets is missing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ikevpn.model.events import Code, Event, Fact, Reason
 from ikevpn.model.sentence import closest, fill, needs
@@ -22,6 +22,12 @@ class Entry:
     meaning: str = ""
     advice: tuple[str, ...] = ()
 
+
+_SILENT_PEER = (
+    "does the peer run at {remote_address}? `ping` shows whether it can be reached at all",
+    "is UDP 500 (and 4500) open on both sides and on the way?",
+    "some gateways stay silent when they dislike a proposal, an identity or a secret: look into the peer's log",
+)
 
 CODES: Mapping[Code, Entry] = {
     Code.PHASE1_STARTED: Entry(
@@ -118,10 +124,16 @@ CODES: Mapping[Code, Entry] = {
     Code.RETRANSMITTED: Entry(
         "no answer from {remote} yet, sent {message} again[ ({tries} of {of})]",
         "An expected answer did not come in time. IKE runs over UDP, so a lost packet is sent again.",
+        _SILENT_PEER,
     ),
     Code.PEER_NOTIFY: Entry(
         "{remote} says: {notify}[ ({detail})]",
         "The peer sent a notification. Where it is not authenticated, it is shown and not believed.",
+    ),
+    Code.ICMP_ERROR: Entry(
+        "{router} answers with ICMP {icmp}: {meaning}",
+        "A host or router says that our datagram did not arrive. Anybody can send such a message, so it is shown and "
+        "not believed; it is the most probable reason where no answer comes.",
     ),
     Code.LIFETIME_SHORTENED: Entry(
         "{remote} has a shorter lifetime, {seconds} s[ and {kilobytes} kB], and we follow",
@@ -151,6 +163,10 @@ CODES: Mapping[Code, Entry] = {
         "did not use a datagram from {remote}[, {message}][ ({detail})]",
         "A datagram was not used; it changed nothing.",
     ),
+    Code.CALL_REFUSED: Entry(
+        "refused a call from {remote}",
+        "Somebody sent the first message of a negotiation, and no tunnel of ours is for it.",
+    ),
 }
 
 _PEER_LOG = "look into the peer's log: it knows why, the message on the wire does not say"
@@ -177,11 +193,11 @@ REASONS: Mapping[Reason, Entry] = {
     Reason.NO_ANSWER: Entry(
         "no answer from {remote}[ to {message}][ after {tries} tries][ in {seconds} s]",
         "We sent a message several times and nothing came back.",
-        (
-            "does the peer run at {remote_address}? `ping` shows whether it can be reached at all",
-            "is UDP 500 (and 4500) open on both sides and on the way?",
-            "some gateways stay silent when they dislike a proposal, an identity or a secret: look into the peer's log",
-        ),
+        _SILENT_PEER,
+    ),
+    Reason.UNREACHABLE: Entry(
+        "no answer from {remote}[ to {message}][ after {tries} tries][ in {seconds} s]; {router} says: {meaning}",
+        "We sent a message several times, nothing came back, and a host or router answered with an ICMP error.",
     ),
     Reason.DEAD_PEER: Entry(
         "{remote} stopped answering[ ({tries} times in {seconds} s)]",
@@ -255,9 +271,12 @@ REASONS: Mapping[Reason, Entry] = {
         ('if that is the right peer, write remote_id = "{received}"', "or let the peer send the expected identity"),
     ),
     Reason.NO_MATCHING_TUNNEL: Entry(
-        "no tunnel is for {remote}[ ({peer_id})][; there are {candidates}]",
+        "no tunnel is for {remote}[ in {mode} mode][ ({peer_id})][; for that address there is {candidates}]",
         "A message came from an address or identity that no configured tunnel accepts.",
-        ("set `remote` (or `remote_id`) of the tunnel that should take it",),
+        (
+            "set `remote` (or `remote_id`) of the tunnel that should take it",
+            "where the mode is another one, make `mode` the same on both ends[: ours is {candidates}]",
+        ),
     ),
     Reason.MALFORMED: Entry(
         "a message does not parse[: {detail}]",
@@ -296,9 +315,9 @@ REASONS: Mapping[Reason, Entry] = {
     Reason.LIMIT: Entry("a limit was reached[: {detail}]", "Everything that a peer can make grow has a limit."),
     Reason.PEER_RESTARTED: Entry("{remote} restarted", "The peer set up a new phase 1 and has forgotten the old one."),
     Reason.WRONG_VERSION: Entry(
-        "{remote} speaks another version of IKE[: {detail}]",
-        "ikevpn speaks IKEv1 only.",
-        ("set the peer to IKEv1, or use an IKEv2 implementation for it",),
+        "{remote} speaks IKEv{version}, and ikevpn speaks IKEv1 only",
+        "The peer's messages are of another version of IKE. ikevpn speaks IKEv1 only.",
+        ("set the peer to IKEv1 (`version = 1`, `keyexchange=ikev1`), or use an IKEv2 implementation for it",),
     ),
     Reason.CONFIGURATION_CHANGED: Entry(
         "its configuration changed", "A reload found other settings; the tunnel starts afresh."
@@ -324,7 +343,7 @@ REASONS: Mapping[Reason, Entry] = {
     Reason.TIMEOUT: Entry(
         "it was not up within {seconds} s[; the last step was: {last}]",
         "The time given on the command line passed while the negotiation went on.",
-        ("give it longer: `--timeout SECONDS`", "`ikevpn explain no-answer` tells what keeps a peer from answering"),
+        ("give it longer: `--timeout SECONDS`, or leave `--timeout` out",),
     ),
 }
 
@@ -342,12 +361,28 @@ _NOTIFIES: Mapping[tuple[Reason, str], tuple[str, ...]] = {
         "compare the secrets on both ends, letter by letter",
         "does the peer have a secret for our address {local_address} or identity?",
     ),
+    (Reason.UNREACHABLE, "port-unreachable"): (
+        "start the peer's IKE service: no program listens on that port of {router}",
+        "is {remote_address} the right address? `remote` says so",
+        "a peer whose IKE listens on another port than 500 is not reached",
+    ),
+    (Reason.UNREACHABLE, "host-unreachable"): (
+        "is the peer switched on, and {remote_address} its address? {router} is the last that knows the way",
+    ),
+    (Reason.UNREACHABLE, "net-unreachable"): (
+        "{router} has no route to {remote_address}: is the line of the peer up, and `remote` right?",
+    ),
+    (Reason.UNREACHABLE, "admin-prohibited"): (
+        "a firewall at {router} rejects it: open UDP 500 and 4500, and ESP, to {remote_address} there",
+    ),
     (Reason.PEER_REFUSED_PHASE2, "no-proposal-chosen"): (
         "compare ESP algorithms and PFS group with the peer's phase 2 settings[: we offered {offered}]",
         "some gateways say this when the networks differ: they must mirror each other exactly[; we asked for {ours}]",
     ),
 }
-"""What to try when a peer refuses with a certain notify; the general advice of the reason comes after it."""
+"""What to try when a peer refuses with a certain notify, or a router says a certain thing; the general advice of the
+reason comes after it.
+"""
 
 
 def sentence(event: Event) -> str:
@@ -367,9 +402,17 @@ def advice(event: Event) -> tuple[str, ...]:
     """What to try, most promising first; empty after good news."""
     facts = _facts(event)
     entry = REASONS[event.reason] if event.reason is not Reason.NONE else CODES[event.code]
-    chosen = _NOTIFIES.get((event.reason, str(facts.get("notify", ""))), ()) + entry.advice
+    if facts.get("unanswered"):
+        entry = replace(entry, advice=(*_no_answer(facts), *entry.advice))
+    chosen = _NOTIFIES.get((event.reason, str(facts.get("notify", facts.get("icmp", "")))), ()) + entry.advice
     lines = (fill(line, facts) for line in chosen if needs(line) <= facts.keys())
     return tuple(line for line in lines if line)
+
+
+def _no_answer(facts: Mapping[str, Fact]) -> tuple[str, ...]:
+    """Advice for somebody who stops waiting: the same as where nobody answered to the end."""
+    said = _NOTIFIES.get((Reason.UNREACHABLE, str(facts.get("icmp", ""))))
+    return said or _SILENT_PEER
 
 
 def _facts(event: Event) -> dict[str, Fact]:

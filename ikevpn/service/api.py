@@ -26,10 +26,13 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, tag_field="verb", forbi
 
 
 class Up(Request, frozen=True, tag="up"):
-    """Want a tunnel up and stream its events until it is, or until it failed once; `capture` is a file to record to."""
+    """Want a tunnel up and stream its events until it is, or until it failed once; `capture` is a file to record to.
+
+    Without `timeout_s` for as long as one attempt takes, retransmissions included.
+    """
 
     tunnel: str
-    timeout_s: float = 60
+    timeout_s: float | None = None
     capture: str = ""
 
 

@@ -22,6 +22,7 @@ from ikevpn.service import api, log, notify, privileges, ready
 from ikevpn.service.captures import EVERYTHING
 from ikevpn.service.control import ControlSocket
 from ikevpn.service.errands import Errands
+from ikevpn.service.icmp_errors import IcmpErrors
 from ikevpn.service.listening import Listening
 from ikevpn.service.parts import Parts
 from ikevpn.service.plane_events import PlaneEvents
@@ -101,6 +102,9 @@ class Daemon:
         undo.push_async_callback(parts.ports.close)
         listening = Listening(parts)
         await listening.open()
+        icmp_errors = IcmpErrors(parts.driver.unreachable)
+        icmp_errors.open()
+        undo.callback(icmp_errors.close)
         undo.callback(parts.captures.close)
         if self._options.capture:
             parts.captures.start(EVERYTHING, self._options.capture, lambda address: True)

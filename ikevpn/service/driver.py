@@ -17,6 +17,7 @@ from ikevpn.ike.effects import Effect
 from ikevpn.ike.engine import Engine
 from ikevpn.model.address import Endpoint
 from ikevpn.model.sa import Direction, SaUse
+from ikevpn.service.icmp_errors import IcmpError
 
 NON_IKE_MARKER = bytes(8)
 """In front of ESP on the IKE port (drafts 00 and 01 of NAT traversal)."""
@@ -81,6 +82,9 @@ class Driver:
 
     def unknown_spi(self, event: UnknownSpi) -> None:
         self.shielded(lambda now: self.engine.unknown_spi(event.spi, event.local, event.remote, now))
+
+    def unreachable(self, error: IcmpError) -> None:
+        self.shielded(lambda now: self.engine.unreachable(error.local, error.remote, error.facts, now))
 
     def query(self, spi: int) -> None:
         """Ask the data plane how an inbound SA is used, and tell the engine."""

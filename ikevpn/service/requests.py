@@ -96,14 +96,14 @@ class Requests:
                 if not good:
                     await self._errands.run(self._take_back(tunnel, before))
 
-    async def _outcome(self, tunnel: Tunnel, timeout_s: float) -> Event | None:
+    async def _outcome(self, tunnel: Tunnel, timeout_s: float | None) -> Event | None:
         try:
             async with asyncio.timeout(timeout_s):
                 return await tunnel.keeper.outcome()
         except TimeoutError:
-            facts: dict[str, Fact] = {"seconds": timeout_s, "remote": ", ".join(map(str, tunnel.config.remotes))}
+            facts: dict[str, Fact] = {"seconds": timeout_s or 0, "remote": ", ".join(map(str, tunnel.config.remotes))}
             for record in self._parts.history.last(1, tunnel.name):
-                facts["last"] = reasons.sentence(record.event)
+                facts |= _unanswered(record.event) or {"last": reasons.sentence(record.event)}
             return Event(Code.PHASE1_FAILED, tunnel.name, Reason.TIMEOUT, facts)
 
     async def _take_back(self, tunnel: Tunnel, before: _Before) -> None:
@@ -267,6 +267,13 @@ class Requests:
 
 def _rekey(engine: Engine, tunnel: str, child: str, now: float) -> list[Effect]:
     return engine.rekey(tunnel, now, child or None)
+
+
+def _unanswered(last: Event) -> dict[str, Fact]:
+    """Where the last step of a negotiation was to wait for an answer: facts for the advice on that."""
+    if last.code not in (Code.PHASE1_STARTED, Code.PHASE2_STARTED, Code.RETRANSMITTED, Code.ICMP_ERROR):
+        return {}
+    return {**last.facts, "last": reasons.sentence(last), "unanswered": True}
 
 
 def _failed(event: Event) -> api.Error:

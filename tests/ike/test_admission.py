@@ -128,7 +128,7 @@ def test_nobody_is_expected_from_there() -> None:
     bench = Bench()
     data = first_message()
     bench.give("b", data, source=Endpoint.of("203.0.113.77", 500))
-    (dropped,) = events(bench.b, Code.DATAGRAM_DROPPED)
+    (dropped,) = events(bench.b, Code.CALL_REFUSED)
     assert dropped.reason is Reason.NO_MATCHING_TUNNEL and dropped.facts["remote"] == "203.0.113.77:500"
     (answer,) = bench.datagrams("b")
     assert first_payload(answer, Notify).type == NotifyType.NO_PROPOSAL_CHOSEN
@@ -137,7 +137,8 @@ def test_nobody_is_expected_from_there() -> None:
 
 def test_the_other_mode_is_configured() -> None:
     bench = Bench(tunnel(mode=Phase1Mode.AGGRESSIVE), Bench().b.tunnel).up()
-    assert facts(bench.b, Code.DATAGRAM_DROPPED)["configured"] == ("ba: main",)
+    (refused,) = events(bench.b, Code.CALL_REFUSED)
+    assert (refused.tunnel, refused.facts["candidates"]) == ("ba", ("ba (main mode)",))
 
 
 def test_answers_and_events_for_strangers_are_few() -> None:
@@ -147,9 +148,9 @@ def test_answers_and_events_for_strangers_are_few() -> None:
         message, source = from_everywhere(data, number)
         bench.give("b", message, source=source)
     limit = EngineSettings().max_notifies_per_s
-    told = len(events(bench.b, Code.DATAGRAM_DROPPED))
+    told = len(events(bench.b, Code.CALL_REFUSED))
     assert len(bench.datagrams("b")) == limit and told == EngineSettings().max_stranger_events
-    assert bench.b.engine.counters["untold-datagram-dropped"] == 499 - told
+    assert bench.b.engine.counters["untold-call-refused"] == 499 - told
     assert bench.b.engine.counters["drop-no-matching-tunnel"] == 499
     bench.now += 1
     bench.give("b", data, source=Endpoint.of("203.0.113.77", 500))

@@ -123,6 +123,7 @@ def test_the_time_is_over(sides: tuple[Side, Side]) -> None:
     ended = left.ikevpn("up", "paris", "--timeout", "1")
     assert ended.status == 5
     assert first_line(ended).startswith("paris is not up: it was not up within 1 s; the last step was: ")
+    assert "is UDP 500 (and 4500) open" in ended.err and "leave `--timeout` out" in ended.err
     until(left.clean, "the end of the daemon that was started for the command")
 
 
