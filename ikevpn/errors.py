@@ -6,6 +6,7 @@ IkevpnError                      anything that this package raises on purpose
 ├── HostError                    the host refuses: not root, no TUN, port in use, no such device
 └── PeerError                    the peer's misbehaviour; never fatal to the process
     ├── Malformed                bytes that do not parse, with the offset at which they stop making sense
+    │   └── Undecipherable       bytes that decryption turns into what does not parse
     ├── Refused                  well-formed, but we cannot agree to it; carries the notify type to send
     └── NotAuthentic             a hash, ICV or signature does not verify
         └── PlayedBack           a message of our own, which somebody has sent back to us
@@ -66,6 +67,12 @@ class Malformed(PeerError):
     def __init__(self, sentence: str, offset: int) -> None:
         super().__init__(f"{sentence} (at octet {offset})")
         self.offset = offset
+
+
+class Undecipherable(Malformed):
+    """What comes out of decryption is no chain of payloads: it was encrypted with other keys, or altered."""
+
+    reason = "undecipherable"
 
 
 class Refused(PeerError):

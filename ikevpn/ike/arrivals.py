@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-from ikevpn.errors import Malformed, NotAuthentic
-from ikevpn.ike import admission, farewell, informational, negotiation, protect, versions
+from ikevpn.errors import Malformed
+from ikevpn.ike import admission, farewell, informational, negotiation, protect, refusal, versions
 from ikevpn.ike.core import Core
-from ikevpn.ike.exchange import Arrival, Outcome, Result, Script, doubt, receive, repeat
+from ikevpn.ike.exchange import Arrival, Outcome, Result, Script, receive, repeat
 from ikevpn.ike.phase1 import Phase1
-from ikevpn.ike.protect import HashKind
 from ikevpn.ike.quick_state import Quick
-from ikevpn.ike.sa import ZERO_COOKIE, Exchange, Hint, IkeSa, IkeState, Role
+from ikevpn.ike.sa import ZERO_COOKIE, Exchange, IkeSa, IkeState, Role
 from ikevpn.ike.script import AGGRESSIVE, INFORMATIONAL, MAIN, QUICK
 from ikevpn.ike.timers import Timer, TimerKind
-from ikevpn.model.events import Code, Reason
+from ikevpn.model.events import Reason
 from ikevpn.wire import header as isakmp_header
 from ikevpn.wire import message
 from ikevpn.wire.header import HEADER_SIZE
-from ikevpn.wire.payload import Fragment, Notify
-from ikevpn.wire.registry import ExchangeType, NotifyType, PayloadType
+from ikevpn.wire.payload import Fragment
+from ikevpn.wire.registry import ExchangeType, PayloadType
 from ikevpn.wire.vendor import Capability
 
 _PHASE1 = {ExchangeType.MAIN: MAIN, ExchangeType.AGGRESSIVE: AGGRESSIVE}
 _PHASE2 = {ExchangeType.QUICK: QUICK, ExchangeType.INFORMATIONAL: INFORMATIONAL}
-_HINTS = {
-    NotifyType.AUTHENTICATION_FAILED: Reason.WRONG_SECRET,
-    NotifyType.INVALID_HASH_INFORMATION: Reason.WRONG_SECRET,
-    NotifyType.PAYLOAD_MALFORMED: Reason.WRONG_SECRET,
-}
-"""What an error notify means where keys are already in use; before that, and for all others, it is a refusal."""
 
 
 def take(core: Core, arrival: Arrival) -> None:
@@ -135,7 +128,7 @@ def _dispatch(core: Core, sa: IkeSa, arrival: Arrival) -> None:
     if header.exchange in _PHASE1:
         _phase1(core, sa, arrival)
     elif not header.encrypted:
-        _hearsay(core, sa, arrival)
+        refusal.in_clear(core, sa, arrival)
     elif sa.state is not IkeState.ESTABLISHED:
         _too_early(core, sa, arrival)
     elif header.exchange in _PHASE2 and header.message_id:
@@ -181,7 +174,7 @@ def _phase2(core: Core, sa: IkeSa, arrival: Arrival, script: Script) -> None:
             core.drop(Reason.LIMIT, sa, message=script.name)
             return
         scratch: object = Quick() if script is QUICK else informational.scratch()
-        exchange = Exchange(script, message_id, Role.RESPONDER, scratch, iv=protect.first_iv(sa, message_id))
+        exchange = Exchange(script, message_id, Role.RESPONDER, scratch, iv=_first_iv(core, sa, arrival))
         result = receive(core, sa, exchange, arrival)
         if result.outcome is not Outcome.IGNORED:
             _make_room(core, sa)
@@ -196,6 +189,15 @@ def _phase2(core: Core, sa: IkeSa, arrival: Arrival, script: Script) -> None:
     negotiation.settle(core, sa, exchange, result)
     if exchange.place is not None and result.outcome is not Outcome.IGNORED and sa.state is IkeState.ESTABLISHED:
         informational.suspect(core, sa, exchange.place)
+
+
+def _first_iv(core: Core, sa: IkeSa, arrival: Arrival) -> bytes:
+    """Just after phase 1 a peer may refuse with an IV that starts afresh, because for it phase 1 was never done."""
+    usual = protect.first_iv(sa, arrival.header.message_id)
+    if arrival.header.exchange != ExchangeType.INFORMATIONAL or core.now - sa.established > core.settings.linger_s:
+        return usual
+    opened = protect.open_informational(sa, arrival.header, arrival.data, (sa.last_block, b""))
+    return opened[1] if opened else usual
 
 
 def _oldest_done(sa: IkeSa) -> Exchange | None:
@@ -221,7 +223,9 @@ def _too_early(core: Core, sa: IkeSa, arrival: Arrival) -> None:
         return
     if sa.role is Role.INITIATOR:
         if arrival.header.exchange == ExchangeType.INFORMATIONAL and sa.keys is not None:
-            _refusal_under_keys(core, sa, exchange, arrival)
+            why = refusal.under_keys(core, sa, exchange, arrival)
+            if why is not None:
+                negotiation.phase1_failed(core, sa, exchange, why)
         else:
             core.drop(Reason.UNEXPECTED_MESSAGE, sa, message=arrival.header.exchange.label)
         return
@@ -236,46 +240,3 @@ def _too_early(core: Core, sa: IkeSa, arrival: Arrival) -> None:
     if exchange.flight and exchange.resent < core.settings.max_resent and exchange.script is AGGRESSIVE:
         exchange.resent += 1  # the initiator believes to be done: our message 2 makes it repeat its message 3
         core.send(sa, exchange.flight)
-
-
-def _refusal_under_keys(core: Core, sa: IkeSa, exchange: Exchange, arrival: Arrival) -> None:
-    """A responder that will not have us may say so encrypted. What does not open was made with another secret."""
-    assert sa.keys is not None
-    kept, sa.last_block = sa.last_block, exchange.iv
-    message_id = arrival.header.message_id
-    try:
-        chain, _ = protect.decrypt(sa.keys, arrival.header, arrival.data, protect.first_iv(sa, message_id))
-        protect.check_hash(sa, HashKind.FIRST, message_id, (b"", b""), chain)
-    except (Malformed, NotAuthentic):
-        doubt(core, sa, exchange, Reason.WRONG_SECRET, message="an informational that does not open with our keys")
-        return
-    finally:
-        sa.last_block = kept
-    error = next((each for each in chain.all(Notify) if each.type.is_error), None)
-    if error is not None:
-        core.report(Code.PEER_NOTIFY, sa, notify=error.type.label, authenticated=True)
-        negotiation.phase1_failed(core, sa, exchange, Hint(Reason.PEER_REFUSED_PHASE1, {"notify": error.type.label}))
-
-
-def _hearsay(core: Core, sa: IkeSa, arrival: Arrival) -> None:
-    """An unprotected informational proves nothing: it may explain a failure, it never causes one (RFC 2408 §5.15)."""
-    if arrival.header.exchange != ExchangeType.INFORMATIONAL:
-        core.drop(Reason.UNEXPECTED_MESSAGE, sa, message=arrival.header.exchange.label)
-        return
-    try:
-        chain = message.read_chain(arrival.header.next_payload, arrival.data[HEADER_SIZE:], origin=HEADER_SIZE)
-    except Malformed as error:
-        core.drop(Reason.MALFORMED, sa, detail=str(error))
-        return
-    error_notify = next((each for each in chain.all(Notify) if each.type.is_error), None)
-    if error_notify is None:
-        core.drop(Reason.UNEXPECTED_MESSAGE, sa, message="unprotected informational")
-    elif sa.state is IkeState.ESTABLISHED:
-        informational.suspect(core, sa)
-    elif sa.role is Role.INITIATOR and sa.hint is None:
-        label = error_notify.type.label
-        core.report(Code.PEER_NOTIFY, sa, notify=label, authenticated=False)
-        keyed = sa.keys is not None
-        reason = _HINTS.get(error_notify.type, Reason.PEER_REFUSED_PHASE1) if keyed else Reason.PEER_REFUSED_PHASE1
-        offered = tuple(map(str, sa.exchanges[0].scratch.offered))
-        doubt(core, sa, sa.exchanges[0], reason, notify=label, offered=offered)

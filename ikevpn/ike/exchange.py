@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from ikevpn.errors import Malformed, NotAuthentic, PlayedBack, Refused
-from ikevpn.ike import protect
+from ikevpn.errors import Malformed, NotAuthentic, Refused, Undecipherable
+from ikevpn.ike import blame, protect
 from ikevpn.ike.core import Core
 from ikevpn.ike.effects import MoveSas
 from ikevpn.ike.protect import HashKind
@@ -105,7 +105,7 @@ class Arrival:
 
 class Outcome(StrEnum):
     IGNORED = "ignored"
-    DOUBTED = "doubted"  # the first sign that the peer has another secret
+    DOUBTED = "doubted"  # the first sign that the peer has another secret, or proves itself in another way
     ADVANCED = "advanced"
     FINISHED = "finished"
     REJECTED = "rejected"
@@ -113,7 +113,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of a datagram; `rejection` belongs to REJECTED."""
+    """What became of a datagram; `rejection` belongs to REJECTED and DOUBTED."""
 
     outcome: Outcome
     rejection: Rejected | None = None
@@ -223,18 +223,20 @@ def _open(core: Core, sa: IkeSa, exchange: Exchange, row: Row, arrival: Arrival)
     """Decrypt, parse, check and verify with the first keys that fit; changes nothing."""
     if not arrival.header.encrypted:
         if row.protection is Protection.ENCRYPTED:
-            raise NotAuthentic(f"{row.name} came unencrypted")
+            raise NotAuthentic(f"{row.name} came unencrypted", reason="in-the-clear")
         chain = message.read_chain(arrival.header.next_payload, arrival.data[HEADER_SIZE:], origin=HEADER_SIZE)
         return _verified(core, sa, exchange, row, _Opened(chain, exchange.iv, sa.keys))
     if row.protection is Protection.CLEAR:
-        raise NotAuthentic(f"{row.name} came encrypted")
+        raise NotAuthentic(f"{row.name} came encrypted", reason="encrypted")
     failure: Malformed | NotAuthentic = NotAuthentic("no keys yet")
+    opens = False
     for keys in exchange.script.trials(sa, exchange):
         try:
             chain, iv = protect.decrypt(keys, arrival.header, arrival.data, exchange.iv or keys.first_iv)
             return _verified(core, sa, exchange, row, _Opened(chain, iv, keys))
         except (Malformed, NotAuthentic) as error:
-            failure = error
+            if not opens:  # what opens was made with these keys: what is wrong with it says more than other keys do
+                failure, opens = error, not isinstance(error, Undecipherable)
     raise failure
 
 
@@ -309,20 +311,16 @@ def doubt(core: Core, sa: IkeSa, exchange: Exchange, reason: Reason, **facts: Fa
 
 
 def _doubt(core: Core, sa: IkeSa, exchange: Exchange, row: Row, error: Malformed | NotAuthentic) -> Result:
-    reason = Reason.MALFORMED if isinstance(error, Malformed) else Reason.BAD_HASH
-    if isinstance(error, PlayedBack):
-        reason = Reason.DUPLICATE
-    if exchange.script.phase1 and row.protection is not Protection.CLEAR:
-        # Garbage after decryption and a wrong hash both mean a different secret; the log needs to say so once.
-        first = sa.hint is None
-        doubt(core, sa, exchange, Reason.WRONG_SECRET, message=row.name)
-        core.drop(Reason.WRONG_SECRET, sa if first else None, message=row.name)
-        return Result(Outcome.DOUBTED) if first else _IGNORED
-    if exchange.script.phase1 and isinstance(error, NotAuthentic):
-        doubt(core, sa, exchange, Reason.WRONG_SECRET, message=row.name)
-        reason = Reason.WRONG_SECRET
-    core.drop(reason, sa, message=row.name, detail=str(error))
-    return _IGNORED
+    reason = blame.cause(exchange.script.kind, error)
+    first, proof = sa.hint is None, row.protection is not Protection.CLEAR
+    if not exchange.script.phase1 or not (proof or isinstance(error, NotAuthentic)):
+        core.drop(reason, sa, message=row.name, detail=str(error))
+        return _IGNORED
+    doubt(core, sa, exchange, reason, message=row.name, detail=str(error))
+    core.drop(reason, sa if first or not proof else None, message=row.name, detail=str(error))
+    if not (first and proof):
+        return _IGNORED
+    return Result(Outcome.DOUBTED, Rejected(str(error), blame.refusal(error), reason))
 
 
 def _rejected(

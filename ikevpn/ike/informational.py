@@ -25,6 +25,9 @@ from ikevpn.wire.vendor import Capability
 
 _SUSPECT_EVERY_S = 10.0
 """Anybody can send what makes us ask: no more often than this."""
+_UNWELCOME = (NotifyType.INVALID_ID_INFORMATION, NotifyType.AUTHENTICATION_FAILED)
+"""How an initiator says that it does not accept our message 6; for us phase 1 is done by then."""
+_SHORTLY_S = 10.0
 _MOST_SAID = 32
 """Answers to more informationals than that are not under way at once."""
 
@@ -117,6 +120,7 @@ class News:
     gone: list[Child] = field(default_factory=list)  # deleted by the peer
     lost: list[Child] = field(default_factory=list)  # unknown to the peer, though we still send on them
     ended: list[IkeSa] = field(default_factory=list)
+    unwelcome: NotifyType | None = None  # a peer that called us does not accept who we are
     refusals: list[Refusal] = field(default_factory=list)
     unusable: list[tuple[Child, NotifyType]] = field(default_factory=list)  # agreed on, but the peer cannot install it
     initial_contact: bool = False
@@ -215,6 +219,13 @@ def _read_refusal(core: Core, sa: IkeSa, payload: Notify, news: News) -> None:
         news.unusable += [(each, payload.type) for each in pairs]
     elif exchange is not None:
         news.refusals.append(Refusal(payload.type, exchange))
+    elif (
+        payload.type in _UNWELCOME
+        and payload.protocol == Protocol.ISAKMP
+        and sa.role is Role.RESPONDER
+        and core.now - sa.established < _SHORTLY_S
+    ):
+        news.unwelcome = payload.type
 
 
 def _has(child: Child, number: int) -> bool:

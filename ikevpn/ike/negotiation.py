@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import replace
 from types import SimpleNamespace
 
-from ikevpn.ike import children, dpd, farewell, informational, lifetime, phase1, protect, quick, succession
+from ikevpn.ike import children, dpd, farewell, informational, lifetime, phase1, protect, quick, refusal, succession
 from ikevpn.ike.core import Core
-from ikevpn.ike.exchange import Outcome, Protection, Rejected, Result, Script, begin
+from ikevpn.ike.exchange import Outcome, Rejected, Result, Script, begin
 from ikevpn.ike.phase1 import Phase1
 from ikevpn.ike.quick_state import Quick
 from ikevpn.ike.sa import ZERO_COOKIE, Child, ChildRequest, Exchange, Hint, IkeSa, IkeState, Role
@@ -124,7 +125,8 @@ def settle(core: Core, sa: IkeSa, exchange: Exchange, result: Result) -> None:
         assert result.rejection is not None
         rejected(core, sa, exchange, result.rejection)
     elif result.outcome is Outcome.DOUBTED and exchange.role is Role.RESPONDER:
-        informational.refuse(core, sa, NotifyType.AUTHENTICATION_FAILED)
+        assert result.rejection is not None
+        informational.refuse(core, sa, NotifyType(result.rejection.notify))
     elif result.outcome is Outcome.FINISHED:
         if exchange.script.phase1:
             _phase1_done(core, sa, exchange)
@@ -183,12 +185,15 @@ def _act_on_news(core: Core, sa: IkeSa, exchange: Exchange) -> None:
     for child in news.lost:
         children.remove(core, child, Reason.PEER_RESTARTED)
         request_child(core, sa, ChildRequest(child.tunnel, child.name, child.reqid, child.selector))
-    for refusal in news.refusals:
-        _refused_by_peer(core, sa, refusal)
+    for refused in news.refusals:
+        _refused_by_peer(core, sa, refused)
     for child, notify in news.unusable:
         _unusable(core, sa, child, notify)
     if news.initial_contact and core.now - sa.established < core.settings.linger_s:
         _forget_others(core, sa)
+    if news.unwelcome:
+        facts = {"notify": news.unwelcome.label, **refusal.identity(sa)}
+        end(core, sa, Reason.IDENTITY_REFUSED, with_children=False, facts=facts)
     for each in news.ended:
         end(core, each, Reason.PEER_DELETED, with_children=_keeps_nothing(core, each))
         farewell.remember(core, each)
@@ -230,16 +235,10 @@ def given_up(core: Core, sa: IkeSa, exchange: Exchange) -> None:
     if exchange.done:
         return
     row = exchange.script.rows[exchange.row - 1]
-    hint = sa.hint or Hint(Reason.NO_ANSWER, {})
+    hint = refusal.silence(sa, exchange)
     begun = sa.created if exchange.script.phase1 else exchange.scratch.begun
     facts = {"message": row.name, "tries": exchange.tries + 1, "seconds": int(core.now - begun), **hint.facts}
     if exchange.script.phase1:
-        if sa.hint is None and sa.icmp:
-            hint.reason = Reason.UNREACHABLE
-            facts |= sa.icmp
-        elif sa.hint is None and row.protection is Protection.ENCRYPTED:
-            hint.reason = Reason.WRONG_SECRET  # silence exactly here means that the peer could not read message 5
-            facts["silent"] = True
         phase1_failed(core, sa, exchange, Hint(hint.reason, facts))
     elif exchange.script.kind == ExchangeType.QUICK:
         _drop_exchange(core, sa, exchange)
@@ -315,8 +314,16 @@ def _drop_exchange(core: Core, sa: IkeSa, exchange: Exchange) -> None:
 # The end
 
 
-def end(core: Core, sa: IkeSa, reason: Reason, *, with_children: bool, tell: bool = False) -> None:
-    """An IKE SA goes; `tell` the peer where it can still hear us."""
+def end(
+    core: Core,
+    sa: IkeSa,
+    reason: Reason,
+    *,
+    with_children: bool,
+    tell: bool = False,
+    facts: Mapping[str, Fact] | None = None,
+) -> None:
+    """An IKE SA goes; `tell` the peer where it can still hear us. `facts` belong to the reason."""
     if sa.serial not in core.ike_sas:
         return
     established = sa.state is IkeState.ESTABLISHED
@@ -335,7 +342,7 @@ def end(core: Core, sa: IkeSa, reason: Reason, *, with_children: bool, tell: boo
         for child in core.children_with(sa):
             children.remove(core, child, reason)
     if last:
-        core.report(Code.IKE_DOWN, sa, reason)
+        core.report(Code.IKE_DOWN, sa, reason, **(facts or {}))
 
 
 def _break_off(core: Core, sa: IkeSa, reason: Reason) -> None:

@@ -4,11 +4,12 @@ the caller commits the new IV once the message has proved itself."""
 from __future__ import annotations
 
 import hmac
+from collections.abc import Iterable
 from enum import StrEnum
 
 from ikevpn.crypto import ciphers, keys
 from ikevpn.crypto.iv import phase2_iv
-from ikevpn.errors import Malformed, NotAuthentic
+from ikevpn.errors import Malformed, NotAuthentic, Undecipherable
 from ikevpn.ike.sa import IkeSa, Keys
 from ikevpn.wire import header as isakmp_header
 from ikevpn.wire import message
@@ -29,9 +30,13 @@ class HashKind(StrEnum):
 
 def first_iv(sa: IkeSa, message_id: int) -> bytes:
     """Where the IV chain of an exchange under an established SA begins."""
+    return _iv_after(sa, sa.last_block, message_id)
+
+
+def _iv_after(sa: IkeSa, last_block: bytes, message_id: int) -> bytes:
     assert sa.keys is not None
     proposal = sa.keys.proposal
-    return phase2_iv(proposal.hash, sa.last_block, message_id, ciphers.block_size(proposal.cipher))
+    return phase2_iv(proposal.hash, last_block, message_id, ciphers.block_size(proposal.cipher))
 
 
 def encrypt(sa: IkeSa, kind: ExchangeType, message_id: int, iv: bytes, payloads: list[Payload]) -> tuple[bytes, bytes]:
@@ -46,13 +51,39 @@ def encrypt(sa: IkeSa, kind: ExchangeType, message_id: int, iv: bytes, payloads:
 
 
 def decrypt(used: Keys, header: Header, data: bytes, iv: bytes) -> tuple[Chain, bytes]:
-    """The payloads of a datagram and the IV of the message that follows it. Raises Malformed only."""
+    """The payloads of a datagram and the IV of the message that follows it. Raises Malformed, or Undecipherable where
+    the octets are well-formed and the keys do not fit.
+    """
     cipher = used.proposal.cipher
     body = data[HEADER_SIZE:]
     if not body or len(body) % ciphers.block_size(cipher):
         raise Malformed(f"an encrypted body of {len(body)} octets is not made of whole blocks", HEADER_SIZE)
     clear = ciphers.decrypt(cipher, used.encryption_key.reveal(), iv, body)
-    return message.read_chain(header.next_payload, clear, padded=True, origin=HEADER_SIZE), body[-len(iv) :]
+    try:
+        chain = message.read_chain(header.next_payload, clear, padded=True, origin=HEADER_SIZE)
+    except Malformed as error:
+        raise Undecipherable("decrypted, it is no chain of payloads", error.offset) from error
+    return chain, body[-len(iv) :]
+
+
+def open_informational(
+    sa: IkeSa, header: Header, data: bytes, last_blocks: Iterable[bytes]
+) -> tuple[Chain, bytes] | None:
+    """An informational around the end of phase 1, and the IV with which it opens and verifies; None where none does.
+
+    The two ends may differ in how far phase 1 has come, so in its last block, of which the IV is made. libreswan has
+    none at all until phase 1 is done for it, and makes the IV of its refusal from the message id alone.
+    """
+    assert sa.keys is not None
+    for block in dict.fromkeys(last_blocks):
+        iv = _iv_after(sa, block, header.message_id)
+        try:
+            chain, _ = decrypt(sa.keys, header, data, iv)
+            check_hash(sa, HashKind.FIRST, header.message_id, (b"", b""), chain)
+        except (Malformed, NotAuthentic):
+            continue
+        return chain, iv
+    return None
 
 
 def with_hash(

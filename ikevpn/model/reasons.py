@@ -1,4 +1,4 @@
-"""The one table of sentences: for every code and reason, what happened in plain words and what to try.
+"""The one table of sentences: for every reason (and in `code_sentences`, every code), in plain words, and what to try.
 
 The command line, the log and `ikevpn explain` all read it; nothing else words an event. Holes are filled by
 `model.sentence`: a part in square brackets goes when its fact is missing, an advice goes when a fact outside of
@@ -8,166 +8,13 @@ brackets is missing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from ikevpn.model.events import Code, Event, Fact, Reason
-from ikevpn.model.sentence import closest, fill, needs
+from ikevpn.model.code_sentences import CODES, SILENT_PEER
+from ikevpn.model.events import Event, Fact, Reason
+from ikevpn.model.sentence import Entry, closest, fill, needs
 
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """`what` is the sentence with facts, `meaning` explains it without any, `advice` says what to try."""
-
-    what: str
-    meaning: str = ""
-    advice: tuple[str, ...] = ()
-
-
-_SILENT_PEER = (
-    "does the peer run at {remote_address}? `ping` shows whether it can be reached at all",
-    "is UDP 500 (and 4500) open on both sides and on the way?",
-    "some gateways stay silent when they dislike a proposal, an identity or a secret: look into the peer's log",
-)
-
-CODES: Mapping[Code, Entry] = {
-    Code.PHASE1_STARTED: Entry(
-        "phase 1 with {remote}: we start[, {mode} mode][, offering {offered}]",
-        "We sent the first message of phase 1, in which two peers agree on algorithms and prove who they are.",
-    ),
-    Code.PHASE1_RESPONDING: Entry(
-        "phase 1 with {remote}: it starts[, {mode} mode]",
-        "A peer sent the first message of phase 1, and a tunnel of ours is for it.",
-    ),
-    Code.PROPOSAL_CHOSEN: Entry(
-        "agreed on {chosen}[ for {child}]",
-        "Both ends accept the same combination of algorithms.",
-    ),
-    Code.NAT_DETECTED: Entry(
-        "address translation on the way: {behind} behind it[, {draft}]",
-        "The hashes of addresses and ports in phase 1 differ from what arrived, so a NAT rewrites them (RFC 3947).",
-    ),
-    Code.NO_NAT: Entry(
-        "no address translation on the way",
-        "The hashes of addresses and ports in phase 1 match: nothing rewrites our packets, ESP is IP protocol 50.",
-    ),
-    Code.KEYS_DERIVED: Entry(
-        "keys derived[ by Diffie-Hellman {group}]",
-        "Both public values were exchanged; from here on messages are encrypted.",
-    ),
-    Code.PEER_AUTHENTICATED: Entry(
-        "the peer proved to be {identity}[ ({product})]",
-        "The peer's hash verifies: it knows the same secret as we do.",
-    ),
-    Code.IKE_UP: Entry(
-        "phase 1 is up with {remote}[ ({peer_id})][, {proposal}][, for {seconds} s]",
-        "The IKE SA stands; phase 2 can be negotiated under its protection.",
-    ),
-    Code.PHASE2_STARTED: Entry(
-        "phase 2 for {selector}: we start[, offering {offered}]",
-        "We asked for a pair of ESP SAs for one pair of networks (quick mode).",
-    ),
-    Code.PHASE2_RESPONDING: Entry(
-        "phase 2 for {selector}: the peer starts",
-        "The peer asks for a pair of ESP SAs for one pair of networks (quick mode).",
-    ),
-    Code.CHILD_UP: Entry(
-        "phase 2 is up[ for {selector}][, {proposal}][, SPI in {spi_in}][ out {spi_out}]",
-        "ESP SAs for this pair of networks are installed in both directions; traffic can flow.",
-    ),
-    Code.CHILD_REKEYED: Entry(
-        "new keys[ for {selector}][, {proposal}][, SPI in {spi_in}][ out {spi_out}]",
-        "New ESP SAs replace older ones before these expire; traffic goes on.",
-    ),
-    Code.IKE_REKEYED: Entry(
-        "phase 1 with {remote} renewed",
-        "A new IKE SA replaces the older one before that expires; ESP SAs are untouched.",
-    ),
-    Code.MANUAL_UP: Entry(
-        "manual keys are in use[ for {selector}][, {proposal}][, SPI in {spi_in}][ out {spi_out}]",
-        "The keys stand in the configuration, so nothing is negotiated. Whether the peer has the same shows in the "
-        "first packets only.",
-    ),
-    Code.MANUAL_DOWN: Entry(
-        "manual keys[ for {selector}] are in use no more", "The security associations of the tunnel are gone."
-    ),
-    Code.SEQUENCE_LOW: Entry(
-        "{percent} % of the sequence numbers[ of SPI {spi_out}] are used, and when all are, the tunnel stops",
-        "Sequence numbers under manual keys go on for ever, over restarts too, and there are 4294967295 of them.",
-        ("agree with the peer on another SPI or other keys before",),
-    ),
-    Code.NAME_RESOLVED: Entry(
-        "{name} is {addresses}", "The peer's name was looked up; every address is tried in turn."
-    ),
-    Code.RETRY_LATER: Entry(
-        "next attempt in {seconds} s",
-        "A tunnel that is wanted up is tried again for ever; the pauses grow to a minute and vary at random.",
-    ),
-    Code.HOST_REFUSED: Entry("{detail}", "This host does not let us do what the tunnel needs.", ("{fix}",)),
-    Code.NETWORK_REFUSED: Entry(
-        "{network}, which the peer names, is not routed to it: {detail}",
-        "A peer that may be anywhere gets routes to what it asks for, but none that would take over this host's own.",
-        ("name the networks that peers may have in remote_networks",),
-    ),
-    Code.DATA_PLANE_CRASHED: Entry(
-        "the data plane ended unexpectedly and is started again[ in {seconds} s][: {detail}]",
-        "The process that carries the traffic is gone. Nothing leaves in clear; tunnels that are wanted come up again.",
-    ),
-    Code.INTERNAL_ERROR: Entry(
-        "we made a mistake[: {detail}]",
-        "Something went wrong in this program itself. It costs one attempt; the next one comes by itself.",
-        ("report it with what the daemon's log says",),
-    ),
-    Code.RELOADED: Entry(
-        "configuration read again[, added {added}][, changed {changed}][, removed {removed}]",
-        "Tunnels whose settings did not change were not touched.",
-    ),
-    Code.RETRANSMITTED: Entry(
-        "no answer from {remote} yet, sent {message} again[ ({tries} of {of})]",
-        "An expected answer did not come in time. IKE runs over UDP, so a lost packet is sent again.",
-        _SILENT_PEER,
-    ),
-    Code.PEER_NOTIFY: Entry(
-        "{remote} says: {notify}[ ({detail})]",
-        "The peer sent a notification. Where it is not authenticated, it is shown and not believed.",
-    ),
-    Code.ICMP_ERROR: Entry(
-        "{router} answers with ICMP {icmp}: {meaning}",
-        "A host or router says that our datagram did not arrive. Anybody can send such a message, so it is shown and "
-        "not believed; it is the most probable reason where no answer comes.",
-    ),
-    Code.LIFETIME_SHORTENED: Entry(
-        "{remote} has a shorter lifetime, {seconds} s[ and {kilobytes} kB], and we follow",
-        "Ends may have different lifetimes; both use the smaller one.",
-    ),
-    Code.PEER_MOVED: Entry(
-        "{peer_id} moved to {remote}",
-        "An authenticated packet came from another address or port, as happens when a NAT forgets; we follow it.",
-    ),
-    Code.DPD_SENT: Entry("asked {remote} whether it is alive", "Dead peer detection, R-U-THERE (RFC 3706)."),
-    Code.DPD_ANSWERED: Entry("{remote} is alive", "The peer answered our R-U-THERE (RFC 3706)."),
-    Code.INITIAL_CONTACT: Entry(
-        "{remote} starts afresh, so what we had with it is dropped",
-        "The peer sent INITIAL-CONTACT: it remembers no SA with us.",
-    ),
-    Code.DEVIATION: Entry(
-        "{remote} deviates from the standard and we cope[: {detail}]",
-        "The peer does something that the RFCs do not allow, but which is harmless and known.",
-    ),
-    Code.CHILD_DOWN: Entry("phase 2 for {selector} is down", "The ESP SAs of one pair of networks are gone."),
-    Code.IKE_DOWN: Entry(
-        "phase 1 with {remote} is down", "The IKE SA is gone, and with it the tunnels that hang on it."
-    ),
-    Code.PHASE1_FAILED: Entry("phase 1 with {remote} failed", "No IKE SA came about."),
-    Code.PHASE2_FAILED: Entry("phase 2[ for {selector}] failed", "No ESP SAs came about for this pair of networks."),
-    Code.DATAGRAM_DROPPED: Entry(
-        "did not use a datagram from {remote}[, {message}][ ({detail})]",
-        "A datagram was not used; it changed nothing.",
-    ),
-    Code.CALL_REFUSED: Entry(
-        "refused a call from {remote}",
-        "Somebody sent the first message of a negotiation, and no tunnel of ours is for it.",
-    ),
-}
+__all__ = ["CODES", "REASONS", "Entry", "advice", "explain", "sentence", "why"]
 
 _PEER_LOG = "look into the peer's log: it knows why, the message on the wire does not say"
 
@@ -193,11 +40,68 @@ REASONS: Mapping[Reason, Entry] = {
     Reason.NO_ANSWER: Entry(
         "no answer from {remote}[ to {message}][ after {tries} tries][ in {seconds} s]",
         "We sent a message several times and nothing came back.",
-        _SILENT_PEER,
+        SILENT_PEER,
     ),
     Reason.UNREACHABLE: Entry(
         "no answer from {remote}[ to {message}][ after {tries} tries][ in {seconds} s]; {router} says: {meaning}",
         "We sent a message several times, nothing came back, and a host or router answered with an ICMP error.",
+    ),
+    Reason.NO_ANSWER_ENCRYPTED: Entry(
+        "no answer from {remote} to our first encrypted message[ ({message})][ after {tries} tries][ in {seconds} s]",
+        "Both have exchanged their Diffie-Hellman values, and then nothing came back to our first encrypted message. "
+        "Gateways that cannot read it, or do not know the identity in it, often say nothing.",
+        (
+            "most often the pre-shared keys differ: compare them, letter by letter",
+            "tunnel {tunnel} takes its secret from {secret_from}[; `ikevpn list -v` shows it as {fingerprint}]",
+            "the peer may expect another identity than {local_id}: compare with `local_id`",
+            _PEER_LOG,
+        ),
+    ),
+    Reason.NO_ANSWER_NATT: Entry(
+        "no answer from {remote} after IKE moved to this port because of a NAT[ ({message})][ after {tries} tries]"
+        "[ in {seconds} s]",
+        "A NAT was detected, so phase 1 goes on from UDP 4500 to UDP 4500 (RFC 3947 §4). What came before was answered "
+        "on the IKE port.",
+        (
+            "is UDP 4500 open on both sides and on the way? The peer's port is set by `remote_natt_port`",
+            "if it is, the pre-shared keys may differ: compare them, letter by letter",
+            "or the peer expects another identity than {local_id}: compare with `local_id`",
+            _PEER_LOG,
+        ),
+    ),
+    Reason.FRAGMENTS_MISSING: Entry(
+        "only a part of what {remote} answered has come[ to {message}]",
+        "The answer is cut into IKE fragments, and some of them are lost each time, or do not fit together.",
+        (
+            "a firewall or a NAT on the way may drop some of them: record it with `ikevpn up --capture FILE`",
+            "let the peer cut its messages smaller, or not at all; `fragment_size = 0` says that we do not want any",
+        ),
+    ),
+    Reason.UNREADABLE_REFUSAL: Entry(
+        "{remote} answered our first encrypted message with something that our keys do not open",
+        "It is no answer that goes on with phase 1, so most likely a refusal, encrypted with keys that we do not have. "
+        "It proves nothing, and anybody on the way could have sent it.",
+        (
+            "most often the pre-shared keys differ: compare them, letter by letter",
+            "tunnel {tunnel} takes its secret from {secret_from}[; `ikevpn list -v` shows it as {fingerprint}]",
+            _PEER_LOG,
+        ),
+    ),
+    Reason.IDENTITY_REFUSED: Entry(
+        "{remote} does not accept our identity[, {local_id}][, and says {notify}]",
+        "The peer knows no tunnel for a caller of this name. Where it says so encrypted, the pre-shared keys are the "
+        "same: it could not have read our identity otherwise.",
+        (
+            "set `local_id` to what the peer expects, or the peer's remote identity to ours",
+            "without `local_id` we call ourselves by our address, {local_address}; behind a NAT that is the inner one",
+            _PEER_LOG,
+        ),
+    ),
+    Reason.IN_THE_CLEAR: Entry(
+        "{remote} sent unencrypted what must be encrypted[, {message}]",
+        "From message 5 of main mode on everything is encrypted. What comes in the clear proves nothing and is not "
+        "used; it says nothing about the pre-shared keys.",
+        ("the peer is broken, or somebody on the way sends in its name; " + _PEER_LOG,),
     ),
     Reason.DEAD_PEER: Entry(
         "{remote} stopped answering[ ({tries} times in {seconds} s)]",
@@ -206,8 +110,8 @@ REASONS: Mapping[Reason, Entry] = {
     ),
     Reason.WRONG_SECRET: Entry(
         "the pre-shared keys differ",
-        "Keys are derived from the pre-shared key. With different ones neither end can read the other's first "
-        "encrypted message, or the proof in it does not verify.",
+        "Keys are derived from the pre-shared key. In main mode one end could not read the other's first encrypted "
+        "message, in aggressive mode the proof does not verify; nothing else explains that.",
         (
             "compare the secret with the peer's, letter by letter; blanks and line ends count on some gateways",
             "tunnel {tunnel} takes its secret from {secret_from}[; `ikevpn list -v` shows it as {fingerprint}]",
@@ -280,13 +184,14 @@ REASONS: Mapping[Reason, Entry] = {
     ),
     Reason.MALFORMED: Entry(
         "a message does not parse[: {detail}]",
-        "The octets are not a valid ISAKMP message. After decryption, this most often means different secrets.",
+        "The octets are not a valid ISAKMP message, or lack what belongs into it.",
         ("record it with `ikevpn up --capture FILE` and look at it with Wireshark",),
     ),
     Reason.BAD_HASH: Entry(
         "a hash does not verify[: {detail}]",
-        "The message was altered, or the peer does not have the same keys as we.",
-        ("compare the secrets on both ends",),
+        "The message opens with our keys, so the pre-shared keys are the same; but the hash in it is another than that "
+        "of what was said. It was altered on the way, or the peer computes it in another way.",
+        (_PEER_LOG, "record it with `ikevpn up --capture FILE` and look at it with Wireshark"),
     ),
     Reason.BAD_KEY_EXCHANGE: Entry(
         "the Diffie-Hellman value of {remote} cannot be used[: {detail}]",
@@ -357,9 +262,20 @@ _NOTIFIES: Mapping[tuple[Reason, str], tuple[str, ...]] = {
         "the peer knows us by another identity: compare its settings with `local_id`[, which is {local_id}]",
         "without `local_id` we call ourselves by our address, {local_address}",
     ),
+    (Reason.IDENTITY_REFUSED, "authentication-failed"): (
+        "strongSwan says this encrypted where no connection of its fits our identity[ {local_id}] and our address",
+    ),
     (Reason.PEER_REFUSED_PHASE1, "authentication-failed"): (
         "compare the secrets on both ends, letter by letter",
-        "does the peer have a secret for our address {local_address} or identity?",
+        "does the peer have a secret for our address {local_address} or identity[ {local_id}]?",
+        "strongSwan says this too where it knows no such identity, or wants the other mode, main or aggressive",
+    ),
+    (Reason.PEER_REFUSED_PHASE1, "invalid-key-information"): (
+        "strongSwan says this where it has no pre-shared key for us: does it have one for {local_address}?",
+    ),
+    (Reason.PEER_REFUSED_PHASE1, "invalid-hash-information"): (
+        "in aggressive mode the pre-shared keys differ then; in main mode they are the same, and the hash is computed "
+        "in another way",
     ),
     (Reason.UNREACHABLE, "port-unreachable"): (
         "start the peer's IKE service: no program listens on that port of {router}",
@@ -412,7 +328,7 @@ def advice(event: Event) -> tuple[str, ...]:
 def _no_answer(facts: Mapping[str, Fact]) -> tuple[str, ...]:
     """Advice for somebody who stops waiting: the same as where nobody answered to the end."""
     said = _NOTIFIES.get((Reason.UNREACHABLE, str(facts.get("icmp", ""))))
-    return said or _SILENT_PEER
+    return said or SILENT_PEER
 
 
 def _facts(event: Event) -> dict[str, Fact]:

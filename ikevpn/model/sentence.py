@@ -9,8 +9,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from ikevpn.model.events import Fact
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`what` is the sentence with facts, `meaning` explains it without any, `advice` says what to try."""
+
+    what: str
+    meaning: str = ""
+    advice: tuple[str, ...] = ()
+
 
 _PART = re.compile(r"\[([^\[\]]*)\]")
 _HOLE = re.compile(r"\{(\w+)\}")

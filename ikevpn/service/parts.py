@@ -25,6 +25,15 @@ from ikevpn.service.sequences import Sequences
 from ikevpn.service.tunnel import World
 from ikevpn.service.tunnels import Tunnels
 
+_ABOUT_THE_SECRET = {
+    Reason.WRONG_SECRET,
+    Reason.NO_SECRET,
+    Reason.NO_ANSWER_ENCRYPTED,
+    Reason.NO_ANSWER_NATT,
+    Reason.UNREADABLE_REFUSAL,
+}
+"""To these belongs where the secret of a tunnel comes from."""
+
 
 class Parts:
     """Everything that a daemon has. To be made inside its event loop."""
@@ -53,7 +62,7 @@ class Parts:
 
     def report(self, event: Event) -> None:
         """Every event goes here: into the history, and to the tunnel that it is about."""
-        if event.reason in (Reason.WRONG_SECRET, Reason.NO_SECRET):
+        if event.reason in _ABOUT_THE_SECRET:
             event = replace(event, facts={**event.facts, **self.tunnels.secret_facts(event.tunnel)})
         self.history.add(event)
         self.tunnels.heard(event)

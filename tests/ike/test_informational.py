@@ -320,7 +320,7 @@ def test_garbage_under_other_keys_is_a_hint_only() -> None:
     sa = only_sa(bench.a)
     garbage = message.write(sa.cky_i, sa.cky_r, INFORMATIONAL, Flag(1), 9, [notify(NotifyType.INVALID_COOKIE)])
     bench.give("a", garbage)
-    assert sa.hint is not None and sa.hint.reason is Reason.WRONG_SECRET
+    assert sa.hint is not None and sa.hint.reason is Reason.UNREADABLE_REFUSAL
     bench.tamper = lambda sent: [sent]
     bench.run(10)
     assert bench.matched()

@@ -27,6 +27,7 @@ TUNNELS = {
     "aggressive": tunnel(mode=Phase1Mode.AGGRESSIVE),
 }
 STEPS = {"main": 9, "main-3des": 9, "aggressive": 6}
+ENCRYPTED = {"main": (4, 5), "main-3des": (4, 5), "aggressive": (2,)}
 
 
 # The tables themselves
@@ -125,6 +126,10 @@ def _expected(name: str, step: int, other: int) -> set[Reason]:
         return {Reason.BAD_HASH, Reason.MALFORMED} if step >= quick else {Reason.UNEXPECTED_MESSAGE}
     if step >= quick:
         return {Reason.UNEXPECTED_MESSAGE}
+    if step in ENCRYPTED[name] and other not in ENCRYPTED[name]:
+        return {Reason.IN_THE_CLEAR, Reason.MALFORMED}
+    if other in ENCRYPTED[name] and step not in ENCRYPTED[name]:
+        return {Reason.UNEXPECTED_MESSAGE, Reason.MALFORMED}
     return {Reason.MALFORMED, Reason.WRONG_SECRET, Reason.BAD_KEY_EXCHANGE}
 
 

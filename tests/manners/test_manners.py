@@ -183,10 +183,10 @@ MANNERS = (
     _row("one NAT-D only", "a", _M + "3", lambda built: built[:-1]),
     _row("no NAT-D at all", "a", _M + "3", bend.without(NatD)),
     # main mode, encrypted
-    _row("a wrong HASH_I", "a", _M + "5", _FLIP_HASH, _WRONG),
-    _row("a wrong HASH_R", "b", _M + "6", _FLIP_HASH, _WRONG),
-    _row("message 5 without identity", "a", _M + "5", bend.without(Identification), _WRONG),
-    _row("message 5 without hash", "a", _M + "5", bend.without(HashPayload), _WRONG),
+    _row("a wrong HASH_I", "a", _M + "5", _FLIP_HASH, Reason.BAD_HASH),
+    _row("a wrong HASH_R", "b", _M + "6", _FLIP_HASH, Reason.BAD_HASH),
+    _row("message 5 without identity", "a", _M + "5", bend.without(Identification), _BAD),
+    _row("message 5 without hash", "a", _M + "5", bend.without(HashPayload), _BAD),
     _row("an unknown notify beside the identity", "a", _M + "5", bend.more(_status(34567))),
     _row("the hash before the identity", "a", _M + "5", bend.backwards),
     # aggressive mode
@@ -270,7 +270,7 @@ MANNERS = (
     Manner("one more block of anything", "b", lambda pair: bend.envelope(pair.b, extra=b"anything at all!")),
     Manner("the commit bit", "b", lambda pair: bend.envelope(pair.b, flags=2)),
     Manner("reserved flags", "a", lambda pair: bend.envelope(pair.a, flags=0xF0)),
-    Manner("nothing encrypted in main mode", "a", lambda pair: bend.envelope(pair.a, clear=True), _WRONG),
+    Manner("nothing encrypted in main mode", "a", lambda pair: bend.envelope(pair.a, clear=True), Reason.IN_THE_CLEAR),
     Manner("aggressive message 3 in clear", "a", lambda pair: bend.in_clear(pair.a, _A + "3"), None, _AGGRESSIVE),
     # headers and octets
     _wire("major version 2", "a", 0, bend.at(17, b"\x20"), Reason.WRONG_VERSION),
