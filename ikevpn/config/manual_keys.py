@@ -96,10 +96,10 @@ def _manual(
 
 def _check_proposal(walk: Walk, table: ManualTable, keys: Keys) -> None:
     proposal, place = table.proposal, (*keys, "proposal")
-    if esp_cipher_row(proposal.cipher).is_aead:
+    if esp_cipher_row(proposal.cipher).counts:
         sentence = (
-            "AES-GCM under one key must never see a nonce twice, which nobody can promise for keys that stay the same "
-            "(RFC 4106 §2)."
+            f"{cipher_name(ESP_CIPHERS, proposal.cipher, proposal.key_bits)} counts: under one key it must never see a "
+            "number twice, which nobody can promise for keys that stay the same (RFC 3686 §7, RFC 4106 §2)."
         )
         walk.error(place, Unfit(sentence, 'Write "esp-aes128-sha256", or let IKE make the keys.', "manual-keys"))
     elif proposal.extended_sequence_numbers or (proposal.around and proposal.around.extended_sequence_numbers):
@@ -237,7 +237,7 @@ def _same_grammar(octets: int) -> str:
 
 def _fits(cipher: EspCipher, bits: int, octets: int) -> bool:
     row = esp_cipher_row(cipher)
-    return not row.is_aead and (bits or row.default) // 8 == octets
+    return not row.counts and (bits or row.default) // 8 == octets
 
 
 def _repeats(secret: Secret) -> bool:

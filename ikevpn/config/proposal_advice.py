@@ -20,7 +20,15 @@ _OTHERS_WORDS = {
     **{f"ecp{bits}": f"g{group}" for bits, group in _ECP.items()},
     **{f"dh{group}": f"g{group}" for group in (*_MODP.values(), *_ECP.values())},
     **{f"sha2_{bits}": f"sha{bits}" for bits in (256, 384, 512)},
+    "curve25519": "g31",
+    "x25519": "g31",
     "aes": "aes128",
+    **{
+        f"aes{bits}{mode}{8 * octets}": f"aes{bits}{mode}{octets}"
+        for bits in (128, 192, 256)
+        for mode in ("gcm", "ccm")
+        for octets in (8, 12, 16)
+    },
     "sha1": "sha",
 }
 """What strongSwan and libreswan write, by what is written here."""

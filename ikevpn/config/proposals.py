@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ikevpn.config.finding import Unfit, nearest, one_of, show
 from ikevpn.config.proposal_advice import meant_ike, meant_ipsec
+from ikevpn.model.algorithm_names import AEAD_CIPHERS
 from ikevpn.model.proposal import IkeProposal, IpsecProposal
 from ikevpn.model.proposal_name import UnknownPart, read_ike, read_ipsec
 from ikevpn.wire.registry import EspCipher, Group, Hash, IkeCipher, Integrity
@@ -38,10 +39,10 @@ _NO_INTEGRITY = "without integrity everybody on the way can change the traffic"
 _GROUPS = {Group.MODP_768: _GROUP_1, Group.MODP_1024: _GROUP_2}
 _IKE_CIPHERS = {IkeCipher.DES_CBC: _DES}
 _HASHES = {Hash.MD5: _MD5}
-_ESP_CIPHERS = {EspCipher.DES: _DES, EspCipher.NULL: _NO_CIPHER}
+_ESP_CIPHERS = {EspCipher.DES: _DES, EspCipher.NULL: _NO_CIPHER, EspCipher.NULL_AES_GMAC: _NO_CIPHER}
 _INTEGRITIES = {Integrity.HMAC_MD5: _MD5}
 _NO_GROUP = "nopfs-"
-_AEAD = (EspCipher.AES_GCM_8, EspCipher.AES_GCM_12, EspCipher.AES_GCM_16)
+_AEAD = {cipher for cipher, _ in AEAD_CIPHERS.values()}
 
 
 @dataclass(frozen=True)

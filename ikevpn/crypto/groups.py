@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
 
+from ikevpn.crypto.curve25519 import Curve25519
 from ikevpn.crypto.ecp import ECP
 from ikevpn.crypto.modp import MODP
 from ikevpn.crypto.tables import group_row
@@ -47,7 +48,7 @@ class _Arithmetic(Protocol):
     def shared(self, private: bytes, peer_public: bytes) -> bytes: ...
 
 
-_ARITHMETIC: Mapping[Group, _Arithmetic] = MappingProxyType({**MODP, **ECP})
+_ARITHMETIC: Mapping[Group, _Arithmetic] = MappingProxyType({**MODP, **ECP, Group.CURVE25519: Curve25519()})
 
 
 def generate(group: Group, entropy: Callable[[int], bytes]) -> KeyPair:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -41,6 +42,17 @@ class IkeCipherRow:
         return len(self.key_bits) > 1
 
 
+class CipherMode(StrEnum):
+    """How a cipher of ESP is made of its block cipher. What counts must never see a number twice under one key."""
+
+    NULL = "null"
+    CBC = "cbc"
+    CTR = "ctr"
+    GCM = "gcm"
+    CCM = "ccm"
+    GMAC = "gmac"
+
+
 @dataclass(frozen=True, slots=True)
 class EspCipherRow:
     """An ESP cipher. `iv`, `block`, `salt` and `icv` in octets.
@@ -55,6 +67,7 @@ class EspCipherRow:
     default: int
     iv: int
     block: int
+    mode: CipherMode = CipherMode.CBC
     salt: int = 0
     icv: int = 0
 
@@ -67,6 +80,16 @@ class EspCipherRow:
     def is_aead(self) -> bool:
         """Whether the cipher brings its own integrity check value."""
         return self.icv > 0
+
+    @property
+    def counts(self) -> bool:
+        """Whether a number used twice under one key breaks it: then keys must come from IKE (RFC 3686 §7, 4106 §2)."""
+        return self.salt > 0
+
+    @property
+    def needs_integrity(self) -> bool:
+        """Whether it protects nothing without an integrity algorithm (RFC 4303 §1, RFC 3686 §7)."""
+        return self.mode in (CipherMode.NULL, CipherMode.CTR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +118,13 @@ class GroupRow:
 
 
 _AES = (128, 192, 256)
+
+
+def _counting(id: EspCipher, name: str, mode: CipherMode, salt: int, icv: int) -> EspCipherRow:
+    """AES as a stream: 8 octets of IV, and no block that has to be filled."""
+    return EspCipherRow(id, name, _AES, 128, iv=8, block=1, mode=mode, salt=salt, icv=icv)
+
+
 _MD5, _SHA1, _SHA256, _SHA384, _SHA512 = Hash.MD5, Hash.SHA1, Hash.SHA2_256, Hash.SHA2_384, Hash.SHA2_512
 
 HASHES: Mapping[Hash, HashRow] = MappingProxyType(
@@ -127,11 +157,16 @@ ESP_CIPHERS: Mapping[EspCipher, EspCipherRow] = MappingProxyType(
         for row in (
             EspCipherRow(EspCipher.DES, "des", (64,), 64, iv=8, block=8),  # RFC 2405
             EspCipherRow(EspCipher.TRIPLE_DES, "3des", (192,), 192, iv=8, block=8),  # RFC 2451
-            EspCipherRow(EspCipher.NULL, "null", (0,), 0, iv=0, block=1),  # RFC 2410
+            EspCipherRow(EspCipher.NULL, "null", (0,), 0, iv=0, block=1, mode=CipherMode.NULL),  # RFC 2410
             EspCipherRow(EspCipher.AES_CBC, "aes", _AES, 128, iv=16, block=16),  # RFC 3602
-            EspCipherRow(EspCipher.AES_GCM_8, "aesgcm8", _AES, 128, iv=8, block=1, salt=4, icv=8),  # RFC 4106
-            EspCipherRow(EspCipher.AES_GCM_12, "aesgcm12", _AES, 128, iv=8, block=1, salt=4, icv=12),
-            EspCipherRow(EspCipher.AES_GCM_16, "aesgcm16", _AES, 128, iv=8, block=1, salt=4, icv=16),
+            _counting(EspCipher.AES_CTR, "aesctr", CipherMode.CTR, 4, 0),  # RFC 3686
+            _counting(EspCipher.AES_CCM_8, "aesccm8", CipherMode.CCM, 3, 8),  # RFC 4309
+            _counting(EspCipher.AES_CCM_12, "aesccm12", CipherMode.CCM, 3, 12),
+            _counting(EspCipher.AES_CCM_16, "aesccm16", CipherMode.CCM, 3, 16),
+            _counting(EspCipher.AES_GCM_8, "aesgcm8", CipherMode.GCM, 4, 8),  # RFC 4106
+            _counting(EspCipher.AES_GCM_12, "aesgcm12", CipherMode.GCM, 4, 12),
+            _counting(EspCipher.AES_GCM_16, "aesgcm16", CipherMode.GCM, 4, 16),
+            _counting(EspCipher.NULL_AES_GMAC, "aesgmac", CipherMode.GMAC, 4, 16),  # RFC 4543
         )
     }
 )
@@ -165,6 +200,7 @@ GROUPS: Mapping[Group, GroupRow] = MappingProxyType(
             GroupRow(Group.ECP_256, "ecp256", 64, 32),  # RFC 5903 §3
             GroupRow(Group.ECP_384, "ecp384", 96, 48),
             GroupRow(Group.ECP_521, "ecp521", 132, 66),
+            GroupRow(Group.CURVE25519, "curve25519", 32, 32),  # RFC 8031 §2
         )
     }
 )

@@ -37,8 +37,8 @@ class Encryption(Protocol):
 
     block: int
 
-    def encrypt(self, packets: Sequence[Octets], trailers: Sequence[bytes]) -> list[Octets]:
-        """One result for each packet with its trailer, which together are whole blocks."""
+    def encrypt(self, sequences: Sequence[int], packets: Sequence[Octets], trailers: Sequence[bytes]) -> list[Octets]:
+        """One result for each sequence number, packet and trailer; the two last are whole blocks together."""
 
     def encrypt_rows(self, plain: Rows) -> Rows:
         """The same for rows, each with a block of room in front of packet and trailer."""
@@ -82,7 +82,7 @@ class CbcEncryption:
         self._update = context.update
         self._update_into = context.update_into
 
-    def encrypt(self, packets: Sequence[Octets], trailers: Sequence[bytes]) -> list[Octets]:
+    def encrypt(self, sequences: Sequence[int], packets: Sequence[Octets], trailers: Sequence[bytes]) -> list[Octets]:
         block, random = self.block, self._entropy(self.block * len(packets))
         fronts = [random[at : at + block] for at in range(0, len(random), block)]
         whole = memoryview(self._update(b"".join(chain.from_iterable(zip(fronts, packets, trailers, strict=True)))))
@@ -128,7 +128,7 @@ class NoEncryption:
     __slots__ = ()
     block = 0
 
-    def encrypt(self, packets: Sequence[Octets], trailers: Sequence[bytes]) -> list[Octets]:
+    def encrypt(self, sequences: Sequence[int], packets: Sequence[Octets], trailers: Sequence[bytes]) -> list[Octets]:
         return [b"".join(pieces) for pieces in zip(packets, trailers, strict=True)]
 
     def decrypt(self, bodies: Sequence[Octets]) -> list[bytes]:

@@ -31,7 +31,7 @@ class SeparateSealing:
         """One ESP packet, from SPI to ICV, for each sequence number, packet and trailer."""
         spi, mac = self._spi, self._mac
         sealed = []
-        for sequence, body in zip(sequences, self._encryption.encrypt(packets, trailers), strict=True):
+        for sequence, body in zip(sequences, self._encryption.encrypt(sequences, packets, trailers), strict=True):
             number = sequence.to_bytes(8, "big")
             packet = b"".join((spi, number[4:], body))
             if mac is not None:

@@ -1,7 +1,7 @@
 """From the algorithms of an SA to the sizes of its packets and the objects that seal and open them.
 
-The numbers come from the rows of `ikevpn.crypto.tables`; what has no row there is refused, and so is NULL encryption
-without integrity, which would be no protection at all (RFC 4303 §1).
+The numbers come from the rows of `ikevpn.crypto.tables`; what has no row there is refused, and so is without integrity
+what protects nothing by itself: NULL encryption (RFC 4303 §1), and counter mode (RFC 3686 §7).
 """
 
 from __future__ import annotations
@@ -10,16 +10,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ikevpn.crypto.tables import EspCipherRow, esp_cipher_row, integrity_row
+from ikevpn.crypto.tables import CipherMode, EspCipherRow, esp_cipher_row, integrity_row
 from ikevpn.errors import UsageError
-from ikevpn.esp.cbc import CbcDecryption, CbcEncryption, Entropy, NoEncryption, Octets
+from ikevpn.esp.cbc import CbcDecryption, CbcEncryption, Decryption, Encryption, Entropy, NoEncryption, Octets
+from ikevpn.esp.ccm import CcmOpening, CcmSealing
+from ikevpn.esp.ctr import CounterMode
 from ikevpn.esp.gcm import GcmOpening, GcmSealing
+from ikevpn.esp.gmac import GmacOpening, GmacSealing
 from ikevpn.esp.layout import HEADER, TRAILER
 from ikevpn.esp.mac import Mac
 from ikevpn.esp.room import Rows
 from ikevpn.esp.separate import SeparateOpening, SeparateSealing
 from ikevpn.model.sa import Algorithms, Sa
-from ikevpn.wire.registry import EspCipher, Integrity
+from ikevpn.wire.registry import Integrity
 
 
 class Sealing(Protocol):
@@ -90,9 +93,20 @@ def sealing(sa: Sa, entropy: Entropy) -> Sealing:
     """What makes the packets of an outbound SA; `entropy(n)` gives n random octets. Raises UsageError like `shape`."""
     row, key, salt = _key(sa.algorithms)
     extended = sa.extended_sequence_numbers
-    if row.is_aead:
-        return GcmSealing(sa.spi, key, salt, row.icv, extended=extended)
-    encryption = CbcEncryption(row.id, key, row.block, entropy) if row.iv else NoEncryption()
+    encryption: Encryption
+    match row.mode:
+        case CipherMode.GCM:
+            return GcmSealing(sa.spi, key, salt, row.icv, extended=extended)
+        case CipherMode.CCM:
+            return CcmSealing(sa.spi, key, salt, row.icv, extended=extended)
+        case CipherMode.GMAC:
+            return GmacSealing(sa.spi, key, salt, extended=extended)
+        case CipherMode.CTR:
+            encryption = CounterMode(key, salt)
+        case CipherMode.CBC:
+            encryption = CbcEncryption(row.id, key, row.block, entropy)
+        case CipherMode.NULL:
+            encryption = NoEncryption()
     return SeparateSealing(sa.spi, encryption, _mac(sa.algorithms), extended=extended)
 
 
@@ -100,9 +114,20 @@ def opening(sa: Sa) -> Opening:
     """What takes the packets of an inbound SA apart. Raises UsageError like `shape`."""
     row, key, salt = _key(sa.algorithms)
     extended = sa.extended_sequence_numbers
-    if row.is_aead:
-        return GcmOpening(key, salt, row.icv, extended=extended)
-    decryption = CbcDecryption(row.id, key, row.block) if row.iv else NoEncryption()
+    decryption: Decryption
+    match row.mode:
+        case CipherMode.GCM:
+            return GcmOpening(key, salt, row.icv, extended=extended)
+        case CipherMode.CCM:
+            return CcmOpening(key, salt, row.icv, extended=extended)
+        case CipherMode.GMAC:
+            return GmacOpening(key, salt, extended=extended)
+        case CipherMode.CTR:
+            decryption = CounterMode(key, salt)
+        case CipherMode.CBC:
+            decryption = CbcDecryption(row.id, key, row.block)
+        case CipherMode.NULL:
+            decryption = NoEncryption()
     return SeparateOpening(decryption, _mac(sa.algorithms), extended=extended)
 
 
@@ -117,8 +142,8 @@ def _checked(algorithms: Algorithms) -> EspCipherRow:
         integrity = integrity_row(algorithms.integrity)
         if len(algorithms.integrity_key) != integrity.key:
             raise UsageError(f"{integrity.name} takes a key of {integrity.key} octets")
-    elif algorithms.cipher is EspCipher.NULL:
-        raise UsageError("NULL encryption without integrity protects nothing")
+    elif row.needs_integrity:
+        raise UsageError(f"{row.name} without an integrity algorithm protects nothing")
     return row
 
 

@@ -21,7 +21,7 @@ AUTHENTICATIONS: Mapping[str, Auth] = {
     "ecdsa384": Auth.ECDSA_P384,
     "ecdsa521": Auth.ECDSA_P521,
 }
-GROUPS: Mapping[str, Group] = {f"g{number}": Group(number) for number in (1, 2, 5, 14, 15, 16, 17, 18, 19, 20, 21)}
+GROUPS: Mapping[str, Group] = {f"g{number}": Group(number) for number in (1, 2, 5, 14, 15, 16, 17, 18, 19, 20, 21, 31)}
 PFS_GROUPS: Mapping[str, Group] = {"nopfs": Group.NONE, **GROUPS}
 IKE_CIPHERS: Mapping[str, tuple[IkeCipher, int]] = {
     "des": (IkeCipher.DES_CBC, 0),
@@ -38,11 +38,23 @@ HASHES: Mapping[str, Hash] = {
     "sha512": Hash.SHA2_512,
 }
 PROTOCOLS: Mapping[str, Protocol] = {"esp": Protocol.ESP, "ah": Protocol.AH}
-AEAD_CIPHERS: Mapping[str, tuple[EspCipher, int]] = {
-    f"aes{bits}gcm{octets}": (cipher, bits)
-    for bits in (128, 192, 256)
-    for octets, cipher in ((8, EspCipher.AES_GCM_8), (12, EspCipher.AES_GCM_12), (16, EspCipher.AES_GCM_16))
-}
+_AES = (128, 192, 256)
+AEAD_CIPHERS: Mapping[str, tuple[EspCipher, int]] = (
+    {
+        f"aes{bits}gcm{octets}": (cipher, bits)
+        for bits in _AES
+        for octets, cipher in ((8, EspCipher.AES_GCM_8), (12, EspCipher.AES_GCM_12), (16, EspCipher.AES_GCM_16))
+    }
+    | {
+        f"aes{bits}ccm{octets}": (cipher, bits)
+        for bits in _AES
+        for octets, cipher in ((8, EspCipher.AES_CCM_8), (12, EspCipher.AES_CCM_12), (16, EspCipher.AES_CCM_16))
+    }
+    | {f"aes{bits}gmac": (EspCipher.NULL_AES_GMAC, bits) for bits in _AES}
+)
+"""Ciphers that authenticate by themselves; no integrity algorithm stands behind them."""
+CTR_CIPHERS: Mapping[str, tuple[EspCipher, int]] = {f"aes{bits}ctr": (EspCipher.AES_CTR, bits) for bits in _AES}
+"""Ciphers whose every bit can be flipped on the way: an integrity algorithm has to stand behind them."""
 ESP_CIPHERS: Mapping[str, tuple[EspCipher, int]] = {
     "des": (EspCipher.DES, 0),
     "3des": (EspCipher.TRIPLE_DES, 0),
@@ -50,6 +62,7 @@ ESP_CIPHERS: Mapping[str, tuple[EspCipher, int]] = {
     "aes192": (EspCipher.AES_CBC, 192),
     "aes256": (EspCipher.AES_CBC, 256),
     "null": (EspCipher.NULL, 0),
+    **CTR_CIPHERS,
     **AEAD_CIPHERS,
 }
 INTEGRITIES: Mapping[str, Integrity] = {
@@ -60,7 +73,7 @@ INTEGRITIES: Mapping[str, Integrity] = {
     "sha512": Integrity.HMAC_SHA2_512,
     "null": Integrity.NONE,
 }
-AH_INTEGRITIES: Mapping[str, Integrity] = {name: INTEGRITIES[name] for name in ("md5", "sha", "sha256")}
+AH_INTEGRITIES: Mapping[str, Integrity] = {name: each for name, each in INTEGRITIES.items() if name != "null"}
 EXTENDED = "esn"
 """At the end of a phase 2 name: sequence numbers of 64 bits (RFC 4304)."""
 AND = "+"

@@ -15,6 +15,7 @@ from ikevpn.model.algorithm_names import (
     AH_INTEGRITIES,
     AND,
     AUTHENTICATIONS,
+    CTR_CIPHERS,
     ESP_CIPHERS,
     EXTENDED,
     GROUPS,
@@ -99,8 +100,8 @@ def _read_plain(text: str) -> IpsecProposal:
             raise UnknownPart(integrity, f"a part that may follow {cipher}", ())
         integrity = "null"
     algorithm, key_bits = _look_up(cipher, ESP_CIPHERS, "a cipher")
-    if algorithm == EspCipher.NULL and integrity == "null":
-        raise UnknownPart(integrity, "an integrity algorithm for the cipher null", _without_null(INTEGRITIES))
+    if integrity == "null" and (algorithm == EspCipher.NULL or cipher in CTR_CIPHERS):
+        raise UnknownPart(integrity, f"an integrity algorithm for the cipher {cipher}", _without_null(INTEGRITIES))
     return IpsecProposal(
         group=pfs_group,
         protocol=esp,

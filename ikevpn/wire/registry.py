@@ -170,7 +170,10 @@ class Auth(OpenEnum):
 
 
 class Group(OpenEnum):
-    """Diffie-Hellman groups: RFC 2409 §6, RFC 3526, RFC 5903, RFC 5114."""
+    """Diffie-Hellman groups: RFC 2409 §6, RFC 3526, RFC 5903, RFC 5114.
+
+    31 is from the registry of IKEv2 (RFC 8031); that of IKEv1 ends before it, and strongSwan takes it all the same.
+    """
 
     NONE = 0
     MODP_768 = 1
@@ -187,6 +190,7 @@ class Group(OpenEnum):
     MODP_1024_160 = 22
     MODP_2048_224 = 23
     MODP_2048_256 = 24
+    CURVE25519 = 31
 
 
 class LifeType(OpenEnum):

@@ -10,7 +10,8 @@ from interop.tunnel import TunnelParameters
 
 CHARON = "/usr/lib/ipsec/charon"
 _PLUGINS = (
-    "random nonce openssl aes sha1 sha2 hmac gmp md5 des kdf gcm socket-default {kernel} kernel-netlink vici updown"
+    "random nonce openssl aes sha1 sha2 hmac gmp md5 des kdf gcm ccm ctr "
+    "socket-default {kernel} kernel-netlink vici updown"
 )
 _CONFIGURATION = """
 charon {{

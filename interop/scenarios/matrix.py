@@ -74,4 +74,12 @@ _LAB_ROWS = (
     {"mode": "main", "role": "i", "ike": "aes256-sha512-g19", "esp": "aes128gcm16", "pfs": "pfs"},
     {"mode": "aggressive", "role": "i", "ike": "aes256-sha512-g19", "esp": "null-sha", "pfs": "nopfs"},
 )
-SCENARIOS = (*map(_scenario, _ROWS), *map(_ours, _OURS), *map(_lab, _LAB_ROWS))
+_COUNTING_ROWS = (
+    {"mode": "main", "role": "i", "ike": "aes256-sha256-g31", "esp": "aes128ctr-sha256", "pfs": "pfs"},
+    {"mode": "aggressive", "role": "r", "ike": "aes256-sha256-g31", "esp": "aes256ctr-sha", "pfs": "pfs"},
+    {"mode": "main", "role": "r", "ike": "aes256-sha256-g14", "esp": "aes128ccm8", "pfs": "nopfs"},
+    {"mode": "main", "role": "i", "ike": "aes256-sha256-g31", "esp": "aes128ccm12", "pfs": "nopfs"},
+    {"mode": "aggressive", "role": "i", "ike": "aes256-sha256-g14", "esp": "aes256ccm16", "pfs": "pfs"},
+)
+"""Curve25519 (group 31), and AES that counts in other ways than GCM."""
+SCENARIOS = (*map(_scenario, (*_ROWS, *_COUNTING_ROWS)), *map(_ours, _OURS), *map(_lab, _LAB_ROWS))

@@ -86,12 +86,21 @@ SCENARIOS = (
     ),
     *(
         _scenario("guest-strongswan", "aes256-sha256-g14", esp, True, we_start)
-        for esp, we_start in (("aes128-sha-esn", True), ("aes128gcm16-esn", False))
+        for esp, we_start in (
+            *(("aes128-sha-esn", True), ("aes128gcm16-esn", False)),
+            *(("aes128ctr-sha256", True), ("aes256ctr-sha", False)),
+            *(("aes128ccm8", False), ("aes128ccm12", True), ("aes256ccm16", True)),
+            *(("aes128gmac", True), ("aes256gmac", False)),
+        )
     ),
     *(
         _scenario("guest-strongswan", "aes256-sha256-g14", suite, True, we_start, family=family, large=True)
         for suite, we_start, family in (
-            *((ah, we_start, 4) for ah in ("ah-md5", "ah-sha", "ah-sha256") for we_start in (True, False)),
+            *(
+                (ah, we_start, 4)
+                for ah in ("ah-md5", "ah-sha", "ah-sha256", "ah-sha384", "ah-sha512")
+                for we_start in (True, False)
+            ),
             *((suite, we_start, 6) for suite in ("ah-sha", "ah-sha256") for we_start in (True, False)),
             *((suite, we_start, 4) for suite in ("null-sha", "aes256-sha256") for we_start in (True, False)),
         )

@@ -205,8 +205,9 @@ def test_an_spi_without_quotes_could_mean_two(manual: Write, number: str, fix: s
         ),
         (
             {"proposal": '"esp-aes128gcm16"'},
-            "proposal: AES-GCM under one key must never see a nonce twice, which nobody can promise "
-            'for keys that stay the same (RFC 4106 §2). Write "esp-aes128-sha256", or let IKE make the keys.',
+            "proposal: aes128gcm16 counts: under one key it must never see a number twice, which nobody can promise "
+            "for keys that stay the same (RFC 3686 §7, RFC 4106 §2). "
+            'Write "esp-aes128-sha256", or let IKE make the keys.',
         ),
         (
             {"proposal": '"esp-aes128-sha-esn"'},
@@ -214,9 +215,9 @@ def test_an_spi_without_quotes_could_mean_two(manual: Write, number: str, fix: s
             "restart. Take out -esn.",
         ),
         (
-            {"proposal": '"ah-sha512"'},
-            'proposal: there is no proposal "ah-sha512": "sha512" is not an integrity algorithm of AH (md5, sha, '
-            'sha256). Did you mean "ah-sha256"?',
+            {"proposal": '"ah-sha265"'},
+            'proposal: there is no proposal "ah-sha265": "sha265" is not an integrity algorithm of AH (md5, sha, '
+            'sha256, sha384, sha512). Did you mean "ah-sha256"?',
         ),
         (
             {"proposal": '"esp-aes128"'},

@@ -30,7 +30,7 @@ from ikevpn.model.proposal_name import read_ike, read_ipsec
         ("3des-md5-modp1024", "pre-g2-3des-md5"),
         ("pre-g24-aes256-sha256", "pre-g14-aes256-sha256"),
         ("-", ""),
-        ("aes256-sha256-curve25519", ""),
+        ("aes256-sha256-curve25519", "pre-g31-aes256-sha256"),
     ],
 )
 def test_phase_1(text: str, meant: str) -> None:
@@ -51,7 +51,7 @@ def test_phase_1(text: str, meant: str) -> None:
         ("g14-esp-aes128gcm16-sha", "g14-esp-aes128gcm16"),
         ("g14--aes128-sha", "g14-esp-aes128-sha"),
         ("g24-esp-aes128-sha", "g14-esp-aes128-sha"),
-        ("g31-esp-aes128-sha", "g14-esp-aes128-sha"),
+        ("g32-esp-aes128-sha", "g14-esp-aes128-sha"),
         ("g-esp-aes128-sha", "g14-esp-aes128-sha"),
         ("gg2-esp-aes128-sha", "g2-esp-aes128-sha"),
         ("nopf-esp-aes128-sha", "nopfs-esp-aes128-sha"),

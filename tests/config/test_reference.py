@@ -78,7 +78,7 @@ def test_a_comment_breaks_no_name_in_two() -> None:
 
 def test_the_page_tells_ah_from_esp() -> None:
     page = reference.page()
-    assert "| integrity of AH | `md5`, `sha`, `sha256` |" in page
+    assert "| integrity of AH | `md5`, `sha`, `sha256`, `sha384`, `sha512` |" in page
     assert (
         "A file with the key" in page and 'file = "paris.psk"' not in page.split("## `encryption_key")[1].split("##")[0]
     )

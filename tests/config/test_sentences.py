@@ -237,7 +237,7 @@ IDENTITIES = 'an address, a domain name, "user@domain" or "keyid:…"'
         (
             'esp_proposals = ["g2-ah-null-md5"]',
             'esp_proposals: there is no phase 2 proposal "g2-ah-null-md5": "null" is not an integrity algorithm of AH '
-            "(md5, sha, sha256).",
+            "(md5, sha, sha256, sha384, sha512).",
         ),
         (
             'address = ["10.9.9.1"]',

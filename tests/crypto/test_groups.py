@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ikevpn.crypto import groups
+from ikevpn.crypto.curve25519 import Curve25519
 from ikevpn.crypto.ecp import ECP
 from ikevpn.crypto.groups import BadPublicValue
 from ikevpn.crypto.modp import MODP
@@ -33,7 +34,7 @@ def padded(group: Group, number: int) -> bytes:
 
 
 def test_every_row_has_its_arithmetic() -> None:
-    assert set(GROUPS) == set(MODP) | set(ECP)
+    assert set(GROUPS) == set(MODP) | set(ECP) | {Group.CURVE25519}
 
 
 def test_known_answers(corpus: Path) -> None:
@@ -152,14 +153,16 @@ def test_a_bad_value_is_the_peers_fault_and_names_the_answer() -> None:
 
 @pytest.mark.parametrize("group", EVERY)
 def test_private_values_out_of_range_are_our_misuse(group: Group) -> None:
-    end = MODP[group].prime - 1 if group in MODP else ECP[group].curve.group_order
+    end = Curve25519().private_end
+    if group is not Group.CURVE25519:
+        end = MODP[group].prime - 1 if group in MODP else ECP[group].curve.group_order
     assert groups.from_private(group, (end - 1).to_bytes(1025, "big")).public
     for bad in (b"", b"\0", end.to_bytes(1025, "big"), (end + 5).to_bytes(1025, "big")):
         with pytest.raises(UsageError):
             groups.from_private(group, bad)
 
 
-@pytest.mark.parametrize("group", [Group.NONE, Group.MODP_2048_256, Group(31)])
+@pytest.mark.parametrize("group", [Group.NONE, Group.MODP_2048_256, Group(32)])
 def test_unknown_groups_are_our_misuse(group: Group) -> None:
     with pytest.raises(UsageError):
         groups.generate(group, entropy(b"seed"))

@@ -51,22 +51,29 @@ def test_defaults_are_allowed_key_lengths() -> None:
 
 
 def test_only_aes_negotiates_its_key_length() -> None:
-    assert {row.name for row in CIPHERS if row.negotiates_key_length} == {"aes", "aesgcm8", "aesgcm12", "aesgcm16"}
+    assert {row.name for row in CIPHERS if row.negotiates_key_length} == {
+        *("aes", "aesctr", "aesccm8", "aesccm12", "aesccm16", "aesgcm8", "aesgcm12", "aesgcm16", "aesgmac"),
+    }
 
 
 def test_blocks_and_ivs_of_esp_ciphers_are_those_of_cbc() -> None:
-    sizes = {row.name: (row.block, row.iv) for row in tables.ESP_CIPHERS.values() if not row.is_aead}
+    sizes = {row.name: (row.block, row.iv) for row in tables.ESP_CIPHERS.values() if not row.counts}
     assert sizes == {"des": (8, 8), "3des": (8, 8), "null": (1, 0), "aes": (16, 16)}
     for row in tables.IKE_CIPHERS.values():
         assert sizes[row.name] == (row.block, row.block)
 
 
-def test_only_gcm_brings_its_own_check_value() -> None:
-    aead = {row.id: (row.salt, row.iv, row.icv) for row in tables.ESP_CIPHERS.values() if row.is_aead}
-    assert aead == {
+def test_what_counts_has_a_salt_and_mostly_its_own_check_value() -> None:
+    counting = {row.id: (row.salt, row.iv, row.icv) for row in tables.ESP_CIPHERS.values() if row.counts}
+    assert counting == {
+        EspCipher.AES_CTR: (4, 8, 0),
+        EspCipher.AES_CCM_8: (3, 8, 8),
+        EspCipher.AES_CCM_12: (3, 8, 12),
+        EspCipher.AES_CCM_16: (3, 8, 16),
         EspCipher.AES_GCM_8: (4, 8, 8),
         EspCipher.AES_GCM_12: (4, 8, 12),
         EspCipher.AES_GCM_16: (4, 8, 16),
+        EspCipher.NULL_AES_GMAC: (4, 8, 16),
     }
 
 

@@ -27,7 +27,7 @@ PAIRS: list[Pair] = [
     for row in ESP_CIPHERS.values()
     for bits in row.key_bits
     for integrity in ((Integrity.NONE,) if row.is_aead else (Integrity.NONE, *INTEGRITIES))
-    if (row.id, integrity) != (EspCipher.NULL, Integrity.NONE)
+    if integrity or not row.needs_integrity
 ]
 AUTHENTICATED = [pair for pair in PAIRS if pair[2] or ESP_CIPHERS[pair[0]].is_aead]
 GCM: Pair = (EspCipher.AES_GCM_16, 128, Integrity.NONE)

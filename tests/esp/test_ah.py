@@ -6,7 +6,7 @@ import struct
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scapy.layers.inet import IP
 from scapy.layers.inet6 import IPv6
@@ -29,9 +29,12 @@ SCAPY = {
     Integrity.HMAC_MD5: ("HMAC-MD5-96", 16),
     Integrity.HMAC_SHA1: ("HMAC-SHA1-96", 20),
     Integrity.HMAC_SHA2_256: ("SHA2-256-128", 32),
+    Integrity.HMAC_SHA2_384: ("SHA2-384-192", 48),
+    Integrity.HMAC_SHA2_512: ("SHA2-512-256", 64),
 }
 ENDS = {4: ("192.0.2.1", "192.0.2.2"), 6: ("2001:db8::1", "2001:db8::2")}
 BOTH = [(integrity, version) for integrity in SCAPY for version in ENDS]
+relaxed = settings(deadline=None)  # scapy takes its time on a busy machine
 PAYLOADS = st.binary(max_size=1500)
 
 
@@ -62,6 +65,7 @@ def on_the_wire(packet: bytes, version: int) -> bytes:
 
 
 @pytest.mark.parametrize(("integrity", "version"), BOTH)
+@relaxed
 @given(payload=PAYLOADS, inner=st.sampled_from((4, 6)))
 def test_scapy_accepts_our_tunnels(integrity: Integrity, version: int, payload: bytes, inner: int) -> None:
     packet = (ipv4 if inner == 4 else ipv6)(ports(1, 2, payload))
@@ -71,6 +75,7 @@ def test_scapy_accepts_our_tunnels(integrity: Integrity, version: int, payload: 
 
 
 @pytest.mark.parametrize(("integrity", "version"), BOTH)
+@relaxed
 @given(payload=PAYLOADS, inner=st.sampled_from((4, 6)))
 def test_we_accept_scapys_tunnels(integrity: Integrity, version: int, payload: bytes, inner: int) -> None:
     packet = (ipv4 if inner == 4 else ipv6)(ports(1, 2, payload))
@@ -80,6 +85,7 @@ def test_we_accept_scapys_tunnels(integrity: Integrity, version: int, payload: b
 
 
 @pytest.mark.parametrize(("integrity", "version"), BOTH)
+@relaxed
 @given(payload=PAYLOADS)
 def test_transport_mode_both_ways(integrity: Integrity, version: int, payload: bytes) -> None:
     here, there = ENDS[version]

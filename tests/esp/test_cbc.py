@@ -49,7 +49,7 @@ def test_every_packet_decrypts_on_its_own(cipher: EspCipher, sizes: list[list[in
     random = samples.entropy(2)
     for batch in sizes:
         packets = [random(blocks * block - 2) for blocks in batch]
-        bodies = encryption.encrypt(packets, [b"\0\4"] * len(packets))
+        bodies = encryption.encrypt(range(len(packets)), packets, [b"\0\4"] * len(packets))
         assert len(bodies) == len(packets)
         for packet, body in zip(packets, bodies, strict=True):
             iv, ciphertext = bytes(body[:block]), bytes(body[block:])
@@ -75,7 +75,7 @@ def test_batches_decrypt_like_single_packets(cipher: EspCipher, sizes: list[list
 def test_ivs_never_repeat_for_equal_packets(cipher: EspCipher) -> None:
     block = ESP_CIPHERS[cipher].block
     encryption = CbcEncryption(cipher, key_of(cipher), block, samples.entropy())
-    bodies = [body for _ in range(4) for body in encryption.encrypt([bytes(block)] * 16, [b""] * 16)]
+    bodies = [body for _ in range(4) for body in encryption.encrypt(range(16), [bytes(block)] * 16, [b""] * 16)]
     assert len({bytes(body[:block]) for body in bodies}) == 64
     assert len({bytes(body[block:]) for body in bodies}) == 64
 
@@ -94,7 +94,7 @@ def test_the_iv_depends_on_entropy_of_its_own() -> None:
             return bytes([chunk[0] ^ seed]) + chunk[1:] if drawn == third + block else chunk
 
         encryption = CbcEncryption(EspCipher.AES_CBC, key, block, entropy)
-        return [bytes(encryption.encrypt([bytes(block)], [b""])[0][:block]) for _ in range(4)]
+        return [bytes(encryption.encrypt([1], [bytes(block)], [b""])[0][:block]) for _ in range(4)]
 
     one, two = bent(0), bent(1)
     assert one[:2] == two[:2]
@@ -102,6 +102,6 @@ def test_the_iv_depends_on_entropy_of_its_own() -> None:
 
 
 def test_null_changes_nothing() -> None:
-    bodies = NoEncryption().encrypt([b"ab", memoryview(b"cd")], [b"\0\4", b"\0\4"])
+    bodies = NoEncryption().encrypt([1, 2], [b"ab", memoryview(b"cd")], [b"\0\4", b"\0\4"])
     assert bodies == [b"ab\0\4", b"cd\0\4"]
     assert NoEncryption().decrypt(bodies) == bodies

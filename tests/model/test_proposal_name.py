@@ -35,7 +35,10 @@ def test_every_phase_2_name_reads_and_writes_back() -> None:
     names += [f"{group}-ah-{auth}" for group, auth in product(PFS_GROUPS, AH_INTEGRITIES)]
     names += [f"{group}-esp-{cipher}" for group, cipher in product(PFS_GROUPS, AEAD_CIPHERS)]
     for name in names:
-        if not name.endswith("esp-null-null"):
+        if name.endswith(("esp-null-null", "ctr-null")):
+            with pytest.raises(UnknownPart):
+                read_ipsec(name)
+        else:
             assert str(read_ipsec(name)) == name
         if not name.endswith("-null"):
             assert str(read_ipsec(f"{name}-esn")) == f"{name}-esn"
@@ -64,7 +67,7 @@ def test_who_has_ah() -> None:
         ("g2-esp-3des-sha+g2-ah-sha", "g2-ah-sha"),
         ("g2-esp-3des-sha+", ""),
         ("g2-esp-3des-sha+ah", ""),
-        ("g2-esp-3des-sha+ah-sha512", "sha512"),
+        ("g2-esp-3des-sha+ah-gcm", "gcm"),
         ("g2-esp-3des-sha+ah-sha+ah-md5", "ah-md5"),
         ("g2-esp-3des-sha+ah-sha-3des", "3des"),
         ("g2-esp-null-null+ah-sha", "null"),
@@ -144,7 +147,7 @@ def test_a_wrong_part_of_phase_1_is_named(name: str, part: str, one_allowed: str
     ("name", "part"),
     [
         ("g2-ah-null-md5", "null"),
-        ("g2-ah-sha512", "sha512"),
+        ("g2-ah-gmac", "gmac"),
         ("g2-ah-md5-sha", "sha"),
         ("g2-ah", ""),
         ("g3-ah-md5", "g3"),
@@ -162,8 +165,8 @@ def test_a_wrong_part_of_phase_2_is_named(name: str, part: str) -> None:
 
 
 def test_what_has_no_name_prints_its_numbers() -> None:
-    strange = IkeProposal(IkeCipher(65005), 0, Hash(99), Group(31), Auth(65001))
-    assert str(strange) == "auth65001-g31-cipher65005-hash99"
+    strange = IkeProposal(IkeCipher(65005), 0, Hash(99), Group(32), Auth(65001))
+    assert str(strange) == "auth65001-g32-cipher65005-hash99"
     assert str(IkeProposal(IkeCipher.AES_CBC, 0, Hash.SHA1, Group.MODP_1024)) == "pre-g2-aes-sha"
     odd = IpsecProposal(Protocol.ESP, EspCipher.AES_GCM_16, 128, Integrity.HMAC_SHA1, Group.MODP_2048)
     assert str(odd) == "g14-esp-aes128gcm16-sha"
