@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from ikevpn.cli import render
 from ikevpn.cli.context import Context, as_json, ending, pass_context
 from ikevpn.cli.exit_codes import ExitCode
 from ikevpn.config.check import check as examine
-
-_TUN = Path("/dev/net/tun")
+from ikevpn.service.host_tools import lacking
 
 
 @click.command()
@@ -21,7 +18,7 @@ _TUN = Path("/dev/net/tun")
 def check(context: Context, as_json: bool) -> None:
     """Examine the configuration: errors, weak choices, secrets that others can read."""
     verdict = examine(context.config)
-    notes = [] if _TUN.exists() else [f"{_TUN} is missing on this host: `modprobe tun`, or pass it into the container"]
+    notes = lacking(verdict.discarding)
     if as_json:
         render.write_json(
             {

@@ -74,6 +74,7 @@ def build_tunnel(
         routes=_routes(table, children),
         metric=table.metric,
         when_down=table.when_down,
+        when_unprotected=table.when_unprotected,
         mtu=table.mtu,
         secret_from=_secret_from(walk, table),
         manual=manual,

@@ -7,15 +7,19 @@ from pathlib import Path
 
 from ikevpn.config.finding import Finding, Severity
 from ikevpn.config.load import examine
+from ikevpn.config.words import WhenUnprotected
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a check found, in the order of the files. `tunnels` counts those that can be used."""
+    """What a check found, in the order of the files. `tunnels` counts those that can be used; `discarding` are names of
+    those that want nftables to discard what comes unprotected.
+    """
 
     errors: tuple[Finding, ...]
     warnings: tuple[Finding, ...]
     tunnels: int
+    discarding: tuple[str, ...] = ()
 
     @property
     def good(self) -> bool:
@@ -28,4 +32,6 @@ def check(path: Path) -> Verdict:
     configuration, findings = examine(path)
     errors = tuple(finding for finding in findings if finding.severity is Severity.ERROR)
     warnings = tuple(finding for finding in findings if finding.severity is Severity.WARNING)
-    return Verdict(errors, warnings, len(configuration.tunnels) if configuration else 0)
+    tunnels = configuration.tunnels if configuration else {}
+    discarding = (name for name, each in tunnels.items() if each.when_unprotected is WhenUnprotected.DISCARD)
+    return Verdict(errors, warnings, len(tunnels), tuple(discarding))

@@ -13,7 +13,7 @@ from ikevpn.config.finding import Finding
 from ikevpn.config.network_kinds import Interface
 from ikevpn.config.schema import DaemonTable
 from ikevpn.config.secrets import fingerprint
-from ikevpn.config.words import Binding, Start, WhenDown
+from ikevpn.config.words import Binding, Start, WhenDown, WhenUnprotected
 from ikevpn.errors import UsageError
 from ikevpn.model.address import Address, AddressRange, Network
 from ikevpn.model.manual import ManualKeys
@@ -40,6 +40,7 @@ class TunnelConfig:
     routes: tuple[Network, ...] = ()
     metric: int = 100
     when_down: WhenDown = WhenDown.BLOCK
+    when_unprotected: WhenUnprotected = WhenUnprotected.DISCARD
     mtu: int = 0  # 0: computed from the path
     secret_from: str = ""  # where the secret is kept, in words; never the secret
     manual: ManualKeys | None = None  # in place of IKE

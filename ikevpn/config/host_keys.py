@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ikevpn.config.key import key
 from ikevpn.config.kinds import Choice, Many, Named, Whole
 from ikevpn.config.network_kinds import Device, Interface, InterfaceAddress, Prefix
-from ikevpn.config.words import Binding, Start, WhenDown
+from ikevpn.config.words import Binding, Start, WhenDown, WhenUnprotected
 from ikevpn.model.address import AddressRange
 
 
@@ -61,6 +61,13 @@ class HostKeys:
         "were no tunnel, in clear.",
         '"reject"',
         WhenDown.BLOCK,
+    )
+    when_unprotected: WhenUnprotected = key(
+        Choice(WhenUnprotected),
+        "What happens to packets from the peer's networks to ours that come in the clear, past the tunnel: they are "
+        "discarded and counted (RFC 4301 §5.2), or accepted. Discarding needs nftables.",
+        '"accept"',
+        WhenUnprotected.DISCARD,
     )
     mtu: int = key(
         Named("auto", 0, Whole(576, 65535, "octets")),

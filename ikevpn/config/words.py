@@ -32,6 +32,13 @@ class WhenDown(StrEnum):
     PASS = "pass"
 
 
+class WhenUnprotected(StrEnum):
+    """What happens to packets that should have come through a tunnel and came in the clear."""
+
+    DISCARD = "discard"
+    ACCEPT = "accept"
+
+
 class InMode(StrEnum):
     """What is inside of ESP packets: whole packets, or only what is behind their IP header."""
 

@@ -1,4 +1,5 @@
-"""Hears when something changes on the host: a link, an address, a route. Says what kind of thing, not which one.
+"""Hears when something changes on the host: a link, an address, a route, a table of nftables that goes. Says what kind
+of thing, not which one.
 
 Whoever wants to know more asks the kernel; so a burst of changes costs one question, and no change can be missed.
 """
@@ -23,19 +24,24 @@ class Kind(StrEnum):
     LINK = "link"
     ADDRESS = "address"
     ROUTE = "route"
+    TABLE = "table"
 
 
 _KINDS = {16: Kind.LINK, 17: Kind.LINK, 20: Kind.ADDRESS, 21: Kind.ADDRESS, 24: Kind.ROUTE, 25: Kind.ROUTE}
+_KINDS[0xA02] = Kind.TABLE  # NFT_MSG_DELTABLE of NFNL_SUBSYS_NFTABLES
 _ALL = frozenset(Kind)
+_NETFILTER, _NFTABLES = 12, 1 << (7 - 1)
+"""NETLINK_NETFILTER, and NFNLGRP_NFTABLES as a bit."""
 
 
 class Changes:
-    """A subscription, from the moment it is made until `close`."""
+    """A subscription, from the moment it is made until `close`: to links, addresses and routes, or to `tables`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, tables: bool = False) -> None:
+        protocol, groups = (_NETFILTER, _NFTABLES) if tables else (0, _GROUPS)
         try:
-            self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 0)
-            self._socket.bind((0, _GROUPS))
+            self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, protocol)
+            self._socket.bind((0, groups))
         except OSError as error:
             raise HostError(f"netlink cannot be opened: {os.strerror(error.errno or 0).lower()}") from None
 

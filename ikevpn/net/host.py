@@ -15,6 +15,7 @@ from ikevpn.net.journal import Journal
 from ikevpn.net.kernel import Interface, Kernel
 from ikevpn.net.ledger import Ledger
 from ikevpn.net.local import Path
+from ikevpn.net.packet_table import PacketTable, table_name
 from ikevpn.net.plan import Plan
 from ikevpn.net.presence import Presence
 from ikevpn.net.strays import sweep
@@ -26,8 +27,9 @@ JOURNAL = "host.journal"
 class Host:
     """What the service may do to this host. Use: `open`, then anything, then `close`."""
 
-    def __init__(self, state: FilePath) -> None:
+    def __init__(self, state: FilePath, ike_ports: tuple[int, ...] = (500, 4500)) -> None:
         self._state = state
+        self._ike_ports = ike_ports
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="netlink")
         self._kernel: Kernel
         self._presence: Presence
@@ -83,8 +85,16 @@ class Host:
         """All addresses of this host with their devices."""
         return await self._call(self._kernel.own_addresses)
 
+    async def discarded(self) -> int | None:
+        """How many packets that came unprotected were discarded; None where none would be. Raises HostError."""
+        return await self._call(self._kernel.packets.discarded)
+
+    async def restore_packets(self) -> bool:
+        """Write our table of nftables anew where somebody has flushed it; says whether so. Raises HostError."""
+        return await self._call(self._kernel.packets.restore)
+
     def _open(self) -> None:
-        self._kernel = Kernel()
+        self._kernel = Kernel(PacketTable(table_name(self._state), self._ike_ports))
         self._presence = Presence()
         try:
             self._journal = Journal(self._state / JOURNAL)

@@ -21,6 +21,7 @@ from pyroute2.netlink.exceptions import NetlinkDumpInterrupted, NetlinkError
 from ikevpn.errors import HostError
 from ikevpn.model.address import Address, Network
 from ikevpn.model.own_mark import OWN_MARK
+from ikevpn.net.packet_table import PacketTable
 from ikevpn.net.rule import OUR_PROTOCOL, Rule, read_rule
 
 Interface = IPv4Interface | IPv6Interface
@@ -74,9 +75,12 @@ class Route:
 
 
 class Kernel:
-    """A netlink socket in the network namespace of the thread that makes it; use it from that thread only."""
+    """A netlink socket in the network namespace of the thread that makes it, and `packets`, our table of nftables; use
+    them from that thread only.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, packets: PacketTable | None = None) -> None:
+        self.packets = packets or PacketTable()
         try:
             self._netlink = IPRoute()
         except OSError as error:
@@ -85,6 +89,7 @@ class Kernel:
     def close(self) -> None:
         """Give the socket back."""
         self._netlink.close()
+        self.packets.close()
 
     # Devices
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_interface, ip_network
 from typing import Protocol, runtime_checkable
 
+from ikevpn.net.inward import Fate, Pair
 from ikevpn.net.kernel import Interface, Kernel, Route, RouteKind
 from ikevpn.net.rule import Rule, RuleAction
 
@@ -169,6 +170,63 @@ class AddRule:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class AddPair:
+    """Packets of a pair of networks that come in the clear meet the pair's fate."""
+
+    pair: Pair
+
+    @property
+    def place(self) -> Hashable:
+        return self.pair
+
+    def apply(self, kernel: Kernel) -> bool:
+        kernel.packets.add_pair(self.pair)
+        return True  # nobody else's is in our table
+
+    def renew(self, kernel: Kernel) -> None:
+        kernel.packets.add_pair(self.pair)
+
+    def undo(self, kernel: Kernel) -> None:
+        kernel.packets.delete_pair(self.pair)
+
+    def record(self) -> Record:
+        pair = self.pair
+        return {
+            "step": "pair",
+            "fate": str(pair.fate),
+            "remote": str(pair.remote),
+            "local": str(pair.local),
+            "protocol": pair.protocol,
+            "remote_port": pair.remote_port,
+            "local_port": pair.local_port,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class AddTunnelDevice:
+    """What comes out of a device came out of a tunnel, and is no packet in the clear."""
+
+    device: str
+
+    @property
+    def place(self) -> Hashable:
+        return "tunnel device", self.device
+
+    def apply(self, kernel: Kernel) -> bool:
+        kernel.packets.add_device(self.device)
+        return True
+
+    def renew(self, kernel: Kernel) -> None:
+        kernel.packets.add_device(self.device)
+
+    def undo(self, kernel: Kernel) -> None:
+        kernel.packets.delete_device(self.device)
+
+    def record(self) -> Record:
+        return {"step": "tunnel device", "device": self.device}
+
+
 def read_step(record: Record) -> Step:
     """The step of a record. Raises KeyError or ValueError where it is none of ours."""
     text = {key: str(value) for key, value in record.items()}
@@ -193,6 +251,12 @@ def read_step(record: Record) -> Step:
             )
         case "rule":
             return AddRule(_read_rule(text))
+        case "pair":
+            networks = ip_network(text["remote"]), ip_network(text["local"])
+            services = (int(text[name]) for name in ("protocol", "remote_port", "local_port"))
+            return AddPair(Pair(Fate(text["fate"]), *networks, *services))
+        case "tunnel device":
+            return AddTunnelDevice(text["device"])
     raise ValueError(f"there is no step {text['step']}")
 
 

@@ -149,13 +149,21 @@ class Binding:
         await self._move()
 
     def blocks(self) -> Plan:
-        """What keeps the tunnel's traffic from leaving in clear."""
-        return () if self._level is Level.ABSENT else self._needs.blocks()
+        """What keeps the tunnel's traffic from leaving and from coming in the clear."""
+        return () if self._level is Level.ABSENT else self._needs.blocks() + self._needs.unprotected(is_open=False)
 
     @property
     def covers_peer(self) -> bool:
         """Whether the peer itself lies in a network behind the tunnel, so that it needs a route of its own."""
         return self._needs.covers_peer
+
+    async def except_unprotected(self, selectors: Iterable[Selector]) -> None:
+        """What `selectors` fit may come in the clear, though wider ones of the tunnel say no: what we
+        ourselves send and expect beside its traffic. Raises HostError.
+        """
+        self._needs.exceptions = tuple(selectors)
+        if self._level is not Level.ABSENT:
+            await self._move()
 
     async def settled(self) -> None:
         """Wait until everything is in force."""
@@ -252,6 +260,7 @@ class Binding:
             await self._host.apply(self._config.name, self._needs.blocks())
             self._level = Level.BLOCKED
         if self._level is Level.BLOCKED:
+            await self._host.apply(self._config.name, self.blocks())
             await self._devices.take(self._config.device, await self._needs.mtu(), self._needs.remotes)
             self._level = Level.CLOSED
         self._add_policies()

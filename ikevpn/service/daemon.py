@@ -18,7 +18,7 @@ from ikevpn.config.words import LogLevel
 from ikevpn.dataplane import confinement
 from ikevpn.errors import IkevpnError
 from ikevpn.model.events import Code, Event
-from ikevpn.service import api, log, notify, privileges, ready
+from ikevpn.service import api, flushes, log, notify, privileges, ready
 from ikevpn.service.captures import EVERYTHING
 from ikevpn.service.control import ControlSocket
 from ikevpn.service.errands import Errands
@@ -115,6 +115,7 @@ class Daemon:
         self._follow(plane_events.follow(), undo)
         self._follow(plane_events.watch(), undo)
         self._follow(listening.follow(), undo)
+        self._follow(flushes.follow(parts.host), undo)
         self._catch_signals(undo)
         await parts.tunnels.apply(configuration, start=not self._options.until_idle)
         await parts.host.settle()

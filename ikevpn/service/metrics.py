@@ -53,7 +53,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         "ikevpn_process_resident_bytes": Metric(Kind.GAUGE, "Memory of each process."),
     }
 )
-_DROPS = {"esp.drop-": "ikevpn_drops_total", "ike.drop-": "ikevpn_ike_drops_total"}
+_DROPS = {"esp.drop-": "ikevpn_drops_total", "host.drop-": "ikevpn_drops_total", "ike.drop-": "ikevpn_ike_drops_total"}
 _ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", '"': '\\"'})
 
 Sample = tuple[str, Mapping[str, str], float]

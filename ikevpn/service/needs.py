@@ -10,16 +10,18 @@ from collections.abc import Callable, Iterable, Sequence
 
 from ikevpn.config.configuration import TunnelConfig
 from ikevpn.config.words import Binding as BindingKind
-from ikevpn.config.words import WhenDown
+from ikevpn.config.words import WhenDown, WhenUnprotected
 from ikevpn.errors import HostError
 from ikevpn.model.address import Address, AddressRange, Network
 from ikevpn.model.events import Code, Event
 from ikevpn.model.sa import Sa
+from ikevpn.model.selector import Selector
 from ikevpn.net.addresses import plan_device
 from ikevpn.net.host import Host
 from ikevpn.net.plan import Plan
 from ikevpn.net.routes import plan_blocks, plan_routes, plan_way_out
 from ikevpn.net.rules import plan_into, plan_nowhere, plan_outside
+from ikevpn.net.unprotected import plan_accept, plan_discard, plan_discard_routed
 from ikevpn.service.contribution import refusal
 from ikevpn.service.device_mtu import device_mtu
 
@@ -42,6 +44,7 @@ class Needs:
     ) -> None:
         self.dynamic: dict[int, Sa] = {}  # by reqid: what no configuration names
         self.remotes: dict[Address, None] = dict.fromkeys(config.remote_addresses)
+        self.exceptions: tuple[Selector, ...] = ()  # beyond the selectors: what may come in the clear all the same
         self._config = config
         self._host = host
         self._ike_ports = ike_ports
@@ -78,7 +81,8 @@ class Needs:
     async def plan(self, *, is_open: bool) -> Plan:
         """Everything that is to be in force while the tunnel has its device."""
         config, networks = self._config, self._networks()
-        plan = await self._ways_out(networks) + self.blocks() + plan_device(config.device, config.addresses)
+        plan = await self._ways_out(networks) + self.blocks() + self.unprotected(is_open=is_open)
+        plan += plan_device(config.device, config.addresses)
         if is_open and self._pair is None:
             plan += plan_routes(networks, config.device, config.metric, await self._source())
         elif is_open and self._pair is not None:
@@ -95,6 +99,19 @@ class Needs:
         if self._pair:
             return plan + plan_nowhere(self._pair[1], config.selectors, reject=reject)
         return plan_blocks(self._networks(), reject=reject)
+
+    def unprotected(self, *, is_open: bool) -> Plan:
+        """What keeps packets out that come in the clear. Where the tunnel's traffic is to leave in the clear while the
+        tunnel is down, its answers come so, too.
+        """
+        config = self._config
+        if config.when_unprotected is WhenUnprotected.ACCEPT or (config.when_down is WhenDown.PASS and not is_open):
+            return plan_accept(config.selectors, config.device)
+        if config.binding is BindingKind.ROUTE:
+            plan = plan_discard_routed(config.selectors, self._networks(), config.device)
+        else:
+            plan = plan_discard(config.selectors, config.device)
+        return plan + plan_accept(self.exceptions, config.device)
 
     def _networks(self) -> list[Network]:
         """What is routed. A peer that may be anywhere gets what its SAs say, within the bounds of `contribution`."""

@@ -45,7 +45,7 @@ class Parts:
         self.history = History()
         workers = daemon.workers or max(1, len(os.sched_getaffinity(0)) - 1)
         self.plane = UserspaceDataPlane(workers)
-        self.host = Host(daemon.state)
+        self.host = Host(daemon.state, (daemon.ike_port, daemon.natt_port))
         self.driver = Driver(Engine(_engine_settings(configuration), os.urandom), self.plane)
         self.started = self.driver.now
         lend, give_back = self.plane.lend_ike_socket, self.plane.return_ike_socket
@@ -78,8 +78,17 @@ class Parts:
             "service": self.driver.counters,
             "port": self.ports.counters,
             "esp": plane,
+            "host": await self._host_counters(),
         }
         return {f"{part}.{name}": count for part, counts in sources.items() for name, count in sorted(counts.items())}
+
+    async def _host_counters(self) -> dict[str, int]:
+        """What the host has dropped for us; nothing where it is to drop nothing, or does not say."""
+        try:
+            discarded = await self.host.discarded()
+        except HostError:
+            return {}
+        return {} if discarded is None else {"drop-unprotected": discarded}
 
     def _tunnel_of(self, cky_i: bytes) -> str:
         cookie = cky_i.hex()

@@ -153,9 +153,19 @@ class Side:
         """What the daemon of `daemon` printed."""
         return (self.folder / "log").read_text()
 
+    def tables(self) -> list[str]:
+        """Tables of nftables."""
+        return self.run("nft", "list", "tables").out.splitlines()
+
     def clean(self) -> bool:
         """Whether nothing of ours is left."""
-        return not self.routes() and not self.rules() and self.devices() == {"lo", "cable"} and not self.socket.exists()
+        return (
+            not self.routes()
+            and not self.rules()
+            and not self.tables()
+            and self.devices() == {"lo", "cable"}
+            and not self.socket.exists()
+        )
 
 
 def _lines(table: Mapping[str, object]) -> list[str]:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ikevpn.net.inward import Fate, Pair
 from ikevpn.net.kernel import Route, RouteKind
-from ikevpn.net.plan import AddAddress, AddRoute, AddRule, SetLinkUp, Step, read_step
+from ikevpn.net.plan import AddAddress, AddPair, AddRoute, AddRule, AddTunnelDevice, SetLinkUp, Step, read_step
 from ikevpn.net.rule import Rule, RuleAction
 
 devices = st.text("abcdefghijkl0123456789.-_", min_size=1, max_size=15)
@@ -46,11 +47,22 @@ rules = st.builds(
     mark=st.integers(0, 2**32 - 1),
     own=st.booleans(),
 )
+pairs = st.builds(
+    Pair,
+    fate=st.sampled_from(Fate),
+    remote=networks,
+    local=networks,
+    protocol=st.integers(0, 255),
+    remote_port=ports,
+    local_port=ports,
+)
 steps = st.one_of(
     st.builds(SetLinkUp, devices),
     st.builds(AddAddress, devices, addresses.map(lambda address: ip_interface(f"{address}/24"))),
     st.builds(AddRoute, routes),
     st.builds(AddRule, rules),
+    st.builds(AddPair, pairs),
+    st.builds(AddTunnelDevice, devices),
 )
 
 

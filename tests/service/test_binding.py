@@ -19,7 +19,7 @@ from ikevpn.model.events import Code, Event
 from ikevpn.model.sa import Direction, Policy, Sa, SaUse
 from ikevpn.model.selector import Selector
 from ikevpn.net.local import Path
-from ikevpn.net.plan import AddRoute, Plan
+from ikevpn.net.plan import AddPair, AddRoute, Plan
 from ikevpn.service.binding import AGAIN_S, EXPECTED_WITHIN_S, Binding, Bindings
 from ikevpn.wire.registry import EspCipher
 from tests.service.test_wireshark import sa as sample
@@ -36,10 +36,13 @@ class Host:
     def __init__(self) -> None:
         self.plans: dict[str, Plan] = {}
         self.refusal: HostError | None = None
+        self.without_nftables = False
 
     async def apply(self, owner: str, plan: Plan) -> None:
         if self.refusal:
             raise self.refusal
+        if self.without_nftables and any(isinstance(step, AddPair) for step in plan):
+            raise HostError("libnftables.so.1 is missing")
         self.plans[owner] = plan
 
     async def undo(self, owner: str) -> None:
@@ -56,6 +59,11 @@ class Host:
 
     async def source_in(self, networks: Iterable[AddressRange]) -> Address | None:
         return next((network.first for network in networks), None)
+
+    @property
+    def discards(self) -> list[str]:
+        steps = [step for plan in self.plans.values() for step in plan]
+        return [f"{step.pair.fate} {step.pair}" for step in steps if isinstance(step, AddPair)]
 
     @property
     def routes(self) -> list[str]:
@@ -324,5 +332,74 @@ def test_down_leaves_nothing_where_the_user_lets_traffic_pass(tmp_path: FilePath
         await ground.binding.stand(always_open=True)
         await ground.binding.close()
         assert (ground.plane.devices, ground.host.plans) == ([], {})
+
+    run(scenario())
+
+
+DISCARD = "discard 10.2.0.0/16 to 10.1.0.0/16"
+
+
+def test_what_comes_unprotected_is_discarded_from_before_the_start_until_the_tunnel_leaves(tmp_path: FilePath) -> None:
+    async def scenario() -> None:
+        ground = Ground(tmp_path)
+        await ground.binding.stand(always_open=False)
+        assert ground.host.discards == [DISCARD]
+        await ground.add(SA)
+        assert ground.host.discards == [DISCARD]
+        await ground.binding.close()
+        assert ground.host.discards == [DISCARD], "down, and configured still"
+        assert any(isinstance(step, AddPair) for step in ground.binding.blocks()), "while a reload changes it, too"
+        await ground.binding.leave()
+        assert ground.host.plans == {}
+
+    run(scenario())
+
+
+def test_when_unprotected_accept(tmp_path: FilePath) -> None:
+    async def scenario() -> None:
+        ground = Ground(tmp_path, when_unprotected='"accept"')
+        await ground.binding.stand(always_open=False)
+        assert ground.host.discards == ["accept 10.2.0.0/16 to 10.1.0.0/16"]
+
+    run(scenario())
+
+
+def test_answers_to_what_may_leave_in_the_clear_may_come_so(tmp_path: FilePath) -> None:
+    async def scenario() -> None:
+        ground = Ground(tmp_path, when_down='"pass"')
+        await ground.binding.stand(always_open=False)
+        assert ground.host.discards == ["accept 10.2.0.0/16 to 10.1.0.0/16"]
+        await ground.add(SA)
+        assert ground.host.discards == [DISCARD]
+
+    run(scenario())
+
+
+def test_without_nftables_the_tunnel_does_not_start_and_its_block_stands(tmp_path: FilePath) -> None:
+    async def scenario() -> None:
+        ground = Ground(tmp_path)
+        ground.host.without_nftables = True
+        with pytest.raises(HostError, match="libnftables"):
+            await ground.binding.stand(always_open=False)
+        assert (ground.host.routes, ground.plane.devices) == ([BLOCK], [])
+        ground.host.without_nftables = False
+        await ground.binding.admit([])  # the next attempt
+        assert (ground.host.discards, ground.plane.devices) == ([DISCARD], ["ikevpn0"])
+        await ground.binding.leave()
+
+    run(scenario())
+
+
+def test_exceptions_of_ours_are_more_exact(tmp_path: FilePath) -> None:
+    """What a monitor sends and expects outside of the selectors."""
+
+    async def scenario() -> None:
+        ground = Ground(tmp_path)
+        ping = Selector(AddressRange.of("10.1.0.1"), AddressRange.of("10.2.0.1"), 1)
+        await ground.binding.except_unprotected([ping])
+        await ground.binding.stand(always_open=False)
+        assert ground.host.discards == [DISCARD, "accept 10.2.0.1/32 to 10.1.0.1/32"]
+        await ground.binding.except_unprotected([])
+        assert ground.host.discards == [DISCARD]
 
     run(scenario())
