@@ -116,6 +116,8 @@ def _template(
         nat_traversal=_in_udp(manual) if manual else table.nat_traversal,
         natt_drafts=table.natt_drafts,
         keepalive_s=table.keepalive_s,
+        remote_ike_port=table.remote_ike_port,
+        remote_natt_port=table.remote_natt_port,
         fragment_size=table.fragmentation,
         dpd_interval_s=table.dpd_interval_s,
         retransmit_s=table.retransmit_s,

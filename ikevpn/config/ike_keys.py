@@ -11,7 +11,7 @@ from ikevpn.config.elsewhere import AUTH
 from ikevpn.config.key import key
 from ikevpn.config.kinds import Choice, Decimal, Many, Only, Switch, Whole, YesNo
 from ikevpn.config.network_kinds import PeerIdentity
-from ikevpn.config.peer_keys import TIMEOUT
+from ikevpn.config.peer_keys import PORT, TIMEOUT
 from ikevpn.config.proposals import EspProposals, IkeProposals, join_proposals
 from ikevpn.config.secret_table import SECRET, SecretTable
 from ikevpn.config.words import AuthMethod
@@ -105,6 +105,14 @@ class IkeKeys:
         tuple(NattDraft),
         "all",
     )
+    remote_ike_port: int = key(
+        PORT,
+        "The peer's UDP port of IKE. The same as remote_natt_port: it has only that one, for IKE and ESP (a forwarded "
+        "port), and is called there at once.",
+        "4500",
+        500,
+    )
+    remote_natt_port: int = key(PORT, "The peer's UDP port of IKE and ESP where a NAT is on the way.", "14500", 4500)
     fragmentation: int = key(
         Switch(Whole(576, 65535, "octets"), 1280, 0),
         "Whether large IKE messages are cut when the peer can join them; a number is the largest IP packet.",

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ikevpn.config.key import key
-from ikevpn.config.kinds import Decimal, Many
+from ikevpn.config.kinds import Decimal, Many, Whole
 from ikevpn.config.network_kinds import OwnAddress, Remote, join_remotes
 from ikevpn.model.address import Address, AddressRange
 
+PORT = Whole(1, 65535)
 TIMEOUT = Decimal(0, 86400, "seconds")
 
 

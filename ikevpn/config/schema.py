@@ -18,14 +18,12 @@ from ikevpn.config.kinds import Absolute, Choice, Many, Named, Whole
 from ikevpn.config.manual_table import MANUAL, ManualTable
 from ikevpn.config.network_kinds import OwnAddress, PeerIdentity, Place, join_remotes
 from ikevpn.config.outer_keys import OuterKeys
-from ikevpn.config.peer_keys import PeerKeys
+from ikevpn.config.peer_keys import PORT, PeerKeys
 from ikevpn.config.secret_table import SECRET, SecretTable
 from ikevpn.config.traffic_keys import TrafficKeys
 from ikevpn.config.words import LogLevel
 from ikevpn.model.address import Address, AddressRange
 from ikevpn.model.identity import Identity
-
-_PORT = Whole(1, 65535)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,8 +63,8 @@ class DaemonTable:
         (ip_address("0.0.0.0"), ip_address("::")),  # noqa: S104
         '`["0.0.0.0", "::"]`',
     )
-    ike_port: int = key(_PORT, "The UDP port of IKE. Peers behind no NAT expect 500.", "500", 500)
-    natt_port: int = key(_PORT, "The UDP port of IKE and ESP through NAT (RFC 3947).", "4500", 4500)
+    ike_port: int = key(PORT, "Our UDP port of IKE. Peers behind no NAT expect 500.", "500", 500)
+    natt_port: int = key(PORT, "Our UDP port of IKE and ESP through NAT (RFC 3947).", "4500", 4500)
     socket: Path = key(
         Absolute(),
         "The socket by which `ikevpn status` and the others reach the daemon.",

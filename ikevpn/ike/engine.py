@@ -91,7 +91,8 @@ class Engine:
     ) -> list[Effect]:
         """Bring up what is missing of a tunnel: phase 1, then each child (all where `children` is None).
 
-        `local.port` is the IKE port. Raises UsageError for an unknown tunnel.
+        Which ports are used, ours and the peer's, follows from the settings and the tunnel. Raises UsageError for an
+        unknown tunnel.
         """
         core = self._at(now)
         found = core.tunnels[tunnel]
@@ -102,7 +103,7 @@ class Engine:
         ]
         sa = self._towards(found, remote)
         if sa is None:
-            sa = negotiation.start_phase1(core, found, local, remote)
+            sa = negotiation.start_phase1(core, found, *negotiation.begins_at(core, found, local, remote))
         for request in requests:
             negotiation.request_child(core, sa, request)
         return self._out()

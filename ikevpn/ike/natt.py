@@ -133,9 +133,9 @@ def floats(sa: IkeSa) -> bool:
 
 def move(core: Core, sa: IkeSa) -> None:
     """The initiator goes to port 4500 with its next message (RFC 3947 §4)."""
-    if floats(sa) and not sa.natt:
+    if floats(sa) and not sa.natt and sa.tunnel is not None:
         sa.local = sa.local.at(core.settings.natt_port)
-        sa.remote = sa.remote.at(core.settings.natt_port)
+        sa.remote = sa.remote.at(sa.tunnel.remote_natt_port)
         sa.natt = True
 
 

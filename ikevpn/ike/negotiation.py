@@ -89,7 +89,7 @@ def renew_child(core: Core, child: Child) -> None:
     tunnel = core.tunnels.get(child.tunnel.name, child.tunnel)
     sa = core.ike_sa_with(child.peer)
     if sa is None and not tunnel.any_remote:
-        where = _begins_at(core, child.local, child.remote, mapped=child.mapped)
+        where = begins_at(core, tunnel, child.local, child.remote, mapped=child.mapped)
         sa = core.initiating.get(tunnel.name) or start_phase1(core, tunnel, *where)
     if sa is not None:
         request_child(core, sa, ChildRequest(tunnel, child.name, child.reqid, child.selector, child.serial))
@@ -106,14 +106,20 @@ def renew_ike(core: Core, sa: IkeSa) -> None:
     if sa.name in core.tunnels and sa.name not in core.initiating:
         tunnel = core.tunnels[sa.name]
         mapped = sa.natt and sa.nat.peer_is_behind
-        start_phase1(core, tunnel, *_begins_at(core, sa.local, sa.remote, mapped=mapped))
+        start_phase1(core, tunnel, *begins_at(core, tunnel, sa.local, sa.remote, mapped=mapped))
 
 
-def _begins_at(core: Core, local: Endpoint, remote: Endpoint, *, mapped: bool) -> tuple[Endpoint, Endpoint, bool]:
-    """A new phase 1 begins on the IKE ports, but towards a peer behind a NAT where its mapping is (RFC 3947 §4)."""
+def begins_at(
+    core: Core, tunnel: Tunnel, local: Endpoint, remote: Endpoint, *, mapped: bool = False
+) -> tuple[Endpoint, Endpoint, bool]:
+    """A new phase 1 begins on the IKE ports, but towards a peer behind a NAT where its mapping is (RFC 3947 §4), and
+    on the NAT-T ports where the peer has no other.
+    """
     if mapped:
         return local, remote, True
-    return local.at(core.settings.ike_port), remote.at(core.settings.ike_port), False
+    natt = tunnel.remote_ike_port == tunnel.remote_natt_port
+    port = core.settings.natt_port if natt else core.settings.ike_port
+    return local.at(port), remote.at(tunnel.remote_ike_port), natt
 
 
 # Success
@@ -195,13 +201,8 @@ def _act_on_news(core: Core, sa: IkeSa, exchange: Exchange) -> None:
         facts = {"notify": news.unwelcome.label, **refusal.identity(sa)}
         end(core, sa, Reason.IDENTITY_REFUSED, with_children=False, facts=facts)
     for each in news.ended:
-        end(core, each, Reason.PEER_DELETED, with_children=_keeps_nothing(core, each))
+        end(core, each, Reason.PEER_DELETED, with_children=False)  # which outlive it (RFC 2408 §5, RFC 2409 §5.5)
         farewell.remember(core, each)
-
-
-def _keeps_nothing(core: Core, sa: IkeSa) -> bool:
-    """Children outlive their IKE SA (RFC 2408 §5), but not that of a peer which only it can bring back."""
-    return sa.tunnel is not None and sa.tunnel.any_remote and not core.siblings(sa)
 
 
 # Failure

@@ -139,7 +139,8 @@ CODES: Mapping[Code, Entry] = {
     ),
     Code.CHILD_DOWN: Entry("phase 2 for {selector} is down", "The ESP SAs of one pair of networks are gone."),
     Code.IKE_DOWN: Entry(
-        "phase 1 with {remote} is down", "The IKE SA is gone, and with it the tunnels that hang on it."
+        "phase 1 with {remote} is down",
+        "The IKE SA is gone. Where the peer has ended it, the ESP SAs live on until their own end (RFC 2409 §5.5).",
     ),
     Code.PHASE1_FAILED: Entry("phase 1 with {remote} failed", "No IKE SA came about."),
     Code.PHASE2_FAILED: Entry("phase 2[ for {selector}] failed", "No ESP SAs came about for this pair of networks."),

@@ -88,6 +88,8 @@ class Tunnel:
     outer: OuterHeader = OuterHeader()
     send_ids: bool = True  # quick mode identities even where they are the endpoints themselves
     vendor_ids: tuple[bytes, ...] = field(default=())
+    remote_ike_port: int = 500  # the peer's, whatever ours are
+    remote_natt_port: int = 4500  # the same as the other: it is called behind the non-ESP marker from the first message
     any_remote_id: bool = False  # whoever knows the secret may call itself what it likes
 
     @property

@@ -196,7 +196,7 @@ class Tunnel:
                 refused = refused or error
                 continue
             await self._world.ports.ensure(local)
-            found.append(Path(Endpoint(local, port), Endpoint(remote, port)))
+            found.append(Path(Endpoint(local, port), Endpoint(remote, self.config.template.remote_ike_port)))
         if refused is not None and not found:
             raise refused
         return found

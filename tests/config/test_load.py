@@ -59,8 +59,19 @@ def test_the_tunnel_for_the_engine(tunnel: Write) -> None:
         "proposal_order",
         "nat_traversal",
     )
-    same += ("natt_drafts", "keepalive_s", "fragment_size", "dpd_interval_s", "retransmit_s", "retransmit_tries")
     same += (
+        "natt_drafts",
+        "keepalive_s",
+        "fragment_size",
+        "remote_ike_port",
+        "remote_natt_port",
+        "dpd_interval_s",
+        "retransmit_s",
+        "retransmit_tries",
+    )
+    same += (
+        "remote_ike_port",
+        "remote_natt_port",
         "initial_contact",
         "replay_window",
         "sha256_96",

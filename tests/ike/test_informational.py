@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ikevpn.ike import children as pairs
-from ikevpn.ike import informational
+from ikevpn.ike import informational, negotiation
 from ikevpn.ike.effects import Send
 from ikevpn.ike.engine import EngineSettings
 from ikevpn.model.address import Endpoint
@@ -99,9 +99,26 @@ def test_the_peer_deletes_the_ike_sa() -> None:
     assert len(bench.b.sas) == 2
 
 
-def test_the_ike_sa_of_a_caller_takes_its_pairs_along() -> None:
-    bench = Bench(tunnel(), replace(Bench().b.tunnel, remotes=())).up()
+def test_the_pairs_of_a_caller_outlive_its_ike_sa() -> None:
+    """A dialup peer deletes its phase 1 when that is not needed; it calls again when it wants something."""
+    ours = tunnel()
+    bench = Bench(ours, replace(other_side(ours), remotes=(), remote_id=None)).up()
     says(bench, "a", delete(Protocol.ISAKMP, only_sa(bench.b).cookies))
+    bench.run(60)
+    assert bench.b.reasons(Code.IKE_DOWN) == [Reason.PEER_DELETED] and not ike_sas(bench.b)
+    assert len(bench.b.sas) == 2 and not events(bench.b, Code.PHASE1_FAILED)
+    for sa in ike_sas(bench.a):
+        negotiation.end(core_of(bench.a), sa, Reason.EXPIRED, with_children=False)
+    bench.perform(bench.a, bench.a.engine.rekey("ab", bench.now, "net"))
+    bench.run(60)
+    assert bench.matched() and events(bench.b, Code.CHILD_REKEYED)
+
+
+def test_a_caller_that_takes_its_leave_takes_its_pairs_along() -> None:
+    ours = tunnel()
+    bench = Bench(ours, replace(other_side(ours), remotes=(), remote_id=None)).up()
+    bench.perform(bench.a, bench.a.engine.terminate("ab", bench.now))
+    bench.run(0.1)
     assert not bench.b.sas and not ike_sas(bench.b)
 
 

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from ikevpn.ike import natt
+from ikevpn.ike import natt, negotiation
 from ikevpn.ike.effects import Send
+from ikevpn.ike.engine import EngineSettings
 from ikevpn.ike.sa import Nat
 from ikevpn.ike.suite import mode_for
 from ikevpn.model.address import AddressRange, Endpoint
@@ -331,3 +332,42 @@ def test_where_there_is_no_nat_a_copy_of_message_5_moves_nobody() -> None:
     bench.run(60)
     assert bench.matched() and events(bench.a, Code.CHILD_UP) and not events(bench.a, Code.PHASE1_FAILED)
     assert only_sa(bench.b).remote == HERE
+
+
+# Ports: ours are ours, the peer's are 500 and 4500 unless its tunnel says otherwise
+
+
+def called_at(bench: Bench) -> list[tuple[int, int]]:
+    """From which port to which, in order, each pair once."""
+    sent = (each.datagram for each in bench.log if each.sender == "a")
+    return list(dict.fromkeys((each.local.port, each.remote.port) for each in sent))
+
+
+def behind(ours: Tunnel, settings: EngineSettings) -> Bench:
+    local, local_natt = HERE.at(settings.ike_port), HERE.at(settings.natt_port)
+    outside = Endpoint.of("203.0.113.9", 1024)
+    theirs = replace(other_side(ours), remotes=(AddressRange.of_address(outside.address),), any_remote_id=True)
+    bench = Bench(ours, theirs, nat={local: outside, local_natt: outside.at(1025)})
+    core_of(bench.a).settings = replace(core_of(bench.a).settings, ike_port=local.port, natt_port=local_natt.port)
+    return bench
+
+
+@pytest.mark.parametrize("mode", [Phase1Mode.MAIN, Phase1Mode.AGGRESSIVE])
+def test_ports_of_our_own_are_not_the_peers(mode: Phase1Mode) -> None:
+    bench = behind(tunnel(mode=mode), EngineSettings(ike_port=501, natt_port=4501)).up()
+    assert called_at(bench) == [(501, 500), (4501, 4500)] and bench.matched()
+    negotiation.renew_ike(core_of(bench.a), only_sa(bench.a))
+    bench.perform(bench.a, bench.a.engine._out())
+    bench.run(1)
+    assert called_at(bench) == [(501, 500), (4501, 4500)] and len(events(bench.a, Code.IKE_REKEYED)) == 1
+
+
+def test_a_peer_with_other_ports() -> None:
+    bench = behind(tunnel(remote_ike_port=1500, remote_natt_port=14500), EngineSettings()).up()
+    assert called_at(bench) == [(500, 1500), (4500, 14500)] and bench.matched()
+
+
+def test_a_peer_with_one_port_only_is_called_there_at_once() -> None:
+    bench = behind(tunnel(remote_ike_port=4500), EngineSettings()).up()
+    assert called_at(bench) == [(4500, 4500)] and bench.matched()
+    assert all(sent.datagram.natt for sent in bench.log)
