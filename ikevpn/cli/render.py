@@ -93,7 +93,7 @@ def _marks() -> bool:
 def logged(line: api.EventLine) -> None:
     """One event with its time, as in a log."""
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(line.time))
-    style = "red" if line.code in BAD else ""
+    style = {"error": "red", "warning": "yellow"}.get(line.severity, "")
     say(f"{when} {line.tunnel or '-'}: {line.sentence}", style)
     for advice in line.advice if line.code in BAD else ():
         say(f"{'':19}  try: {advice}", "dim")

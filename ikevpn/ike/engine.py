@@ -6,10 +6,22 @@ in. Nothing that a peer sends raises; UsageError is for our own misuse.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from ikevpn.errors import Malformed
-from ikevpn.ike import arrivals, children, dpd, exchange, farewell, icmp, informational, negotiation, revocation
+from ikevpn.ike import (
+    arrivals,
+    children,
+    dpd,
+    exchange,
+    farewell,
+    icmp,
+    informational,
+    negotiation,
+    relocation,
+    revocation,
+    standing,
+)
 from ikevpn.ike.budget import Budget
 from ikevpn.ike.core import Core, EngineSettings
 from ikevpn.ike.dpd import Verdict
@@ -21,7 +33,7 @@ from ikevpn.ike.sa import Child, Hint, IkeSa, IkeState
 from ikevpn.ike.script import QUICK
 from ikevpn.ike.status import EngineStatus, snapshot
 from ikevpn.ike.timers import Timer, TimerKind
-from ikevpn.model.address import Endpoint
+from ikevpn.model.address import Address, Endpoint
 from ikevpn.model.events import Fact, Reason
 from ikevpn.model.sa import Direction, ExpireKind, SaUse
 from ikevpn.model.tunnel import SharedSecret, Tunnel
@@ -99,9 +111,9 @@ class Engine:
         requests = [
             wanted(found, child)
             for child in found.children
-            if (children is None or child.name in children) and not self._is_up(found, child.reqid)
+            if (children is None or child.name in children) and not standing.is_up(core, found, child.reqid)
         ]
-        sa = self._towards(found, remote)
+        sa = standing.sa_towards(core, found, remote)
         if sa is None:
             sa = negotiation.start_phase1(core, found, *negotiation.begins_at(core, found, local, remote))
         for request in requests:
@@ -237,6 +249,11 @@ class Engine:
         icmp.take(self._at(now), local, remote, facts)
         return self._out()
 
+    def addresses_gone(self, gone: Collection[Address], now: float) -> list[Effect]:
+        """This host does not have these addresses any more."""
+        relocation.leave(self._at(now), gone)
+        return self._out()
+
     # Time
 
     def next_timer(self) -> float | None:
@@ -356,25 +373,6 @@ class Engine:
     def _out(self) -> list[Effect]:
         effects, self._core.effects = self._core.effects, []
         return effects
-
-    def _is_up(self, tunnel: Tunnel, reqid: int) -> bool:
-        return any(
-            each.reqid == reqid and each.tunnel.name == tunnel.name and each.outbound and not each.superseded
-            for each in self._core.children.values()
-        )
-
-    def _towards(self, tunnel: Tunnel, remote: Endpoint) -> IkeSa | None:
-        """An IKE SA of this tunnel with the peer at that address, established or under way."""
-        core = self._core
-        found = [
-            sa
-            for sa in core.ike_sas.values()
-            if sa.name == tunnel.name
-            and sa.state is IkeState.ESTABLISHED
-            and not sa.superseded
-            and (not tunnel.any_remote or sa.remote.address == remote.address)
-        ]
-        return max(found, key=lambda sa: sa.established, default=core.initiating.get(tunnel.name))
 
     def _child_by_spi(self, spi: int, direction: Direction, reqid: int) -> Child | None:
         """An outbound SPI is the peer's choice, and two peers may choose alike."""

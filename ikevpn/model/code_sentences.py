@@ -105,6 +105,26 @@ CODES: Mapping[Code, Entry] = {
         "configuration read again[, added {added}][, changed {changed}][, removed {removed}]",
         "Tunnels whose settings did not change were not touched.",
     ),
+    Code.NOT_RELOADED: Entry(
+        "not reloaded: {detail}",
+        "The configuration has an error, so nothing has changed.",
+        ("`ikevpn check` shows all errors; then `ikevpn reload`",),
+    ),
+    Code.DAEMON_STARTED: Entry(
+        "ikevpn {version} starts: process {pid}, configuration {configuration} with {tunnels}, control socket {socket}",
+        "The daemon has read its configuration and begins.",
+    ),
+    Code.LISTENING: Entry(
+        "listening on UDP {addresses}[, NAT traversal on UDP {natt}]",
+        "The sockets of IKE are open; peers can call.",
+    ),
+    Code.ADDRESSES_CHANGED: Entry(
+        "this host's addresses changed[, gone: {gone}][, new: {new}]",
+        "What used an address that is gone begins anew at once, from another one.",
+    ),
+    Code.DAEMON_STOPPING: Entry(
+        "ikevpn stops: {detail}", "The daemon tells the peers, withdraws routes and devices, and ends."
+    ),
     Code.RETRANSMITTED: Entry(
         "no answer from {remote} yet, sent {message} again[ ({tries} of {of})]",
         "An expected answer did not come in time. IKE runs over UDP, so a lost packet is sent again.",

@@ -39,6 +39,12 @@ class Code(StrEnum):
     DATA_PLANE_CRASHED = "data-plane-crashed"
     INTERNAL_ERROR = "internal-error"
     RELOADED = "reloaded"
+    NOT_RELOADED = "not-reloaded"
+    # the daemon's own life
+    DAEMON_STARTED = "daemon-started"
+    LISTENING = "listening"
+    ADDRESSES_CHANGED = "addresses-changed"
+    DAEMON_STOPPING = "daemon-stopping"
     # steps that a user sees when things are slow or odd
     RETRANSMITTED = "retransmitted"
     PEER_NOTIFY = "peer-notify"

@@ -231,7 +231,7 @@ REASONS: Mapping[Reason, Entry] = {
         "the data plane was started again and has lost its keys",
         "The process that carries the traffic ended. Nothing leaves in clear; tunnels that are wanted come up again.",
     ),
-    Reason.PATH_CHANGED: Entry("our address or the peer's is another now", "It begins anew between the new addresses."),
+    Reason.PATH_CHANGED: Entry("our address or the peer's changed", "It begins anew between the new addresses."),
     Reason.ANOTHER_WON: Entry(
         "both ends started at once and the other negotiation won", "Harmless: one of two is kept."
     ),

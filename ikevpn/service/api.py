@@ -13,6 +13,7 @@ from typing import ClassVar
 import msgspec
 
 from ikevpn.model.events import Fact
+from ikevpn.model.severity import Severity
 
 VERSION = 1
 LONGEST_LINE = 1 << 16
@@ -50,9 +51,12 @@ class Status(Request, frozen=True, tag="status"):
 
 
 class Log(Request, frozen=True, tag="log"):
-    """The last `count` events, of one tunnel or of all; `follow` goes on until the client hangs up."""
+    """The last `count` events, of one tunnel or of all, that matter as much as `level`; `follow` goes on until the
+    client hangs up.
+    """
 
     tunnel: str = ""
+    level: Severity = Severity.DEBUG
     count: int = 100
     follow: bool = False
 
@@ -97,6 +101,7 @@ class EventLine(Reply, frozen=True, tag="event"):
     tunnel: str
     reason: str
     sentence: str
+    severity: str = "info"
     advice: tuple[str, ...] = ()
     facts: dict[str, Fact | tuple[str, ...]] = {}
 

@@ -6,18 +6,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from ikevpn import __version__
 from ikevpn.config.configuration import Configuration
 from ikevpn.config.load import load
 from ikevpn.config.words import LogLevel
 from ikevpn.dataplane import confinement
 from ikevpn.errors import IkevpnError
-from ikevpn.model.events import Code, Event
+from ikevpn.model.events import Code, Event, Fact
 from ikevpn.service import api, flushes, log, notify, privileges, ready
 from ikevpn.service.captures import EVERYTHING
 from ikevpn.service.control import ControlSocket
@@ -62,6 +64,7 @@ class Daemon:
         self._ready = asyncio.Event()
         self._reloading = asyncio.Lock()
         self._failure: IkevpnError | None = None
+        self._why_stop = ""
         self._errands = Errands()
         self._parts: Parts
         self._control: ControlSocket
@@ -76,14 +79,33 @@ class Daemon:
         confinement.hide_memory()
         self._parts = Parts(self._options.config, configuration)
         self._parts.history.listen(log.write)
+        self._say_start(configuration)
         _warn(configuration)
         async with AsyncExitStack() as undo:
             await self._start(configuration, undo)
             await self._stop.wait()
+            detail = str(self._failure or self._why_stop)
+            self._parts.report(Event(Code.DAEMON_STOPPING, facts={"detail": detail}))
             notify.notify("STOPPING=1")
             await self._control.finish(1.0)
+        _log.info("ikevpn has stopped")
         if self._failure is not None:
             raise self._failure
+
+    def _say_start(self, configuration: Configuration) -> None:
+        count = len(configuration.tunnels)
+        facts: dict[str, Fact] = {
+            "version": __version__,
+            "pid": os.getpid(),
+            "configuration": str(self._options.config),
+            "tunnels": f"{count} tunnel{'s' if count != 1 else ''}",
+            "socket": str(self._options.socket or configuration.daemon.socket),
+        }
+        self._parts.report(Event(Code.DAEMON_STARTED, facts=facts))
+
+    def _end(self, why: str) -> None:
+        self._why_stop = why
+        self._stop.set()
 
     # Start
 
@@ -148,7 +170,7 @@ class Daemon:
     def _work_done(self) -> None:
         """End a daemon that was started for one command when nothing is wanted any more."""
         if self._options.until_idle and self._parts.tunnels.idle:
-            self._stop.set()
+            self._end("no tunnel is wanted any more")
 
     async def _take_down(self) -> None:
         """Everything down, with Deletes; what the host refuses to undo is logged. Blocks outlive a failure."""
@@ -177,8 +199,8 @@ class Daemon:
     def _catch_signals(self, undo: AsyncExitStack) -> None:
         loop = asyncio.get_running_loop()
         acts: Mapping[signal.Signals, Callable[[], object]] = {
-            signal.SIGTERM: self._stop.set,
-            signal.SIGINT: self._stop.set,
+            signal.SIGTERM: lambda: self._end("SIGTERM"),
+            signal.SIGINT: lambda: self._end("SIGINT"),
             signal.SIGHUP: self._reload_on_signal,
         }
         for number, act in acts.items():
@@ -188,7 +210,7 @@ class Daemon:
     async def reload(self) -> Difference:
         """Read the configuration again and apply what changed. Raises ConfigErrors; then nothing has changed."""
         async with self._reloading:
-            configuration = load(self._options.config)
+            configuration = self._load_again()
             _warn(configuration)
             notify.reloading()
             try:
@@ -200,6 +222,15 @@ class Daemon:
         self._parts.report(Event(Code.RELOADED, facts=facts))
         self._work_done()
         return difference
+
+    def _load_again(self) -> Configuration:
+        """Raises ConfigErrors, and says so in the log too: who reloads by a signal sees it there."""
+        try:
+            return load(self._options.config)
+        except IkevpnError as error:
+            detail = "; ".join(str(error).splitlines())
+            self._parts.report(Event(Code.NOT_RELOADED, facts={"detail": detail}))
+            raise
 
     async def _apply_settings(self, configuration: Configuration) -> None:
         """Of the daemon's own settings the log level changes at once, everything else with the next start."""
@@ -214,8 +245,8 @@ class Daemon:
     async def _reload_and_report(self) -> None:
         try:
             await self.reload()
-        except IkevpnError as error:
-            _log.error("not reloaded: %s", error)
+        except IkevpnError:
+            pass  # said already
         except Exception:
             _log.exception("not reloaded because of a mistake of the daemon's own")
 

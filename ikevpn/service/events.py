@@ -6,14 +6,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ikevpn.model import reasons
 from ikevpn.model.events import Event
+from ikevpn.model.severity import Severity, severity
 from ikevpn.service import api
+from ikevpn.service.memory import Memory
 
 REMEMBERED = 2000
 QUEUED = 500
@@ -36,6 +38,7 @@ class Record:
             code=event.code.value,
             tunnel=event.tunnel,
             reason=event.reason.value,
+            severity=severity(event).value,
             sentence=reasons.sentence(event),
             advice=reasons.advice(event),
             facts=dict(event.facts),
@@ -46,7 +49,7 @@ class History:
     """All events pass through `add`. Listeners are called at once and in order; subscribers read at their own pace."""
 
     def __init__(self, remembered: int = REMEMBERED, clock: Callable[[], float] = time.time) -> None:
-        self._records: deque[Record] = deque(maxlen=remembered)
+        self._records = Memory[Record](remembered)
         self._listeners: list[Callable[[Record], None]] = []
         self._clock = clock
         self._count = 0
@@ -57,7 +60,7 @@ class History:
         self._count += 1
         self._counts[event.code.value, event.tunnel] += 1
         record = Record(self._count, self._clock(), event)
-        self._records.append(record)
+        self._records.add(record)
         for listener in tuple(self._listeners):
             listener(record)
 
@@ -66,10 +69,9 @@ class History:
         """How often each code came for each tunnel, those included that are no longer remembered."""
         return self._counts
 
-    def last(self, count: int, tunnel: str = "") -> list[Record]:
-        """The newest `count` records, oldest first."""
-        chosen = [r for r in self._records if not tunnel or r.event.tunnel == tunnel]
-        return chosen[-count:] if count > 0 else []
+    def last(self, count: int, tunnel: str = "", least: Severity = Severity.DEBUG) -> list[Record]:
+        """The newest `count` records that matter as much as `least`, oldest first."""
+        return self._records.last(count, tunnel, least)
 
     def listen(self, listener: Callable[[Record], None]) -> Callable[[], None]:
         """Call `listener` for every event from now on; returns a function that ends this."""

@@ -9,6 +9,7 @@ are jittered, so that a hundred tunnels to one rebooting gateway do not call at 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -89,6 +90,7 @@ class Keeper:
         self._demanded: set[str] = set()
         self._pending: set[str] = set()
         self._settled: asyncio.Event = asyncio.Event()
+        self._hurry = asyncio.Event()
         self._striving: asyncio.Task[None] | None = None
         self._waiters: list[asyncio.Future[Event | None]] = []
 
@@ -107,6 +109,10 @@ class Keeper:
         if self.wanted is Wanted.ON_DEMAND:
             self._demanded.update(names)
             self._judge()
+
+    def hurry(self) -> None:
+        """What kept the last attempt from success may be gone: the next one need not wait."""
+        self._hurry.set()
 
     def heard(self, event: Event) -> None:
         """Something happened to this tunnel."""
@@ -238,7 +244,9 @@ class Keeper:
         self.next_attempt = asyncio.get_running_loop().time() + seconds
         if self.wanted is Wanted.UP:
             self._reach.report(Event(Code.RETRY_LATER, self.name, facts={"seconds": round(seconds, 1)}))
-        await asyncio.sleep(seconds)
+        self._hurry.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._hurry.wait(), seconds)
         self.next_attempt = None
 
     def _stop_striving(self) -> None:

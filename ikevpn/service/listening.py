@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ikevpn.errors import HostError
 from ikevpn.model.address import Address, Endpoint
+from ikevpn.model.events import Code, Event, Fact
 from ikevpn.net.changes import Changes
 from ikevpn.service.parts import Parts
 from ikevpn.wire.registry import Protocol
@@ -29,6 +30,7 @@ class Listening:
         self._parts = parts
         self._settings = parts.settings
         self._own: frozenset[Address] = frozenset()
+        self._on_ours: set[Address] = set()  # those of them that belong to devices of ours
 
     async def open(self) -> None:
         """Open all ports. Raises HostError for the first that is refused."""
@@ -42,6 +44,10 @@ class Listening:
         self._own = await self._own_addresses()
         tolerated = {"no-such-address"} if any(address.is_unspecified for address in self._settings.listen) else ()
         await self._parts.ports.follow(spread(self._settings.listen, self._own), tolerated)
+        port, addresses = self._parts.ports.port, sorted(map(str, self._parts.ports.addresses))
+        open_at = tuple(str(Endpoint.of(address, port)) for address in addresses)
+        facts: dict[str, Fact] = {"addresses": open_at, "natt": self._settings.natt_port}
+        self._parts.report(Event(Code.LISTENING, facts=facts))
 
     async def follow(self) -> None:
         """After every change of the host: the right addresses have sockets, bindings are in force, and manual keys
@@ -63,15 +69,31 @@ class Listening:
             await self._parts.ports.follow(spread(self._settings.listen, own))
         except HostError as error:
             _log.warning("%s", error)
+        if self._own != before:
+            self._addresses_changed(before - self._own, self._own - before)
         for binding in self._parts.bindings:
             if self._own != before or binding.covers_peer:
                 binding.refresh()
         for tunnel in self._parts.tunnels:
             await tunnel.look_again()
 
+    def _addresses_changed(self, gone: frozenset[Address], new: frozenset[Address]) -> None:
+        """What used an address that is gone begins anew at once, and what waits for its next attempt tries again."""
+        kinds = (("gone", gone - self._on_ours), ("new", new - self._on_ours))
+        facts: dict[str, Fact] = {kind: tuple(sorted(map(str, found))) for kind, found in kinds if found}
+        if facts:
+            self._parts.report(Event(Code.ADDRESSES_CHANGED, facts=facts))
+        self._on_ours &= self._own
+        if gone:
+            self._parts.driver.shielded(lambda now: self._parts.driver.engine.addresses_gone(gone, now))
+        for tunnel in self._parts.tunnels:
+            tunnel.keeper.hurry()
+
     async def _own_addresses(self) -> frozenset[Address]:
-        found = (interface.ip for _, interface in await self._parts.host.own_addresses())
-        return frozenset(address for address in found if not address.is_link_local)
+        found = await self._parts.host.own_addresses()
+        devices = {binding.device for binding in self._parts.bindings}
+        self._on_ours |= {interface.ip for device, interface in found if device in devices}
+        return frozenset(interface.ip for _, interface in found if not interface.ip.is_link_local)
 
 
 def _host_has_ipv6() -> bool:

@@ -9,71 +9,58 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Mapping
 
 import msgspec
 
 from ikevpn.config.words import LogLevel
-from ikevpn.model.events import Code, Event, Reason
+from ikevpn.model.severity import severity
 from ikevpn.service.events import Record
 
-_LEVELS: Mapping[Code, int] = {
-    Code.PHASE1_FAILED: logging.ERROR,
-    Code.PHASE2_FAILED: logging.ERROR,
-    Code.HOST_REFUSED: logging.ERROR,
-    Code.DATA_PLANE_CRASHED: logging.ERROR,
-    Code.IKE_DOWN: logging.WARNING,
-    Code.CHILD_DOWN: logging.WARNING,
-    Code.PEER_NOTIFY: logging.WARNING,
-    Code.DEVIATION: logging.WARNING,
-    Code.ICMP_ERROR: logging.WARNING,
-    Code.CALL_REFUSED: logging.WARNING,
-    Code.NETWORK_REFUSED: logging.WARNING,
-    Code.SEQUENCE_LOW: logging.WARNING,
-    Code.KEYS_DERIVED: logging.DEBUG,
-    Code.DPD_SENT: logging.DEBUG,
-    Code.DPD_ANSWERED: logging.DEBUG,
-    Code.DATAGRAM_DROPPED: logging.DEBUG,
-    Code.NO_NAT: logging.DEBUG,
-}
-_TELLING = frozenset((Reason.WRONG_SECRET, Reason.NO_SECRET, Reason.WRONG_PEER_IDENTITY, Reason.NO_PROPOSAL_PHASE1))
 _PYTHON = {
-    LogLevel.ERROR: logging.ERROR,
-    LogLevel.WARNING: logging.WARNING,
-    LogLevel.INFO: logging.INFO,
-    LogLevel.DEBUG: logging.DEBUG,
+    "error": logging.ERROR,
+    "warning": logging.WARNING,
+    "info": logging.INFO,
+    "debug": logging.DEBUG,
 }
+_JOURNAL = {logging.CRITICAL: 2, logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 6, logging.DEBUG: 7}
+"""What sd-daemon(3) puts before a line, and `journalctl -p` selects by."""
+_FORMAT = "%(asctime)s %(severity)s %(message)s"
 _log = logging.getLogger("ikevpn")
 
 
 def set_up(level: LogLevel, as_json: bool) -> None:
-    """Log to standard error; without times under systemd, whose journal has its own."""
+    """Log to standard error, with time and severity; under systemd in the way in which its journal wants them."""
     handler = logging.StreamHandler(sys.stderr)
-    stamped = not as_json and "JOURNAL_STREAM" not in os.environ
-    handler.setFormatter(
-        _Json() if as_json else logging.Formatter("%(asctime)s %(message)s" if stamped else "%(message)s")
-    )
+    handler.setFormatter(_Json() if as_json else _Journal() if "JOURNAL_STREAM" in os.environ else _Text(_FORMAT))
     _log.handlers[:] = [handler]
     _log.propagate = False
     _log.setLevel(_PYTHON[level])
 
 
-def _level(event: Event) -> int:
-    """A datagram that is dropped is worth a line only where somebody has to do something about it."""
-    if event.code is Code.DATAGRAM_DROPPED and event.reason in _TELLING:
-        return logging.ERROR
-    return _LEVELS.get(event.code, logging.INFO)
-
-
 def write(record: Record) -> None:
     """Log one event."""
-    level = _level(record.event)
+    level = _PYTHON[severity(record.event)]
     if not _log.isEnabledFor(level):
         return
     line = record.line()
     name = f"{line.tunnel}: " if line.tunnel else ""
     advice = f" (try: {'; '.join(line.advice)})" if line.advice and level >= logging.ERROR else ""
     _log.log(level, "%s%s%s", name, line.sentence, advice, extra={"line": line})
+
+
+class _Text(logging.Formatter):
+    """`2026-11-30 22:40:01 warning paris: …`"""
+
+    def format(self, record: logging.LogRecord) -> str:
+        record.severity = record.levelname.lower()
+        return super().format(record)
+
+
+class _Journal(logging.Formatter):
+    """The severity as a number before the line; the time is the journal's own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return f"<{_JOURNAL.get(record.levelno, 5)}>{super().format(record)}"
 
 
 class _Json(logging.Formatter):

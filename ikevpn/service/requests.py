@@ -22,6 +22,7 @@ from ikevpn.ike.engine import Engine
 from ikevpn.model import reasons
 from ikevpn.model.events import Code, Event, Fact, Reason
 from ikevpn.model.sa import Total
+from ikevpn.model.severity import severity
 from ikevpn.service import api, metrics, process_use
 from ikevpn.service.errands import Errands
 from ikevpn.service.keeper import Wanted
@@ -200,10 +201,12 @@ class Requests:
         if request.tunnel:
             self._parts.tunnels.get(request.tunnel)
         with self._parts.history.subscribe(request.tunnel) as events:
-            for record in self._parts.history.last(request.count, request.tunnel):
+            for record in self._parts.history.last(request.count, request.tunnel, request.level):
                 yield record.line()
             while request.follow:
                 record = await events.next()
+                if not severity(record.event).reaches(request.level):
+                    continue
                 if lost := events.lost():
                     yield api.Lost(count=lost)
                 yield record.line()

@@ -137,6 +137,54 @@ def test_the_unit_reloads_and_reports_a_broken_file(sides: tuple[Side, Side]) ->
         left.config.write_text(good)
 
 
+def test_the_daemon_logs_its_life_and_what_is_wrong_with_a_reload(sides: tuple[Side, Side]) -> None:
+    left, _ = sides
+    left.write("paris", start="listen")
+    with left.daemon() as daemon:
+        good = left.config.read_text()
+        left.config.write_text(good + "nonsense = 1\n")
+        daemon.send_signal(signal.SIGHUP)
+        until(lambda: "not reloaded" in left.log(), "the word about the reload")
+        left.config.write_text(good)
+        lines = left.ikevpn("log", "--level", "warning").out
+        assert 'there is no key "nonsense" here' in lines and "starts: process" not in lines
+        assert "ikevpn 0." in left.ikevpn("log").out
+        daemon.send_signal(signal.SIGTERM)
+        assert daemon.wait(10) == 0
+    stamp = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} "
+    for words in (
+        rf"info ikevpn 0\.\S+ starts: process {daemon.pid}, configuration {left.config} with 1 tunnel, control socket",
+        r"info listening on UDP .*192\.0\.2\.1:500.*, NAT traversal on UDP 4500",
+        r"error not reloaded: .*nonsense.* \(try: `ikevpn check`",
+        r"info ikevpn stops: SIGTERM",
+        r"info ikevpn has stopped",
+    ):
+        assert re.search(f"^{stamp}{words}", left.log(), re.MULTILINE), words
+
+
+def test_an_address_that_goes_is_noticed_at_once(sides: tuple[Side, Side]) -> None:
+    """The peer's sign of life is asked for after five minutes only."""
+    left, right = sides
+    right.write("london", start="listen", remote=["192.0.2.1", "192.0.2.11"], remote_id="any")
+    assert right.ikevpn("reload").status == 0
+    left.write("paris", dpd_interval_s=300)
+    with left.daemon():
+        until(lambda: is_up(left), "paris")
+        try:
+            left.run("ip", "addr", "add", "192.0.2.11/24", "dev", "cable")
+            left.run("sysctl", "-qw", "net.ipv4.conf.cable.promote_secondaries=1")
+            left.run("ip", "addr", "del", "192.0.2.1/24", "dev", "cable")
+            left.run("ip", "route", "replace", "default", "via", "192.0.2.2")
+            until(lambda: left.tunnel()["local"] == "192.0.2.11:500" and is_up(left), "paris from the other address")
+            assert left.pings(right.inner) == 3
+        finally:
+            left.run("ip", "addr", "del", "192.0.2.11/24", "dev", "cable")
+            left.run("ip", "addr", "add", "192.0.2.1/24", "dev", "cable")
+            left.run("ip", "route", "replace", "default", "via", "192.0.2.2")
+    assert "this host's addresses changed, gone: 192.0.2.1" in left.log()
+    assert "is down: our address or the peer's changed" in left.log()
+
+
 def test_down_stays_down_and_up_brings_it_back(sides: tuple[Side, Side]) -> None:
     left, right = sides
     left.write("paris")

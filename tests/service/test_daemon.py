@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from ikevpn.errors import HostError
+from ikevpn.errors import ConfigError, HostError
+from ikevpn.model import reasons
+from ikevpn.model.events import Event
 from ikevpn.service.daemon import Daemon, Options
 from ikevpn.service.tunnels import Difference
 
@@ -57,13 +59,31 @@ def test_a_reload_by_signal_that_fails_says_so(
         raise error
 
     async def scenario() -> None:
-        daemon = Daemon(Options(Path("/etc/ikevpn")))
+        daemon: Any = Daemon(Options(Path("/etc/ikevpn")))
+        daemon._parts = SimpleNamespace(report=lambda event: None)
         daemon._reload_on_signal()
         await daemon._errands.settled()
 
     monkeypatch.setattr("ikevpn.service.daemon.load", refuse)
     asyncio.run(scenario())
     assert "not reloaded" in caplog.text and str(error) in caplog.text
+
+
+def test_a_reload_of_a_broken_configuration_is_an_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> None:
+        raise ConfigError("x.toml:3: wrong\nx.toml:4: wrong too")
+
+    async def scenario() -> list[Event]:
+        reported: list[Event] = []
+        daemon: Any = Daemon(Options(Path("/etc/ikevpn")))
+        daemon._parts = SimpleNamespace(report=reported.append)
+        daemon._reload_on_signal()
+        await daemon._errands.settled()
+        return reported
+
+    monkeypatch.setattr("ikevpn.service.daemon.load", refuse)
+    (event,) = asyncio.run(scenario())
+    assert reasons.sentence(event) == "not reloaded: x.toml:3: wrong; x.toml:4: wrong too"
 
 
 @pytest.mark.parametrize("until_idle", [True, False])

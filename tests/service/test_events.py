@@ -6,6 +6,7 @@ import asyncio
 
 from ikevpn.model.events import Code, Event, Reason
 from ikevpn.service.events import History, Record
+from ikevpn.service.memory import PER_CODE
 
 
 def event(number: int, tunnel: str = "paris") -> Event:
@@ -14,10 +15,10 @@ def event(number: int, tunnel: str = "paris") -> Event:
 
 def test_only_the_newest_are_remembered() -> None:
     history = History(remembered=3, clock=lambda: 7.0)
-    for number in range(5):
+    for number in range(500):
         history.add(event(number))
-    assert [record.number for record in history.last(10)] == [3, 4, 5]
-    assert [record.number for record in history.last(2)] == [4, 5]
+    assert [record.number for record in history.last(1000)] == list(range(501 - PER_CODE, 501))
+    assert [record.number for record in history.last(2)] == [499, 500]
     assert history.last(0) == []
 
 

@@ -271,3 +271,16 @@ def test_a_mistake_of_ours_costs_one_attempt(where: str) -> None:
     peer = run(scenario())
     assert [event.code for event in peer.reports] == [Code.INTERNAL_ERROR, Code.RETRY_LATER]
     assert peer.keeper.state == "up"
+
+
+def test_who_waits_need_not_wait_where_the_host_has_changed() -> None:
+    async def scenario() -> list[float]:
+        peer = Peer(lambda path, children: [REFUSED])
+        peer.keeper.want(Wanted.UP)
+        await asyncio.sleep(0.5)
+        peer.keeper.hurry()
+        await asyncio.sleep(0.1)
+        await peer.keeper.close()
+        return [time for time, _, _ in peer.calls]
+
+    assert run(scenario()) == [0.0, 0.5]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -57,4 +58,12 @@ def test_json_has_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_journal_has_times_of_its_own(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JOURNAL_STREAM", "8:1")
     (line,) = logged(capsys, LogLevel.INFO, UP)
-    assert line.startswith("paris: ")
+    assert line.startswith("<6>paris: ")
+    (line,) = logged(capsys, LogLevel.INFO, FAILED)
+    assert line.startswith("<3>paris: "), "what `journalctl -p err` selects by"
+
+
+def test_without_a_journal_each_line_has_time_and_severity(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = logged(capsys, LogLevel.INFO, UP, FAILED)
+    pattern = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (\w+) paris: .*"
+    assert [found[1] for line in lines if (found := re.fullmatch(pattern, line))] == ["info", "error"]
