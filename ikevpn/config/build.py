@@ -28,7 +28,7 @@ from ikevpn.model.proposal import Lifetime
 from ikevpn.model.sa import SaMode
 from ikevpn.model.secret import Secret
 from ikevpn.model.selector import Selector
-from ikevpn.model.tunnel import Child, NatTraversal, SharedSecret, Tunnel
+from ikevpn.model.tunnel import Child, DpdAction, NatTraversal, SharedSecret, Tunnel
 from ikevpn.wire.registry import Auth
 
 POLICY_DEVICE = "ikevpn0"
@@ -75,6 +75,7 @@ def build_tunnel(
         metric=table.metric,
         when_down=table.when_down,
         when_unprotected=table.when_unprotected,
+        dpd_action=table.dpd_action,
         mtu=table.mtu,
         secret_from=_secret_from(walk, table),
         manual=manual,
@@ -110,6 +111,7 @@ def _template(
         any_remote_id=table.remote_id == ANY,
         ike_lifetime=Lifetime(table.ike_lifetime_s, table.ike_lifetime_kb),
         ipsec_lifetime=Lifetime(table.esp_lifetime_s, table.esp_lifetime_kb),
+        ipsec_lifetime_packets=table.esp_lifetime_packets,
         rekey_margin=table.rekey_margin,
         sa_mode=SaMode(table.sa_mode),
         proposal_order=table.proposal_order,
@@ -120,6 +122,9 @@ def _template(
         remote_natt_port=table.remote_natt_port,
         fragment_size=table.fragmentation,
         dpd_interval_s=table.dpd_interval_s,
+        dpd_timeout_s=table.dpd_timeout_s,
+        unique=table.unique,
+        initiator_only=table.initiator_only,
         retransmit_s=table.retransmit_s,
         retransmit_tries=table.retransmit_tries,
         initial_contact=table.initial_contact,
@@ -152,6 +157,7 @@ def _check_ike(walk: Walk, table: TunnelTable, shared: Sequence[SharedSecret], k
     if table.start in (Start.UP, Start.ON_DEMAND) and not _can_call(table):
         fix = 'Write start = "listen", or give remote an address or a name.'
         walk.error((*keys, "start"), Unfit(f'with start = "{table.start}" we call, but remote cannot be called.', fix))
+    _check_who_calls(walk, table, keys)
     if not table.secret and not any(_may_fit(each, table) for each in shared):
         fix = f'Write secret = {{ file = "{keys[-1]}.psk" }}, or a [[psk]] table for the peer.'
         walk.error(keys, Unfit("the tunnel names no secret, and no [[psk]] table fits.", fix, "no-secret"))
@@ -161,6 +167,24 @@ def _check_ike(walk: Walk, table: TunnelTable, shared: Sequence[SharedSecret], k
     if table.nat_traversal is NatTraversal.FORCE and all(p.has_ah for p in table.esp_proposals):
         fix = "Use ESP, or leave nat_traversal as it is."
         walk.error((*keys, "nat_traversal"), Unfit("AH, the only thing in esp_proposals, cannot travel in UDP.", fix))
+
+
+def _check_who_calls(walk: Walk, table: TunnelTable, keys: Keys) -> None:
+    if table.dpd_action in (DpdAction.RESTART, DpdAction.HOLD) and not _can_call(table):
+        fix = 'Write dpd_action = "clear", or give remote an address or a name.'
+        sentence = f'with dpd_action = "{table.dpd_action}" we call a dead peer again, but remote cannot be called.'
+        walk.error((*keys, "dpd_action"), Unfit(sentence, fix))
+    if table.initiator_only and (table.start is Start.LISTEN or not _can_call(table)):
+        why = 'start = "listen" says that only the peer does' if _can_call(table) else "remote cannot be called"
+        fix = "Take out initiator_only, or let us start: give remote an address or a name, and leave start out."
+        walk.error((*keys, "initiator_only"), Unfit(f"with initiator_only only we start the tunnel, but {why}.", fix))
+    if 0 < table.dpd_timeout_s <= table.dpd_interval_s:
+        sentence = "the peer would be dead before it is asked for a sign of life."
+        fix = f"Write more than dpd_interval_s, which is {table.dpd_interval_s:g}; 150 is what strongSwan has."
+        walk.error((*keys, "dpd_timeout_s"), Unfit(sentence, fix))
+    if not table.dpd_interval_s and table.dpd_timeout_s:
+        sentence = "with dpd_interval_s = 0 no peer is ever asked for a sign of life."
+        walk.error((*keys, "dpd_timeout_s"), Unfit(sentence, "Write dpd_interval_s = 30, or take out dpd_timeout_s."))
 
 
 def _can_call(table: TunnelTable) -> bool:

@@ -12,6 +12,7 @@ from ikevpn.config.finding import Severity
 from ikevpn.config.remark import Remark
 from ikevpn.model.address import Address, AddressRange, Network
 from ikevpn.model.selector import Selector
+from ikevpn.model.tunnel import Phase1Mode
 
 
 def clashes(tunnels: Sequence[TunnelConfig]) -> Iterator[Remark]:
@@ -19,6 +20,7 @@ def clashes(tunnels: Sequence[TunnelConfig]) -> Iterator[Remark]:
     yield from _overlaps(tunnels)
     yield from _same_metrics(tunnels)
     yield from _same_peers(tunnels)
+    yield from _unknown_peers(tunnels)
     yield from _same_hosts(tunnels)
     yield from _same_spis(tunnels)
     yield from _same_sending_keys(tunnels)
@@ -92,6 +94,25 @@ def _same_peers(tunnels: Sequence[TunnelConfig]) -> Iterator[Remark]:
             sentence = f"a peer that calls could mean tunnel {other.name} or this one."
             fix = "Give them different values of remote, local or remote_id."
             yield Remark("ambiguous-peer", tunnel, "", sentence, fix)
+
+
+def _unknown_peers(tunnels: Sequence[TunnelConfig]) -> Iterator[Remark]:
+    """In main mode a responder chooses among proposals before it learns whom it talks to (RFC 2409 §5.4)."""
+    first: dict[object, TunnelConfig] = {}
+    for tunnel in tunnels:
+        template = tunnel.template
+        wide = tuple(each for each in tunnel.remotes if isinstance(each, AddressRange) and each.size > 1)
+        if tunnel.manual or template.mode is not Phase1Mode.MAIN or not (tunnel.any_remote or wide):
+            continue
+        other = first.setdefault((wide, template.local), tunnel)
+        if set(other.template.ike_proposals) != set(template.ike_proposals):
+            sentence = (
+                f"tunnel {other.name} has other ike_proposals for the same unknown addresses. In main mode we choose "
+                "one before the peer says who it is, so a peer of this tunnel may be given what only the other one "
+                "takes, and fail."
+            )
+            fix = "Give both the same ike_proposals, or use aggressive mode, which names the peer first."
+            yield Remark("unknown-peer", tunnel, "ike_proposals", sentence, fix)
 
 
 def _same_spis(tunnels: Sequence[TunnelConfig]) -> Iterator[Remark]:

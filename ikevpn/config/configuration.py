@@ -20,7 +20,7 @@ from ikevpn.model.manual import ManualKeys
 from ikevpn.model.sa import Algorithms, SaMode
 from ikevpn.model.secret import Secret
 from ikevpn.model.selector import Selector
-from ikevpn.model.tunnel import SharedSecret, Tunnel
+from ikevpn.model.tunnel import DpdAction, SharedSecret, Tunnel
 
 DaemonSettings = DaemonTable
 
@@ -41,6 +41,7 @@ class TunnelConfig:
     metric: int = 100
     when_down: WhenDown = WhenDown.BLOCK
     when_unprotected: WhenUnprotected = WhenUnprotected.DISCARD
+    dpd_action: DpdAction | None = None  # None: as `start` says
     mtu: int = 0  # 0: computed from the path
     secret_from: str = ""  # where the secret is kept, in words; never the secret
     manual: ManualKeys | None = None  # in place of IKE

@@ -17,7 +17,7 @@ from ikevpn.config.secret_table import SECRET, SecretTable
 from ikevpn.config.words import AuthMethod
 from ikevpn.model.identity import Identity
 from ikevpn.model.proposal import IkeProposal, IpsecProposal
-from ikevpn.model.tunnel import NattDraft, NatTraversal, Phase1Mode, ProposalOrder
+from ikevpn.model.tunnel import DpdAction, NattDraft, NatTraversal, Phase1Mode, ProposalOrder, Unique
 
 _YEAR_S = 31_536_000
 
@@ -85,6 +85,13 @@ class IkeKeys:
     esp_lifetime_kb: int = key(
         Whole(0, 2**32 - 1, "kilobytes"), "How much phase 2 may carry; 0 means no such limit.", "4000000", 0
     )
+    esp_lifetime_packets: int = key(
+        Whole(100, 2**32 - 1, "packets", or_zero=True),
+        "How many packets of either direction phase 2 may carry; 0 means no such limit. It is ours alone: IKEv1 cannot "
+        "tell the peer.",
+        "100000000",
+        0,
+    )
     rekey_margin: float = key(
         Decimal(0.01, 0.5),
         "The share of a lifetime that is left when renewal starts; up to half as much again is added at random.",
@@ -122,6 +129,35 @@ class IkeKeys:
     )
     dpd_interval_s: float = key(
         TIMEOUT, "How long a peer may be silent before it is asked for a sign of life; 0: we only answer.", "30", 30.0
+    )
+    dpd_timeout_s: float = key(
+        TIMEOUT,
+        "How long a peer may be silent until it counts as dead, the interval included; 0: as long as it takes to ask "
+        "`retransmit_tries` times more, every three seconds.",
+        "150",
+        0.0,
+    )
+    dpd_action: DpdAction | None = key(
+        Choice(DpdAction),
+        "What follows when a peer is dead. `restart`: we call it until it answers; `hold`: its traffic is held back "
+        "and the first packet calls it; `clear`: nothing, until it calls or somebody says `up`.",
+        '"restart"',
+        None,
+        'as `start` says: `restart` for `"up"`, `hold` for `"on-demand"`, `clear` for `"listen"`',
+    )
+    unique: Unique = key(
+        Choice(Unique),
+        "What happens when a peer that is connected connects again from another address. `replace`: the new connection "
+        "takes over; `keep`: both live, for machines that share an identity; `refuse`: the older one stays, and is "
+        "asked whether it lives. From the same address phase 1 is always renewed.",
+        '"keep"',
+        Unique.REPLACE,
+    )
+    initiator_only: bool = key(
+        YesNo(),
+        "Only we start phase 1; where the peer does, it gets no answer. What it asks for within phase 1 it gets.",
+        "true",
+        False,
     )
     retransmit_s: float = key(
         Decimal(0.1, 60, "seconds"),

@@ -20,6 +20,10 @@ def admit(core: Core, arrival: Arrival) -> IkeSa | None:
     mode = _MODES[arrival.header.exchange]
     reachable = core.tunnels.may_call(arrival.local, arrival.remote)
     candidates = tuple(each for each in reachable if each.mode is mode)
+    silent = core.tunnels.calls_only(arrival.local, arrival.remote) if not reachable else None
+    if silent is not None:
+        core.drop(Reason.INITIATOR_ONLY, _half_open(core, arrival, (silent,)))
+        return None
     if not candidates:
         _turn_away(core, arrival, reachable)
         return None

@@ -57,10 +57,17 @@ class Directory:
         """As it is configured now; None: there is none of this name."""
         return self._by_name.get(name)
 
+    def calls_only(self, local: Endpoint, remote: Endpoint) -> Tunnel | None:
+        """A tunnel whose peer may be at that address and is not answered when it calls."""
+        near = {**self._by_address.get(remote.address, {}), **self._wide}
+        silent = (each for each in near.values() if each.initiator_only)
+        return next((each for each in silent if may_be(each, local.address, remote.address)), None)
+
     def may_call(self, local: Endpoint, remote: Endpoint) -> list[Tunnel]:
         """Tunnels whose peer may be at that address and may call us at this one; the more specific come first."""
         near = {**self._by_address.get(remote.address, {}), **self._wide}
-        found = [each for each in near.values() if may_be(each, local.address, remote.address)]
+        answering = [each for each in near.values() if not each.initiator_only]
+        found = [each for each in answering if may_be(each, local.address, remote.address)]
         return sorted(found, key=lambda each: _width(each, remote))
 
 

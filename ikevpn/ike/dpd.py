@@ -9,6 +9,7 @@ from ikevpn.ike.effects import QuerySa
 from ikevpn.ike.sa import IkeSa
 from ikevpn.ike.timers import Timer, TimerKind
 from ikevpn.model.events import Code
+from ikevpn.model.tunnel import Tunnel
 from ikevpn.wire.payload import Notify
 from ikevpn.wire.registry import Doi, NotifyType, Protocol
 from ikevpn.wire.vendor import Capability
@@ -53,12 +54,25 @@ def decide(core: Core, sa: IkeSa) -> Verdict:
         sa.dpd.waiting = 0
         plan(core, sa)
         return Verdict.ALIVE
-    return Verdict.DEAD if sa.dpd.waiting > sa.tunnel.retransmit_tries else Verdict.ASK
+    return Verdict.DEAD if _is_over(core, sa, sa.tunnel) else Verdict.ASK
+
+
+def _is_over(core: Core, sa: IkeSa, tunnel: Tunnel) -> bool:
+    """Whether we have waited long enough for an answer."""
+    if not tunnel.dpd_timeout_s:
+        return sa.dpd.waiting > tunnel.retransmit_tries
+    return sa.dpd.waiting > 0 and core.now >= sa.dpd.until
+
+
+def _patience(tunnel: Tunnel) -> float:
+    """From the first question to the verdict. The silence before it counts, too."""
+    return max(tunnel.dpd_timeout_s - tunnel.dpd_interval_s, _RETRY_S)
 
 
 def question(core: Core, sa: IkeSa) -> Notify:
     """R-U-THERE, and the timer for its answer; a repeated question keeps its number (RFC 3706 §5.4)."""
-    core.timers.set(Timer(TimerKind.DPD_DECIDE, sa.serial), core.now + _RETRY_S)
+    assert sa.tunnel is not None
+    core.timers.set(Timer(TimerKind.DPD_DECIDE, sa.serial), _again_at(core, sa, sa.tunnel))
     if sa.dpd.sequence == 0:
         sa.dpd.sequence = int.from_bytes(core.entropy(4), "big") & 0x7FFF_FFFF
     if sa.dpd.waiting == 0:
@@ -68,6 +82,17 @@ def question(core: Core, sa: IkeSa) -> Notify:
     sa.dpd.waiting += 1
     core.report(Code.DPD_SENT, sa, tries=sa.dpd.waiting)
     return _notify(sa, NotifyType.R_U_THERE, sa.dpd.sequence.to_bytes(4, "big"))
+
+
+def _again_at(core: Core, sa: IkeSa, tunnel: Tunnel) -> float:
+    """When to ask once more, or to give up. With a timeout of its own there are as many questions, or fewer."""
+    if not tunnel.dpd_timeout_s:
+        return core.now + _RETRY_S
+    patience = _patience(tunnel)
+    if sa.dpd.waiting == 0:
+        sa.dpd.until = core.now + patience
+    again_at = core.now + max(_RETRY_S, patience / (tunnel.retransmit_tries + 1))
+    return sa.dpd.until if sa.dpd.until - again_at < _RETRY_S / 2 else again_at
 
 
 def answer(core: Core, sa: IkeSa, payload: Notify) -> Notify | None:

@@ -45,18 +45,29 @@ def plan_ike(core: Core, sa: IkeSa) -> None:
 def limits(child: Child, layer: Layer, direction: Direction) -> Limits:
     """What the data plane watches over: octets by the negotiated kilobytes, and packets by the sequence number.
 
-    Of a bundle ESP counts the octets.
+    Of a bundle ESP counts the octets, and what is configured in packets.
     """
     hard = 0 if layer is child.around else child.lifetime.kilobytes * 1024
     share = 1 if child.role is Role.INITIATOR else _RESPONDER_SHARE
     margin = child.tunnel.rekey_margin * 1.5 * share
-    outbound = direction is Direction.OUT and not layer.proposal.extended_sequence_numbers
+    soft_packets, hard_packets = _packets(child, layer, direction, margin)
     return Limits(
         soft_bytes=int(hard * max(_EARLIEST, 1 - margin)),
         hard_bytes=hard,
-        soft_packets=_SOFT_PACKETS if outbound else 0,
-        hard_packets=_HARD_PACKETS if outbound else 0,
+        soft_packets=soft_packets,
+        hard_packets=hard_packets,
         hard_seconds=child.lifetime.seconds,
         early_bytes=int(hard * (1 - _EARLY_PART * share)),
         lead_s=_LEAD_S * share if hard else 0,
     )
+
+
+def _packets(child: Child, layer: Layer, direction: Direction, margin: float) -> tuple[int, int]:
+    """The soft and the hard limit: what is configured, and never more than there are sequence numbers."""
+    wraps = direction is Direction.OUT and not layer.proposal.extended_sequence_numbers
+    soft, hard = (_SOFT_PACKETS, _HARD_PACKETS) if wraps else (0, 0)
+    wanted = 0 if layer is child.around else child.tunnel.ipsec_lifetime_packets
+    if not wanted:
+        return soft, hard
+    early = max(1, int(wanted * max(_EARLIEST, 1 - margin)))
+    return (min(soft, early), min(hard, wanted)) if wraps else (early, wanted)

@@ -9,7 +9,7 @@ from ikevpn.crypto import ciphers, groups, keys
 from ikevpn.crypto.groups import BadPublicValue, KeyPair
 from ikevpn.crypto.iv import phase1_iv
 from ikevpn.errors import NotAuthentic, Refused
-from ikevpn.ike import natt, rights, select
+from ikevpn.ike import informational, natt, rights, select
 from ikevpn.ike.core import Core
 from ikevpn.ike.effects import ExportKeys
 from ikevpn.ike.exchange import Rejected
@@ -20,7 +20,7 @@ from ikevpn.model.events import Code, Fact, Reason
 from ikevpn.model.identity import Identity
 from ikevpn.model.proposal import IkeProposal, Lifetime
 from ikevpn.model.secret import Secret
-from ikevpn.model.tunnel import Phase1Mode, Tunnel
+from ikevpn.model.tunnel import Phase1Mode, Tunnel, Unique
 from ikevpn.wire import message, vendor
 from ikevpn.wire.message import Chain
 from ikevpn.wire.payload import (
@@ -298,13 +298,30 @@ def settle_identity(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, ide
     granted = [each for each in fitting if rights.proved(core, sa, each)]
     if not granted:
         raise _unwelcome(sa, identity, known=bool(fitting))
-    sa.tunnel, sa.candidates = granted[0], tuple(granted)
+    peers = tuple(Peer.of(each, identity, sa.proved_from, sa.keys.secret) for each in granted)
+    _check_unique(core, sa, granted[0], peers[0])
+    sa.tunnel, sa.candidates, sa.peers = granted[0], tuple(granted), peers
     sa.lifetime = sa.tunnel.ike_lifetime.shorter(exchange.scratch.told)
-    sa.peers = tuple(Peer.of(each, identity, sa.proved_from, sa.keys.secret) for each in granted)
     core.report(
         Code.PEER_AUTHENTICATED, sa, product=sa.peer_products, identity=str(identity), identity_type=identity.type.label
     )
     core.emit(ExportKeys(sa.cky_i, sa.keys.encryption_key.reveal()))
+
+
+def _check_unique(core: Core, sa: IkeSa, tunnel: Tunnel, peer: Peer) -> None:
+    """Where a tunnel wants that, who is connected from another address stays, and is asked whether it still lives.
+
+    From the same address a phase 1 may always come: it renews what is there. Raises Rejected.
+    """
+    if tunnel.unique is not Unique.REFUSE or sa.role is Role.INITIATOR:
+        return
+    there = (each for each in core.established.of(peer) if each.remote.address != sa.remote.address)
+    older = next((each for each in there if not each.superseded), None)
+    if older is None:
+        return
+    informational.suspect(core, older)
+    facts: dict[str, Fact] = {"identity": str(peer.identity), "connected": str(older.remote)}
+    raise Rejected("connected already", NotifyType.AUTHENTICATION_FAILED, Reason.ALREADY_CONNECTED, facts)
 
 
 def _unwelcome(sa: IkeSa, identity: Identity, *, known: bool) -> Rejected:

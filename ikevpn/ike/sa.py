@@ -20,7 +20,7 @@ from ikevpn.model.proposal import IkeProposal, IpsecProposal, Lifetime
 from ikevpn.model.sa import Algorithms, Direction, Encapsulation
 from ikevpn.model.secret import Secret
 from ikevpn.model.selector import Selector
-from ikevpn.model.tunnel import NattDraft, Tunnel
+from ikevpn.model.tunnel import NattDraft, Tunnel, Unique
 from ikevpn.wire.fragment import Reassembly
 from ikevpn.wire.vendor import Capability
 
@@ -49,8 +49,9 @@ class IkeState(StrEnum):
 class Peer:
     """Who is on the other side, as a key: children outlive the IKE SA under which they were made.
 
-    `address` tells apart peers that call themselves by inner addresses behind NATs of their own. `secret` has proved
-    who it is: whoever says the same and has another secret is somebody else.
+    `address` tells apart peers that call themselves by inner addresses behind NATs of their own, and machines that
+    share an identity (`unique = "keep"`). `secret` has proved who it is: whoever says the same and has another secret
+    is somebody else.
     """
 
     tunnel: str
@@ -60,7 +61,7 @@ class Peer:
 
     @classmethod
     def of(cls, tunnel: Tunnel, identity: Identity, address: Address, secret: Secret) -> Self:
-        ambiguous = identity.is_address and tunnel.remote_id is None
+        ambiguous = tunnel.unique is Unique.KEEP or (identity.is_address and tunnel.remote_id is None)
         return cls(tunnel.name, identity.folded, address if ambiguous else None, secret)
 
     @property
@@ -116,6 +117,7 @@ class Dpd:
     sequence: int = 0
     waiting: int = 0  # R-U-THERE sent without answer
     peer_sequence: int | None = None
+    until: float = 0.0  # when patience ends, where it is configured
     on_demand: bool = False
     suspected: float | None = None  # when something that proves nothing last made us ask
 

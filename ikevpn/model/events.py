@@ -91,6 +91,8 @@ class Reason(StrEnum):
     ADDRESS_TAKEN = "address-taken"
     WRONG_PEER_IDENTITY = "wrong-peer-identity"
     NO_MATCHING_TUNNEL = "no-matching-tunnel"
+    ALREADY_CONNECTED = "already-connected"
+    INITIATOR_ONLY = "initiator-only"
     MALFORMED = "malformed"
     BAD_HASH = "bad-hash"
     BAD_KEY_EXCHANGE = "bad-key-exchange"

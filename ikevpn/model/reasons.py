@@ -182,6 +182,19 @@ REASONS: Mapping[Reason, Entry] = {
             "where the mode is another one, make `mode` the same on both ends[: ours is {candidates}]",
         ),
     ),
+    Reason.ALREADY_CONNECTED: Entry(
+        "{identity} is connected from {connected} already",
+        'The tunnel has `unique = "refuse"`: of two connections of one identity the first one stays.',
+        (
+            "if the older connection is dead, dead peer detection ends it within a minute, and the next attempt works",
+            'if several machines share this identity, write unique = "keep"; if one of them moves, unique = "replace"',
+        ),
+    ),
+    Reason.INITIATOR_ONLY: Entry(
+        "tunnel {tunnel} only calls and does not answer calls (initiator_only)",
+        "The peer tried to start phase 1, and the configuration says that only we start it.",
+        ("to answer it, take `initiator_only` out of the tunnel",),
+    ),
     Reason.MALFORMED: Entry(
         "a message does not parse[: {detail}]",
         "The octets are not a valid ISAKMP message, or lack what belongs into it.",

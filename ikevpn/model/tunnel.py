@@ -42,6 +42,22 @@ class ProposalOrder(StrEnum):
     THEIRS = "theirs"
 
 
+class Unique(StrEnum):
+    """What becomes of a peer's connection when the same identity connects from another address."""
+
+    REPLACE = "replace"  # the new one takes over
+    KEEP = "keep"  # both live: several machines have one identity
+    REFUSE = "refuse"  # the old one stays, as long as it lives
+
+
+class DpdAction(StrEnum):
+    """What follows when a peer is found dead."""
+
+    RESTART = "restart"
+    CLEAR = "clear"
+    HOLD = "hold"
+
+
 @dataclass(frozen=True, slots=True)
 class Child:
     """One pair of networks, each its own quick mode and its own `reqid`."""
@@ -71,6 +87,7 @@ class Tunnel:
     remote_id: Identity | None = None  # None: the peer's address, or anything where `remotes` is empty
     ike_lifetime: Lifetime = Lifetime(seconds=28800)
     ipsec_lifetime: Lifetime = Lifetime(seconds=3600)
+    ipsec_lifetime_packets: int = 0  # ours alone, for IKEv1 has no attribute for it; 0: no such limit
     rekey_margin: float = 0.1
     sa_mode: SaMode = SaMode.TUNNEL
     proposal_order: ProposalOrder = ProposalOrder.OURS
@@ -79,6 +96,9 @@ class Tunnel:
     keepalive_s: float = 20
     fragment_size: int = 1280  # largest IP packet of an IKE fragment; 0: never fragment
     dpd_interval_s: float = 30  # 0: answer only
+    dpd_timeout_s: float = 0  # how long silence lasts until the peer is dead; 0: as long as questions are repeated
+    unique: Unique = Unique.REPLACE
+    initiator_only: bool = False  # a phase 1 that the peer starts is not answered
     retransmit_s: float = 2
     retransmit_factor: float = 1.8
     retransmit_tries: int = 5

@@ -16,6 +16,7 @@ from ikevpn.config.configuration import TunnelConfig
 from ikevpn.errors import HostError, UsageError
 from ikevpn.model.address import Address, AddressRange, Endpoint
 from ikevpn.model.events import Code, Event, Fact, Reason
+from ikevpn.model.tunnel import DpdAction
 from ikevpn.net.dns import resolve
 from ikevpn.net.host import Host
 from ikevpn.service.binding import Bindings
@@ -29,6 +30,7 @@ from ikevpn.service.sequences import Sequences
 NAMES_AGAIN_S = 300.0
 """How often the name of a peer is looked up again."""
 _REASONS = {"dns": Reason.NAME_NOT_FOUND, "no-route": Reason.NO_ROUTE}
+_AFTER_DEATH = {DpdAction.RESTART: Wanted.UP, DpdAction.HOLD: Wanted.ON_DEMAND, DpdAction.CLEAR: Wanted.LISTEN}
 _log = logging.getLogger(__name__)
 
 
@@ -59,6 +61,8 @@ class Tunnel:
         self._world = world
         self._addresses: dict[str, tuple[Address, ...]] = {}
         self._following: asyncio.Task[None] | None = None
+        self._turning: asyncio.Task[None] | None = None
+        self._afterwards: Wanted | None = None  # what is wanted again once a dead peer is back
         self._wish = asyncio.Lock()  # the last wish is the one that counts, so none overtakes another
 
     @property
@@ -80,6 +84,8 @@ class Tunnel:
         """
         if wanted is Wanted.DOWN:
             raise UsageError("a tunnel goes down by Tunnel.down")
+        self._stop_turning()
+        self._afterwards = None
         async with self._wish:
             refusal = await self._stand(always_open=wanted is Wanted.ON_DEMAND)
             if not self.config.remote_names:
@@ -103,6 +109,8 @@ class Tunnel:
 
         Of a tunnel that is `still_configured` the block stays: its traffic does not leave in clear.
         """
+        self._stop_turning()
+        self._afterwards = None
         async with self._wish:
             await self.keeper.close()
             if self._following is not None:
@@ -135,6 +143,39 @@ class Tunnel:
         self.keeper.heard(event)
         if event.code is Code.PEER_AUTHENTICATED:
             self.binding.expect()
+        elif event.code is Code.IKE_DOWN and event.reason is Reason.DEAD_PEER:
+            self._peer_dead()
+        elif event.code is Code.CHILD_UP and self._afterwards is not None and not self.keeper.missing():
+            wanted, self._afterwards = self._afterwards, None
+            self.keeper.want(wanted)
+
+    # A dead peer
+
+    def _peer_dead(self) -> None:
+        """Without an action of its own a tunnel goes on as it is wanted. At once: what was begun is not to go out."""
+        action, before = self.config.dpd_action, self.keeper.wanted
+        wanted = _AFTER_DEATH[action] if action is not None else before
+        if before in (Wanted.DOWN, wanted):
+            return
+        self._afterwards = before if wanted is Wanted.UP else None
+        self.keeper.want(wanted)
+        if wanted is not Wanted.UP and Wanted.ON_DEMAND in (before, wanted):
+            self._stop_turning()
+            self._turning = asyncio.create_task(self._turn(wanted), name=f"after the death of a peer of {self.name}")
+
+    async def _turn(self, wanted: Wanted) -> None:
+        """Let its traffic in, or no longer, unless a user wants something else by now."""
+        async with self._wish:
+            if self.keeper.wanted is wanted:
+                refusal = await self._stand(always_open=wanted is Wanted.ON_DEMAND)
+                if refusal is not None:
+                    facts: dict[str, Fact] = {"detail": str(refusal), "fix": refusal.fix}
+                    self.report(Event(Code.HOST_REFUSED, self.name, facts=facts))
+
+    def _stop_turning(self) -> None:
+        if self._turning is not None:
+            self._turning.cancel()
+            self._turning = None
 
     # How the keeper acts
 

@@ -70,3 +70,29 @@ def test_a_caller_that_could_mean_either(two: Write) -> None:
         "Give them different values of remote, local or remote_id."
     ]
     assert warnings(two(POLICY.format(1, "10.2.0.0/16"), POLICY.format(1, "10.3.0.0/16") + '\nremote_id = "a"')) == []
+
+
+ANYONE = 'remote = "{}"\nlocal_networks = "10.1.1.0/24"\nremote_networks = "10.{}.0.0/16"\nremote_id = "{}.example.net"'
+UNKNOWN = (
+    "tunnel.two.ike_proposals: tunnel one has other ike_proposals for the same unknown addresses. In main mode we "
+    "choose one before the peer says who it is, so a peer of this tunnel may be given what only the other one takes, "
+    "and fail. Give both the same ike_proposals, or use aggressive mode, which names the peer first."
+)
+
+
+@pytest.mark.parametrize("place", ["any", "198.51.100.0/24"])
+def test_main_mode_chooses_before_it_knows_whom(two: Write, place: str) -> None:
+    one, other = ANYONE.format(place, 2, "a"), ANYONE.format(place, 3, "b")
+    differ = 'ike_proposals = "pre-g14-aes256-sha256"'
+    assert any(each.endswith(UNKNOWN) for each in warnings(two(one, f"{other}\n{differ}")))
+    assert warnings(two(one, other)) == []
+    assert warnings(two(f"{one}\n{differ}", f"{other}\n{differ}")) == []
+
+
+def test_known_or_other_addresses_may_have_other_proposals(two: Write) -> None:
+    differ = 'ike_proposals = "pre-g14-aes256-sha256"'
+    for here, there in (("192.0.2.8", "192.0.2.9"), ("198.51.100.0/24", "203.0.113.0/24")):
+        assert warnings(two(ANYONE.format(here, 2, "a"), f"{ANYONE.format(there, 3, 'b')}\n{differ}")) == []
+    aggressive = 'mode = "aggressive"'
+    both = (f"{ANYONE.format('any', 2, 'a')}\n{aggressive}", f"{ANYONE.format('any', 3, 'b')}\n{aggressive}\n{differ}")
+    assert not any("unknown addresses" in each for each in warnings(two(*both)))

@@ -273,6 +273,23 @@ IDENTITIES = 'an address, a domain name, "user@domain" or "keyid:…"'
             'tcp_mss: 60 is not true, false or "auto" or a whole number of octets from 88 to 65495.',
         ),
         (
+            "dpd_timeout_s = 20",
+            "dpd_timeout_s: the peer would be dead before it is asked for a sign of life. "
+            "Write more than dpd_interval_s, which is 30; 150 is what strongSwan has.",
+        ),
+        (
+            'dpd_action = "trap"',
+            'dpd_action: "trap" is not "restart", "clear" or "hold".',
+        ),
+        (
+            'unique = "yes"',
+            'unique: "yes" is not "replace", "keep" or "refuse".',
+        ),
+        (
+            "esp_lifetime_packets = 5",
+            "esp_lifetime_packets: 5 is not 0 or a whole number of packets from 100 to 4294967295.",
+        ),
+        (
             "replay_window = 8192",
             "replay_window: 8192 is not 0 or a whole number of packets from 32 to 4096.",
         ),
@@ -425,3 +442,35 @@ def test_a_file_that_is_not_utf_8(write: Write) -> None:
 def test_what_transport_mode_needs(tunnel: Write, keys: tuple[str, ...], sentence: str) -> None:
     path = tunnel('sa_mode = "transport"', *keys, without=("local_networks", "remote_networks"))
     assert [line for line in errors(path) if "paris" in line] == [sentence]
+
+
+@pytest.mark.parametrize(
+    ("lines", "sentence"),
+    [
+        (
+            ['remote = "any"', 'dpd_action = "restart"'],
+            'dpd_action: with dpd_action = "restart" we call a dead peer again, but remote cannot be called. '
+            'Write dpd_action = "clear", or give remote an address or a name.',
+        ),
+        (
+            ['remote = "any"', "initiator_only = true"],
+            "initiator_only: with initiator_only only we start the tunnel, but remote cannot be called. "
+            "Take out initiator_only, or let us start: give remote an address or a name, and leave start out.",
+        ),
+        (
+            ['remote = "192.0.2.9"', 'start = "listen"', "initiator_only = true"],
+            'initiator_only: with initiator_only only we start the tunnel, but start = "listen" says that only the '
+            "peer does. Take out initiator_only, or let us start: give remote an address or a name, and leave start "
+            "out.",
+        ),
+        (
+            ['remote = "192.0.2.9"', "dpd_interval_s = 0", "dpd_timeout_s = 60"],
+            "dpd_timeout_s: with dpd_interval_s = 0 no peer is ever asked for a sign of life. "
+            "Write dpd_interval_s = 30, or take out dpd_timeout_s.",
+        ),
+    ],
+)
+def test_who_calls_whom(write: Write, lines: list[str], sentence: str) -> None:
+    common = ['secret = { file = "paris.psk" }', 'local_networks = "10.1.1.0/24"', 'remote_networks = "10.2.2.0/24"']
+    path = write("\n".join(["[tunnel.paris]", *common, *lines]))
+    assert [each.partition("tunnel.paris.")[2] for each in errors(path)] == [sentence]

@@ -266,3 +266,29 @@ def test_replayed_questions_do_not_prove_life() -> None:
     bench.run(200)
     bench.deliver(question)
     assert only_sa(bench.b).heard == heard
+
+
+@pytest.mark.parametrize(("timeout_s", "questions"), [(150, 6), (13, 1), (40, 6)])
+def test_a_peer_is_dead_when_its_time_is_over(timeout_s: float, questions: int) -> None:
+    mine = tunnel(dpd_interval_s=10, dpd_timeout_s=timeout_s)
+    bench = Bench(mine, replace(other_side(mine), dpd_interval_s=0, dpd_timeout_s=0)).up()
+    heard, bench.tamper = only_sa(bench.a).heard, lambda sent: []
+    bench.run(timeout_s - 1)
+    assert not events(bench.a, Code.IKE_DOWN)
+    bench.run(2)
+    assert bench.a.reasons(Code.IKE_DOWN) == [Reason.DEAD_PEER]
+    assert len(events(bench.a, Code.DPD_SENT)) == questions
+    assert heard + timeout_s <= bench.now
+
+
+def test_who_is_asked_on_demand_has_its_time_too() -> None:
+    """Where nobody is asked regularly the silence before the question means nothing."""
+    mine = tunnel(dpd_interval_s=50, dpd_timeout_s=60)
+    bench = Bench(mine, replace(other_side(mine), dpd_interval_s=0, dpd_timeout_s=0)).up()
+    bench.run(45)
+    bench.tamper = lambda sent: []
+    bench.perform(bench.a, bench.a.engine.probe("ab", bench.now))
+    bench.run(9)
+    assert not events(bench.a, Code.IKE_DOWN)
+    bench.run(2)
+    assert bench.a.reasons(Code.IKE_DOWN) == [Reason.DEAD_PEER]

@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ikevpn.esp.limits import LimitWatch
 from ikevpn.ike import lifetime
 from ikevpn.ike.core import Core, EngineSettings
 from ikevpn.ike.sa import Role
 from ikevpn.ike.timers import Timer, TimerKind
 from ikevpn.model.events import Code
 from ikevpn.model.proposal import Lifetime
-from ikevpn.model.sa import Direction
+from ikevpn.model.sa import Direction, ExpireKind
 from tests.ike.bench import ESP, Bench, children, core_of, events, ike_sas, only_sa, other_side, tunnel
 
 INITIATOR, RESPONDER = Role.INITIATOR, Role.RESPONDER
@@ -100,3 +101,27 @@ def test_what_is_not_renewed_ends() -> None:
     assert events(bench.a, Code.IKE_DOWN)[0].reason == "expired" == events(bench.a, Code.CHILD_DOWN)[0].reason
     bench.run(200)
     assert bench.a.engine.next_timer() is None and bench.b.engine.next_timer() is None
+
+
+def test_a_lifetime_in_packets_is_ours_and_counts_both_ways() -> None:
+    mine = tunnel(ipsec_lifetime_packets=1000)
+    bench = Bench(mine, replace(other_side(mine), ipsec_lifetime_packets=0)).up()
+    (ours,), (theirs,) = children(bench.a), children(bench.b)
+    for way in Direction:
+        limits = lifetime.limits(ours, ours.layers[0], way)
+        assert 0 < limits.soft_packets < limits.hard_packets == 1000
+        assert lifetime.limits(theirs, theirs.layers[0], way).hard_packets in (0, 2**32 - 1)
+    ours.proposal = replace(ESP, extended_sequence_numbers=True)
+    assert lifetime.limits(ours, ours.layers[0], Direction.OUT).hard_packets == 1000
+
+
+def test_a_lifetime_in_packets_leads_to_a_renewal() -> None:
+    mine = tunnel(ipsec_lifetime_packets=1000)
+    bench = Bench(mine).up()
+    (old,) = children(bench.a)
+    watch = LimitWatch.of(bench.a.sas[Direction.OUT, old.spi_out])
+    kind = next(kind for packets in range(1001) if (kind := watch.check(0, packets, 1.0)) is not None)
+    assert kind is ExpireKind.SOFT
+    bench.perform(bench.a, bench.a.engine.expired(old.spi_out, Direction.OUT, old.reqid, kind, bench.now))
+    bench.run(1)
+    assert events(bench.a, Code.CHILD_REKEYED) and old.superseded and bench.matched()
