@@ -141,6 +141,10 @@ def _weak_manual(tunnel: TunnelConfig, manual: ManualKeys) -> Iterator[Remark]:
         reasons.append(_3DES)
     if reasons:
         yield Remark("weak", tunnel, "manual", f"{'; '.join(reasons)}.", "Use it only where the peer knows no better.")
+    if manual.weak_passphrase:
+        sentence = "the keys come of a passphrase that may be short: whoever records packets can guess it at leisure."
+        fix = "Agree on 20 random characters, or on keys of random hex digits, and take out weak_passphrase."
+        yield Remark("weak", tunnel, "manual", sentence, fix)
     if not manual.keep_sequence:
         sentence = (
             "sequence numbers start again with every start, and nobody checks them: whoever has recorded packets can "

@@ -90,6 +90,7 @@ def _manual(
         in_udp=table.encapsulation is ManualEncapsulation.UDP,
         remote_port=table.remote_port,
         keep_sequence=table.keep_sequence,
+        weak_passphrase=table.weak_passphrase,
         around=around,
     )
 
@@ -109,6 +110,8 @@ def _check_proposal(walk: Walk, table: ManualTable, keys: Keys) -> None:
         walk.error((*keys, "encapsulation"), Unfit("AH covers the addresses, so it cannot travel in UDP."))
     of_keys = ("encryption_key", "integrity_key", "encryption_key_in", "integrity_key_in", "ah_key", "ah_key_in")
     names = [name for name in of_keys if getattr(table, name)]
+    if table.weak_passphrase and not table.passphrase:
+        walk.error((*keys, "weak_passphrase"), Unfit("there is no passphrase.", "Take out weak_passphrase."))
     if table.passphrase and names:
         walk.error((*keys, names[0]), Unfit("it stands beside a passphrase.", "Keep one of the two ways."))
 
@@ -157,9 +160,10 @@ def _passphrase(walk: Walk, table: ManualTable, keys: Keys) -> Secret | None:
     passphrase = build_secret(walk, table.passphrase, (*keys, "passphrase"))
     if passphrase is None:
         return None
-    if len(passphrase) < SHORTEST_PASSPHRASE:
+    if len(passphrase) < SHORTEST_PASSPHRASE and not table.weak_passphrase:
         sentence = f"the passphrase has fewer than {SHORTEST_PASSPHRASE} octets and can be guessed."
-        walk.error((*keys, "passphrase"), Unfit(sentence, "Agree on 20 random characters with the peer."))
+        fix = "Agree on 20 random characters with the peer; or, if it has to be this one, write weak_passphrase = true."
+        walk.error((*keys, "passphrase"), Unfit(sentence, fix))
         return None
     return passphrase
 

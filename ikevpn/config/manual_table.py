@@ -122,6 +122,13 @@ class ManualTable:
         '{ file = "paris.passphrase" }',
         None,
     )
+    weak_passphrase: bool = key(
+        YesNo(),
+        "Whether a passphrase may have fewer than 16 octets, like the passwords of ScreenOS. Whoever records packets "
+        "can guess it; the keys that come of it have to be pasted into a gateway as hex digits in any case.",
+        "true",
+        False,
+    )
     encapsulation: ManualEncapsulation = key(
         Choice(ManualEncapsulation),
         "How ESP travels: as IP protocol 50, or in UDP (RFC 3948) from our NAT-T port.",

@@ -50,6 +50,16 @@ class OuterKeys:
         Fragment.BEFORE,
     )
 
+    udp_checksum: bool = key(
+        YesNo(),
+        "Whether ESP in UDP over IPv4 has a UDP checksum. RFC 3948 wants none, and a few old gateways drop packets "
+        "that have one; but without it the kernel cuts nothing for us, and every datagram costs a call of its own.",
+        "false",
+        True,
+    )
+
     def outer_header(self, mtu: int) -> OuterHeader:
         """What these keys say, in one value, with the largest packet inside, where that is configured."""
-        return OuterHeader(self.df_bit, self.dscp, self.ecn, self.ttl, self.tcp_mss, self.fragment, mtu)
+        return OuterHeader(
+            self.df_bit, self.dscp, self.ecn, self.ttl, self.tcp_mss, self.fragment, mtu, self.udp_checksum
+        )

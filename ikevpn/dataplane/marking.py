@@ -19,11 +19,19 @@ _WITH_TTL = itemgetter(0, 1, 6, 7, 8)
 
 
 class Mark(NamedTuple):
-    """Fields of an outer header. `df` counts only for IPv4: IPv6 is never fragmented on its way."""
+    """Fields of outer headers. `df` counts only for IPv4: IPv6 is never fragmented on its way; and so does `checksum`,
+    that of UDP, which IPv6 always has.
+    """
 
     tos: int = 0
     ttl: int = USUAL_TTL
     df: bool = False
+    checksum: bool = True
+
+    @property
+    def options(self) -> tuple[bool, bool]:
+        """What Linux has only as options of the whole socket."""
+        return self[2:]
 
 
 PLAIN = Mark()
@@ -76,4 +84,4 @@ class Marker:
             service = tos >> 2 if outer.dscp is None else outer.dscp
             tos = service << 2 | (tos & _ECN if outer.ecn else 0)
             df = df if outer.df is DfBit.COPY else outer.df is DfBit.SET
-        return Mark(tos, ttl, df and fits)
+        return Mark(tos, ttl, df and fits, outer.checksum)

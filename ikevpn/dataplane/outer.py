@@ -61,7 +61,7 @@ class Outer:
         self._raw: dict[tuple[int, Protocol], socket.socket] = {}
         self._probes: dict[int, socket.socket] = {}
         self._lent: set[socket.socket] = set()
-        self._undivided: dict[socket.socket, bool] = {}
+        self._options: dict[socket.socket, tuple[bool, bool]] = {}
         self._departures = mmsg.Departures()
         self._ways: dict[tuple[Path, int, int], _Way] = {}
         self._refused: dict[Path, int] = {}  # sizes from which on the kernel does not cut
@@ -79,7 +79,7 @@ class Outer:
         end = self._udp.pop(local, None)
         if end is not None:
             self._lent.discard(end)
-            self._undivided.pop(end, None)
+            self._options.pop(end, None)
         return end
 
     def use_raw(self, version: int, protocol: Protocol, end: socket.socket) -> None:
@@ -94,7 +94,7 @@ class Outer:
     def send_one(self, path: Path, datagram: Octets, mark: Mark) -> None:
         """What `send` does with ESP that comes alone, with less around it."""
         way = self._ways.get((path, mark.tos, mark.ttl))
-        if way is not None and self._undivided.get(way.end) is mark.df:
+        if way is not None and self._options.get(way.end) == mark[2:]:
             try:
                 way.end.sendmsg((datagram,), way.ancillary, 0, way.target)
                 return
@@ -108,16 +108,17 @@ class Outer:
         if way is None:
             self._stats.lose(Loss.NO_SOCKET, len(datagrams))
             return
-        if way.ours and self._undivided.get(way.end, False) is not mark.df:
-            self._undivided[way.end] = mark.df
-            outer_fields.set_df(way.end, df=mark.df)
+        if way.ours and self._options.get(way.end, PLAIN.options) != mark.options:
+            self._options[way.end] = mark.options
+            outer_fields.set_options(way.end, df=mark.df, checksum=mark.checksum)
         if path.protocol is Protocol.AH and path.local.address.version == 4:
             route = cache(partial(self.mtu, path))
             datagrams = [piece for each in datagrams for piece in rawah.pieces(bytes(each), mark, route)]
         if len(datagrams) == 1:
             self._send_one(way, datagrams)
             return
-        if not way.segments:
+        summed = mark.checksum or path.local.address.version == 6
+        if not (way.segments and summed):  # the kernel cuts nothing that has no checksum
             self._send_each(way, datagrams)
             return
         for part in [datagrams] if isinstance(datagrams, Run) else runs(datagrams, _SHORTEST_RUN):

@@ -1,9 +1,10 @@
 """Fields of the outer IP header as sockets set and tell them: class of service, TTL, DF; and what a route takes.
 
-Class of service and TTL go beside each datagram. For DF of IPv4 Linux has only an option of the whole socket. What
-routers say of the path is our own business then (`path_mtu`): the kernel only compares with the device, refuses what is
-too large with DF set, and fragments it with DF clear. Of several sockets of one port it tells one of them what routers
-say, not always the one that has sent, so that none may be deaf. IPv6 the kernel fragments by what it knows itself.
+Class of service and TTL go beside each datagram. For DF of IPv4, and for leaving out the checksum of UDP, Linux has
+only options of the whole socket. What routers say of the path is our own business then (`path_mtu`): the kernel only
+compares with the device, refuses what is too large with DF set, and fragments it with DF clear. Of several sockets of
+one port it tells one of them what routers say, not always the one that has sent, so that none may be deaf. IPv6 the
+kernel fragments by what it knows itself.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ USUAL_MTU = 1500
 _IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER, _DONT, _PROBE, _OMIT = 10, 23, 0, 3, 5
 _IP_RECVTOS = 13
 _ROUTE_MTU = {socket.AF_INET: (socket.IPPROTO_IP, 14), socket.AF_INET6: (socket.IPPROTO_IPV6, 24)}  # IP_MTU, IPV6_MTU
+_SO_NO_CHECK = 11
 _INT = struct.Struct("=i")
 _DISCARD = 9  # a port to connect to; nothing is sent
 _SERVICE = ((socket.IPPROTO_IP, socket.IP_TOS), (socket.IPPROTO_IPV6, socket.IPV6_TCLASS))
@@ -41,10 +43,12 @@ def prepare(end: socket.socket) -> None:
         end.setsockopt(socket.IPPROTO_IP, _IP_RECVTOS, 1)
 
 
-def set_df(end: socket.socket, *, df: bool) -> None:
-    """Set or clear DF of what leaves from now on; IPv6 has none."""
+def set_options(end: socket.socket, *, df: bool, checksum: bool) -> None:
+    """DF of what leaves from now on, and whether UDP has a checksum; IPv6 has no such choices."""
     if end.family == socket.AF_INET:
         end.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PROBE if df else _OMIT)
+        if end.type == socket.SOCK_DGRAM:
+            end.setsockopt(socket.SOL_SOCKET, _SO_NO_CHECK, not checksum)
 
 
 def write(version: int, mark: Mark) -> list[Ancillary]:

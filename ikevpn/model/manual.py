@@ -23,6 +23,7 @@ class ManualKeys:
     in_udp: bool = False
     remote_port: int = 4500  # counts only in UDP
     keep_sequence: bool = True  # go on with sequence numbers after a restart, by what is on disk
+    weak_passphrase: bool = False  # the keys come of a passphrase that may be short
     around: ManualKeys | None = None
 
     @property

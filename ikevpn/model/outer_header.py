@@ -32,3 +32,4 @@ class OuterHeader:
     mss: int | None = 0  # largest TCP segment let through; 0: what fits the path; None: TCP is left alone
     fragment: Fragment = Fragment.BEFORE
     mtu: int = 0  # largest packet inside; 0: what fits the path
+    checksum: bool = True  # of UDP around ESP, where it is over IPv4

@@ -11,10 +11,13 @@ from ikevpn.config.check import check
 from ikevpn.config.ike_keys import IkeKeys
 from ikevpn.config.key import key_of
 from ikevpn.config.load import load
+from ikevpn.crypto.passphrase import derive
 from ikevpn.model.manual import ManualKeys
+from ikevpn.model.secret import Secret
 from ikevpn.model.tunnel import NatTraversal
 from ikevpn.wire.registry import EspCipher, Integrity, Protocol
 from tests.config.conftest import Write
+from tests.config.test_advice import warnings
 
 AES, SHA = "00" * 15 + "0f", "11" * 20
 KEYS = {
@@ -240,7 +243,11 @@ def test_an_spi_without_quotes_could_mean_two(manual: Write, number: str, fix: s
         (
             {"encryption_key": None, "integrity_key": None, "passphrase": '{ text = "secret" }'},
             "passphrase: the passphrase has fewer than 16 octets and can be guessed. "
-            "Agree on 20 random characters with the peer.",
+            "Agree on 20 random characters with the peer; or, if it has to be this one, write weak_passphrase = true.",
+        ),
+        (
+            {"weak_passphrase": "true"},
+            "weak_passphrase: there is no passphrase. Take out weak_passphrase.",
         ),
         (
             {"remote_spi": '"3020"'},
@@ -386,3 +393,15 @@ def test_what_is_unwise_is_warned_of(manual: Write) -> None:
     assert found.keys() == {"weak", "no-replay-protection"}
     assert "after some 32 GB under one key" in found["weak"] and "esp_lifetime_kb" not in found["weak"]
     assert "whoever has recorded packets can send them again" in found["no-replay-protection"]
+
+
+def test_a_short_password_only_by_its_own_word(manual: Write) -> None:
+    """The keys are those of any passphrase, to be pasted into a gateway as hex digits; and it is warned of."""
+    short = {"encryption_key": None, "integrity_key": None, "passphrase": '{ text = "PNas134a" }'}
+    path = manual(**short, weak_passphrase="true")
+    (tunnel,) = load(path).tunnels.values()
+    assert tunnel.manual is not None
+    keys = derive(Secret(b"PNas134a"), 3, tunnel.manual.remote_spi, 36)
+    found = tunnel.manual.outbound
+    assert found.encryption_key.reveal() + found.integrity_key.reveal() == keys
+    assert any("whoever records packets can guess it" in each for each in warnings(path))

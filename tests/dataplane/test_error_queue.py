@@ -42,7 +42,7 @@ def hearing() -> tuple[Outer, Stats, list[list[TooBig]]]:
 def test_this_host_says_how_much_fits() -> None:
     end, path = end_and_path("127.0.0.1")
     with end:
-        outer_fields.set_df(end, df=True)
+        outer_fields.set_options(end, df=True, checksum=True)
         with pytest.raises(OSError, match="too long"):
             end.sendto(bytes(65_520), (str(path.remote.address), path.remote.port))
         found, some = error_queue.read(end)

@@ -47,6 +47,12 @@ def test_df(word: DfBit, inside: bool, outside: bool) -> None:
     assert made.df is outside
 
 
+@pytest.mark.parametrize("mode", SaMode)
+def test_the_checksum_of_udp(mode: SaMode) -> None:
+    assert mark(0, mode=mode).checksum
+    assert not mark(0, mode=mode, checksum=False).checksum
+
+
 def test_ttl() -> None:
     assert mark(0, ttl=9).ttl == 9
 

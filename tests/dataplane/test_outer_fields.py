@@ -18,6 +18,7 @@ from ikevpn.model.sa import Encapsulation
 
 LOOPBACK = {4: "127.0.0.1", 6: "::1"}
 _IP_MTU_DISCOVER, _PROBE, _OMIT = 10, 3, 5
+_SO_NO_CHECK = 11
 _IP_RECVTTL, _IPV6_RECVHOPLIMIT = 12, socket.IPV6_RECVHOPLIMIT
 
 
@@ -27,7 +28,8 @@ class Lab:
         self.near, self.far = (udp.open_socket(Endpoint.of(address, 0)) for _ in range(2))
         ports = [end.getsockname()[1] for end in (self.near, self.far)]
         self.path = Path(Endpoint.of(address, ports[0]), Endpoint.of(address, ports[1]), Encapsulation.UDP)
-        self.outer = Outer(Stats())
+        self.stats = Stats()
+        self.outer = Outer(self.stats)
         self.outer.use_udp(self.path.local, self.near)
         self.receiver = udp.PktinfoReceiver(self.far, self.path.remote, Encapsulation.UDP)
         self.version = version
@@ -79,6 +81,39 @@ def test_df_changes_when_it_has_to() -> None:
             lab.outer.send(lab.path, [b"x"], mark)
             found.append(lab.near.getsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER))
         assert found == [_OMIT, _PROBE, _PROBE, _OMIT]
+
+
+def test_the_checksum_of_udp_changes_when_it_has_to_and_nothing_is_cut_without() -> None:
+    lab = Lab(4)
+    with lab.near, lab.far:
+        found = []
+        for mark in (PLAIN, Mark(checksum=False), Mark(checksum=False, df=True), PLAIN):
+            lab.outer.send(lab.path, [b"ab"] * 4, mark)
+            found.append(lab.near.getsockopt(socket.SOL_SOCKET, _SO_NO_CHECK))
+            assert sum(len(arrival.datagrams) for arrival in lab.receiver.read_batch(99)) == 4
+        assert found == [0, 1, 1, 0]
+        assert lab.stats.report() == {}
+
+
+def test_ipv6_always_has_a_checksum() -> None:
+    lab = Lab(6)
+    with lab.near, lab.far:
+        lab.outer.send(lab.path, [b"ab"] * 4, Mark(checksum=False))
+        assert not lab.near.getsockopt(socket.SOL_SOCKET, _SO_NO_CHECK)
+        assert lab.stats.report() == {}
+
+
+@pytest.mark.root
+def test_no_checksum_is_on_the_wire() -> None:
+    lab = Lab(4)
+    with lab.near, lab.far, socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP) as wire:
+        wire.bind((str(lab.path.remote.address), 0))
+        wire.settimeout(10)
+        for mark, summed in ((PLAIN, True), (Mark(checksum=False), False), (PLAIN, True)):
+            lab.outer.send_one(lab.path, b"x", mark)
+            while (packet := wire.recv(2048))[22:24] != lab.path.remote.port.to_bytes(2, "big"):
+                pass
+            assert (packet[26:28] != bytes(2)) is summed
 
 
 def test_a_lent_socket_keeps_its_options() -> None:
