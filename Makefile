@@ -2,8 +2,11 @@
 
 PYTHON ?= python3
 VENV ?= .venv
-SEEDS ?= 5000
+SEEDS ?= 2000
+NIGHTLY_SEEDS ?= 50000
 JOBS ?= $(shell nproc)
+# What mostly waits: namespaces, peers that start, timers.
+WAITING_JOBS ?= $(shell expr 2 \* $$(nproc))
 RUNS ?= 5
 BIN := $(VENV)/bin
 
@@ -14,7 +17,7 @@ SCENARIOS ?= strongswan-main-*-aes256-sha256-g14-* strongswan-aggressive-*-3des-
   manual-ikevpn-* manual-restart-* manual-kernel-*-aes256-sha256 path-mtu-*-strongswan-udp \
   nested-ikevpn-main nested-kernel-esp-aes256-*
 
-.PHONY: demo test packages lint format unit net sim interop bench docs clean
+.PHONY: demo test packages lint format unit net sim interop nightly bench docs clean
 
 demo: $(VENV)/demo.stamp ## a tunnel between two namespaces, seen at work
 	@sh interop/packages.sh demo
@@ -42,10 +45,14 @@ sim: $(VENV)/test.stamp ## the simulator: two engines, a virtual clock and a bad
 	$(BIN)/python -m tests.sim $(SEEDS) --jobs $(JOBS)
 
 net: packages $(VENV)/test.stamp ## tests in network namespaces; needs root
-	$(BIN)/python -m pytest -q -m root
+	$(BIN)/python -m pytest -q -n $(WAITING_JOBS) -m root
 
 interop: packages $(VENV)/test.stamp ## real peers in network namespaces; needs root
-	set -f; $(BIN)/python -m interop run --jobs $(JOBS) $(SCENARIOS)
+	set -f; $(BIN)/python -m interop run --jobs $(WAITING_JOBS) $(SCENARIOS)
+
+nightly: packages $(VENV)/test.stamp ## what is long and rarely finds anything: before a release, by hand
+	$(BIN)/python -m tests.sim $(NIGHTLY_SEEDS) --jobs $(JOBS)
+	$(BIN)/python -m interop run --jobs $(WAITING_JOBS) all
 
 bench: packages $(VENV)/test.stamp ## the figures of docs/performance.md; needs root, some twenty minutes, a quiet machine
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[bench]'

@@ -85,7 +85,7 @@ def daemon(path: Path, *replies: api.Reply) -> Iterator[list[api.AnyRequest]]:
 
     thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
     thread.start()
-    assert ready.wait(5)
+    assert ready.wait(90)
     try:
         yield requests
     finally:

@@ -68,7 +68,7 @@ def test_an_error_of_an_earlier_datagram_costs_none_that_follows(address: str) -
     outer, stats, heard = hearing()
     with end, socket.socket(end.family, socket.SOCK_DGRAM) as listener:
         listener.bind((address, 0))
-        listener.settimeout(10)
+        listener.settimeout(90)
         outer.use_udp(path.local, end)
         outer.send(path, [b"to nobody"])
         there = Path(path.local, Endpoint.of(address, listener.getsockname()[1]), Encapsulation.UDP)

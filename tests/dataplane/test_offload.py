@@ -15,7 +15,7 @@ def test_the_kernel_cuts_and_puts_together() -> None:
         offload.receive_together(together)
         for end in (plain, together):
             end.bind(("127.0.0.1", 0))
-            end.settimeout(10)
+            end.settimeout(90)
             sender.sendmsg([b"aabb", b"c"], [offload.write(2)], 0, end.getsockname())
         assert [plain.recv(10) for _ in range(3)] == [b"aa", b"bb", b"c"]
         data, ancillary, _, _ = together.recvmsg(10, 100)

@@ -22,7 +22,7 @@ class Lab:
         self.end = udp.open_socket(Endpoint.of("0.0.0.0", 0))
         self.listener = socket.socket(type=socket.SOCK_DGRAM)
         self.listener.bind(("127.0.0.1", 0))
-        self.listener.settimeout(10)
+        self.listener.settimeout(90)
         self.port = self.end.getsockname()[1]
         self.outer.use_udp(Endpoint.of("0.0.0.0", self.port), self.end)
         self.path = Path(

@@ -14,7 +14,7 @@ def test_our_address_is_told_and_chosen(family: int, wildcard: str, address: str
     with socket.socket(family, socket.SOCK_DGRAM) as one, socket.socket(family, socket.SOCK_DGRAM) as two:
         for end in (one, two):
             end.bind((wildcard, 0))
-            end.settimeout(10)
+            end.settimeout(90)
         pktinfo.enable(two)
         one.sendmsg([b"x"], pktinfo.write(ip_address(address)), 0, (address, two.getsockname()[1]))
         _, ancillary, _, source = two.recvmsg(10, pktinfo.ANCILLARY_SIZE)

@@ -45,7 +45,7 @@ HIGH = 7  # high half of extended sequence numbers
 PAIRS = [pair for pair in samples.PAIRS if ESP_CIPHERS[pair[0]].icv in {0, 16}]
 
 every_pair = pytest.mark.parametrize("pair", PAIRS, ids=samples.name)
-relaxed = settings(max_examples=20, deadline=None)
+relaxed = settings(max_examples=20)
 versions = st.sampled_from([4, 6])
 sizes = st.lists(st.one_of(st.integers(0, 80), st.integers(0, 1500), st.sampled_from([9000, 65000])), max_size=4)
 

@@ -46,7 +46,7 @@ def open_in_runs(inbound: Inbound, packets: list[bytes]) -> list[bool]:
 
 
 @pairs
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     window=st.one_of(st.integers(32, 4096), st.sampled_from([32, 64, 1024, 4096])),
     before=st.integers(0, COUNT),

@@ -26,7 +26,7 @@ TWICE = 2
 IN_RUNS = [p for p in samples.PAIRS if ESP_CIPHERS[p[0]].mode is CipherMode.CBC or p[0] is EspCipher.AES_GCM_16]
 every_pair = pytest.mark.parametrize("pair", IN_RUNS, ids=samples.name)
 extension = pytest.mark.parametrize("extended", [False, True], ids=["", "esn"])
-relaxed = settings(max_examples=10, deadline=None)
+relaxed = settings(max_examples=10)
 HIGH = 7 << 32
 
 

@@ -159,7 +159,7 @@ def sized(data: bytes) -> bytes:
     return data[:24] + len(data).to_bytes(4, "big") + data[28:]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(_TUNNELS), _BENDS)
 def test_bent_copies_before_the_real_messages(ours: Tunnel, bends: list[tuple[int, str, int]]) -> None:
     """Both sides end as if nothing had been there: established, one pair, the same cookies, and no fault raised.
@@ -190,7 +190,7 @@ def test_bent_copies_before_the_real_messages(ours: Tunnel, bends: list[tuple[in
         assert Reason.NONE not in reasons
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(_BENDS)
 def test_bent_copies_of_encrypted_messages(bends: list[tuple[int, str, int]]) -> None:
     """Once there are keys nothing but the real message counts, whatever comes before it.

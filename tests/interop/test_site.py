@@ -53,7 +53,7 @@ def test_a_signal_ends_the_run_in_order(number: signal.Signals) -> None:
         assert run.stdout is not None
         tag = run.stdout.readline().strip()
         os.kill(run.pid, number)
-        assert run.wait(10) == 128 + number
+        assert run.wait(90) == 128 + number
     assert not [name for name in Path("/run/netns").iterdir() if name.name.startswith(tag)]
 
 
@@ -122,11 +122,11 @@ def _source_seen(sender: Namespace, receiver: Namespace, address: str) -> tuple[
     """The address and port from which a datagram of port 4500 arrives."""
     script = (
         "import socket; s = socket.socket(2, 2); s.setsockopt(1, 2, 1); s.bind(('', 4500)); print('ready', flush=True);"
-        "s.settimeout(5); print(*s.recvfrom(9)[1])"
+        "s.settimeout(90); print(*s.recvfrom(9)[1])"
     )
     listening = receiver.spawn(sys.executable, "-c", script, name="listener")
     wait_until(lambda: "ready" in listening.output(), "a listener")
     send = f"import socket; s = socket.socket(2, 2); s.bind(('', 4500)); s.sendto(b'x', ('{address}', 4500))"
     sender.run(sys.executable, "-c", send)
-    place, port = listening.wait(5).output.split()[1:]
+    place, port = listening.wait(90).output.split()[1:]
     return place, int(port)

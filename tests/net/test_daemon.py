@@ -55,7 +55,7 @@ def test_up_at_once_and_down_with_the_daemon(sides: tuple[Side, Side]) -> None:
         until(lambda: is_up(left), "paris")
         assert left.pings(right.inner) == 3 and right.pings(left.inner) == 3
         daemon.send_signal(signal.SIGTERM)
-        assert daemon.wait(10) == 0
+        assert daemon.wait(90) == 0
     assert left.clean()
     until(lambda: right.tunnel()["state"] == "listening", "the Delete at the other side")
 
@@ -224,7 +224,7 @@ def crash_while_up(side: Side) -> None:
     with side.daemon() as daemon:
         until(lambda: is_up(side), "the tunnel")
         daemon.kill()
-        daemon.wait(10)
+        daemon.wait(90)
         until(lambda: side.devices() == {"lo", "cable"}, "the end of the worker")
 
 

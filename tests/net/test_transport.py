@@ -39,7 +39,7 @@ _CALL = """
 import socket, sys
 kind, address, size = sys.argv[1], sys.argv[2], int(sys.argv[3])
 end = socket.socket(socket.AF_INET, socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
-end.settimeout(15)
+end.settimeout(90)
 end.connect((address, 7007))
 end.sendall(bytes(size)) if kind == "tcp" else end.send(bytes(size))
 print(len(end.recv(65536)))
@@ -168,7 +168,7 @@ def test_what_a_crash_left_is_found_and_put_back(sides: tuple[Side, Side]) -> No
         until(lambda: both_up(sides), "the tunnel")
         before = sorted(left.rules())
         first.kill()
-        first.wait(10)
+        first.wait(90)
         assert pings(left, right.outer, 1) == 0, "blocks outlive a crash"
         with left.daemon():
             until(lambda: left.tunnel()["state"] == "up", "the tunnel")
