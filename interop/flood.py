@@ -19,7 +19,7 @@ import argparse
 import json
 import statistics
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -255,16 +255,7 @@ def _count(record: Record, before: dict[str, int], after: dict[str, int]) -> Non
 def _worker(side: Side) -> int:
     """The process of the data plane; 0 where there is none."""
     assert isinstance(side.peer, Ikevpn)
-    return next((pid for pid in _children(side.peer.pid) if "dataplane.worker" in _command_line(pid)), 0)
-
-
-def _children(parent: int) -> Iterable[int]:
-    for task in Path(f"/proc/{parent}/task").iterdir():
-        yield from map(int, (task / "children").read_text().split())
-
-
-def _command_line(pid: int) -> str:
-    return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    return next(iter(side.peer.workers), 0)
 
 
 def _rss_kib(pid: int) -> int:

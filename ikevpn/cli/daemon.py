@@ -13,7 +13,7 @@ from ikevpn.cli.exit_codes import of_error
 from ikevpn.cli.values import PATH
 from ikevpn.config.words import LogLevel
 from ikevpn.errors import IkevpnError
-from ikevpn.service import ready
+from ikevpn.service import privileges, ready
 from ikevpn.service.control import as_reply
 
 
@@ -38,6 +38,7 @@ def daemon(
     ready_fd: int | None,
 ) -> None:
     """Run the daemon in the foreground; SIGHUP reloads, SIGTERM takes everything down and ends."""
+    privileges.prepare()
     from ikevpn.service.daemon import Options, run  # noqa: PLC0415 - three times slower to import than all other commands
 
     options = Options(

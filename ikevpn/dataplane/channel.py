@@ -51,8 +51,9 @@ _RECORDS: tuple[type, ...] = (
     interface.Acquire, interface.Expire, interface.IkeDatagram, interface.Mapping, interface.UnknownSpi,
     message.AddPolicy, message.AddSa, message.Count, message.Counts, message.DeletePolicy, message.DeleteSa,
     message.Done, message.DropDevice, message.DropUdp, message.Elsewhere, message.EspDatagram, message.Handed,
-    message.Keepalive, message.MoveSas, message.Query, message.SendIke, message.Stop, message.Sum, message.UseDevice,
-    message.UseInbox, message.UseNeighbour, message.UseProbe, message.UseRaw, message.UseUdp, message.Uses,
+    message.Keepalive, message.MoveSas, message.Query, message.Ready, message.SendIke, message.Stop, message.Sum,
+    message.UseDevice, message.UseInbox, message.UseNeighbour, message.UseProbe, message.UseRaw, message.UseUdp,
+    message.Uses,
 )  # fmt: skip
 
 _NATIVE = (int, str, bytes, float, bool, type(None))
@@ -88,12 +89,13 @@ def send(end: socket.socket, value: Any, descriptors: Sequence[int] = ()) -> Non
     end.sendmsg([encode(value)], ancillary)
 
 
-def receive(end: socket.socket) -> Received | None:
-    """Receive one message, None where the other end is gone; raises OSError, BlockingIOError where none is there."""
+def receive(end: socket.socket, *, most_descriptors: int = MOST_DESCRIPTORS) -> Received | None:
+    """Receive one message, None where the other end is gone; raises OSError, BlockingIOError where none is there,
+    ValueError where it is none. Descriptors beyond `most_descriptors` are closed by the kernel.
+    """
     width = array.array("i").itemsize
-    data, ancillary, _, _ = end.recvmsg(
-        LARGEST_MESSAGE, socket.CMSG_LEN(MOST_DESCRIPTORS * width), socket.MSG_CMSG_CLOEXEC
-    )
+    room = socket.CMSG_LEN(most_descriptors * width) if most_descriptors else 0
+    data, ancillary, _, _ = end.recvmsg(LARGEST_MESSAGE, room, socket.MSG_CMSG_CLOEXEC)
     if not data:
         return None
     descriptors = array.array("i")

@@ -171,8 +171,15 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class Ready:
+    """The worker's first word; `missing` is what of its confinement is not in force, each with the cause."""
+
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
-    """The worker is ready, or has done what it was asked."""
+    """The worker has done what it was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,4 +198,4 @@ Command = (
     | AddSa | DeleteSa | MoveSas | AddPolicy | DeletePolicy | SendIke | Keepalive | EspDatagram
     | Query | Sum | Count | Stop
 )  # fmt: skip
-Answer = Done | Uses | Counts
+Answer = Ready | Done | Uses | Counts

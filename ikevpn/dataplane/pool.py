@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ikevpn.dataplane import message, neighbours
+from ikevpn.dataplane.children import Children
 from ikevpn.dataplane.interface import DataPlaneEvent
 from ikevpn.dataplane.process import WorkerProcess
 from ikevpn.errors import HostError
@@ -37,14 +38,32 @@ class Pool:
         self._equip = equip
         self._crashed = crashed
         self._inboxes: list[tuple[socket.socket, socket.socket]] = []
+        self._children: Children | None = None
 
     @property
     def running(self) -> list[WorkerProcess]:
         """Those that run."""
         return [worker for worker in self.workers if worker is not None]
 
+    @property
+    def processes(self) -> dict[str, int]:
+        """What runs, by name, with its process id."""
+        numbered = enumerate(self.workers)
+        found = {f"worker-{number}" if number else "worker": worker.pid for number, worker in numbered if worker}
+        if self._children is not None and self._children.launcher is not None:
+            found["launcher"] = self._children.launcher
+        return found
+
+    def open(self) -> None:
+        """Start what starts them, unless it runs. Raises HostError."""
+        if self._children is None:
+            children = Children()
+            children.open()
+            self._children = children
+
     async def start(self) -> None:
         """Start those that do not run. Raises HostError for the first that fails; the others run then."""
+        self.open()
         if len(self.workers) > 1 and not self._inboxes:
             self._inboxes = [neighbours.open_inbox() for _ in self.workers]
         missing = [number for number, worker in enumerate(self.workers) if worker is None]
@@ -58,6 +77,9 @@ class Pool:
         running = self.running
         self.workers = [None] * len(self.workers)
         await asyncio.gather(*(worker.stop() for worker in running))
+        if self._children is not None:
+            await self._children.close()
+            self._children = None
         for inbox in self._inboxes:
             for end in inbox:
                 end.close()
@@ -95,7 +117,8 @@ class Pool:
             self.workers[number] = None
             self._crashed(detail)
 
-        self.workers[number] = await WorkerProcess.start(self._event, crashed)
+        assert self._children is not None
+        self.workers[number] = await WorkerProcess.start(self._children, self._event, crashed)
         for other, (reading, writing) in enumerate(self._inboxes):
             if other == number:
                 self.send(number, message.UseInbox(), reading.fileno())

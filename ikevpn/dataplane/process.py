@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
+import logging
+import signal
 import socket
-import sys
-from asyncio.subprocess import DEVNULL, Process
 from collections import deque
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
+from functools import cache
 from typing import Any, Self
 
-import ikevpn
 from ikevpn.dataplane import channel, message
+from ikevpn.dataplane.children import Child, Children
 from ikevpn.dataplane.interface import DataPlaneEvent
 from ikevpn.errors import HostError
 from ikevpn.model.sa import SaUse, Total
@@ -25,10 +24,9 @@ MESSAGES_PER_TURN = 64
 MOST_WAITING = 256
 """Datagrams that wait for a worker which is behind; commands that change something always wait."""
 
-_PACKAGE = str(Path(ikevpn.__file__).resolve().parent.parent)
-_INHERITED = ("PATH", "LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "LANG", "LC_ALL", "LC_CTYPE", "TZ")
-_ANSWERS = (message.Done, message.Uses, message.Counts)
+_ANSWERS = (message.Ready, message.Done, message.Uses, message.Counts)
 _LOSABLE = (message.EspDatagram, message.SendIke)
+_log = logging.getLogger(__name__)
 
 
 class WorkerProcess:
@@ -36,7 +34,7 @@ class WorkerProcess:
 
     def __init__(
         self,
-        process: Process,
+        process: Child,
         end: socket.socket,
         event: Callable[[DataPlaneEvent], None],
         crashed: Callable[[str], None],
@@ -51,25 +49,27 @@ class WorkerProcess:
         self._asked: deque[asyncio.Future[Any]] = deque()
         self._uses: list[SaUse | Total] = []
         self._wanted = False  # its end is a crash
-        self._killed = False
+        self._why = ""  # it was ended by us
         self._burial: asyncio.Task[None] | None = None
 
     @classmethod
-    async def start(cls, event: Callable[[DataPlaneEvent], None], crashed: Callable[[str], None]) -> Self:
+    async def start(
+        cls, children: Children, event: Callable[[DataPlaneEvent], None], crashed: Callable[[str], None]
+    ) -> Self:
         """Start a worker and wait until it is ready. Raises HostError."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         with theirs:
             try:
-                process = await _spawn(theirs.fileno())
-            except OSError as error:
+                process = await children.start(theirs.fileno())
+            except HostError:
                 ours.close()
-                raise HostError(f"the data plane's process cannot be started: {error.strerror}") from None
+                raise
         worker = cls(process, ours, event, crashed)
         ready = worker._expect()
         worker._loop.add_reader(ours, worker._read)
         try:
-            await asyncio.wait_for(ready, READY_WITHIN_S)
+            _warn((await asyncio.wait_for(ready, READY_WITHIN_S)).missing)
         except TimeoutError:
             await worker.stop()
             raise HostError("the data plane's process does not answer") from None
@@ -105,15 +105,8 @@ class WorkerProcess:
         return await answer
 
     def kill(self) -> None:
-        """End a worker that hangs; what follows is what follows a crash.
-
-        Once only: to kill a process that has ended takes its exit status away from those who wait for it.
-        """
-        if self._killed:
-            return
-        self._killed = True
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+        """End a worker that hangs; what follows is what follows a crash."""
+        self._process.kill()
 
     async def stop(self) -> None:
         """End the worker, by force where it does not listen."""
@@ -151,7 +144,7 @@ class WorkerProcess:
     def _read(self) -> None:
         try:
             for _ in range(MESSAGES_PER_TURN):
-                received = channel.receive(self._end)
+                received = channel.receive(self._end, most_descriptors=0)
                 if received is None:
                     self._gone()
                     return
@@ -160,11 +153,18 @@ class WorkerProcess:
             return
         except OSError:
             self._gone()
+        except ValueError:  # somebody else speaks in its place
+            self._why = "said what no worker says, and was ended"
+            self.kill()
+            self._gone()
 
     def _take(self, value: Any) -> None:
-        if not isinstance(value, _ANSWERS):
+        """Raises ValueError for what a worker has no reason to say."""
+        if isinstance(value, DataPlaneEvent):
             self._event(value)
             return
+        if not isinstance(value, _ANSWERS) or not self._asked:
+            raise ValueError(f"{type(value).__name__} is neither an event nor an answer")
         if isinstance(value, message.Uses):
             self._uses.extend(value.uses)
             if not value.last:
@@ -181,10 +181,8 @@ class WorkerProcess:
 
     async def _bury(self) -> None:
         status = await self._process.wait()
-        if not self._wanted:
-            return
-        how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
-        self._crashed(f"the data plane's process {how}")
+        if self._wanted:
+            self._crashed(f"the data plane's process {self._why or _how(status)}")
 
     def _close(self) -> None:
         if self._end.fileno() >= 0:
@@ -201,16 +199,20 @@ def _ended() -> HostError:
     return HostError("the data plane's process has ended", reason="data-plane-gone")
 
 
-def environment(ours: Mapping[str, str]) -> dict[str, str]:
-    """What a worker inherits: where its program is, and nothing that could be a secret."""
-    inherited = {name: ours[name] for name in _INHERITED if name in ours}
-    path = [_PACKAGE, *filter(None, [ours.get("PYTHONPATH")])]
-    return {**inherited, "PYTHONPATH": os.pathsep.join(path)}
+def _how(status: int | None) -> str:
+    if status is None:
+        return "has ended"
+    if status == -signal.SIGSYS:
+        return "was ended by the kernel because it made a system call of another architecture (signal 31)"
+    return f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
 
 
-async def _spawn(descriptor: int) -> Process:
-    """The same interpreter and the same package; nothing from the working directory (-P), no secret in argv."""
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-P", "-m", "ikevpn.dataplane.worker", str(descriptor),
-        pass_fds=(descriptor,), stdin=DEVNULL, stdout=DEVNULL, env=environment(os.environ),
-    )  # fmt: skip
+@cache
+def _warn(missing: tuple[str, ...]) -> None:
+    """What the worker could not give up, once."""
+    if missing:
+        _log.warning(
+            "the data plane's process is less confined than it should be, without %s. Grant the daemon the "
+            "capabilities that are named, or start it outside the container",
+            "; ".join(missing),
+        )

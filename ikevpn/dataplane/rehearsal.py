@@ -13,7 +13,7 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 from math import inf
-from typing import Protocol
+from typing import NamedTuple, Protocol, Self
 
 from ikevpn.dataplane import channel, message, udp
 from ikevpn.model.address import AddressRange, Endpoint
@@ -86,16 +86,33 @@ class Player(Protocol):
     def turn(self, *, waits: bool) -> None: ...
 
 
-class Stage:
-    """A worker whose only tunnel leads back to itself. Raises OSError where there is no loopback."""
+class Ends(NamedTuple):
+    """What a stage needs of the system: opened before the worker may no longer open anything."""
 
-    def __init__(self, worker: Callable[[socket.socket], Player]) -> None:
-        outside = _deaf_socket()
-        self._channel = ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    outside: socket.socket
+    channel: tuple[socket.socket, socket.socket]
+    device: tuple[socket.socket, socket.socket]
+
+    @classmethod
+    def open(cls) -> Self | None:
+        """None where there is no loopback."""
+        try:
+            outside = _deaf_socket()
+        except OSError:
+            return None
+        # Of a kind that is connected for good: by one that is not, names outside the empty root could be reached.
+        kind = socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK
+        return cls(outside, socket.socketpair(socket.AF_UNIX, kind), socket.socketpair(socket.AF_UNIX, kind))
+
+
+class Stage:
+    """A worker whose only tunnel leads back to itself. To be made once of the same ends."""
+
+    def __init__(self, worker: Callable[[socket.socket], Player], ends: Ends) -> None:
+        outside = ends.outside
+        self._channel = ours, theirs = ends.channel
         self._worker = worker(theirs)
-        self._host, device = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-        for end in (self._host, device):
-            end.setblocking(False)
+        self._host, device = ends.device
         where = Endpoint.of(*outside.getsockname())
         with device, outside:
             channel.send(ours, message.UseDevice(_DEVICE, joins_udp=False), [device.fileno()])

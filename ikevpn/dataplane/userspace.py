@@ -47,6 +47,10 @@ class UserspaceDataPlane:
         self._crash_told = False
         self._ended = False
 
+    def prepare(self) -> None:
+        """Before the control process gives up privileges that workers need as they begin. Raises HostError."""
+        self._pool.open()
+
     async def start(self) -> Collection[str]:
         """Start all workers, and again those that ended. Returns the tunnels that lost SAs. Raises HostError."""
         self._ended = self._crash_told = False
@@ -190,9 +194,8 @@ class UserspaceDataPlane:
 
     @property
     def processes(self) -> dict[str, int]:
-        """The workers that run by name, with their process ids."""
-        numbered = enumerate(self._pool.workers)
-        return {f"worker-{number}" if number else "worker": worker.pid for number, worker in numbered if worker}
+        """What runs by name, with its process id: the launcher, and the workers."""
+        return self._pool.processes
 
     async def counters(self) -> dict[str, int]:
         """Drops by reason that belong to no SA, and totals. Raises HostError where a worker ends or hangs."""

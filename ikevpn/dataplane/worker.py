@@ -2,8 +2,9 @@
 
 Started as `python -m ikevpn.dataplane.worker FD`, where FD is its end of the channel; ends when the other end is gone.
 Each turn it takes commands first, then one bounded batch of every descriptor that has something, so that neither a
-flood on one of them nor a saturated tunnel keeps the others waiting. It has no privilege: what it works on was opened
-by the control process, all but what it rehearses with.
+flood on one of them nor a saturated tunnel keeps the others waiting. It has no privilege and no file system, and may
+make few system calls (`confinement`): what it works on was opened by the control process, but for what it rehearses
+with.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from ikevpn.dataplane import channel, confinement, error_queue, message, rawip, udp
+from ikevpn.dataplane import channel, confinement, error_queue, imports, message, rawip, udp
 from ikevpn.dataplane.backlog import Backlog
 from ikevpn.dataplane.ends import Receiver
 from ikevpn.dataplane.error_queue import TooBig
@@ -27,7 +28,7 @@ from ikevpn.dataplane.forwarding import Forwarding
 from ikevpn.dataplane.mishaps import Mishaps
 from ikevpn.dataplane.neighbours import InboxReceiver, Neighbours
 from ikevpn.dataplane.outer import Outer
-from ikevpn.dataplane.rehearsal import Rehearsal, Stage
+from ikevpn.dataplane.rehearsal import Ends, Rehearsal, Stage
 from ikevpn.dataplane.stats import Loss, Stats
 from ikevpn.dataplane.tun import Devices, Tun
 from ikevpn.dataplane.watch import Watch
@@ -42,10 +43,10 @@ USES_PER_MESSAGE = 500
 
 
 class Worker:
-    """One loop. `clock` gives monotonic seconds; `rehearses` whether a quiet line is kept warm (`rehearsal`)."""
+    """One loop. `clock` gives monotonic seconds; with `ends` a quiet line is kept warm (`rehearsal`)."""
 
     def __init__(
-        self, control: socket.socket, clock: Callable[[], float] = time.monotonic, *, rehearses: bool = True
+        self, control: socket.socket, clock: Callable[[], float] = time.monotonic, *, ends: Ends | None = None
     ) -> None:
         control.setblocking(False)
         self._control = control
@@ -64,7 +65,7 @@ class Worker:
         self._has_listened = False
         self._is_behind = False  # the control process, with taking what we say
         self._failure: Exception | None = None
-        self._rehearsal = Rehearsal(self._prepare_rehearsal, clock) if rehearses else None
+        self._rehearsal = Rehearsal(lambda: Stage(Worker, ends).play, clock) if ends else None
         self._running = True
         self._forwarding = Forwarding(
             devices=self._devices,
@@ -102,9 +103,9 @@ class Worker:
             message.UseProbe: self._use_probe,
         }
 
-    def run(self) -> None:
-        """Work until told to stop or until the control process is gone."""
-        self._answers.append(message.Done())
+    def run(self, missing: tuple[str, ...] = ()) -> None:
+        """Work until told to stop or until the control process is gone. `missing` is told before: `message.Ready`."""
+        self._answers.append(message.Ready(missing))
         self._speak()
         while self._running:
             self.turn()
@@ -127,9 +128,6 @@ class Worker:
             rehearsal.timer(now)
         if self._answers or self._events.events or self._is_behind:
             self._speak()
-
-    def _prepare_rehearsal(self) -> Callable[[], bool]:
-        return Stage(partial(Worker, rehearses=False)).play
 
     def _catch_up(self, now: float) -> bool:
         """What the control process has said since the turn began, once a turn; whether it may have been something."""
@@ -303,8 +301,11 @@ def main(arguments: list[str]) -> None:
     """Run until the control process ends us; signals from a terminal are its business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    confinement.confine()
-    Worker(socket.socket(fileno=int(arguments[1]))).run()
+    ends = Ends.open()
+    imports.load()
+    missing = confinement.confine()
+    imports.end()
+    Worker(socket.socket(fileno=int(arguments[1])), ends=ends).run(missing)
 
 
 if __name__ == "__main__":

@@ -116,6 +116,12 @@ class Daemon:
         self._control = ControlSocket(self._options.socket or configuration.daemon.socket, self._handle)
         await self._control.open()
         undo.push_async_callback(self._control.close)
+        undo.push_async_callback(parts.plane.stop)
+        parts.plane.prepare()
+        undo.callback(parts.captures.close)
+        if self._options.capture:
+            parts.captures.start(EVERYTHING, self._options.capture, lambda address: True)
+        privileges.give_up()
         await parts.host.open()
         undo.push_async_callback(self._close_host)
         undo.push_async_callback(parts.plane.stop)
@@ -127,10 +133,6 @@ class Daemon:
         icmp_errors = IcmpErrors(parts.driver.unreachable)
         icmp_errors.open()
         undo.callback(icmp_errors.close)
-        undo.callback(parts.captures.close)
-        if self._options.capture:
-            parts.captures.start(EVERYTHING, self._options.capture, lambda address: True)
-        confinement.drop(privileges.KEPT)
         undo.push_async_callback(self._take_down)
         undo.push_async_callback(self._errands.close)
         plane_events = PlaneEvents(parts)

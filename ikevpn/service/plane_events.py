@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from ikevpn.dataplane import interface as dataplane
+from ikevpn.dataplane.children import LAUNCHER_GONE
 from ikevpn.errors import HostError
 from ikevpn.model.events import Code, Event, Fact, Reason
 from ikevpn.service.keeper import pause_s
@@ -77,11 +78,13 @@ class PlaneEvents:
                 tunnel.lose_everything(Reason.DATA_PLANE_RESTARTED)
 
     async def _start_anew(self, detail: str) -> Collection[str]:
-        """As often as it takes; returns the tunnels that lost something."""
+        """As often as it takes; returns the tunnels that lost something. Raises HostError where it cannot work."""
         while True:
             try:
                 return await self._start_again(detail)
             except HostError as error:
+                if error.reason == LAUNCHER_GONE:
+                    raise  # we gave up the privileges of a launcher
                 detail = str(error)
 
     async def _start_again(self, detail: str) -> Collection[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 
-from ikevpn.dataplane import confinement
+from ikevpn.dataplane import confinement, single_thread
 from ikevpn.errors import HostError
 
+_log = logging.getLogger(__name__)
 CAP_DAC_READ_SEARCH = 2
 CAP_NET_BIND_SERVICE = 10
 CAP_NET_ADMIN = 12
@@ -19,6 +21,18 @@ captures.
 
 _NAMES = {CAP_NET_ADMIN: "CAP_NET_ADMIN", CAP_NET_RAW: "CAP_NET_RAW"}
 _NEEDED_FOR = {CAP_NET_ADMIN: "devices and routes", CAP_NET_RAW: "ESP"}
+
+
+def prepare() -> None:
+    """To be called before the rest of the daemon is imported: `give_up` counts for the thread that calls it."""
+    single_thread.keep()
+
+
+def give_up() -> None:
+    """Keep KEPT, before any thread is started and before the first datagram is read. Raises HostError."""
+    confinement.drop(KEPT)
+    if others := single_thread.others():
+        _log.warning("%d threads of a library, started before, keep all capabilities of this process", others)
 
 
 def require() -> None:

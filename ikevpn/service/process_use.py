@@ -14,7 +14,7 @@ _USER, _SYSTEM = 11, 12  # among the fields behind the name (proc(5))
 
 @dataclass(frozen=True, slots=True)
 class ProcessUse:
-    """`name` is `control` or `worker`, of several workers also `worker-1` and so on."""
+    """`name` is `control`, `launcher` or `worker`, of several workers also `worker-1` and so on."""
 
     name: str
     cpu_s: float

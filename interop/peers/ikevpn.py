@@ -134,6 +134,12 @@ class Ikevpn:
         """The daemon's process."""
         return self._process.pid
 
+    @property
+    def workers(self) -> list[int]:
+        """Its processes that carry packets, oldest first."""
+        launchers = _children(self.pid, "ikevpn.dataplane.launcher")
+        return sorted(pid for each in launchers for pid in _children(each, "ikevpn.dataplane.worker"))
+
     def configure(self, *tunnels: TunnelParameters) -> None:
         """Write the configuration and have the daemon read it."""
         self.write(*tunnels)
@@ -185,3 +191,10 @@ class Ikevpn:
         if not self._process.running():
             raise Unmet(f"{self.label} ended with {self._process.status}: {self.log().strip()[-1500:]}")
         return Path(self.socket).exists() and self.command("status", check=False).status == 0
+
+
+def _children(parent: int, module: str) -> list[int]:
+    found = [
+        int(pid) for task in Path(f"/proc/{parent}/task").iterdir() for pid in (task / "children").read_text().split()
+    ]
+    return [pid for pid in found if module in Path(f"/proc/{pid}/cmdline").read_text().split("\0")]

@@ -186,8 +186,7 @@ def _refused_nothing(side: Side) -> None:
 
 
 def _worker_of(peer: Ikevpn) -> int:
-    children = Path(f"/proc/{peer.pid}/task/{peer.pid}/children").read_text().split()
-    found = [int(child) for child in children if b"dataplane.worker" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    found = peer.workers
     expect(len(found) == 1, f"the daemon has workers {found}")
     return found[0]
 

@@ -113,8 +113,7 @@ def _kill_oldest_worker(right: Side, clients: dict[str, Side]) -> set[str]:
 def _workers(side: Side) -> list[int]:
     """The processes of the data plane, oldest first."""
     assert isinstance(side.peer, Ikevpn)
-    found = side.host.run("pgrep", "-P", str(side.peer.pid), "-f", "dataplane.worker").output
-    return sorted(map(int, found.split()))
+    return side.peer.workers
 
 
 _MIXED = ("strongswan", "ikevpn", "strongswan")

@@ -47,6 +47,7 @@ VALUES = [
     message.Count(),
     message.Stop(),
     message.Done(),
+    message.Ready(("a user of its own",)),
     message.Uses(
         (SaUse(1, Direction.IN, 2, 3, None, (("replay", 4),)), SaUse(5, Direction.OUT, idle_s=0.5)), last=True
     ),

@@ -8,10 +8,12 @@ import os
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from typing import NoReturn
 
 import pytest
 
 from ikevpn.dataplane import message
+from ikevpn.dataplane.children import Children
 from ikevpn.dataplane.interface import Crashed, Expire, IkeDatagram
 from ikevpn.dataplane.userspace import UserspaceDataPlane
 from ikevpn.errors import HostError
@@ -218,12 +220,16 @@ def test_two_crashes_are_one_event_and_one_start() -> None:
     run(story)
 
 
+async def refuse(children: Children, channel: int) -> NoReturn:
+    raise HostError("the data plane's process cannot be started: Resource temporarily unavailable")
+
+
 def test_one_that_does_not_start_does_not_keep_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     async def story(two: Two) -> None:
         two.plane.add_sa(two.sa(Direction.IN, 2))
         await two.crash(1)
         with monkeypatch.context() as broken:
-            broken.setattr("sys.executable", "/no/such/python")
+            broken.setattr(Children, "start", refuse)
             with pytest.raises(HostError, match="cannot be started"):
                 await two.plane.start()
         assert [worker is None for worker in two.plane._pool.workers] == [False, True]

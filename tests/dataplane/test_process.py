@@ -1,54 +1,87 @@
+from __future__ import annotations
+
 import asyncio
+import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
 from ikevpn.dataplane import process
+from ikevpn.dataplane.children import Children
 from ikevpn.dataplane.interface import DataPlaneEvent
 from ikevpn.errors import HostError
+from tests.dataplane.interpreters import launcher_of, script
 
 
-def test_a_worker_that_ends_at_once_is_no_crash_but_an_error_of_start(monkeypatch: pytest.MonkeyPatch) -> None:
+def run(story: Callable[[Children], Awaitable[None]]) -> None:
+    async def whole() -> None:
+        children = Children()
+        children.open()
+        try:
+            await story(children)
+        finally:
+            await children.close()
+
+    asyncio.run(whole())
+
+
+def test_a_worker_that_ends_at_once_is_no_crash_but_an_error_of_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     events: list[DataPlaneEvent | str] = []
-    monkeypatch.setattr("sys.executable", "/bin/true")
+    monkeypatch.setattr("sys.executable", launcher_of("/bin/true", tmp_path))
 
-    async def story() -> None:
+    async def story(children: Children) -> None:
         with pytest.raises(HostError, match="ended as soon as it was started"):
-            await process.WorkerProcess.start(events.append, events.append)
+            await process.WorkerProcess.start(children, events.append, events.append)
 
-    asyncio.run(story())
+    run(story)
     assert events == []
 
 
-def test_no_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.executable", "/no/such/python")
-
-    async def story() -> None:
-        with pytest.raises(HostError, match="cannot be started: No such file"):
-            await process.WorkerProcess.start(lambda _: None, lambda _: None)
-
-    asyncio.run(story())
-
-
 def test_a_worker_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    silent = tmp_path / "python"
-    silent.write_text("#!/bin/sh\nexec sleep 60\n")
-    silent.chmod(0o700)
     monkeypatch.setattr(process, "READY_WITHIN_S", 0.1)
     monkeypatch.setattr(process, "STOP_WITHIN_S", 0.1)
-    monkeypatch.setattr("sys.executable", str(silent))
+    monkeypatch.setattr("sys.executable", launcher_of(script("exec sleep 60", tmp_path / "silent"), tmp_path))
 
-    async def story() -> None:
+    async def story(children: Children) -> None:
         with pytest.raises(HostError, match="does not answer"):
-            await process.WorkerProcess.start(lambda _: None, lambda _: None)
+            await process.WorkerProcess.start(children, lambda _: None, lambda _: None)
 
-    asyncio.run(story())
+    run(story)
 
 
-def test_a_worker_inherits_no_secret() -> None:
-    ours = {"PATH": "/bin", "PYTHONPATH": "/lib/mine", "LANG": "C", "IKEVPN_PSK": "swordfish", "HOME": "/root"}
-    theirs = process.environment(ours)
-    assert theirs["PATH"] == "/bin" and theirs["LANG"] == "C"
-    assert theirs["PYTHONPATH"].split(":")[1:] == ["/lib/mine"]
-    assert theirs.keys() == {"PATH", "PYTHONPATH", "LANG"}
-    assert process.environment({}).keys() == {"PYTHONPATH"}
+@pytest.mark.parametrize("said", ["'nonsense'", "message.Query()", "message.Done()"])
+def test_a_worker_that_says_what_no_worker_says_is_ended(
+    said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Whoever has taken it over: it is no more than an end of a channel."""
+    program = (
+        "import socket, sys, time\n"
+        "from ikevpn.dataplane import channel, message\n"
+        "end = socket.socket(fileno=int(sys.argv[-1]))\n"
+        "channel.send(end, message.Ready())\n"
+        f"said = {said}\n"
+        "channel.send(end, said) if said != 'nonsense' else end.send(said.encode())\n"
+        "time.sleep(60)\n"
+    )
+    (tmp_path / "program").write_text(program)
+    worker = script(f'exec {sys.executable} {tmp_path}/program "$@"', tmp_path / "worker")
+    monkeypatch.setattr("sys.executable", launcher_of(f"{worker}", tmp_path))
+
+    async def story(children: Children) -> None:
+        crashed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        await process.WorkerProcess.start(children, lambda _: None, crashed.set_result)
+        assert "said what no worker says" in await asyncio.wait_for(crashed, 30.0)
+
+    run(story)
+
+
+def test_what_is_not_in_force_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(2):
+        process._warn(("a user of its own (CAP_SETUID is missing)", "an empty root"))
+    (record,) = caplog.records
+    assert "less confined than it should be, without a user of its own (CAP_SETUID is missing); an empty root" in (
+        record.getMessage()
+    )

@@ -257,7 +257,7 @@ def test_the_end_of_the_plane_ends_its_events_and_its_worker() -> None:
             process = outside.plane._pool.workers[0]._process
             events = [event async for event in _after(outside.plane.stop(), outside.events)]
         assert events == []
-        assert process.returncode == 0
+        assert await process.wait() == 0
         await outside.plane.stop()
 
     async def _after(act: Awaitable[None], events: AsyncIterator[DataPlaneEvent]) -> AsyncIterator[DataPlaneEvent]:
@@ -277,7 +277,7 @@ def test_a_worker_that_does_not_listen_is_ended_by_force(monkeypatch: pytest.Mon
         process = outside.plane._pool.workers[0]._process
         os.kill(process.pid, signal.SIGSTOP)
         await outside.plane.stop()
-        assert process.returncode == -signal.SIGKILL
+        assert await process.wait() == -signal.SIGKILL
 
     run(story)
 

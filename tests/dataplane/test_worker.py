@@ -47,7 +47,7 @@ def running() -> Iterator[Control]:
     thread.start()
     try:
         control = Control(ours)
-        assert control.hear() == message.Done()
+        assert control.hear() == message.Ready()
         yield control
     finally:
         ours.close()
