@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import socket
 import subprocess
@@ -17,6 +18,7 @@ from ikevpn.dataplane import single_thread
 from ikevpn.dataplane.child_message import ChildMessage, Kind, read, write
 from ikevpn.errors import HostError
 
+_log = logging.getLogger(__name__)
 LAUNCHER_GONE = "launcher-gone"
 STARTS_WITHIN_S = 30.0
 ENDS_WITHIN_S = 10.0
@@ -104,6 +106,7 @@ class Children:
             while end.fileno() >= 0:
                 message = read(end)
                 if message is None:
+                    _log.error("%s; tunnels go on, and the daemon ends if the data plane ends too", _gone())
                     self._lose()
                 else:
                     self._take(end, message)

@@ -168,6 +168,24 @@ class Side:
         )
 
 
+def launcher_of(daemon: int) -> int:
+    """The process that starts the workers of a daemon."""
+    return _child(daemon, "ikevpn.dataplane.launcher")
+
+
+def worker_of(daemon: int) -> int:
+    """The only worker of a daemon, 0 where it has none at the moment."""
+    return _child(launcher_of(daemon), "ikevpn.dataplane.worker")
+
+
+def _child(process: int, module: str) -> int:
+    for task in Path(f"/proc/{process}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            if module in Path(f"/proc/{child}/cmdline").read_text().split("\0"):
+                return int(child)
+    return 0
+
+
 def _lines(table: Mapping[str, object]) -> list[str]:
     return [f"{key} = {_toml(value)}" for key, value in table.items() if value is not None]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.net.daemons import Side, two_sides, until
+from tests.net.daemons import Side, launcher_of, two_sides, until, worker_of
 
 pytestmark = pytest.mark.root
 _NONE = "0" * 16
@@ -185,20 +185,6 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Side, int
             yield left, process.pid
 
 
-def program_of(process: int) -> str:
-    return Path(f"/proc/{process}/cmdline").read_text().replace("\0", " ")
-
-
-def children(process: int) -> list[int]:
-    found = [Path(task, "children").read_text().split() for task in Path(f"/proc/{process}/task").iterdir()]
-    return [int(child) for children in found for child in children]
-
-
-def the_one(process: int, name: str) -> int:
-    (found,) = (child for child in children(process) if name in program_of(child))
-    return found
-
-
 def statuses(process: int) -> list[dict[str, str]]:
     """Of each thread."""
     texts = [Path(task, "status").read_text() for task in Path(f"/proc/{process}/task").iterdir()]
@@ -207,7 +193,7 @@ def statuses(process: int) -> list[dict[str, str]]:
 
 def test_the_real_worker(daemon: tuple[Side, int]) -> None:
     _, control = daemon
-    worker = the_one(the_one(control, "ikevpn.dataplane.launcher"), "ikevpn.dataplane.worker")
+    worker = worker_of(control)
     for status in statuses(worker):
         assert all(int(uid) >= 100 for uid in status["Uid"].split()) and len(set(status["Uid"].split())) == 1
         assert all(int(gid) >= 100 for gid in status["Gid"].split()) and not status["Groups"]
@@ -227,7 +213,7 @@ def test_the_real_worker(daemon: tuple[Side, int]) -> None:
 
 def test_the_launcher_and_the_control_process_keep_what_they_need(daemon: tuple[Side, int]) -> None:
     _, control = daemon
-    launcher = the_one(control, "ikevpn.dataplane.launcher")
+    launcher = launcher_of(control)
     kept = {control: (2, 10, 12, 13), launcher: (2, 5, 6, 7, 8, 18)}
     for process, capabilities in kept.items():
         for status in statuses(process):
@@ -240,11 +226,10 @@ def test_the_launcher_and_the_control_process_keep_what_they_need(daemon: tuple[
 
 def test_a_worker_is_replaced_by_one_that_is_as_confined(daemon: tuple[Side, int]) -> None:
     left, control = daemon
-    launcher = the_one(control, "ikevpn.dataplane.launcher")
-    before = the_one(launcher, "ikevpn.dataplane.worker")
+    before = worker_of(control)
     os.kill(before, 9)
-    until(lambda: [child for child in children(launcher) if child != before], "another worker")
-    after = the_one(launcher, "ikevpn.dataplane.worker")
+    until(lambda: worker_of(control) not in (0, before), "another worker")
+    after = worker_of(control)
     until(lambda: statuses(after)[0]["Seccomp"] == "2", "its confinement")
     (status,) = statuses(after)
     assert int(status["Uid"].split()[0]) and (status["CapBnd"], status["Groups"]) == (_NONE, "")

@@ -17,7 +17,7 @@ import pytest
 import ikevpn.service
 from ikevpn.cli.exit_codes import ExitCode
 from tests.lacking import tool
-from tests.net.daemons import Side, two_sides, until
+from tests.net.daemons import Side, launcher_of, two_sides, until, worker_of
 
 pytestmark = pytest.mark.root
 BLOCK = "metric 2000000000"
@@ -212,8 +212,7 @@ def test_the_worker_crashes_and_tunnels_come_back(sides: tuple[Side, Side]) -> N
     with left.daemon() as daemon:
         until(lambda: is_up(left), "paris")
         before = spi(left)
-        children = Path(f"/proc/{daemon.pid}/task/{daemon.pid}/children").read_text().split()
-        os.kill(int(children[0]), signal.SIGKILL)
+        os.kill(worker_of(daemon.pid), signal.SIGKILL)
         until(lambda: is_up(left) and spi(left) != before, "paris over a new worker")
         assert left.pings(right.inner) == 3
         assert "the data plane ended unexpectedly" in left.log()
@@ -399,12 +398,27 @@ def test_a_worker_that_hangs_is_replaced(sides: tuple[Side, Side]) -> None:
     with left.daemon() as daemon:
         until(lambda: is_up(left), "paris")
         before = spi(left)
-        children = Path(f"/proc/{daemon.pid}/task/{daemon.pid}/children").read_text().split()
-        os.kill(int(children[0]), signal.SIGSTOP)
+        os.kill(worker_of(daemon.pid), signal.SIGSTOP)
         assert left.status().tunnels, "an answer without counters"
         until(lambda: is_up(left) and spi(left) != before, "paris over a new worker")
         assert left.pings(right.inner) == 3
         assert "the data plane was started again" in left.log()
+
+
+def test_a_worker_that_nobody_can_replace_ends_the_daemon_and_blocks_stay(sides: tuple[Side, Side]) -> None:
+    left, right = sides
+    left.write("paris")
+    with left.daemon() as daemon:
+        until(lambda: is_up(left), "paris")
+        worker = worker_of(daemon.pid)
+        os.kill(launcher_of(daemon.pid), signal.SIGKILL)
+        until(lambda: "the process that starts the data plane has ended" in left.log(), "the log")
+        assert left.pings(right.inner) == 3
+        os.kill(worker, signal.SIGKILL)
+        assert daemon.wait(15) not in (0, None)
+    assert left.routes() == [f"blackhole 10.2.2.0/24 {BLOCK} "]
+    with left.daemon():
+        until(lambda: is_up(left), "paris again")
 
 
 def test_an_address_that_comes_back_is_heard_again(sides: tuple[Side, Side]) -> None:
