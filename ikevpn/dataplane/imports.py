@@ -13,7 +13,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 LATER = (
-    "encodings.ascii", "encodings.idna", "encodings.latin_1", "encodings.punycode", "encodings.utf_8",  # addresses as text
+    "encodings.ascii", "encodings.idna", "encodings.latin_1", "encodings.punycode", "encodings.utf_8",  # addresses
     "linecache", "traceback", "tokenize",  # an error that ends the worker
     "numpy._core._methods", "numpy._core._exceptions", "numpy.core._methods",  # sums, and errors of arrays
     "cryptography.hazmat.primitives.ciphers.aead", "cryptography.exceptions",

@@ -70,12 +70,15 @@ class WorkerProcess:
         worker._loop.add_reader(ours, worker._read)
         try:
             _warn((await asyncio.wait_for(ready, READY_WITHIN_S)).missing)
+            if ours.fileno() < 0:  # and gone meanwhile
+                raise _ended()
         except TimeoutError:
             await worker.stop()
             raise HostError("the data plane's process does not answer") from None
         except HostError:
             await worker.stop()
-            raise HostError("the data plane's process ended as soon as it was started") from None
+            how = worker._why or "ended as soon as it was started"
+            raise HostError(f"the data plane's process {how}") from None
         worker._wanted = True
         return worker
 

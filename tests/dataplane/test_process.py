@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ikevpn.dataplane import process
+from ikevpn.dataplane import message, process
 from ikevpn.dataplane.children import Children
 from ikevpn.dataplane.interface import DataPlaneEvent
 from ikevpn.errors import HostError
@@ -52,9 +52,10 @@ def test_a_worker_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch,
     run(story)
 
 
+@pytest.mark.parametrize("later", [False, True])
 @pytest.mark.parametrize("said", ["'nonsense'", "message.Query()", "message.Done()"])
 def test_a_worker_that_says_what_no_worker_says_is_ended(
-    said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    said: str, later: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Whoever has taken it over: it is no more than an end of a channel."""
     program = (
@@ -62,6 +63,7 @@ def test_a_worker_that_says_what_no_worker_says_is_ended(
         "from ikevpn.dataplane import channel, message\n"
         "end = socket.socket(fileno=int(sys.argv[-1]))\n"
         "channel.send(end, message.Ready())\n"
+        f"end.recv(1) if {later} else None\n"
         f"said = {said}\n"
         "channel.send(end, said) if said != 'nonsense' else end.send(said.encode())\n"
         "time.sleep(60)\n"
@@ -72,7 +74,12 @@ def test_a_worker_that_says_what_no_worker_says_is_ended(
 
     async def story(children: Children) -> None:
         crashed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        await process.WorkerProcess.start(children, lambda _: None, crashed.set_result)
+        try:
+            worker = await process.WorkerProcess.start(children, lambda _: None, crashed.set_result)
+        except HostError as error:  # at once, so that it may be noticed before the start is over
+            assert not later and "said what no worker says" in str(error)
+            return
+        worker.send(message.DropDevice("vpn"))
         assert "said what no worker says" in await asyncio.wait_for(crashed, 30.0)
 
     run(story)
