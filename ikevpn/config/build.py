@@ -128,6 +128,7 @@ def _template(
         retransmit_s=table.retransmit_s,
         retransmit_tries=table.retransmit_tries,
         initial_contact=table.initial_contact,
+        max_peers=table.max_peers,
         replay_window=table.replay_window,
         sha256_96=table.sha256_96,
         outer=table.outer_header(table.mtu),

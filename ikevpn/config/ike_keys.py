@@ -166,6 +166,13 @@ class IkeKeys:
         2.0,
     )
     retransmit_tries: int = key(Whole(0, 20), "How often a message is sent again before we give up.", "5", 5)
+    max_peers: int = key(
+        Whole(1, 1_000_000),
+        "How many peers that call us may be connected by this tunnel at once. Further ones are refused, and the log "
+        "says so.",
+        "500",
+        10_000,
+    )
     initial_contact: bool = key(
         YesNo(), "Tell the peer at first contact that older tunnels with us are gone.", "false", True
     )

@@ -86,16 +86,31 @@ class DaemonTable:
     log_level: LogLevel = key(Choice(LogLevel), "How much the log says.", '"debug"', LogLevel.INFO)
     max_half_open: int = key(
         Whole(1, 1_000_000),
-        "How many negotiations may be under way that nobody has authenticated yet.",
-        "1000",
-        1000,
+        "How many negotiations may be under way that nobody has authenticated yet. Beyond it one that has not answered "
+        "us goes, drawn at random, for each new one. Each takes some 6 KiB.",
+        "10000",
+        4096,
     )
     max_half_open_per_source: int = key(
         Whole(1, 1_000_000),
-        "The same from one address, or from one /64 of IPv6. Beyond it the oldest that has not answered us goes; where "
-        "all have, the new one is refused. A NAT with many clients behind it needs more.",
-        "32",
+        "How many of these may have answered us from one address, or from one /64 of IPv6; further ones wait. First "
+        "messages, whose address may be forged, are not limited by it, but beyond it they are the first to go. A NAT "
+        "with many clients behind it needs more.",
+        "200",
         32,
+    )
+    max_established: int = key(
+        Whole(1, 1_000_000),
+        "How many IKE SAs peers that call us may have, all tunnels together. Further peers are refused, and the log "
+        "says so.",
+        "20000",
+        20_000,
+    )
+    max_established_per_source: int = key(
+        Whole(1, 1_000_000),
+        "The same from one address, or from one /64 of IPv6. A NAT with many clients behind it needs more.",
+        "1000",
+        256,
     )
     workers: int = key(
         Named("auto", 0, Whole(1, 64)),

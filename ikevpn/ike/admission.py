@@ -38,17 +38,26 @@ def admit(core: Core, arrival: Arrival) -> IkeSa | None:
 
 
 def _make_room(core: Core, source: Address) -> bool:
-    """Under a flood new peers get in rather than nobody; who has answered to our cookie goes last, and never for
-    others of its own address, whose messages may all be inventions.
+    """Under a flood new peers get in rather than nobody. Who has answered to our cookie goes last, and never for others
+    of its own address, whose messages may all be inventions.
     """
-    if core.half_open.from_source(source) >= core.settings.max_half_open_per_source:
-        silent = core.half_open.silent_from(source)
-        if silent is None:
-            return False
-        evict(core, silent)
-    elif len(core.half_open) >= core.settings.max_half_open:
-        evict(core, core.half_open.least())
+    table, share = core.half_open, core.settings.max_half_open_per_source
+    if len(table) < core.settings.max_half_open:
+        return True
+    least = table.least(share)
+    if least is None and table.answered_from(source) < share:
+        least = table.least_answered()
+    if least is None:
+        return False
+    evict(core, least)
     return True
+
+
+def may_answer(core: Core, sa: IkeSa) -> bool:
+    """Whether one more of its source may cost us a key exchange: who has a true address can answer to many cookies."""
+    if sa.first_from is None or not core.half_open.is_silent(sa):
+        return True
+    return core.half_open.answered_from(sa.first_from.address) < core.settings.max_half_open_per_source
 
 
 def evict(core: Core, sa: IkeSa) -> None:
@@ -60,8 +69,8 @@ def evict(core: Core, sa: IkeSa) -> None:
 def keep(core: Core, sa: IkeSa) -> None:
     """Something is kept for an SA; where that is too much for all half-open ones together, who has most goes."""
     core.half_open.weigh(sa)
-    while core.half_open.octets > core.settings.max_held_octets:
-        evict(core, core.half_open.heaviest())
+    while core.half_open.octets > core.settings.max_held_octets and (most := core.half_open.heaviest()) is not None:
+        evict(core, most)
 
 
 def _half_open(core: Core, arrival: Arrival, candidates: tuple[Tunnel, ...]) -> IkeSa:

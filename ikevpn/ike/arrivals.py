@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ikevpn.errors import Malformed
-from ikevpn.ike import admission, farewell, informational, negotiation, protect, refusal, versions
+from ikevpn.ike import admission, farewell, informational, negotiation, protect, quota, refusal, versions
 from ikevpn.ike.core import Core
 from ikevpn.ike.exchange import Arrival, Outcome, Result, Script, receive, repeat
 from ikevpn.ike.phase1 import Phase1
@@ -13,7 +15,7 @@ from ikevpn.ike.script import AGGRESSIVE, INFORMATIONAL, MAIN, QUICK
 from ikevpn.ike.timers import Timer, TimerKind
 from ikevpn.model.events import Reason
 from ikevpn.wire import header as isakmp_header
-from ikevpn.wire import message
+from ikevpn.wire import limits, message
 from ikevpn.wire.header import HEADER_SIZE
 from ikevpn.wire.payload import Fragment
 from ikevpn.wire.registry import ExchangeType, PayloadType
@@ -82,11 +84,15 @@ def _begin(core: Core, arrival: Arrival) -> None:
     ):
         core.drop(Reason.UNKNOWN_COOKIE)
         return
+    if len(arrival.data) > limits.FIRST_MESSAGE:
+        core.drop(Reason.LIMIT)
+        return
     try:
-        message.read_chain(header.next_payload, arrival.data[HEADER_SIZE:], origin=HEADER_SIZE)
+        chain = message.read_chain(header.next_payload, arrival.data[HEADER_SIZE:], origin=HEADER_SIZE)
     except Malformed:
         core.drop(Reason.MALFORMED)
         return
+    arrival = replace(arrival, chain=chain)
     sa = admission.admit(core, arrival)
     if sa is None:
         return
@@ -142,6 +148,9 @@ def _phase1(core: Core, sa: IkeSa, arrival: Arrival) -> None:
     if exchange is None or exchange.script.kind != arrival.header.exchange or arrival.header.message_id:
         core.drop(Reason.UNEXPECTED_MESSAGE, sa, message=arrival.header.exchange.label)
         return
+    if not admission.may_answer(core, sa):
+        core.drop(Reason.TOO_MANY_HALF_OPEN)
+        return
     unknown = sa.cky_r == ZERO_COOKIE
     if unknown and arrival.header.cky_r == ZERO_COOKIE and sa.role is Role.INITIATOR:
         core.drop(Reason.UNKNOWN_COOKIE, sa)  # only message 1 has none (RFC 2408 §2.5.3): this is ours, played back
@@ -150,12 +159,15 @@ def _phase1(core: Core, sa: IkeSa, arrival: Arrival) -> None:
     result = receive(core, sa, exchange, arrival)
     if unknown and result.outcome is Outcome.IGNORED:
         sa.cky_r = ZERO_COOKIE
+    core.half_open.answered(sa)
     _settle_phase1(core, sa, exchange, result)
 
 
 def _settle_phase1(core: Core, sa: IkeSa, exchange: Exchange, result: Result) -> None:
     negotiation.settle(core, sa, exchange, result)
     if result.outcome is Outcome.FINISHED:
+        if (surplus := quota.surplus(core, sa)) is not None:
+            negotiation.end(core, surplus, Reason.REPLACED, with_children=False, tell=True)
         early, sa.early = sa.early, []
         for each in early:
             if sa.state is IkeState.ESTABLISHED:
@@ -166,6 +178,9 @@ def _phase2(core: Core, sa: IkeSa, arrival: Arrival, script: Script) -> None:
     message_id = arrival.header.message_id
     exchange = sa.exchanges.get(message_id)
     if exchange is None:
+        if not protect.is_whole(sa, arrival.data):
+            core.drop(Reason.MALFORMED, sa, message=script.name)
+            return
         if message_id in sa.spent and not (script is INFORMATIONAL and message_id in sa.said):
             # An exchange that was forgotten: its messages are still authentic, so that only the id tells a replay.
             core.drop(Reason.DUPLICATE)
@@ -181,6 +196,9 @@ def _phase2(core: Core, sa: IkeSa, arrival: Arrival, script: Script) -> None:
             sa.exchanges[message_id] = exchange
             sa.spent.append(message_id)
             sa.said.pop(message_id, None)
+            if len(sa.spent) >= core.settings.max_spent:
+                negotiation.end(core, sa, Reason.LIMIT, with_children=False, tell=True)
+                return
     elif exchange.script is not script:
         core.drop(Reason.UNEXPECTED_MESSAGE, sa, message=script.name)
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 
 
 class Budget(StrEnum):
@@ -23,6 +24,22 @@ class Allowance:
     per_s: float
 
 
+class Bucket:
+    """One allowance, and how much of it is left."""
+
+    __slots__ = ("_left", "_since")
+
+    def __init__(self) -> None:
+        self._left, self._since = inf, 0.0
+
+    def affords(self, allowance: Allowance, now: float) -> bool:
+        """Whether this has not yet been done too often; counts where it is done."""
+        left = min(allowance.at_once, self._left + (now - self._since) * allowance.per_s)
+        enough = left >= 1
+        self._left, self._since = left - enough, now
+        return enough
+
+
 class Budgets:
     """A bucket for each budget and, within it, each kind: one kind does not use up what is left for another.
 
@@ -31,13 +48,8 @@ class Budgets:
 
     def __init__(self, allowances: Mapping[Budget, Allowance]) -> None:
         self._allowances = allowances
-        self._left: dict[tuple[Budget, str], tuple[float, float]] = {}  # how much, and when that was
+        self._buckets: dict[tuple[Budget, str], Bucket] = {}
 
     def affords(self, budget: Budget, now: float, kind: str = "") -> bool:
         """Whether this has not yet been done too often; counts where it is done."""
-        allowance = self._allowances[budget]
-        left, since = self._left.get((budget, kind), (allowance.at_once, now))
-        left = min(allowance.at_once, left + (now - since) * allowance.per_s)
-        enough = left >= 1
-        self._left[budget, kind] = left - enough, now
-        return enough
+        return self._buckets.setdefault((budget, kind), Bucket()).affords(self._allowances[budget], now)

@@ -11,18 +11,20 @@ from typing import TypeVar
 from ikevpn.ike.budget import Allowance, Budget, Budgets
 from ikevpn.ike.directory import Directory
 from ikevpn.ike.effects import Effect, Keepalive, Report, Send
-from ikevpn.ike.half_open import HalfOpen
+from ikevpn.ike.half_open import HalfOpen, Source, source_of
 from ikevpn.ike.keyring import Keyring
 from ikevpn.ike.register import Register
 from ikevpn.ike.sa import Child, IkeSa, IkeState, Peer, Place, Role
 from ikevpn.ike.timers import Timers
 from ikevpn.model.address import Address, Endpoint
-from ikevpn.model.events import Code, Event, Fact, Reason
+from ikevpn.model.events import Code, Event, Fact, Reason, cut
 from ikevpn.model.sa import Encapsulation
 from ikevpn.wire import fragment
 from ikevpn.wire.vendor import Capability
 
-Counted = TypeVar("Counted", Address, tuple[Endpoint, Endpoint])
+Standing = Source | str | None
+"""What established IKE SAs are counted by: where the peer called from, the tunnel, and all together."""
+Counted = TypeVar("Counted", Address, tuple[Endpoint, Endpoint], Standing)
 
 _UDP_AND_IP = {4: 28, 6: 48}
 _NON_ESP_MARKER = 4
@@ -36,7 +38,7 @@ class EngineSettings:
 
     ike_port: int = 500
     natt_port: int = 4500
-    max_half_open: int = 1000
+    max_half_open: int = 4096
     max_half_open_per_source: int = 32
     half_open_s: float = 60
     max_held_octets: int = 1 << 21  # fragments and early datagrams kept for all half-open SAs together
@@ -51,7 +53,13 @@ class EngineSettings:
     max_notifies_per_s: int = 10  # of each kind that strangers can call forth
     max_stranger_events: int = 20  # of each code and reason at once
     max_stranger_events_per_s: float = 0.1  # and in the long run: the history is for those who have proved something
+    max_told_per_sa: int = 20  # events at once about what anybody may have sent to an IKE SA that others can observe
+    max_told_per_sa_per_s: float = 0.1
     max_children_per_peer: int = 256
+    max_established: int = 20_000  # IKE SAs of peers that called us
+    max_established_per_source: int = 256
+    max_ike_sas_per_peer: int = 8  # renewals and collisions that have not been tidied up
+    max_spent: int = 1 << 18  # exchanges under one IKE SA; then it has to be made anew
 
 
 class Core:
@@ -70,18 +78,20 @@ class Core:
         self.by_cookie: dict[bytes, IkeSa] = {}
         self.by_first: dict[tuple[bytes, Endpoint], IkeSa] = {}  # responder's SAs by cky_i and source of message 1
         self.farewells: dict[bytes, IkeSa] = {}  # by both cookies: deleted by the peer a moment ago
-        self.half_open = HalfOpen()  # responder's SAs that nobody has authenticated
+        self.half_open = HalfOpen(self.draw)  # responder's SAs that nobody has authenticated
         self.initiating: dict[str, IkeSa] = {}  # the phase 1 that we have started for a tunnel and that is not done
         self.established = Register[IkeSa]()
         self.children: dict[int, Child] = {}
         self.children_of = Register[Child]()
         self.by_spi: dict[int, Child] = {}  # our inbound SPI
+        self.standing: Counter[Standing] = Counter()  # established IKE SAs, as `quota` counts them
         self.neighbours: Counter[Address] = Counter()  # established IKE SAs and pairs by the address of the peer
         self.marked: Counter[Address] = Counter()  # pairs whose ESP comes to the IKE port, in the same way
         self.keepalives: Counter[tuple[Endpoint, Endpoint]] = Counter()  # how many need each mapping
         notifies = Allowance(settings.max_notifies_per_s, settings.max_notifies_per_s)
         events = Allowance(settings.max_stranger_events, settings.max_stranger_events_per_s)
         self._budgets = Budgets({Budget.REFUSAL: notifies, Budget.INVALID_SPI: notifies, Budget.EVENT: events})
+        self._hearsay = Allowance(settings.max_told_per_sa, settings.max_told_per_sa_per_s)
         self._serials = count(1)
         self._reqids = count(_FIRST_DYNAMIC_REQID)
 
@@ -93,6 +103,10 @@ class Core:
     def reqid(self) -> int:
         """For peers that no configuration names one by one."""
         return next(self._reqids)
+
+    def draw(self, below: int) -> int:
+        """A random number for a choice among so many."""
+        return int.from_bytes(self.entropy(4), "big") % below
 
     def cookie(self) -> bytes:
         """Eight random octets, never zero and never one of ours in use."""
@@ -130,6 +144,8 @@ class Core:
         """Remove an SA with all that hangs on it except its children."""
         if sa.state is IkeState.ESTABLISHED:
             _less(self.neighbours, sa.remote.address)
+            for group in _groups(sa):
+                _less(self.standing, group)
         sa.state = IkeState.ENDED
         self.ike_sas.pop(sa.serial, None)
         self.by_cookie.pop(sa.own_cookie, None)
@@ -179,6 +195,8 @@ class Core:
         sa.state, sa.established, sa.heard = IkeState.ESTABLISHED, self.now, self.now
         self.close_half_open(sa)
         self.neighbours[sa.remote.address] += 1
+        for group in _groups(sa):
+            self.standing[group] += 1
         for peer in sa.peers:
             self.established.add(peer, sa)
 
@@ -259,6 +277,7 @@ class Core:
             facts = {"local": str(sa.local), "remote": str(sa.remote), "role": str(sa.role), **facts}
             if sa.peer_id is not None:
                 facts.setdefault("peer_id", str(sa.peer_id))
+            facts = {name: cut(fact) for name, fact in facts.items()}
         self.emit(Report(Event(code, sa.name if sa else "", reason, facts)))
 
     def report_child(self, code: Code, child: Child, reason: Reason = Reason.NONE, **facts: Fact) -> None:
@@ -282,7 +301,14 @@ class Core:
         """A datagram that is thrown away: counted always, reported where it belongs to somebody."""
         self.counters[f"drop-{reason}"] += 1
         if sa is not None:
-            self.report(Code.DATAGRAM_DROPPED, sa, reason, **facts)
+            self.report_hearsay(Code.DATAGRAM_DROPPED, sa, reason, **facts)
+
+    def report_hearsay(self, code: Code, sa: IkeSa, reason: Reason = Reason.NONE, **facts: Fact) -> None:
+        """An event that anybody can call forth who has seen the cookies of an SA: told only so often, else counted."""
+        if sa.is_stranger or sa.told.affords(self._hearsay, self.now):
+            self.report(code, sa, reason, **facts)
+        else:
+            self.counters[f"untold-{code}"] += 1
 
 
 def _less(counter: Counter[Counted], key: Counted) -> None:
@@ -290,3 +316,8 @@ def _less(counter: Counter[Counted], key: Counted) -> None:
     counter[key] -= 1
     if counter[key] <= 0:
         del counter[key]
+
+
+def _groups(sa: IkeSa) -> tuple[Standing, ...]:
+    """What an established IKE SA counts for; whom we have called counts for nothing."""
+    return (None, sa.name, source_of(sa.first_from.address)) if sa.first_from is not None else ()

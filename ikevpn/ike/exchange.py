@@ -101,6 +101,7 @@ class Arrival:
     local: Endpoint
     remote: Endpoint
     natt: bool
+    chain: Chain | None = None  # its payloads, where it came in clear and they have been read
 
 
 class Outcome(StrEnum):
@@ -224,7 +225,9 @@ def _open(core: Core, sa: IkeSa, exchange: Exchange, row: Row, arrival: Arrival)
     if not arrival.header.encrypted:
         if row.protection is Protection.ENCRYPTED:
             raise NotAuthentic(f"{row.name} came unencrypted", reason="in-the-clear")
-        chain = message.read_chain(arrival.header.next_payload, arrival.data[HEADER_SIZE:], origin=HEADER_SIZE)
+        chain = arrival.chain
+        if chain is None:
+            chain = message.read_chain(arrival.header.next_payload, arrival.data[HEADER_SIZE:], origin=HEADER_SIZE)
         return _verified(core, sa, exchange, row, _Opened(chain, exchange.iv, sa.keys))
     if row.protection is Protection.CLEAR:
         raise NotAuthentic(f"{row.name} came encrypted", reason="encrypted")

@@ -181,12 +181,7 @@ def _receives_on(child: Child, numbers: set[int]) -> bool:
 
 def _read_notify(core: Core, sa: IkeSa, exchange: Exchange, payload: Notify, news: News) -> None:
     if payload.type == NotifyType.R_U_THERE:
-        before = sa.dpd.peer_sequence
-        answer = dpd.answer(core, sa, payload)
-        if answer is not None:
-            if sa.dpd.peer_sequence != before:  # its number has risen: it is no old one
-                follow(core, sa, exchange.place)
-            exchange.flight = send(core, sa, [answer], exchange.place)
+        _answer(core, sa, exchange, payload)
     elif payload.type == NotifyType.R_U_THERE_ACK:
         if dpd.answered(core, sa, payload):
             follow(core, sa, exchange.place)
@@ -202,6 +197,19 @@ def _read_notify(core: Core, sa: IkeSa, exchange: Exchange, payload: Notify, new
         _read_refusal(core, sa, payload, news)
     else:
         core.counters[f"notify-{payload.type.label}"] += 1
+
+
+def _answer(core: Core, sa: IkeSa, exchange: Exchange, payload: Notify) -> None:
+    """R-U-THERE; one message has one answer, whatever it asks besides."""
+    if exchange.flight:
+        core.counters["asked-twice"] += 1
+        return
+    before = sa.dpd.peer_sequence
+    answer = dpd.answer(core, sa, payload)
+    if answer is not None:
+        if sa.dpd.peer_sequence != before:  # its number has risen: it is no old one
+            follow(core, sa, exchange.place)
+        exchange.flight = send(core, sa, [answer], exchange.place)
 
 
 def _read_refusal(core: Core, sa: IkeSa, payload: Notify, news: News) -> None:

@@ -9,7 +9,7 @@ from ikevpn.crypto import ciphers, groups, keys
 from ikevpn.crypto.groups import BadPublicValue, KeyPair
 from ikevpn.crypto.iv import phase1_iv
 from ikevpn.errors import NotAuthentic, Refused
-from ikevpn.ike import informational, natt, rights, select
+from ikevpn.ike import informational, natt, quota, rights, select
 from ikevpn.ike.core import Core
 from ikevpn.ike.effects import ExportKeys
 from ikevpn.ike.exchange import Rejected
@@ -110,8 +110,13 @@ def take_offer(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> SA:
     if offer.doi != Doi.IPSEC or offer.situation != SIT_IDENTITY_ONLY:
         notify = NotifyType.SITUATION_NOT_SUPPORTED if offer.doi == Doi.IPSEC else NotifyType.DOI_NOT_SUPPORTED
         raise Rejected(f"DOI {offer.doi}, situation {offer.situation}", notify, Reason.UNSUPPORTED)
+    read = select.read_offer(offer)
+    tried: dict[tuple[object, ...], select.IkeChoice | None] = {}  # many tunnels accept alike
     for tunnel in sa.candidates:
-        choice = select.choose_ike(offer, tunnel.ike_proposals, tunnel.proposal_order)
+        taste = (tunnel.ike_proposals, tunnel.proposal_order)
+        if taste in tried:
+            continue
+        choice = tried[taste] = select.choose_ike(read, *taste)
         if choice is not None:
             state.sa_body = chain.body(SA) or b""
             # Which of several tunnels is meant shows only with the identity: keep all that agree with this choice.
@@ -119,7 +124,7 @@ def take_offer(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> SA:
             take_choice(core, sa, state, tunnel, choice)
             return choice.payload
     accepted = dict.fromkeys(str(each) for tunnel in sa.candidates for each in tunnel.ike_proposals)
-    facts = {"offered": select.names_ike(offer), "accepted": tuple(accepted)}
+    facts = {"offered": select.names_ike(read), "accepted": tuple(accepted)}
     raise Rejected("no proposal that we accept", NotifyType.NO_PROPOSAL_CHOSEN, Reason.NO_PROPOSAL_PHASE1, facts)
 
 
@@ -129,7 +134,10 @@ def read_answer(exchange: Exchange, chain: Chain) -> IkeChoice:
     assert answer is not None
     choice = select.check_ike(answer, exchange.scratch.offered)
     if choice is None:
-        facts = {"offered": tuple(map(str, exchange.scratch.offered)), "chosen": select.names_ike(answer)}
+        facts = {
+            "offered": tuple(map(str, exchange.scratch.offered)),
+            "chosen": select.names_ike(select.read_offer(answer)),
+        }
         raise Rejected(
             "the peer chose what we did not offer", NotifyType.BAD_PROPOSAL_SYNTAX, Reason.PEER_REFUSED_PHASE1, facts
         )
@@ -302,6 +310,7 @@ def settle_identity(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, ide
     _check_unique(core, sa, granted[0], peers[0])
     sa.tunnel, sa.candidates, sa.peers = granted[0], tuple(granted), peers
     sa.lifetime = sa.tunnel.ike_lifetime.shorter(exchange.scratch.told)
+    quota.check(core, sa, sa.tunnel)
     core.report(
         Code.PEER_AUTHENTICATED, sa, product=sa.peer_products, identity=str(identity), identity_type=identity.type.label
     )

@@ -50,6 +50,13 @@ def encrypt(sa: IkeSa, kind: ExchangeType, message_id: int, iv: bytes, payloads:
     return isakmp_header.write(header, body), body[-len(iv) :]
 
 
+def is_whole(sa: IkeSa, data: bytes) -> bool:
+    """Whether a datagram can be one of those that the keys of this SA protect: its body is made of whole blocks."""
+    assert sa.keys is not None
+    octets = len(data) - HEADER_SIZE
+    return octets > 0 and octets % ciphers.block_size(sa.keys.proposal.cipher) == 0
+
+
 def decrypt(used: Keys, header: Header, data: bytes, iv: bytes) -> tuple[Chain, bytes]:
     """The payloads of a datagram and the IV of the message that follows it. Raises Malformed, or Undecipherable where
     the octets are well-formed and the keys do not fit.

@@ -49,7 +49,7 @@ def in_clear(core: Core, sa: IkeSa, arrival: Arrival) -> None:
         informational.suspect(core, sa)
     elif sa.hint is None:
         exchange, label = sa.exchanges[0], error_notify.label
-        core.report(Code.PEER_NOTIFY, sa, notify=label, authenticated=False)
+        core.report_hearsay(Code.PEER_NOTIFY, sa, notify=label, authenticated=False)
         key = error_notify, sa.keys is not None
         reason = _IN_CLEAR.get((*key, None)) or _IN_CLEAR.get((*key, exchange.script.kind))
         offered = tuple(map(str, exchange.scratch.offered))

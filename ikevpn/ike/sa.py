@@ -5,7 +5,6 @@ Mutable on purpose and without behaviour: who changes what is told in the rooms 
 
 from __future__ import annotations
 
-from array import array
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +12,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from ikevpn.crypto.keys import Skeyids
+from ikevpn.ike.budget import Bucket
+from ikevpn.ike.spent import SpentIds
 from ikevpn.model.address import Address, Endpoint
 from ikevpn.model.events import Fact, Reason
 from ikevpn.model.identity import Identity
@@ -192,7 +193,8 @@ class IkeSa:
     nat: Nat = field(default_factory=Nat)
     exchanges: dict[int, Exchange] = field(default_factory=dict)
     kept_alive: tuple[Endpoint, Endpoint] | None = None
-    spent: array[int] = field(default_factory=lambda: array("I"))  # message ids of either side, four octets each
+    spent: SpentIds = field(default_factory=SpentIds)  # message ids of either side
+    told: Bucket = field(default_factory=Bucket)  # what anybody may have sent is told only so often
     said: dict[int, bytes] = field(default_factory=dict)  # hashes of our latest informationals, by message id
     reassembly: Reassembly = field(default_factory=Reassembly)
     fragment_id: int = 0

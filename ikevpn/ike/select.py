@@ -52,6 +52,8 @@ class IkeChoice:
 
 
 T = TypeVar("T")
+Offer = Sequence[tuple[Proposal, Transform, tuple[IkeProposal, Lifetime] | None]]
+"""The transforms of a phase 1 SA payload, with what each says; None where it is not one that we could ever accept."""
 
 
 # Phase 1
@@ -97,15 +99,24 @@ def read_ike(transform: Transform) -> tuple[IkeProposal, Lifetime] | None:
     return proposal, _lifetime(transform.attributes, Ike.LIFE_TYPE, Ike.LIFE_DURATION)
 
 
-def choose_ike(offer: SA, accepted: Sequence[IkeProposal], order: ProposalOrder) -> IkeChoice | None:
+def read_offer(offer: SA) -> Offer:
+    """All that a peer offers, read once: each transform is in question for many tunnels."""
+    pairs = _transforms(offer, Protocol.ISAKMP)
+    return [(proposal, transform, read_ike(transform)) for proposal, transform in pairs]
+
+
+def choose_ike(offer: Offer, accepted: Sequence[IkeProposal], order: ProposalOrder) -> IkeChoice | None:
     """The first transform on which both agree, by our order or by theirs."""
-    found: list[tuple[int, int, IkeChoice]] = []
-    for place, (proposal, transform) in enumerate(_transforms(offer, Protocol.ISAKMP)):
-        read = read_ike(transform)
+    found: list[tuple[int, int, tuple[Proposal, Transform, IkeProposal, Lifetime]]] = []
+    for place, (proposal, transform, read) in enumerate(offer):
         if read and read[0] in accepted:
-            answer = payload_of([Proposal(proposal.number, Protocol.ISAKMP, b"", (transform,))])
-            found.append((accepted.index(read[0]), place, IkeChoice(*read, answer)))
-    return best(found, order)
+            found.append((accepted.index(read[0]), place, (proposal, transform, *read)))
+    chosen = best(found, order)
+    if chosen is None:
+        return None
+    proposal, transform, agreed, lifetime = chosen
+    answer = payload_of([Proposal(proposal.number, Protocol.ISAKMP, b"", (transform,))])
+    return IkeChoice(agreed, lifetime, answer)
 
 
 def check_ike(answer: SA, offered: Sequence[IkeProposal]) -> IkeChoice | None:
@@ -115,10 +126,9 @@ def check_ike(answer: SA, offered: Sequence[IkeProposal]) -> IkeChoice | None:
     return IkeChoice(*read, answer) if read and read[0] in offered else None
 
 
-def names_ike(offer: SA) -> tuple[str, ...]:
+def names_ike(offer: Offer) -> tuple[str, ...]:
     """What was offered, in words, for the message that explains a refusal."""
-    reads = (read_ike(transform) for _, transform in _transforms(offer, Protocol.ISAKMP))
-    return names_of(str(read[0]) if read else "unknown" for read in reads)
+    return names_of(dict.fromkeys(read[0] if read else None for _, _, read in offer))
 
 
 def lifetime_attributes(lifetime: Lifetime, *, phase1: bool) -> tuple[Attribute, ...]:
@@ -146,11 +156,11 @@ def _transforms(offer: SA, *protocols: Protocol) -> Iterable[tuple[Proposal, Tra
                 yield proposal, transform
 
 
-def names_of(names: Iterable[str]) -> tuple[str, ...]:
-    """Each once; a stranger's endless list does not become an endless event."""
+def names_of(names: Iterable[object]) -> tuple[str, ...]:
+    """Each once; a stranger's endless list does not become an endless event. Only what is told is put into words."""
     found = tuple(dict.fromkeys(names))
-    left = len(found) - MOST_NAMES
-    return (*found[:MOST_NAMES], f"and {left} more") if left > 0 else found
+    told = tuple("unknown" if each is None else str(each) for each in found[:MOST_NAMES])
+    return (*told, f"and {len(found) - MOST_NAMES} more") if len(found) > MOST_NAMES else told
 
 
 def best(found: Sequence[tuple[int, int, T]], order: ProposalOrder) -> T | None:

@@ -8,6 +8,8 @@ from enum import StrEnum
 from types import MappingProxyType
 
 Fact = str | int | float | bool | tuple[str, ...]
+LONGEST_TEXT, MOST_TEXTS = 240, 64
+"""What a peer may add to an event, in characters and in number: its identity alone may have 64 KiB."""
 
 
 class Code(StrEnum):
@@ -113,6 +115,16 @@ class Reason(StrEnum):
     DATA_PLANE_RESTARTED = "data-plane-restarted"
     PATH_CHANGED = "path-changed"
     UNREACHABLE = "unreachable"
+
+
+def cut(fact: Fact) -> Fact:
+    """What a peer may have said, no longer than an event can be."""
+    if isinstance(fact, str) and len(fact) > LONGEST_TEXT:
+        return f"{fact[:LONGEST_TEXT]}… ({len(fact)} characters)"
+    if isinstance(fact, tuple):
+        told = tuple(str(cut(each)) for each in fact[:MOST_TEXTS])
+        return (*told, f"and {len(fact) - MOST_TEXTS} more") if len(fact) > MOST_TEXTS else told
+    return fact
 
 
 _NOTHING: Mapping[str, Fact] = MappingProxyType({})

@@ -103,4 +103,6 @@ def _engine_settings(configuration: Configuration) -> EngineSettings:
         natt_port=daemon.natt_port,
         max_half_open=daemon.max_half_open,
         max_half_open_per_source=daemon.max_half_open_per_source,
+        max_established=daemon.max_established,
+        max_established_per_source=daemon.max_established_per_source,
     )

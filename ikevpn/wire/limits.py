@@ -11,6 +11,10 @@ from typing import Final
 MESSAGE: Final = 65535
 """Octets of an ISAKMP message, fragmented or not: what a UDP length field can say."""
 
+FIRST_MESSAGE: Final = 4096
+"""Octets of a message 1 of phase 1, which is read before anything is known of its sender. The largest offers of
+products have some 2000; certificates, which are longer, come later."""
+
 PAYLOADS: Final = 64
 """Payloads in one chain: vendor ids, NAT-D and certificate requests come in numbers, but not in hundreds."""
 

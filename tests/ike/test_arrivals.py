@@ -260,3 +260,27 @@ def test_our_own_messages_played_back_are_not_the_peers() -> None:
     before = len(bench.log)
     bench.give("a", question)
     assert len(bench.log) == before and bench.a.engine.counters["drop-duplicate"] == 1
+
+
+def test_what_an_observer_forges_is_told_now_and_then() -> None:
+    """The cookies of an SA travel in clear: whoever has seen them could fill the history."""
+    bench = Bench().up()
+    sa = only_sa(bench.b)
+    before = len(bench.b.events)
+    for number in range(2000):
+        head = sa.cookies + bytes([8, 0x10, (32, 5)[number % 2], 1]) + (number + 1).to_bytes(4, "big")
+        bench.give("b", head + (60).to_bytes(4, "big") + bytes(32), source=Endpoint.of("203.0.113.5", 4711))
+    told, settings = len(bench.b.events) - before, EngineSettings()
+    assert told == settings.max_told_per_sa
+    assert bench.b.engine.counters["untold-datagram-dropped"] == 2000 - told
+    bench.now += 100
+    bench.give("b", head + (60).to_bytes(4, "big") + bytes(32), source=Endpoint.of("203.0.113.5", 4711))
+    assert len(bench.b.events) - before == told + 1
+
+
+def test_what_is_not_made_of_whole_blocks_is_not_looked_up() -> None:
+    bench = Bench().up()
+    sa = only_sa(bench.b)
+    head = sa.cookies + bytes([8, 0x10, 5, 1]) + (77).to_bytes(4, "big")
+    bench.give("b", head + (59).to_bytes(4, "big") + bytes(31))
+    assert bench.b.engine.counters["drop-malformed"] == 1

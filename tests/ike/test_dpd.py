@@ -102,6 +102,16 @@ def test_every_rising_number_is_answered_once_a_message() -> None:
     assert ask(bench, 3) == 1  # wrapped around
 
 
+def test_many_questions_in_one_message_have_one_answer() -> None:
+    bench = watching()
+    before = len(bench.datagrams("b"))
+    sa = only_sa(bench.a)
+    numbers = [number.to_bytes(4, "big") for number in range(1, 41)]
+    says(bench, "a", *(Notify(Doi.IPSEC, Protocol.ISAKMP, sa.cookies, NotifyType.R_U_THERE, each) for each in numbers))
+    assert len(bench.datagrams("b")) - before == 1
+    assert bench.b.engine.counters["asked-twice"] == 39
+
+
 def test_a_duplicate_question_gets_the_same_octets() -> None:
     bench = Bench().up()
     assert ask(bench, 5) == 1

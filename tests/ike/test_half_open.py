@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from ipaddress import ip_address
 
 from ikevpn.ike.exchange import Arrival
@@ -29,25 +30,61 @@ def test_sources() -> None:
     assert source_of(ip_address("0.0.0.1")) != source_of(ip_address("0:0:0:1::"))
 
 
-def test_the_silent_go_before_those_who_have_answered() -> None:
-    table = HalfOpen()
-    answered, old, other, young = sa(1, row=4), sa(2), sa(3, "203.0.113.2"), sa(4)
-    for each in (answered, old, other, young):
+def table_of(*members: IkeSa, seed: int = 1) -> HalfOpen:
+    table = HalfOpen(random.Random(seed).randrange)
+    for each in members:
         table.add(each)
-    assert table.from_source(old.remote.address) == 3
-    assert table.least() is table.silent_from(old.remote.address) is old
-    table.remove(old)
-    assert table.least() is other and table.silent_from(old.remote.address) is young
-    table.remove(other)
-    table.remove(young)
-    assert table.least() is answered and table.silent_from(old.remote.address) is None
+        table.answered(each)
+    return table
+
+
+def test_the_silent_go_before_those_who_have_answered() -> None:
+    answered, old, other, young = sa(1, row=4), sa(2), sa(3, "203.0.113.2"), sa(4)
+    table = table_of(answered, old, other, young)
+    here = old.remote.address
+    assert table.from_source(here) == 3 and table.answered_from(here) == 1 and len(table) == 4
+    assert not table.is_silent(answered) and table.is_silent(old)
+    assert {table.least(9) for _ in range(100)} == {old, other, young}
+    for each in (old, other, young):
+        table.remove(each)
+    assert table.least(9) is None and table.least_answered() is answered
     table.remove(answered)
     table.remove(answered)
-    assert not len(table) and not table._by_source
+    assert not len(table) and not table._by_source and not table._answered_of and table.least_answered() is None
+
+
+def test_of_two_drawn_the_older_goes() -> None:
+    members = [sa(serial, f"203.0.113.{serial}") for serial in range(1, 101)]
+    table = table_of(*members)
+    gone = [table.least(1) for _ in range(2000)]
+    assert len(set(gone)) > 90, "drawn, not always the same"
+    younger = sum(each is not None and each.serial > 50 for each in gone)
+    assert 350 < younger < 650, "a quarter: where both that were drawn are of the younger half"
+
+
+def test_a_source_with_more_than_its_share_goes_first() -> None:
+    many, one = [sa(serial) for serial in range(2, 60)], sa(1, "203.0.113.2")
+    table = table_of(one, *many)
+    gone = [table.least(10) for _ in range(500)]
+    assert gone.count(one) <= 3, "only where it was drawn twice"
+
+
+def test_members_come_and_go_in_any_order() -> None:
+    rng = random.Random(5)
+    table, there = table_of(), {}
+    for serial in range(1, 2000):
+        if there and rng.random() < 0.48:
+            table.remove(there.pop(rng.choice(list(there))))
+        else:
+            there[serial] = sa(serial, f"203.0.113.{serial % 250}", row=rng.choice((2, 4)))
+            table.add(there[serial])
+            table.answered(there[serial])
+        assert len(table) == len(there)
+    assert all(each in table for each in there.values())
 
 
 def test_what_is_held() -> None:
-    table = HalfOpen()
+    table = table_of()
     light, heavy = sa(1), sa(2)
     header: Header = None  # type: ignore[assignment]
     for each, size in ((light, 10), (heavy, 100)):

@@ -53,7 +53,7 @@ AES_ATTRIBUTES = (
 
 
 def chosen(offer: SA, *accepted: IkeProposal, order: ProposalOrder = OURS) -> IkeProposal | None:
-    choice = select.choose_ike(offer, accepted, order)
+    choice = select.choose_ike(select.read_offer(offer), accepted, order)
     return choice.proposal if choice else None
 
 
@@ -75,7 +75,7 @@ def test_what_we_offer_in_phase_1_we_can_read(proposals: list[IkeProposal], life
     offer = select.offer_ike(proposals, lifetime)
     (proposal,) = offer.proposals
     assert [select.read_ike(each) for each in proposal.transforms] == [(each, lifetime) for each in proposals]
-    assert select.names_ike(offer) == tuple(map(str, proposals))
+    assert select.names_ike(select.read_offer(offer)) == tuple(map(str, proposals))
 
 
 # Phase 1
@@ -96,7 +96,7 @@ def test_attributes_come_in_any_order_and_form() -> None:
 
 def test_the_answer_is_what_came() -> None:
     offer = phase1(*(long(each.type, each.number) for each in AES_ATTRIBUTES), number=7)
-    choice = select.choose_ike(offer, [AES], OURS)
+    choice = select.choose_ike(select.read_offer(offer), [AES], OURS)
     assert choice is not None and choice.payload == offer
 
 
@@ -130,7 +130,7 @@ def test_key_lengths() -> None:
 )
 def test_transforms_that_are_passed_over(attributes: tuple[Attribute, ...]) -> None:
     assert chosen(phase1(*attributes), AES) is None
-    assert select.names_ike(phase1(*attributes))
+    assert select.names_ike(select.read_offer(phase1(*attributes)))
 
 
 def test_repeated_attributes_that_agree() -> None:
@@ -175,10 +175,12 @@ def test_windows_offers_five() -> None:
         for number, (cipher, hash_id, group, bits) in enumerate(rows, 1)
     )
     offer = SA(Doi.IPSEC, 1, (Proposal(1, Protocol.ISAKMP, b"", transforms),))
-    assert select.names_ike(offer) == (
+    assert select.names_ike(select.read_offer(offer)) == (
         "pre-g20-aes256-sha", "pre-g19-aes128-sha", "pre-g14-aes256-sha", "pre-g14-3des-sha", "pre-g2-3des-sha",
     )  # fmt: skip
-    choice = select.choose_ike(offer, [TRIPLE, replace(AES, key_bits=256, group=Group.MODP_2048)], THEIRS)
+    choice = select.choose_ike(
+        select.read_offer(offer), [TRIPLE, replace(AES, key_bits=256, group=Group.MODP_2048)], THEIRS
+    )
     assert choice is not None and choice.proposal.key_bits == 256 and choice.lifetime == Lifetime(28800)
 
 
@@ -193,7 +195,7 @@ def test_the_answer_of_screenos(corpus: Path) -> None:
 
 def test_what_ike_scan_offers(corpus: Path) -> None:
     data = (corpus / "ike-messages" / "ikescan-main-mode-response.dat").read_bytes()
-    assert select.names_ike(first_payload(data, SA))
+    assert select.names_ike(select.read_offer(first_payload(data, SA)))
 
 
 def test_an_endless_offer_is_cut_in_words() -> None:
@@ -201,7 +203,8 @@ def test_an_endless_offer_is_cut_in_words() -> None:
         Transform(n & 255, 1, (basic(1, 7), basic(14, 128), basic(2, 2), basic(3, 1), basic(4, 1000 + n)))
         for n in range(128)
     )
-    names = select.names_ike(SA(Doi.IPSEC, 1, (Proposal(1, Protocol.ISAKMP, b"", transforms),) * 32))
+    offer = SA(Doi.IPSEC, 1, (Proposal(1, Protocol.ISAKMP, b"", transforms),) * 32)
+    names = select.names_ike(select.read_offer(offer))
     assert len(names) == 25 and names[-1] == "and 104 more"
 
 
