@@ -52,7 +52,7 @@ class Call(NamedTuple):
 _PROT_EXEC = 4
 _FIONBIO, _TUNGETIFF = 0x5421, 0x8004_54D2
 _F_GETFD, _F_SETFD, _F_GETFL, _F_SETFL, _F_DUPFD_CLOEXEC = 1, 2, 3, 4, 1030
-_IPPROTO_IP, _IP_MTU_DISCOVER = 0, 10
+_IPPROTO_IP, _SOL_SOCKET, _IP_MTU_DISCOVER, _SO_NO_CHECK = 0, 1, 10, 11
 _AT_EMPTY_PATH = 0x1000
 
 # Numbers: arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h of Linux.
@@ -74,8 +74,8 @@ CALLS = (
     Call("epoll_ctl", 233, 21, "watch a descriptor, or no longer"),
     Call("epoll_create1", 291, 20, "the rehearsal has a loop of its own"),
     Call("getsockopt", 55, 209, "what a route takes, what a socket has lost, of which kind a received socket is"),
-    Call("setsockopt", 54, 208, "DF of what leaves by a socket, which has no field beside the datagram",
-         (OneOf(1, (_IPPROTO_IP,)), OneOf(2, (_IP_MTU_DISCOVER,)))),
+    Call("setsockopt", 54, 208, "DF and UDP's checksum of what leaves by a socket, which have no field beside it",
+         (OneOf(1, (_IPPROTO_IP, _SOL_SOCKET)), OneOf(2, (_IP_MTU_DISCOVER, _SO_NO_CHECK)))),
     Call("connect", 42, 203, "ask the kernel for the route to a peer; only received sockets can be connected"),
     Call("getsockname", 51, 204, "of which kind a received socket is"),
     Call("getpeername", 52, 205, "of which kind a received socket is"),

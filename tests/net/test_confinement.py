@@ -20,7 +20,7 @@ _NONE = "0" * 16
 
 PRISONER = r"""
 import ctypes, errno, fcntl, json, mmap, os, select, signal, socket, sys, threading, time
-from ikevpn.dataplane import confinement, imports, seccomp
+from ikevpn.dataplane import confinement, imports, outer_fields, seccomp
 import ikevpn.dataplane.worker
 
 folder, parent, others = sys.argv[1], os.getppid(), int(sys.argv[2])
@@ -127,6 +127,8 @@ for name, act in doors.items():
 data, received, _, _ = socket.recv_fds(control, 100, 1)
 os.write(received[0], b"a descriptor that came later")
 udp.sendto(b"out", ("127.0.0.1", 9))
+for checksum in (False, True):
+    outer_fields.set_options(udp, df=True, checksum=checksum)
 print(json.dumps([found, missing, data.decode()]))
 """
 
