@@ -18,10 +18,16 @@ _PORT = 5001
 
 @dataclass(frozen=True)
 class End:
-    """Where traffic starts or ends: a host and one of its addresses."""
+    """Where traffic starts or ends: a host and one of its addresses; `own` is the host's own where a NAT shows another."""
 
     host: Host
     address: str
+    own: str = ""
+
+    @property
+    def bound(self) -> str:
+        """To which a program on the host binds."""
+        return self.own or self.address
 
 
 def ping(start: End, target: End, count: int = 3, *, warm_up: bool = True) -> None:
@@ -46,7 +52,7 @@ def answers(start: End, target: End) -> int:
 def answered(start: End, target: End, count: int, patience_s: float) -> set[int]:
     """Send `count` pings; the numbers, from 1, of those answered at most `patience_s` after the last."""
     script = start.host.write_file("echo.py", Path(echo.__file__).read_text())
-    words = (script, start.address, target.address, str(count), str(PING_INTERVAL_S), str(patience_s))
+    words = (script, start.bound, target.address, str(count), str(PING_INTERVAL_S), str(patience_s))
     printed = start.host.run(start.host.python, *words, timeout_s=patience_s + PATIENCE_S).output.split()
     expect(printed[:1] == ["answered"], f"echo.py said: {' '.join(printed)}")
     return set(map(int, printed[1:]))
@@ -57,7 +63,7 @@ class Pings:
 
     def __init__(self, start: End, target: End, longest_s: int = LONGEST_STREAM_S) -> None:
         self._longest_s = longest_s
-        words = ("-n", "-i", str(PING_INTERVAL_S), "-w", str(longest_s), "-I", start.address, target.address)
+        words = ("-n", "-i", str(PING_INTERVAL_S), "-w", str(longest_s), "-I", start.bound, target.address)
         self._job: Job = start.host.spawn("ping", *words, name="pings")
         wait_until(self._answered, "the first answer to the stream of pings")
 
@@ -79,11 +85,11 @@ def transfer(start: End, target: End, octets: int = TRANSFER_OCTETS) -> None:
     source = Path(stream.__file__).read_text()
     serve_script, dial_script = (end.host.write_file("stream.py", source) for end in (target, start))
     server = target.host.spawn(
-        target.host.python, serve_script, "serve", target.address, str(_PORT), str(octets), name="stream"
+        target.host.python, serve_script, "serve", target.bound, str(_PORT), str(octets), name="stream"
     )
     try:
         wait_until(lambda: "ready" in server.output(), f"the TCP server on {target.address}")
-        words = (start.host.python, dial_script, "dial", target.address, str(_PORT), str(octets), start.address)
+        words = (start.host.python, dial_script, "dial", target.address, str(_PORT), str(octets), start.bound)
         dialled = start.host.run(*words, timeout_s=300).output.split()
         served = server.wait(PATIENCE_S).output.split()
     finally:

@@ -11,18 +11,19 @@ from ikevpn.ike.core import Core
 from ikevpn.ike.exchange import Rejected
 from ikevpn.ike.quick_state import Quick
 from ikevpn.ike.sa import Exchange, IkeSa, Role
-from ikevpn.model.address import AddressRange
+from ikevpn.model.address import Address, AddressRange
 from ikevpn.model.events import Code, Fact, Reason
 from ikevpn.model.proposal import IpsecProposal
-from ikevpn.model.sa import Encapsulation
+from ikevpn.model.sa import Encapsulation, SaMode
 from ikevpn.model.selector import Selector, host_pair
 from ikevpn.model.tunnel import Tunnel
 from ikevpn.wire import attributes, ident
 from ikevpn.wire.message import Chain
 from ikevpn.wire.payload import SA, Identification, KeyExchange, Nonce, Notify, Payload
-from ikevpn.wire.registry import Doi, Group, NotifyType, Protocol
+from ikevpn.wire.registry import Doi, Group, IdType, NotifyType, Protocol
 
 _NONCE_SIZE = 32
+_NETWORKS = (IdType.IPV4_SUBNET, IdType.IPV6_SUBNET, IdType.IPV4_RANGE, IdType.IPV6_RANGE)
 
 
 def group_of_attempt(tunnel: Tunnel, index: int, encapsulation: Encapsulation) -> Group | None:
@@ -74,7 +75,7 @@ def take_1(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     offer, nonce, public = chain.first(SA), chain.first(Nonce), chain.first(KeyExchange)
     assert offer is not None and nonce is not None
     state.begun = core.now
-    wanted = _selector(sa, chain, Role.INITIATOR)
+    wanted = _selector(sa, chain, Role.INITIATOR, suite.wants_transport(offer))
     state.identities = tuple(chain.all(Identification))
     state.tunnel, state.request = children.find(core, sa, wanted)
     state.selector = wanted
@@ -149,7 +150,8 @@ def _answered_selector(sa: IkeSa, chain: Chain, state: Quick) -> Selector:
     assert state.selector is not None
     if not chain.all(Identification):
         return state.selector
-    answered = _selector(sa, chain, Role.RESPONDER)
+    assert state.tunnel is not None
+    answered = _selector(sa, chain, Role.RESPONDER, state.tunnel.sa_mode is SaMode.TRANSPORT)
     if not state.selector.contains(answered):
         facts = {"ours": str(state.selector), "theirs": str(answered)}
         raise Rejected(
@@ -201,7 +203,7 @@ def identities(selector: Selector) -> list[Payload]:
     ]
 
 
-def _selector(sa: IkeSa, chain: Chain, sender: Role) -> Selector:
+def _selector(sa: IkeSa, chain: Chain, sender: Role, transport: bool) -> Selector:
     """The traffic that the identities mean, seen from our side; without identities, the two endpoints.
 
     IDci is the initiator's side, whoever sends the message. Raises Rejected for one identity alone or of a wrong form.
@@ -209,10 +211,15 @@ def _selector(sa: IkeSa, chain: Chain, sender: Role) -> Selector:
     found = chain.all(Identification)
     if not found:
         return host_pair(sa.local.address, sa.remote.address)
+    translated = transport and sa.nat.found
     try:
         if len(found) != 2:
             raise Malformed(f"{len(found)} identification payloads", 0)
-        first, second = (AddressRange(*ident.to_range(each)) for each in found)
+        initiator, responder = sa.local.address, sa.remote.address
+        if sender is Role.INITIATOR:
+            initiator, responder = responder, initiator
+        first = _side(found[0], initiator if translated else None)
+        second = _side(found[1], responder if translated else None)
     except Malformed as error:
         facts = {"detail": str(error)}
         raise Rejected(str(error), NotifyType.INVALID_ID_INFORMATION, Reason.PROXY_ID_MISMATCH, facts) from error
@@ -220,6 +227,18 @@ def _selector(sa: IkeSa, chain: Chain, sender: Role) -> Selector:
     protocol = found[0].protocol or found[1].protocol
     straight = Selector(first, second, protocol, found[0].port, found[1].port)
     return straight if ours_first else straight.reversed()
+
+
+def _side(identity: Identification, seen: Address | None) -> AddressRange:
+    """The addresses of one side. Raises Malformed for what names none.
+
+    In transport mode through a NAT the two ends do not see the same addresses, and each names those that it knows
+    (RFC 3947 §5.2, RFC 3948 §3.1.2); Windows names itself by its host name. All of them mean the two ends, so that what
+    is `seen` counts, with protocol and port as they are named. NAT-OA tells the original addresses for the sake of
+    checksums, which are computed anew here.
+    """
+    names_one = identity.id_type not in _NETWORKS
+    return AddressRange.of_address(seen) if seen and names_one else AddressRange(*ident.to_range(identity))
 
 
 def _shared(state: Quick) -> bytes:

@@ -35,6 +35,7 @@ _UDP_MODES = {
     (SaMode.TUNNEL, True): Mode.UDP_TUNNEL_DRAFT,
     (SaMode.TRANSPORT, True): Mode.UDP_TRANSPORT_DRAFT,
 }
+_TRANSPORT_MODES = {Mode.TRANSPORT, Mode.UDP_TRANSPORT, Mode.UDP_TRANSPORT_DRAFT}
 _PLAIN_MODES = {SaMode.TUNNEL: Mode.TUNNEL, SaMode.TRANSPORT: Mode.TRANSPORT}
 
 
@@ -93,6 +94,13 @@ def _modes(mode: SaMode, encapsulation: Encapsulation) -> set[Mode]:
     """What a peer may call our mode. Behind a NAT some say the plain word all the same; without one UDP is an error."""
     plain = {_PLAIN_MODES[mode]}
     return plain if encapsulation is Encapsulation.NONE else plain | {_UDP_MODES[mode, old] for old in (False, True)}
+
+
+def wants_transport(offer: SA) -> bool:
+    """Whether all that a peer offers is transport mode, by whatever number."""
+    said = (read(proposal.protocol, transform) for proposal in offer.proposals for transform in proposal.transforms)
+    modes = {each[2] for each in said if each is not None}
+    return bool(modes) and modes <= _TRANSPORT_MODES
 
 
 # Our offer

@@ -10,11 +10,12 @@ from dataclasses import replace
 from functools import partial
 
 from interop import proof
+from interop.nat import Kind
 from interop.outcome import expect
 from interop.scenario import Scenario, needs
 from interop.scenarios.manual_keys import manual
 from interop.stage import Side, Stage
-from interop.topology import Topology, pair
+from interop.topology import Topology, pair, routed
 from interop.traffic import End
 from interop.tunnel import TunnelParameters, between
 
@@ -41,6 +42,14 @@ class Host(Side):
     @property
     def end(self) -> End:
         return End(self.host, self.gateway.outer)
+
+
+class Public(Side):
+    """A side whose traffic starts at its outer address, and goes to the one under which the other reaches it."""
+
+    @property
+    def end(self) -> End:
+        return End(self.host, self.gateway.public, self.gateway.outer)
 
 
 def _two(
@@ -74,6 +83,24 @@ def play(stage: Stage, base: TunnelParameters, theirs: str = "ikevpn", family: i
     _nothing_bare(topology)
 
 
+def through_nat(stage: Stage, boxes: tuple[Kind | None, Kind | None], theirs: str) -> None:
+    """Each end knows its own address and the one under which it reaches the other; TCP checksums are mended."""
+    topology = routed(stage.site, left=boxes[0], right=boxes[1])
+    left_view, right_view = between(topology.left, topology.right, replace(_base("aes128gcm16"), sa_mode="transport"))
+    own, seen = (topology.left.outer, topology.right.outer), (topology.left.public, topology.right.public)
+    left_view = replace(left_view, local_networks=(own[0],), remote_networks=(seen[1],))
+    right_view = replace(right_view, remote=seen[0], local_networks=(own[1],), remote_networks=(seen[0],))
+    right = stage.side(theirs, topology.right, right_view)
+    left = stage.side("ikevpn", topology.left, left_view)
+    stage.stands()
+    left, right = (Public(side.gateway, side.peer, side.host) for side in (left, right))
+    proof.comes_up(left, right)
+    proof.encapsulation_is(left, udp=True)
+    proof.carries(left, right, OCTETS)
+    proof.rekeys_without_loss(left, right, (left,))
+    proof.goes_down(left, right)
+
+
 def without_ike(stage: Stage, proposal: str, family: int) -> None:
     """Manual keys and transport mode, as the kernel of a guest has them by `ip xfrm`."""
     base = TunnelParameters(manual=manual(proposal))
@@ -97,6 +124,12 @@ def _base(suite: str, force: bool = False) -> TunnelParameters:
     )
 
 
+_BOXES: tuple[tuple[tuple[Kind | None, Kind | None], str], ...] = (
+    (("napt", None), "ikevpn"),
+    ((None, "one-to-one"), "ikevpn"),
+    (("napt", "one-to-one"), "ikevpn"),
+    (("napt", None), "guest-strongswan"),
+)
 SCENARIOS = (
     *(
         Scenario(
@@ -118,6 +151,15 @@ SCENARIOS = (
         )
         for suite, family in (("aes128-sha", 4), ("aes128gcm16", 6), ("null-sha", 4), ("ah-sha256", 4), ("ah-sha", 6))
         for we_start in (True, False)
+    ),
+    *(
+        Scenario(
+            f"transport-nat-{'-'.join(each or 'none' for each in boxes)}-{theirs}",
+            f"transport mode through NAT ({boxes[0] or 'none'} before us, {boxes[1] or 'none'} before {theirs})",
+            partial(through_nat, boxes=boxes, theirs=theirs),
+            needs("nat", "ikevpn", theirs),
+        )
+        for boxes, theirs in _BOXES
     ),
     *(
         Scenario(

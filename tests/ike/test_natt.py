@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import ip_address
 
 import pytest
 
 from ikevpn.ike import natt, negotiation
-from ikevpn.ike.effects import Send
+from ikevpn.ike.effects import Effect, Send
 from ikevpn.ike.engine import EngineSettings
 from ikevpn.ike.sa import Nat
 from ikevpn.ike.suite import mode_for
@@ -15,14 +16,16 @@ from ikevpn.model.address import AddressRange, Endpoint
 from ikevpn.model.events import Code, Reason
 from ikevpn.model.proposal import IpsecProposal
 from ikevpn.model.sa import Encapsulation, SaMode
-from ikevpn.model.tunnel import NattDraft, NatTraversal, Phase1Mode, Tunnel
-from ikevpn.wire import vendor
-from ikevpn.wire.payload import NatD, VendorId
-from ikevpn.wire.registry import EspCipher, Integrity, Mode, PayloadType, Protocol
+from ikevpn.model.selector import host_pair
+from ikevpn.model.tunnel import Child, NattDraft, NatTraversal, Phase1Mode, Tunnel
+from ikevpn.wire import ident, vendor
+from ikevpn.wire.payload import Identification, NatD, Payload, VendorId
+from ikevpn.wire.registry import EspCipher, IdType, Integrity, Mode, PayloadType, Protocol
 from tests.ike.bench import (
     HERE,
     THERE,
     Bench,
+    Sent,
     children,
     core_of,
     events,
@@ -150,6 +153,78 @@ def test_original_addresses_in_transport_mode() -> None:
 
 
 AH_SHA = IpsecProposal(Protocol.AH, EspCipher.NULL, 0, Integrity.HMAC_SHA1)
+
+
+# Transport mode: the two ends do not see the same addresses
+
+
+def hosts(who: str, **changes: object) -> Bench:
+    """Transport mode with a NAT in front of "a", of "b", or of both; each end knows the addresses that it sees."""
+    seen_by_b = OUTSIDE.address if "a" in who else HERE.address
+    inside_b = ip_address("10.9.9.9") if "b" in who else THERE.address
+    ours = tunnel(sa_mode=SaMode.TRANSPORT, children=(Child("t", 1, host_pair(HERE.address, THERE.address)),))
+    theirs = replace(
+        other_side(ours),
+        any_remote_id=True,
+        remotes=(AddressRange.of_address(seen_by_b),),
+        children=(Child("t", 41, host_pair(inside_b, seen_by_b)),),
+    )
+    ours = replace(ours, any_remote_id=True, **changes)  # type: ignore[arg-type]
+    bench = Bench(ours, theirs, nat=NAPT if "a" in who else None)
+    if "b" in who:
+        deliver, give = bench.deliver, bench.b.engine.datagram
+
+        def inwards(data: bytes, local: Endpoint, remote: Endpoint, now: float, natt: bool = False) -> list[Effect]:
+            return give(data, Endpoint(inside_b, local.port), remote, now, natt)
+
+        def outwards(sent: Sent) -> None:
+            each = sent.datagram
+            own = replace(each, local=Endpoint(THERE.address, each.local.port)) if sent.sender == "b" else each
+            deliver(replace(sent, datagram=own))
+
+        bench.b.engine.datagram = inwards  # type: ignore[method-assign]
+        bench.deliver = outwards  # type: ignore[method-assign]
+    return bench
+
+
+@pytest.mark.parametrize("who", ["a", "b", "ab"])
+@pytest.mark.parametrize("draft", [NattDraft.RFC, NattDraft.DRAFT_02N])
+def test_transport_mode_through_a_nat_on_either_side(who: str, draft: NattDraft) -> None:
+    bench = hosts(who, natt_drafts=(draft,)).up()
+    assert bench.matched(), [*events(bench.a, Code.PHASE2_FAILED), *events(bench.b, Code.PHASE2_FAILED)]
+    (child,) = children(bench.b)
+    assert child.selector == bench.b.tunnel.children[0].selector
+    assert children(bench.a)[0].selector == bench.a.tunnel.children[0].selector
+
+
+def test_windows_names_itself_by_its_host_name() -> None:
+    bench = hosts("a")
+
+    def named(built: list[Payload]) -> list[Payload]:
+        first = next(each for each in built if isinstance(each, Identification))
+        return [Identification(IdType.FQDN, 17, 1701, b"win-7") if each is first else each for each in built]
+
+    service = host_pair(THERE.address, OUTSIDE.address)
+    l2tp = replace(service, protocol=17, local_port=1701, remote_port=1701)
+    bench.b.engine.add_tunnel(replace(bench.b.tunnel, children=(Child("l2tp", 42, l2tp),)))
+    mine = replace(host_pair(HERE.address, THERE.address), protocol=17, local_port=1701, remote_port=1701)
+    bench.a.engine.add_tunnel(replace(bench.a.tunnel, children=(Child("t", 1, mine),)))
+    with bend.payloads(bench.a, "quick mode message 1", named):
+        bench.up()
+    assert bench.matched() and children(bench.b)[0].selector == l2tp
+
+
+@pytest.mark.parametrize(
+    ("who", "mode"), [("", SaMode.TRANSPORT), ("a", SaMode.TUNNEL)], ids=["without a NAT", "tunnel mode"]
+)
+def test_elsewhere_identities_are_what_they_say(who: str, mode: SaMode) -> None:
+    bench = hosts(who)
+    for side in (bench.a, bench.b):
+        side.engine.add_tunnel(replace(side.tunnel, sa_mode=mode))
+    other = ident.of_range(ip_address("192.0.2.77"), ip_address("192.0.2.77"))
+    with bend.payloads(bench.a, "quick mode message 1", bend.swapped(Identification, lambda each: other)):
+        bench.up()
+    assert bench.b.reasons(Code.PHASE2_FAILED) == [Reason.PROXY_ID_MISMATCH]
 
 
 def test_ah_alone_fails_behind_a_nat_and_says_why() -> None:
