@@ -1,4 +1,5 @@
 """Who wants what of the host: plans by owner. A step that two owners want is undone when the last of them lets go.
+Of two that differ in nothing that matters (`Step.deed`) the second waits until the first has gone.
 
 Blocking, like the kernel's verbs that it uses.
 """
@@ -10,7 +11,7 @@ from collections.abc import Collection, Hashable
 from ikevpn.errors import HostError
 from ikevpn.net.journal import Journal
 from ikevpn.net.kernel import Kernel
-from ikevpn.net.plan import AddRoute, Plan, Step
+from ikevpn.net.plan import AddRoute, AddRule, Plan, Step
 
 _BEFORE = ""
 """The owner of what an earlier run left behind, until `settle`."""
@@ -24,10 +25,12 @@ class Ledger:
         self._journal = journal
         self._plans: dict[str, Plan] = {}
         self._owners: dict[Step, set[str]] = {}
-        self._at: dict[Hashable, set[Step]] = {}
+        self._at: dict[Hashable, dict[Step, None]] = {}
+        self._in_force: dict[Hashable, Step] = {}
         self._foreign: set[Step] = set()  # was there before us: not ours to undo
         for step in journal.found:
             self._hold(_BEFORE, step)
+            self._in_force[step.place] = step
 
     def plan_of(self, owner: str) -> Plan:
         """What is in force for an owner; empty for one that has nothing."""
@@ -48,7 +51,7 @@ class Ledger:
         try:
             for step in wanted:
                 self._refuse_theft(owner, step)
-                self._apply(step)
+                self._apply(owner, step)
                 self._hold(owner, step)
         except HostError:
             self._shrink(owner, before)
@@ -77,11 +80,19 @@ class Ledger:
         if failed:
             raise failed
 
-    def _apply(self, step: Step) -> None:
-        """Steps that are in force already are renewed: their device may have been made anew and lost them."""
+    def _apply(self, owner: str, step: Step) -> None:
+        """Steps that are in force already are renewed: their device may have been made anew and lost them.
+
+        One that waits until another has gone is none of them.
+        """
         if step in self._owners:
-            step.renew(self._kernel)
+            if self._in_force[step.place] == step and not isinstance(step, AddRule):  # rules need no device
+                step.renew(self._kernel)
             return
+        if not self._others(owner, step):
+            self._put_in_force(step)
+
+    def _put_in_force(self, step: Step) -> None:
         self._journal.applying(step)
         try:
             ours = step.apply(self._kernel)
@@ -91,12 +102,13 @@ class Ledger:
         if not ours:
             self._foreign.add(step)
             self._journal.undone(step)
+        self._in_force[step.place] = step
 
     def _hold(self, owner: str, step: Step) -> None:
         owners = self._owners.setdefault(step, set())
         if owner not in owners:
             owners.add(owner)
-            self._at.setdefault(step.place, set()).add(step)
+            self._at.setdefault(step.place, {})[step] = None
             self._plans[owner] = (*self.plan_of(owner), step)
 
     def _shrink(self, owner: str, rest: Plan) -> None:
@@ -115,29 +127,37 @@ class Ledger:
             raise failed
 
     def _let_go(self, owner: str, step: Step) -> None:
-        """Undo a step, unless another owner wants it still, or another step is in its place."""
+        """Undo a step, unless another owner wants it still, or another step is in its place or waits for it."""
         self._owners[step].discard(owner)
         if self._owners[step]:
             return
         del self._owners[step]
-        self._at[step.place].discard(step)
-        replaced = bool(self._at[step.place])
-        if not replaced:
-            del self._at[step.place]
+        del self._at[step.place][step]
+        left = self._at[step.place]
+        was_in_force = self._in_force[step.place] == step
+        if not left:
+            del self._at[step.place], self._in_force[step.place]
         if step in self._foreign:
             self._foreign.discard(step)
             return
-        if not replaced:
+        waiting = next((other for other in left if self._owners[other] != {_BEFORE}), None)
+        if was_in_force and not left:
             step.undo(self._kernel)
+        elif was_in_force and waiting is not None:
+            self._put_in_force(waiting)
         self._journal.undone(step)
 
+    def _others(self, owner: str, step: Step) -> set[str]:
+        """Owners of what differs from a step and is in its place."""
+        rivals = self._at.get(step.place, {}).keys() - {step}
+        return {other for rival in rivals for other in self._owners[rival]} - {owner, _BEFORE}
+
     def _refuse_theft(self, owner: str, step: Step) -> None:
-        """Raises HostError where another owner has a different route in the place of this one."""
+        """Raises HostError where another owner has a route to somewhere else in the place of this one."""
         if not isinstance(step, AddRoute):
             return  # devices may be set up by several
-        rivals = self._at.get(step.place, set()) - {step}
-        others = {other for rival in rivals for other in self._owners[rival]} - {owner, _BEFORE}
-        if others:
+        others = self._others(owner, step)
+        if others and self._in_force[step.place].deed != step.deed:
             raise HostError(
                 f"{min(others)} has another route in the place of {step.route}",
                 fix="Give one of the two tunnels another metric.",

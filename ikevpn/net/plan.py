@@ -27,6 +27,11 @@ class Step(Protocol):
         """What only one step can be in force for: a later one at the same place replaces an earlier one."""
         ...
 
+    @property
+    def deed(self) -> Hashable:
+        """What two owners must agree in who want different steps at the same place; either step serves both then."""
+        ...
+
     def apply(self, kernel: Kernel) -> bool:
         """Change the host; False where somebody else has done so already. Raises HostError."""
         ...
@@ -57,6 +62,10 @@ class SetLinkUp:
     def place(self) -> Hashable:
         return self.device
 
+    @property
+    def deed(self) -> Hashable:
+        return self.place
+
     def apply(self, kernel: Kernel) -> bool:
         was_up = kernel.is_up(self.device)
         if not was_up:
@@ -85,6 +94,10 @@ class AddAddress:
     def place(self) -> Hashable:
         return self.device, self.address
 
+    @property
+    def deed(self) -> Hashable:
+        return self.place
+
     def apply(self, kernel: Kernel) -> bool:
         return kernel.add_address(self.device, self.address)
 
@@ -107,6 +120,11 @@ class AddRoute:
     @property
     def place(self) -> Hashable:
         return self.route.place
+
+    @property
+    def deed(self) -> Hashable:
+        """Where it leads. Two tunnels on one device may call from different addresses of this host by one route."""
+        return self.route.device, self.route.gateway, self.route.kind
 
     def apply(self, kernel: Kernel) -> bool:
         return kernel.add_route(self.route)
@@ -142,6 +160,10 @@ class AddRule:
     @property
     def place(self) -> Hashable:
         return self.rule
+
+    @property
+    def deed(self) -> Hashable:
+        return self.place
 
     def apply(self, kernel: Kernel) -> bool:
         kernel.add_rule(self.rule)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import cast
 
@@ -14,9 +15,9 @@ from hypothesis import strategies as st
 
 from ikevpn.errors import HostError
 from ikevpn.net.journal import Journal
-from ikevpn.net.kernel import Kernel
+from ikevpn.net.kernel import Kernel, Route
 from ikevpn.net.ledger import Ledger
-from ikevpn.net.plan import Record
+from ikevpn.net.plan import AddRoute, Record
 
 
 @dataclass
@@ -36,6 +37,10 @@ class Put:
 
     @property
     def place(self) -> int:
+        return self.number
+
+    @property
+    def deed(self) -> int:
         return self.number
 
     def apply(self, kernel: Kernel) -> bool:
@@ -142,3 +147,54 @@ def test_the_host_always_has_what_somebody_wants_and_what_was_there(
             assert table.there == before | {number for each in wanted.values() for number in each}
         ledger.undo_all()
         assert table.there == before
+
+
+class Routes:
+    """A host that has one route for a network and metric; another one replaces it."""
+
+    def __init__(self) -> None:
+        self.there: dict[object, Route] = {}
+
+    def add_route(self, route: Route) -> bool:
+        self.there[route.place] = route
+        return True
+
+    renew_route = add_route
+
+    def delete_route(self, route: Route) -> None:
+        del self.there[route.place]
+
+
+def test_two_owners_share_a_route_that_differs_in_its_source_only(tmp_path: Path) -> None:
+    route = Route(ip_network("10.2.2.0/24"), "vpn0", source=ip_address("10.1.1.1"), metric=100)
+    other = replace(route, source=ip_address("10.1.2.1"))
+    routes = Routes()
+    journal = Journal(tmp_path / "journal")
+    ledger = Ledger(cast(Kernel, routes), journal)
+    ledger.apply("a", (AddRoute(route),))
+    ledger.apply("b", (AddRoute(other),))
+    ledger.apply("b", (AddRoute(other),))
+    assert list(routes.there.values()) == [route]
+    with pytest.raises(HostError, match="a has another route in the place of"):
+        ledger.apply("c", (AddRoute(replace(route, device="vpn1")),))
+    ledger.undo("a")
+    assert list(routes.there.values()) == [other]
+    journal.close()
+    assert Journal(tmp_path / "journal").found == (AddRoute(other),), "what a crash would leave behind"
+
+
+def test_the_second_owner_may_leave_first_and_one_owner_may_change_its_mind(tmp_path: Path) -> None:
+    route = Route(ip_network("10.2.2.0/24"), "vpn0", source=ip_address("10.1.1.1"), metric=100)
+    other = replace(route, source=ip_address("10.1.2.1"))
+    routes = Routes()
+    journal = Journal(tmp_path / "journal")
+    ledger = Ledger(cast(Kernel, routes), journal)
+    ledger.apply("a", (AddRoute(route),))
+    ledger.apply("b", (AddRoute(other),))
+    ledger.undo("b")
+    assert list(routes.there.values()) == [route]
+    ledger.apply("a", (AddRoute(other),))
+    assert list(routes.there.values()) == [other]
+    ledger.undo("a")
+    assert not routes.there
+    journal.close()
