@@ -73,6 +73,7 @@ def build_tunnel(
         addresses=table.address,
         routes=_routes(table, children),
         metric=table.metric,
+        strict_routes=table.binding is Binding.POLICY if table.strict_routes is None else table.strict_routes,
         when_down=table.when_down,
         when_unprotected=table.when_unprotected,
         dpd_action=table.dpd_action,

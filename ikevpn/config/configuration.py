@@ -39,6 +39,7 @@ class TunnelConfig:
     addresses: tuple[Interface, ...] = ()
     routes: tuple[Network, ...] = ()
     metric: int = 100
+    strict_routes: bool = True  # before the host's own
     when_down: WhenDown = WhenDown.BLOCK
     when_unprotected: WhenUnprotected = WhenUnprotected.DISCARD
     dpd_action: DpdAction | None = None  # None: as `start` says

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ikevpn.config.key import key
-from ikevpn.config.kinds import Choice, Many, Named, Whole
+from ikevpn.config.kinds import Choice, Many, Named, Whole, YesNo
 from ikevpn.config.network_kinds import Device, Interface, InterfaceAddress, Prefix
 from ikevpn.config.words import Binding, Start, WhenDown, WhenUnprotected
 from ikevpn.model.address import AddressRange
@@ -54,6 +54,15 @@ class HostKeys:
         "The metric of these routes; of several tunnels to one network the lowest is used.",
         "50",
         100,
+    )
+    strict_routes: bool | None = key(
+        YesNo(),
+        "Whether the tunnel's routes go before every other route and rule of this host. Its local networks are left "
+        "out, and beside a default route what is on a link of this host. With `false` the more exact route wins, "
+        "whoever has set it, and traffic may leave in clear by it.",
+        "false",
+        None,
+        'true for `"policy"`, false for `"route"`',
     )
     when_down: WhenDown = key(
         Choice(WhenDown),

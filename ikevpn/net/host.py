@@ -14,7 +14,7 @@ from ikevpn.net import local
 from ikevpn.net.journal import Journal
 from ikevpn.net.kernel import Interface, Kernel
 from ikevpn.net.ledger import Ledger
-from ikevpn.net.local import Path
+from ikevpn.net.local import Path, Surroundings
 from ikevpn.net.packet_table import PacketTable, table_name
 from ikevpn.net.plan import Plan
 from ikevpn.net.presence import Presence
@@ -77,9 +77,9 @@ class Host:
         """An address of our own in one of `networks`."""
         return await self._call(lambda: local.source_in(self._kernel, networks))
 
-    async def own_and_routers(self) -> frozenset[Address]:
-        """All addresses of this host, and those of the routers by which it reaches others."""
-        return await self._call(lambda: local.own_and_routers(self._kernel))
+    async def surroundings(self) -> Surroundings:
+        """What is around this host now."""
+        return await self._call(lambda: local.surroundings(self._kernel))
 
     async def own_addresses(self) -> list[tuple[str, Interface]]:
         """All addresses of this host with their devices."""

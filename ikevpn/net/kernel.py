@@ -22,7 +22,7 @@ from ikevpn.errors import HostError
 from ikevpn.model.address import Address, Network
 from ikevpn.model.own_mark import OWN_MARK
 from ikevpn.net.packet_table import PacketTable
-from ikevpn.net.rule import OUR_PROTOCOL, Rule, read_rule
+from ikevpn.net.rule import HOSTS_TABLE, OUR_PROTOCOL, TUNNELS_TABLE, WAYS_TABLE, Rule, read_rule
 
 Interface = IPv4Interface | IPv6Interface
 
@@ -41,9 +41,15 @@ class RouteKind(StrEnum):
     UNICAST = "unicast"
     BLACKHOLE = "blackhole"
     UNREACHABLE = "unreachable"
+    THROW = "throw"  # the table has nothing for them; the next rule is asked
 
 
-_KIND_NUMBERS = {1: RouteKind.UNICAST, 6: RouteKind.BLACKHOLE, 7: RouteKind.UNREACHABLE}
+_KIND_NUMBERS = {
+    1: RouteKind.UNICAST,
+    6: RouteKind.BLACKHOLE,
+    7: RouteKind.UNREACHABLE,
+    9: RouteKind.THROW,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +196,10 @@ class Kernel:
         return [route for protocol, route in self._routes(version, table) if ours or protocol != OUR_PROTOCOL]
 
     def own_routes(self, version: int) -> list[Route]:
-        """The routes of the main table that carry our protocol number. Raises HostError."""
-        return [route for protocol, route in self._routes(version, MAIN_TABLE) if protocol == OUR_PROTOCOL]
+        """The routes that carry our protocol number, in the main table and in ours. Raises HostError."""
+        tables = (MAIN_TABLE, TUNNELS_TABLE, HOSTS_TABLE, WAYS_TABLE)
+        found = (each for table in tables for each in self._routes(version, table))
+        return [route for protocol, route in found if protocol == OUR_PROTOCOL]
 
     def _routes(self, version: int, table: int) -> Iterator[tuple[int, Route]]:
         names = self.device_names()

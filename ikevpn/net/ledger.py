@@ -1,5 +1,5 @@
 """Who wants what of the host: plans by owner. A step that two owners want is undone when the last of them lets go.
-Of two that differ in nothing that matters (`Step.deed`) the second waits until the first has gone.
+Of two routes in one place that lead to the same the second waits until the first has gone.
 
 Blocking, like the kernel's verbs that it uses.
 """
@@ -156,8 +156,8 @@ class Ledger:
         """Raises HostError where another owner has a route to somewhere else in the place of this one."""
         if not isinstance(step, AddRoute):
             return  # devices may be set up by several
-        others = self._others(owner, step)
-        if others and self._in_force[step.place].deed != step.deed:
+        others, there = self._others(owner, step), self._in_force.get(step.place)
+        if others and isinstance(there, AddRoute) and there.way != step.way:
             raise HostError(
                 f"{min(others)} has another route in the place of {step.route}",
                 fix="Give one of the two tunnels another metric.",

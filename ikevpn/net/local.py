@@ -21,11 +21,19 @@ class Path:
     mtu: int
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What is around this host: its own addresses and its routers', and all routes of others but the default one."""
+
+    addresses: frozenset[Address] = frozenset()
+    routes: tuple[Route, ...] = ()
+
+
 def path_to(kernel: Kernel, remote: Address, source: Address | None = None, steps: Iterable[Step] = ()) -> Path:
     """The path to `remote`, from `source` where it is given. Raises HostError where there is none.
 
-    `steps` are our own changes: where one of them is a route that covers `remote`, the kernel would answer with our
-    tunnel or with a way out that may be old. Then the routes of others are searched instead.
+    `steps` are our own changes: where one of them is a route of the main table that covers `remote`, the kernel would
+    answer with our tunnel or with a way out that may be old. Then the routes of others are searched instead.
     """
     in_main = (step.route for step in steps if isinstance(step, AddRoute) and step.route.table == MAIN_TABLE)
     covered = any(_covers(route, remote) for route in in_main)
@@ -54,16 +62,18 @@ def source_in(kernel: Kernel, networks: Iterable[AddressRange]) -> Address | Non
     return next((address for network in networks for address in own if network.contains(address)), None)
 
 
-def own_and_routers(kernel: Kernel) -> frozenset[Address]:
-    """All addresses of this host, and those of the routers by which it reaches others."""
+def surroundings(kernel: Kernel) -> Surroundings:
+    """What is around this host now. Raises HostError."""
     own = (interface.ip for _, interface in kernel.own_addresses())
-    routes = (route for version in (4, 6) for route in kernel.routes(version, ours=False))
-    return frozenset((*own, *(route.gateway for route in routes if route.gateway)))
+    routes = [route for version in (4, 6) for route in kernel.routes(version, ours=False)]
+    addresses = frozenset((*own, *(route.gateway for route in routes if route.gateway)))
+    return Surroundings(addresses, tuple(route for route in routes if route.network.prefixlen))
 
 
 def _search(kernel: Kernel, remote: Address) -> Route | None:
     """What the kernel would choose if our routes were not there: the longest prefix, then the lowest metric."""
-    fitting = [route for route in kernel.routes(remote.version, ours=False) if _covers(route, remote)]
+    routes = (route for route in kernel.routes(remote.version, ours=False) if route.kind is not RouteKind.THROW)
+    fitting = [route for route in routes if _covers(route, remote)]
     return max(fitting, key=lambda route: (route.network.prefixlen, -route.metric), default=None)
 
 

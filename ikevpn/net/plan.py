@@ -27,11 +27,6 @@ class Step(Protocol):
         """What only one step can be in force for: a later one at the same place replaces an earlier one."""
         ...
 
-    @property
-    def deed(self) -> Hashable:
-        """What two owners must agree in who want different steps at the same place; either step serves both then."""
-        ...
-
     def apply(self, kernel: Kernel) -> bool:
         """Change the host; False where somebody else has done so already. Raises HostError."""
         ...
@@ -62,10 +57,6 @@ class SetLinkUp:
     def place(self) -> Hashable:
         return self.device
 
-    @property
-    def deed(self) -> Hashable:
-        return self.place
-
     def apply(self, kernel: Kernel) -> bool:
         was_up = kernel.is_up(self.device)
         if not was_up:
@@ -94,10 +85,6 @@ class AddAddress:
     def place(self) -> Hashable:
         return self.device, self.address
 
-    @property
-    def deed(self) -> Hashable:
-        return self.place
-
     def apply(self, kernel: Kernel) -> bool:
         return kernel.add_address(self.device, self.address)
 
@@ -122,8 +109,11 @@ class AddRoute:
         return self.route.place
 
     @property
-    def deed(self) -> Hashable:
-        """Where it leads. Two tunnels on one device may call from different addresses of this host by one route."""
+    def way(self) -> Hashable:
+        """Where it leads; either of two that lead to the same serves the owners of both.
+
+        Two tunnels on one device may want one route called from different addresses of this host.
+        """
         return self.route.device, self.route.gateway, self.route.kind
 
     def apply(self, kernel: Kernel) -> bool:
@@ -160,10 +150,6 @@ class AddRule:
     @property
     def place(self) -> Hashable:
         return self.rule
-
-    @property
-    def deed(self) -> Hashable:
-        return self.place
 
     def apply(self, kernel: Kernel) -> bool:
         kernel.add_rule(self.rule)

@@ -13,10 +13,16 @@ from typing import Any
 
 from ikevpn.model.address import Address
 
-OUTSIDE_PREFERENCE, INTO_PREFERENCE, BLOCK_PREFERENCE, BEYOND_PREFERENCE = 5050, 5051, 5052, 5053
-"""In the order in which the kernel asks them: around the tunnel, into it, to nowhere; and where all else goes on."""
+OUTSIDE_PREFERENCE, LOCAL_PREFERENCE, INTO_PREFERENCE, BLOCK_PREFERENCE = 50, 51, 52, 53
+HOSTS_PREFERENCE, TUNNELS_PREFERENCE, BEYOND_PREFERENCE, WAYS_PREFERENCE = 54, 55, 56, 57
+"""In the order in which the kernel asks them; `rules` says what each is for. They stand before the rules that people
+write, usually from 100 on, so that none of those leads a tunnel's traffic elsewhere.
+"""
+LOCAL_TABLE = 255
+TUNNELS_TABLE, HOSTS_TABLE, WAYS_TABLE = 5050, 5051, 5052
+"""Our own tables of routes: what goes into tunnels, what this host alone sends into them, and the ways around."""
 
-_OUR_PREFERENCES = (OUTSIDE_PREFERENCE, INTO_PREFERENCE, BLOCK_PREFERENCE, BEYOND_PREFERENCE)
+_OUR_PREFERENCES = range(OUTSIDE_PREFERENCE, WAYS_PREFERENCE + 1)
 OUR_PROTOCOL = 50
 """`proto 50` in `ip rule` and `ip route`; free in iproute2's table of protocols, and ESP's number in IP."""
 

@@ -29,7 +29,7 @@ from ikevpn.errors import HostError
 from ikevpn.ike.effects import DeleteSa
 from ikevpn.model.address import Address
 from ikevpn.model.events import Code, Event
-from ikevpn.model.sa import Direction, Policy, Sa, SaMode
+from ikevpn.model.sa import Direction, Policy, Sa
 from ikevpn.model.selector import Selector
 from ikevpn.net.host import Host
 from ikevpn.net.plan import Plan
@@ -87,17 +87,8 @@ class Binding:
 
         Raises HostError; what could be set up stays then, blocks above all, and the rest is tried again.
         """
-        self._wanted, self._always_open = True, always_open or self._drops_inside
+        self._wanted, self._always_open = True, always_open
         await self._move()
-
-    @property
-    def _drops_inside(self) -> bool:
-        """Whether the block is that the tunnel is open and has no SA.
-
-        In transport mode a blackhole for the peer's address would, with loose reverse path filtering, which is usual,
-        keep the kernel from answering ARP of a peer on the same link.
-        """
-        return self._config.template.sa_mode is SaMode.TRANSPORT and self._config.when_down is WhenDown.BLOCK
 
     def expect(self) -> None:
         """SAs will follow at once: open; and close again if none came."""
@@ -153,9 +144,9 @@ class Binding:
         return () if self._level is Level.ABSENT else self._needs.blocks() + self._needs.unprotected(is_open=False)
 
     @property
-    def covers_peer(self) -> bool:
-        """Whether the peer itself lies in a network behind the tunnel, so that it needs a route of its own."""
-        return self._needs.covers_peer
+    def follows_host(self) -> bool:
+        """Whether what it needs depends on the routes that the host has."""
+        return self._needs.follows_host
 
     async def except_unprotected(self, selectors: Iterable[Selector]) -> None:
         """What `selectors` fit may come in the clear, though wider ones of the tunnel say no: what we
@@ -246,6 +237,8 @@ class Binding:
                 self._again.cancel()
                 self._again = None
             try:
+                if self._wanted:
+                    await self._needs.survey()
                 await self._go(self._target())
             except HostError:
                 self._again = asyncio.get_running_loop().call_later(AGAIN_S, self.refresh)
@@ -255,7 +248,6 @@ class Binding:
         if level is Level.ABSENT:
             await self._clear()
             return
-        await self._needs.judge_contributions()
         if self._level is Level.ABSENT:
             await self._host.apply(self._config.name, self._needs.blocks())
             self._level = Level.BLOCKED
@@ -270,7 +262,8 @@ class Binding:
     def _target(self) -> Level:
         if not self._wanted:
             return Level.ABSENT
-        return Level.OPEN if self._always_open or self._inbound or self._expecting else Level.CLOSED
+        is_open = self._always_open or self._inbound or self._expecting or self._needs.drops_inside
+        return Level.OPEN if is_open else Level.CLOSED
 
     async def _clear(self) -> None:
         before, self._level = self._level, Level.ABSENT

@@ -62,7 +62,7 @@ class Listening:
             changes.close()
 
     async def _look_again(self) -> None:
-        """Where our own addresses have changed, everything may have; else only ways around a tunnel can be wrong."""
+        """Where our own addresses have changed, everything may have; else only what depends on the host's routes."""
         before = self._own
         try:
             self._own = own = await self._own_addresses()
@@ -72,7 +72,7 @@ class Listening:
         if self._own != before:
             self._addresses_changed(before - self._own, self._own - before)
         for binding in self._parts.bindings:
-            if self._own != before or binding.covers_peer:
+            if self._own != before or binding.follows_host:
                 binding.refresh()
         for tunnel in self._parts.tunnels:
             await tunnel.look_again()

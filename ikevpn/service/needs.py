@@ -6,7 +6,8 @@ In transport mode it is rules, because the peer itself is all that is behind the
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from ipaddress import ip_network
 
 from ikevpn.config.configuration import TunnelConfig
 from ikevpn.config.words import Binding as BindingKind
@@ -18,16 +19,19 @@ from ikevpn.model.sa import Sa
 from ikevpn.model.selector import Selector
 from ikevpn.net.addresses import plan_device
 from ikevpn.net.host import Host
+from ikevpn.net.local import Surroundings
 from ikevpn.net.plan import Plan
-from ikevpn.net.routes import plan_blocks, plan_routes, plan_way_out
-from ikevpn.net.rules import plan_into, plan_nowhere, plan_outside
+from ikevpn.net.routes import plan_blocks, plan_past, plan_routes, plan_way_out
+from ikevpn.net.rule import TUNNELS_TABLE
+from ikevpn.net.rules import plan_into, plan_nowhere, plan_outside, plan_tunnels_table, plan_ways_table
 from ikevpn.net.unprotected import plan_accept, plan_discard, plan_discard_routed
 from ikevpn.service.contribution import refusal
 from ikevpn.service.device_mtu import device_mtu
+from ikevpn.service.placement import Placement, place
 
 MOST_REMOTES = 32
 FIRST_TABLE = 5_050_000
-"""Tables of routes in transport mode: a tunnel's has the number of its first reqid after this one."""
+"""Tables for selectors with ports in transport mode: a tunnel's has the number of its first reqid after this one."""
 _log = logging.getLogger(__name__)
 
 
@@ -52,6 +56,7 @@ class Needs:
         self._refused: dict[Network, str] = {}  # what peers have named and is not routed, with the reason
         self._pair = config.host_pair
         self._table = FIRST_TABLE + reqids[0]
+        self._surroundings = Surroundings()
 
     def admit(self, remotes: Iterable[Address]) -> list[Address]:
         """The peer is at one of these addresses; returns those that were not known."""
@@ -62,29 +67,51 @@ class Needs:
         return new
 
     @property
-    def covers_peer(self) -> bool:
-        """Whether the peer itself lies in a network behind the tunnel, so that it needs a route of its own."""
-        networks = self._networks()
-        return any(_covered(remote, networks) for remote in self._all_remotes())
+    def follows_host(self) -> bool:
+        """Whether what is needed depends on the routes that the host has."""
+        return bool(self._placement().around) or self._asks_surroundings
 
-    async def judge_contributions(self) -> None:
-        """What is refused is said once, for as long as it is."""
-        found = self._contributed()
-        here = await self._host.own_and_routers() if found else ()
-        judged = {network: refusal(network, here) for network in found}
+    @property
+    def drops_inside(self) -> bool:
+        """Whether the block is that the way into the tunnel stands and the tunnel has no SA.
+
+        Where it is for a peer or a router, a blackhole would, with loose reverse path filtering, which is usual, keep
+        the kernel from answering ARP of that host on its own link.
+        """
+        if self._config.when_down is not WhenDown.BLOCK:
+            return False
+        inside = self._placement()
+        neighbours = (*self._places(), *map(ip_network, self._surroundings.addresses))
+        return self._pair is not None or any(
+            _covered(each, (*inside.strict, *inside.main)) and not _covered(each, inside.past) for each in neighbours
+        )
+
+    async def survey(self) -> None:
+        """Look at the host, and judge what peers contribute. What is refused is said once, for as long as it is."""
+        if self._asks_surroundings or self._config.strict_routes:
+            self._surroundings = await self._host.surroundings()
+        here = self._surroundings.addresses
+        judged = {network: refusal(network, here) for network in self._contributed()}
         refused = {network: why for network, why in judged.items() if why}
         for network in refused.keys() - self._refused.keys():
             facts = {"network": str(network), "detail": refused[network]}
             self._report(Event(Code.NETWORK_REFUSED, self._config.name, facts=facts))
         self._refused = refused
 
+    @property
+    def _asks_surroundings(self) -> bool:
+        """Whether the host's routes say what a tunnel leaves to it."""
+        return bool(self._contributed()) or any(not network.prefixlen for network in self._fixed())
+
     async def plan(self, *, is_open: bool) -> Plan:
         """Everything that is to be in force while the tunnel has its device."""
-        config, networks = self._config, self._networks()
-        plan = await self._ways_out(networks) + self.blocks() + self.unprotected(is_open=is_open)
+        config, placement = self._config, self._placement()
+        plan = self.blocks() + await self._ways_out(placement.around) + self.unprotected(is_open=is_open)
         plan += plan_device(config.device, config.addresses)
         if is_open and self._pair is None:
-            plan += plan_routes(networks, config.device, config.metric, await self._source())
+            source = await self._source()
+            plan += plan_routes(placement.strict, config.device, config.metric, source, TUNNELS_TABLE)
+            plan += plan_routes(placement.main, config.device, config.metric, source)
         elif is_open and self._pair is not None:
             local, remote = self._pair
             plan += plan_into(remote, config.selectors, config.device, local, self._table)
@@ -93,12 +120,18 @@ class Needs:
     def blocks(self) -> Plan:
         """What keeps the tunnel's traffic from leaving in clear, and what carries the tunnel out of that."""
         config, reject = self._config, self._config.when_down is WhenDown.REJECT
-        plan = plan_outside(self._pair[1], self._ike_ports) if self._pair else ()
-        if config.when_down is WhenDown.PASS:
-            return plan
         if self._pair:
-            return plan + plan_nowhere(self._pair[1], config.selectors, reject=reject)
-        return plan_blocks(self._networks(), reject=reject)
+            outside = plan_outside([self._pair[1].version], self._ike_ports)
+            blocked = config.when_down is not WhenDown.PASS
+            return outside + (plan_nowhere(self._pair[1], config.selectors, reject=reject) if blocked else ())
+        placement = self._placement()
+        versions = {network.version for network in (*placement.strict, *placement.around)}
+        plan = plan_outside(versions, self._ike_ports) + plan_ways_table({n.version for n in placement.around})
+        plan += plan_tunnels_table(versions) + plan_past(placement.past)
+        if config.when_down is not WhenDown.PASS:
+            plan += plan_blocks(placement.strict, TUNNELS_TABLE, reject=reject)
+            plan += plan_blocks(placement.main, reject=reject)
+        return plan
 
     def unprotected(self, *, is_open: bool) -> Plan:
         """What keeps packets out that come in the clear. Where the tunnel's traffic is to leave in the clear while the
@@ -108,15 +141,26 @@ class Needs:
         if config.when_unprotected is WhenUnprotected.ACCEPT or (config.when_down is WhenDown.PASS and not is_open):
             return plan_accept(config.selectors, config.device)
         if config.binding is BindingKind.ROUTE:
-            plan = plan_discard_routed(config.selectors, self._networks(), config.device)
+            plan = plan_discard_routed(config.selectors, [*self._fixed(), *self._accepted()], config.device)
         else:
             plan = plan_discard(config.selectors, config.device)
         return plan + plan_accept(self.exceptions, config.device)
 
-    def _networks(self) -> list[Network]:
-        """What is routed. A peer that may be anywhere gets what its SAs say, within the bounds of `contribution`."""
-        contributed = (network for network in self._contributed() if network not in self._refused)
-        return [*self._fixed(), *contributed]
+    def _placement(self) -> Placement:
+        """A peer that may be anywhere gets what its SAs say, within the bounds of `contribution`."""
+        if self._pair:
+            return Placement()
+        return place(
+            self._fixed(),
+            self._accepted(),
+            strict=self._config.strict_routes,
+            local=(network for selector in self._config.selectors for network in selector.local.networks()),
+            peers=self._places(),
+            routes=self._surroundings.routes,
+        )
+
+    def _accepted(self) -> list[Network]:
+        return [network for network in self._contributed() if network not in self._refused]
 
     def _fixed(self) -> list[Network]:
         """What the configuration says; to a peer that may be anywhere never the default route."""
@@ -130,22 +174,24 @@ class Needs:
         found = (network for sa in self.dynamic.values() for s in sa.selectors for network in s.remote.networks())
         return [network for network in dict.fromkeys(found) if network not in fixed]
 
-    async def _ways_out(self, networks: Sequence[Network]) -> Plan:
-        """Routes for the peer itself where the tunnel's networks cover it; none where the host is not connected now."""
+    async def _ways_out(self, places: Iterable[Network]) -> Plan:
+        """Routes for places of peers that the main table leads into the tunnel; none where the host is offline."""
         plan: Plan = ()
-        for remote in self._all_remotes():
-            if _covered(remote, networks):
-                try:
-                    path = await self._host.path_to(remote, self._config.local)
-                except HostError as error:
-                    _log.warning("%s: %s", self._config.name, error)
-                    continue
-                plan += plan_way_out(networks, remote, path)
+        for each in places:
+            try:
+                path = await self._host.path_to(each.network_address, self._config.local)
+            except HostError as error:
+                _log.warning("%s: %s", self._config.name, error)
+                continue
+            plan += plan_way_out(each, path)
         return plan
 
-    def _all_remotes(self) -> list[Address]:
+    def _places(self) -> list[Network]:
+        """Where peers are, as far as that is known."""
         dynamic = (sa.remote.address for sa in self.dynamic.values())
-        return list(dict.fromkeys((*self.remotes, *dynamic)))
+        ranges = (each for each in self._config.remotes if isinstance(each, AddressRange))
+        known = (network for each in ranges for network in each.networks())
+        return list(dict.fromkeys((*map(ip_network, (*self.remotes, *dynamic)), *known)))
 
     async def _source(self) -> Address | None:
         """What this host itself calls from: an address of the local networks, unless the device has its own."""
@@ -167,5 +213,5 @@ class Needs:
         return device_mtu(self._config.template, min(path_mtus, default=0), version)
 
 
-def _covered(remote: Address, networks: Iterable[Network]) -> bool:
-    return any(remote.version == network.version and remote in network for network in networks)
+def _covered(place: Network, networks: Iterable[Network]) -> bool:
+    return any(place.version == each.version and place.subnet_of(each) for each in networks)  # type: ignore[arg-type]

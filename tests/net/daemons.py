@@ -121,8 +121,9 @@ class Side:
         return count - len(pings.lost(printed, count))
 
     def routes(self) -> list[str]:
-        """Routes of ours, by their protocol number."""
-        return self.run("ip", "route", "show", "proto", "50").out.split("\n")[:-1]
+        """Routes of ours, by their protocol number, without the table and what `ip` says of devices that are down."""
+        lines = self.run("ip", "route", "show", "table", "all", "proto", "50").out.splitlines()
+        return [" ".join(line.replace("table 5050", "").split()) for line in lines]
 
     def rules(self) -> list[str]:
         """Rules of ours."""

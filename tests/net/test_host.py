@@ -20,15 +20,18 @@ import pytest
 
 from ikevpn.errors import HostError
 from ikevpn.model.address import AddressRange, Network
+from ikevpn.model.own_mark import OWN_MARK
 from ikevpn.model.selector import Selector
 from ikevpn.net.addresses import plan_device
 from ikevpn.net.changes import Changes, Kind
 from ikevpn.net.host import Host
 from ikevpn.net.kernel import Kernel, Route, RouteKind
+from ikevpn.net.local import Path as LocalPath
 from ikevpn.net.plan import AddAddress, AddRoute, Plan, SetLinkUp
 from ikevpn.net.presence import Presence
-from ikevpn.net.routes import plan_blocks, plan_routes, plan_way_out
-from ikevpn.net.rules import plan_into, plan_nowhere, plan_outside
+from ikevpn.net.routes import plan_blocks, plan_past, plan_routes, plan_way_out
+from ikevpn.net.rule import TUNNELS_TABLE
+from ikevpn.net.rules import plan_into, plan_nowhere, plan_outside, plan_tunnels_table, plan_ways_table
 from ikevpn.net.strays import find_strays
 from tests.conftest import REPOSITORY
 from tests.net.places import Place, new_place
@@ -40,6 +43,7 @@ NETWORK6 = ip_network("fd02::/64")
 PEER = ip_address("203.0.113.2")
 PEER6 = ip_address("2001:db8::2")
 PORT = Selector(AddressRange.of("192.0.2.1"), AddressRange.of("203.0.113.2"), 17, 5000, 6000)
+HOSTS = Selector(AddressRange.of("192.0.2.1"), AddressRange.of("203.0.113.2"))
 PORT6 = Selector(AddressRange.of("2001:db8::1"), AddressRange.of("2001:db8::2"), 6)
 KILLED = """
 import asyncio, os, pathlib, signal, sys
@@ -312,13 +316,17 @@ def all_kinds() -> Plan:
     """A plan with everything in it that carries our protocol number."""
     return (
         *tunnel_plan(),
-        *plan_outside(PEER, (500, 4500)),
-        *plan_outside(PEER6, (500, 4500)),
-        *plan_nowhere(PEER, [PORT]),
+        *plan_outside([4, 6], (500, 4500)),
+        *plan_tunnels_table([4, 6]),
+        *plan_ways_table([4, 6]),
+        *plan_nowhere(PEER, [PORT, HOSTS]),
         *plan_nowhere(PEER6, [PORT6], reject=True),
-        *plan_into(PEER, [PORT], "vpn0", ip_address("192.0.2.1"), 5_050_001),
+        *plan_into(PEER, [PORT, HOSTS], "vpn0", ip_address("192.0.2.1"), 5_050_001),
         *plan_blocks([NETWORK, NETWORK6]),
         *plan_blocks([ip_network("10.3.3.0/24"), ip_network("fd03::/64")], reject=True),
+        *plan_blocks([NETWORK, NETWORK6], TUNNELS_TABLE),
+        *plan_past([NETWORK, NETWORK6]),
+        *plan_way_out(NETWORK, LocalPath(ip_address("192.0.2.1"), "wan", ip_address("192.0.2.254"), 1500)),
     )
 
 
@@ -334,19 +342,19 @@ def test_what_no_journal_knows_of_is_taken_away_and_nothing_else(place: Place, t
 
     async def next_run(host: Host) -> None:
         await host.apply("lyon", plan_blocks([NETWORK]))
-        await host.apply("rome", plan_outside(PEER, (500,)))
+        await host.apply("rome", plan_outside([4], (500,)))
         await host.settle()
-        assert ours(place) == 1 + 5
+        assert ours(place) == 1 + 7
 
     before = others(place)
     run(place, tmp_path / "lost", crash, undo=False)
     for device in ("vpn0", "vpn1"):
         place.ip(f"link del {device}")
-    place.ip("rule add priority 5052 to 203.0.113.9 blackhole")
+    place.ip("rule add priority 53 to 203.0.113.9 blackhole")
     assert ours(place) > 15
     run(place, tmp_path, next_run)
     assert ours(place) == 0 and others(place) == before
-    assert [each["priority"] for each in place.see("rule show")] == [0, 5052, 32766, 32767]
+    assert [each["priority"] for each in place.see("rule show")] == [0, 53, 32766, 32767]
 
 
 def test_whoever_has_a_journal_leaves_alone_what_it_does_not_know(place: Place, tmp_path: Path) -> None:
@@ -411,30 +419,71 @@ def test_a_journal_of_another_namespace_is_forgotten(tmp_path: Path) -> None:
             assert second.routes() == ["blackhole 10.2.2.0/24 2000000000"]
 
 
-def test_everything_through_the_tunnel_leaves_the_peer_outside(place: Place, tmp_path: Path) -> None:
+def test_everything_through_the_tunnel_leaves_a_way_out_to_the_peer(place: Place, tmp_path: Path) -> None:
     networks = [ip_network("0.0.0.0/0"), ip_network("::/0")]
+    own = (*plan_outside([4, 6], (500, 4500)), *plan_tunnels_table([4, 6]), *plan_ways_table([4]))
+    marked = f"route get {PEER} mark {OWN_MARK}"
 
     async def story(host: Host) -> None:
         path = await host.path_to(PEER)
         assert (str(path.local), path.device, str(path.gateway), path.mtu) == ("192.0.2.1", "wan", "192.0.2.254", 1500)
-        way_out = plan_way_out(networks, PEER, path)
-        plan = (*way_out, *plan_blocks(networks), *plan_device("vpn0"), *plan_routes(networks, "vpn0", 100))
-        await host.apply("paris", plan)
+        peer = [ip_network(PEER)]
+        way_out = plan_way_out(peer[0], path)
+        rest = (*plan_blocks(networks), *plan_blocks(peer, TUNNELS_TABLE), *plan_device("vpn0"))
+        rest += (*plan_routes(networks, "vpn0", 100), *plan_routes(peer, "vpn0", 100, table=TUNNELS_TABLE))
+        await host.apply("paris", (*own, *way_out, *rest))
         assert place.see("route get 8.8.8.8")[0]["dev"] == "vpn0"
         assert place.see("route get 2001:4860::8")[0]["dev"] == "vpn0"
-        assert place.see(f"route get {PEER}")[0]["gateway"] == "192.0.2.254"
+        assert place.see(f"route get {PEER}")[0]["dev"] == "vpn0", "only what carries the tunnel goes around"
+        assert place.see(marked)[0]["gateway"] == "192.0.2.254"
         assert await host.path_to(PEER) == path
         assert (await host.path_to(ip_address("198.51.100.9"))).device == "wan"
         place.ip("route replace default via 192.0.2.253")
         assert str((await host.path_to(PEER)).gateway) == "192.0.2.253"
-        await host.apply("paris", (*plan_way_out(networks, PEER, await host.path_to(PEER)), *plan[1:]))
-        assert place.see(f"route get {PEER}")[0]["gateway"] == "192.0.2.253"
+        await host.apply("paris", (*own, *plan_way_out(peer[0], await host.path_to(PEER)), *rest))
+        assert place.see(marked)[0]["gateway"] == "192.0.2.253"
         await host.apply("paris", plan_blocks(networks))
         assert (await host.path_to(PEER)).device == "wan"
 
     run(place, tmp_path, story)
     assert place.routes() == ["default 192.0.2.253 wan"]
     assert place.routes("-6") == ["default 2001:db8::fe wan 1024"]
+    assert ours(place) == 0
+
+
+@pytest.mark.parametrize("network", [ip_network("203.0.113.0/24"), ip_network("2001:db8:1::/48")])
+def test_our_table_goes_before_all_that_the_host_knows_and_leaves_out_what_is_past_it(
+    place: Place, tmp_path: Path, network: Network
+) -> None:
+    version, peer = network.version, next(network.hosts())
+    (part, *_), last = network.subnets(new_prefix=64 if version == 6 else 28), network.broadcast_address
+    lan = "10.1.1.77" if version == 4 else "fd01::77"
+    for line in (f"route add {part} dev lan", f"rule add to {network} lookup 99 priority 100"):
+        place.ip(f"-{version} {line}")
+    place.ip(f"-{version} route add {network} dev lan table 99")
+    marked = f"-{version} route get {{}} mark {OWN_MARK}"
+    wide = ip_network("10.0.0.0/8" if version == 4 else "fd00::/8")
+
+    async def story(host: Host) -> None:
+        rules = (*plan_outside([version], (500,)), *plan_tunnels_table([version]))
+        blocks = (*rules, *plan_past([ip_network(f"{lan[:-2]}0/24" if version == 4 else "fd01::/64")]))
+        blocks += plan_blocks([network, wide], TUNNELS_TABLE)
+        await host.apply("paris", blocks)
+        for target in (peer, last):
+            with pytest.raises(subprocess.CalledProcessError):
+                place.see(f"-{version} route get {target}")
+            assert place.see(marked.format(target))[0]["dev"] == "lan", "as without us"
+        assert place.see(f"-{version} route get {lan}")[0]["dev"] == "lan"
+        routes = plan_routes([network, wide], "vpn0", 100, table=TUNNELS_TABLE)
+        await host.apply("paris", (*blocks, *plan_device("vpn0"), *routes))
+        for target in (peer, last):
+            assert place.see(f"-{version} route get {target}")[0]["dev"] == "vpn0"
+            assert place.see(marked.format(target))[0]["dev"] == "lan"
+            assert (await host.path_to(target)).device == "lan"
+        assert place.see(f"-{version} route get {lan}")[0]["dev"] == "lan"
+
+    run(place, tmp_path, story)
+    assert ours(place) == 0
 
 
 def test_paths(place: Place, tmp_path: Path) -> None:
@@ -449,7 +498,9 @@ def test_paths(place: Place, tmp_path: Path) -> None:
         assert await host.source_in([AddressRange.of("10.1.1.0/24")]) == ip_address("10.1.1.1")
         assert await host.source_in([AddressRange.of("10.8.0.0/24")]) is None
         assert ("lan", ip_interface("10.1.1.1/24")) in await host.own_addresses()
-        assert {ip_address("10.1.1.1"), ip_address("2001:db8::fe")} <= await host.own_and_routers()
+        around = await host.surroundings()
+        assert {ip_address("10.1.1.1"), ip_address("2001:db8::fe")} <= around.addresses
+        assert Route(ip_network("10.1.1.0/24"), "lan", source=ip_address("10.1.1.1")) in around.routes
 
     run(place, tmp_path, story)
 

@@ -39,10 +39,6 @@ class Put:
     def place(self) -> int:
         return self.number
 
-    @property
-    def deed(self) -> int:
-        return self.number
-
     def apply(self, kernel: Kernel) -> bool:
         table = cast(Table, kernel)
         if self.number in table.refused:

@@ -7,7 +7,8 @@ from ipaddress import ip_address, ip_network
 from ikevpn.net.kernel import RouteKind
 from ikevpn.net.local import Path
 from ikevpn.net.plan import AddRoute, Plan
-from ikevpn.net.routes import BLOCK_METRIC, plan_blocks, plan_routes, plan_way_out
+from ikevpn.net.routes import BLOCK_METRIC, plan_blocks, plan_past, plan_routes, plan_way_out
+from ikevpn.net.rule import TUNNELS_TABLE
 
 WAN = Path(ip_address("192.0.2.1"), "wan", ip_address("192.0.2.254"), 1500)
 NETWORK = ip_network("10.2.2.0/24")
@@ -37,10 +38,15 @@ def test_blocks_are_worse_than_every_route_and_never_share_a_place() -> None:
     assert block.place != reject.place
 
 
-def test_the_way_out_is_for_a_peer_behind_its_own_tunnel_only() -> None:
-    inside, outside = ip_address("10.2.2.9"), ip_address("203.0.113.2")
-    assert plan_way_out([NETWORK], outside, WAN) == ()
-    assert plan_way_out([ip_network("::/0")], outside, WAN) == ()
-    (step,) = plan_way_out([NETWORK], inside, WAN)
+def test_a_table_of_our_own_needs_no_halves_and_what_is_past_it_is_worse_than_a_block() -> None:
+    (route,) = plan_routes([ip_network("0.0.0.0/0")], "vpn0", 100, table=TUNNELS_TABLE)
+    (past,), (block,) = plan_past([NETWORK]), plan_blocks([NETWORK], TUNNELS_TABLE)
+    assert isinstance(route, AddRoute) and isinstance(past, AddRoute) and isinstance(block, AddRoute)
+    assert str(route.route) == "0.0.0.0/0 dev vpn0 metric 100 table 5050"
+    assert past.route.kind is RouteKind.THROW and past.route.metric > block.route.metric + 1
+
+
+def test_the_way_out_is_for_what_we_send_ourselves() -> None:
+    (step,) = plan_way_out(ip_network("10.2.2.9/32"), WAN)
     assert isinstance(step, AddRoute)
-    assert str(step.route) == "10.2.2.9/32 via 192.0.2.254 dev wan"
+    assert str(step.route) == "10.2.2.9/32 via 192.0.2.254 dev wan table 5052"

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from ikevpn.errors import HostError
+from ikevpn.model.address import AddressRange
+from ikevpn.model.selector import Selector
 from ikevpn.net.inward import Fate, Pair
 from ikevpn.net.kernel import Route, RouteKind
 from ikevpn.net.plan import AddPair, AddRoute, AddRule, AddTunnelDevice
-from ikevpn.net.rules import plan_outside
+from ikevpn.net.rules import plan_nowhere, plan_outside
 from ikevpn.net.strays import sweep
 
 BLOCK = Route(ip_network("10.2.2.0/24"), metric=2_000_000_000, kind=RouteKind.BLACKHOLE)
@@ -20,7 +22,10 @@ PAIR, DEVICE = (
     AddPair(Pair(Fate.DISCARD, ip_network("10.2.2.0/24"), ip_network("10.1.1.0/24"))),
     AddTunnelDevice("vpn0"),
 )
-KNOWN, STRAY = (plan_outside(ip_address(text), ()) for text in ("203.0.113.2", "203.0.113.3"))
+TCP = Selector(AddressRange.of("192.0.2.1"), AddressRange.of("203.0.113.2"), 6)
+KNOWN, STRAY = (
+    (*plan_outside([4], ()), *plan_nowhere(ip_address(text), [TCP])) for text in ("203.0.113.2", "203.0.113.3")
+)
 
 
 class Packets:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Iterable
 from dataclasses import replace
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -16,16 +16,20 @@ from ikevpn.errors import HostError
 from ikevpn.ike.effects import DeleteSa
 from ikevpn.model.address import Address, AddressRange
 from ikevpn.model.events import Code, Event
+from ikevpn.model.own_mark import OWN_MARK
 from ikevpn.model.sa import Direction, Policy, Sa, SaUse
 from ikevpn.model.selector import Selector
-from ikevpn.net.local import Path
-from ikevpn.net.plan import AddPair, AddRoute, Plan
+from ikevpn.net.kernel import Route, RouteKind
+from ikevpn.net.local import Path, Surroundings
+from ikevpn.net.plan import AddPair, AddRoute, AddRule, Plan
+from ikevpn.net.rule import Rule
 from ikevpn.service.binding import AGAIN_S, EXPECTED_WITHIN_S, Binding, Bindings
 from ikevpn.wire.registry import EspCipher
 from tests.service.test_wireshark import sa as sample
 from tests.service.virtual import run
 
-BLOCK, ROUTE = "blackhole 10.2.0.0/16 metric 2000000000", "10.2.0.0/16 dev ikevpn0 metric 100"
+BLOCK = "blackhole 10.2.0.0/16 metric 2000000000 table 5050"
+ROUTE = "10.2.0.0/16 dev ikevpn0 metric 100 table 5050"
 SELECTOR = Selector(AddressRange.of("10.1.0.0/16"), AddressRange.of("10.2.0.0/16"))
 SA = replace(sample(EspCipher.AES_GCM_16, "00" * 20, spi=1), reqid=7, tunnel="paris", selectors=(SELECTOR,))
 
@@ -37,6 +41,7 @@ class Host:
         self.plans: dict[str, Plan] = {}
         self.refusal: HostError | None = None
         self.without_nftables = False
+        self.around: tuple[Route, ...] = ()
 
     async def apply(self, owner: str, plan: Plan) -> None:
         if self.refusal:
@@ -51,8 +56,8 @@ class Host:
     async def path_to(self, remote: Address, source: Address | None = None) -> Path:
         return Path(ip_address("192.0.2.1"), "eth0", ip_address("192.0.2.254"), 1500)
 
-    async def own_and_routers(self) -> frozenset[Address]:
-        return frozenset(map(ip_address, ("192.0.2.1", "192.0.2.254", "2001:db8::1")))
+    async def surroundings(self) -> Surroundings:
+        return Surroundings(frozenset(map(ip_address, ("192.0.2.1", "192.0.2.254", "2001:db8::1"))), self.around)
 
     async def ensure(self, address: Address) -> None:
         """The IKE port listens everywhere."""
@@ -67,7 +72,15 @@ class Host:
 
     @property
     def routes(self) -> list[str]:
-        return [str(step.route) for plan in self.plans.values() for step in plan if isinstance(step, AddRoute)]
+        return [str(route) for route in self.in_force]
+
+    @property
+    def in_force(self) -> list[Route]:
+        return [step.route for plan in self.plans.values() for step in plan if isinstance(step, AddRoute)]
+
+    @property
+    def rules(self) -> list[Rule]:
+        return [step.rule for plan in self.plans.values() for step in plan if isinstance(step, AddRule)]
 
 
 class Plane:
@@ -245,16 +258,82 @@ def test_a_refusal_in_the_background_is_reported(tmp_path: FilePath) -> None:
     assert dict(event.facts) == {"detail": "the route exists", "fix": "remove it"}
 
 
-def test_the_peer_stays_reachable_behind_a_default_route(tmp_path: FilePath) -> None:
+def test_with_strict_routes_only_what_carries_the_tunnel_goes_around_it(tmp_path: FilePath) -> None:
     async def scenario() -> Ground:
         ground = Ground(tmp_path, remote_networks='["0.0.0.0/0"]')
         await ground.binding.stand(always_open=True)
         return ground
 
     ground = run(scenario())
-    assert ground.binding.covers_peer
-    assert ground.host.routes[0] == "203.0.113.2/32 via 192.0.2.254 dev eth0"
-    assert "0.0.0.0/1 dev ikevpn0 metric 100" in ground.host.routes
+    assert ground.host.routes == [
+        "throw 10.1.0.0/16 metric 3000000000 table 5050",
+        "blackhole 0.0.0.0/0 metric 2000000000 table 5050",
+        "0.0.0.0/0 dev ikevpn0 metric 100 table 5050",
+    ]
+    assert OWN_MARK in [rule.mark for rule in ground.host.rules]
+
+
+def test_where_the_most_exact_route_wins_the_peer_has_a_way_out_for_what_carries_the_tunnel(tmp_path: FilePath) -> None:
+    async def scenario() -> Ground:
+        ground = Ground(tmp_path, remote_networks='["0.0.0.0/0"]', strict_routes="false")
+        await ground.binding.stand(always_open=True)
+        return ground
+
+    ground = run(scenario())
+    assert ground.binding.follows_host
+    assert "203.0.113.2/32 via 192.0.2.254 dev eth0 table 5052" in ground.host.routes
+    assert {"0.0.0.0/1 dev ikevpn0 metric 100", "128.0.0.0/1 dev ikevpn0 metric 100"} <= set(ground.host.routes)
+    assert "203.0.113.2/32 dev ikevpn0 metric 100 table 5050" in ground.host.routes, "nothing else goes by it"
+
+
+@pytest.mark.parametrize("binding", ["policy", "route"])
+def test_strict_routes_are_for_policies_unless_the_user_says_otherwise(tmp_path: FilePath, binding: str) -> None:
+    async def scenario() -> list[str]:
+        ground = Ground(tmp_path, binding=f'"{binding}"')
+        await ground.binding.stand(always_open=True)
+        return [route for route in ground.host.routes if route.startswith("blackhole")]
+
+    assert run(scenario()) == [BLOCK if binding == "policy" else BLOCK.removesuffix(" table 5050")]
+
+
+@pytest.mark.parametrize(("word", "closed"), [("block", False), ("reject", True)])
+def test_the_block_of_a_peer_is_the_way_into_a_tunnel_without_sas(tmp_path: FilePath, word: str, closed: bool) -> None:
+    async def scenario() -> None:
+        ground = Ground(tmp_path, remote_networks='["203.0.113.0/24"]', when_down=f'"{word}"')
+        way = "203.0.113.0/24 dev ikevpn0 metric 100 table 5050"
+        await ground.binding.stand(always_open=False)
+        assert (way not in ground.host.routes) is closed
+        await ground.binding.close()
+        assert (way not in ground.host.routes) is closed
+        await ground.binding.leave()
+        assert ground.host.plans == {}
+
+    run(scenario())
+
+
+def test_the_lan_and_what_is_on_links_is_left_to_the_host(tmp_path: FilePath) -> None:
+    async def scenario() -> set[str]:
+        ground = Ground(tmp_path, remote_networks='["10.0.0.0/8", "0.0.0.0/0"]')
+        ground.host.around = (
+            Route(ip_network("192.0.2.0/24"), "eth0"),
+            Route(ip_network("0.0.0.0/1"), "eth0"),
+            Route(ip_network("172.16.0.0/12"), "eth0", ip_address("192.0.2.254")),
+        )
+        await ground.binding.stand(always_open=False)
+        return {str(route.network) for route in ground.host.in_force if route.kind is RouteKind.THROW}
+
+    assert run(scenario()) == {"10.1.0.0/16", "192.0.2.0/24"}
+
+
+def test_a_dialup_peer_does_not_take_over_what_this_host_has_a_route_for(tmp_path: FilePath) -> None:
+    async def scenario() -> list[str]:
+        ground = Ground(tmp_path, remote='"any"', remote_networks='["0.0.0.0/0"]')
+        ground.host.around = (Route(ip_network("10.2.9.0/24"), "eth1", ip_address("192.0.2.253")),)
+        await ground.binding.stand(always_open=False)
+        await ground.add(replace(SA, reqid=1_000_000))
+        return [route for route in ground.host.routes if "10.2.9.0" in route]
+
+    assert run(scenario()) == ["throw 10.2.9.0/24 metric 3000000000 table 5050"]
 
 
 def test_a_dialup_peer_has_its_own_policy_and_route_and_no_default_route(tmp_path: FilePath) -> None:

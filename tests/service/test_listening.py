@@ -83,7 +83,7 @@ def test_addresses_that_go_end_what_used_them_and_nobody_waits_for_new_ones() ->
         host=SimpleNamespace(own_addresses=own),
         ports=SimpleNamespace(follow=follow),
         driver=SimpleNamespace(engine=engine, shielded=lambda command: command(0.0)),
-        bindings=(SimpleNamespace(device="vpn-paris", covers_peer=False, refresh=lambda: None),),
+        bindings=(SimpleNamespace(device="vpn-paris", follows_host=False, refresh=lambda: None),),
         tunnels=(SimpleNamespace(look_again=look_again, keeper=SimpleNamespace(hurry=lambda: hurried.append("p"))),),
         report=reported.append,
     )

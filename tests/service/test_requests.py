@@ -112,7 +112,7 @@ def test_a_reload_comes_to_its_end_without_its_client(tmp_path: Path, after_s: f
         await service.say_and_leave(api.Reload(), after_s)
         assert (await service.daemon.apply()).unchanged == ("paris",)
         assert service.daemon.tunnels.get("paris").keeper.wanted is Wanted.ON_DEMAND
-        assert service.daemon.host.routes == [BLOCK, "10.2.0.0/16 dev ikevpn0 metric 77"]
+        assert service.daemon.host.routes == [BLOCK, "10.2.0.0/16 dev ikevpn0 metric 77 table 5050"]
         return service.daemon.host.plans
 
     assert list(run(scenario())) == ["paris"]

@@ -209,4 +209,4 @@ def test_a_mistake_in_the_middle_of_a_change_is_made_good_by_the_next_reload(
         assert (await daemon.apply()).unchanged == ("paris",)
         return daemon.host.routes
 
-    assert run(scenario()) == [BLOCK, "10.2.0.0/16 dev ikevpn0 metric 77"]
+    assert run(scenario()) == [BLOCK, "10.2.0.0/16 dev ikevpn0 metric 77 table 5050"]
