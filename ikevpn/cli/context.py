@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import click
+import msgspec
+from click.shell_completion import CompletionItem
 
 from ikevpn.cli import exit_codes, render
 from ikevpn.cli.exit_codes import ExitCode
@@ -35,6 +37,7 @@ class Context:
 
     config: Path = DEFAULT_CONFIG
     chosen_socket: Path | None = None
+    chosen_config: bool = False
 
     def load(self) -> Configuration:
         """The configuration. Raises ConfigErrors."""
@@ -53,9 +56,18 @@ class Context:
             return DaemonTable().socket
 
     def ask(self, request: api.Request, timeout_s: float | None = client.GRACE_S) -> Iterator[api.AnyReply]:
-        """Replies of the daemon. Raises HostError, and ConfigErrors where these may be why no daemon is found."""
+        """Replies of the daemon; its remarks go to standard error.
+
+        Raises HostError, and ConfigErrors where these may be why no daemon is found.
+        """
+        if self.chosen_config:
+            request = msgspec.structs.replace(request, configuration=str(self.config.absolute()))
         try:
-            yield from client.ask(self.socket, request, timeout_s)
+            for reply in client.ask(self.socket, request, timeout_s):
+                if isinstance(reply, api.Remark):
+                    render.say(f"warning: {reply.sentence}", "yellow", stderr=True)
+                else:
+                    yield reply
         except client.NoDaemon:
             if self.chosen_socket is None and os.path.exists(self.config):  # noqa: PTH110 - never raises
                 self.load()
@@ -76,10 +88,24 @@ def tunnel_names(context: click.Context, parameter: click.Parameter, incomplete:
     return [name for name in names if name.startswith(incomplete)]
 
 
+def child_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """For shell completion: the pairs of networks of the tunnel that stands before it."""
+    given = context.find_root().params.get("config")
+    try:
+        tunnel = load(Path(given) if given else DEFAULT_CONFIG).tunnels[context.params.get("tunnel") or ""]
+    except (IkevpnError, OSError, KeyError):
+        return []
+    children = tunnel.template.children
+    return [
+        CompletionItem(child.name, help=str(child.selector)) for child in children if child.name.startswith(incomplete)
+    ]
+
+
 def ending(command: Callable[..., None]) -> Callable[..., None]:
     """Errors of ours end the command with a sentence and the status of the table; a keyboard interrupt with 130."""
 
     def wrapped(*args: Any, **kwargs: Any) -> None:
+        render.end_with_the_reader()
         try:
             command(*args, **kwargs)
         except IkevpnError as error:

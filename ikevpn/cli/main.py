@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from ikevpn import __version__
 from ikevpn.cli import (
@@ -19,6 +20,7 @@ from ikevpn.cli import (
     metrics,
     rekey,
     reload,
+    restart,
     status,
     up,
     version,
@@ -43,7 +45,8 @@ _STATUSES = "\n".join(f"  {code.value:>3}  {meaning}" for code, meaning in exit_
 @click.pass_context
 def main(context: click.Context, config: Path, socket: Path | None) -> None:
     """An IKEv1/ESP VPN endpoint: tunnels to the gateways that are still there."""
-    context.obj = Context(config, socket)
+    chosen = context.get_parameter_source("config") is not ParameterSource.DEFAULT
+    context.obj = Context(config, socket, chosen)
 
 
 for verb in (
@@ -55,6 +58,7 @@ for verb in (
     metrics.metrics,
     check.check,
     reload.reload,
+    restart.restart,
     rekey.rekey,
     explain.explain,
     daemon.daemon,

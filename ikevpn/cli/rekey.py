@@ -5,14 +5,19 @@ from __future__ import annotations
 import click
 
 from ikevpn.cli import render
-from ikevpn.cli.context import Context, as_json, ending, fail_reply, pass_context, tunnel_names
+from ikevpn.cli.context import Context, as_json, child_names, ending, fail_reply, pass_context, tunnel_names
 from ikevpn.cli.values import SECONDS
 from ikevpn.service import api
 
 
 @click.command()
 @click.argument("tunnel", shell_complete=tunnel_names)
-@click.option("--child", default="", help="Only this pair of networks, by its name in `status`.")
+@click.option(
+    "--child",
+    default="",
+    shell_complete=child_names,
+    help="Only this pair of networks: its name, or what `status` shows, or a part of it that no other has.",
+)
 @click.option("--phase1", is_flag=True, help="Renew phase 1 instead.")
 @click.option("--timeout", "timeout_s", type=SECONDS, default=30, show_default=True, help="Seconds to wait for it.")
 @as_json

@@ -4,9 +4,12 @@ anything.
 
 from __future__ import annotations
 
+import contextlib
+import os
+import select
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import click
 import msgspec
@@ -55,17 +58,54 @@ def console(stderr: bool = False) -> Console:
     return Console(file=stream, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
+def outlast_the_reader() -> None:
+    """From now on the end of what reads our output (`| head`) does not end us: what it would have read is dropped."""
+    _outlasting.append(True)
+
+
+def end_with_the_reader() -> None:
+    """The usual way, with which every command begins."""
+    _outlasting.clear()
+
+
+_outlasting: list[bool] = []
+
+
+@contextlib.contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        if not _outlasting:
+            raise
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):  # one that is a file of a test has no descriptor
+                if _is_broken(stream.fileno()):
+                    os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+def _is_broken(descriptor: int) -> bool:
+    """Whether nobody reads the other end of a pipe."""
+    asked = select.poll()
+    asked.register(descriptor, 0)
+    return any(events & (select.POLLERR | select.POLLHUP) for _, events in asked.poll(0))
+
+
 def say(text: str, style: str = "", stderr: bool = False) -> None:
     """One line."""
-    if console(stderr).is_terminal:
-        console(stderr).print(Text(text, style=style))
-    else:
-        click.echo(text, err=stderr)
+    with _writing():
+        if console(stderr).is_terminal:
+            console(stderr).print(Text(text, style=style))
+        else:
+            click.echo(text, err=stderr)
 
 
 def write_json(message: object) -> None:
     """One JSON object on one line."""
-    click.echo(msgspec.json.encode(message).decode())
+    with _writing():
+        click.echo(msgspec.json.encode(message).decode())
 
 
 def step(line: api.EventLine, with_name: bool = False) -> None:

@@ -4,38 +4,23 @@ running.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
 
 import click
 
-from ikevpn.cli import exit_codes, render
+from ikevpn.cli import render, several
+from ikevpn.cli.bring_up import bring_up
 from ikevpn.cli.context import Context, as_json, ending, pass_context, tunnel_names
-from ikevpn.cli.exit_codes import ExitCode
 from ikevpn.cli.launch import start_daemon
 from ikevpn.cli.values import PATH, SECONDS
 from ikevpn.errors import UsageError
-from ikevpn.model.events import Reason
 from ikevpn.service import api
 from ikevpn.service.client import NoDaemon
 
-CAPTURE_WARNING = (
-    "{file} and {file}.keys together let anyone read this tunnel's traffic; keep both private and delete them later.\n"
-    "open them with: WIRESHARK_CONFIG_DIR={file}.keys wireshark {file}"
-)
-_DETAILS = {
-    "offered": "we offered",
-    "theirs": "the peer asks for",
-    "ours": "we have",
-}
-_OWN_REFUSALS = frozenset(
-    reason.value for reason in (Reason.WRONG_PEER_IDENTITY, Reason.NO_SECRET, Reason.BAD_KEY_EXCHANGE, Reason.MALFORMED)
-)
-
 
 @click.command()
-@click.argument("tunnel", shell_complete=tunnel_names)
+@click.argument("tunnels", metavar="[TUNNEL]...", nargs=-1, shell_complete=tunnel_names)
+@several.all_tunnels
 @click.option("--timeout", "timeout_s", type=SECONDS, help="Seconds to wait, instead of to the end of one attempt.")
 @click.option("--foreground", is_flag=True, help="Stay, show what happens, and take the tunnel down at Ctrl-C.")
 @click.option("--capture", type=PATH, help="Record packets and keys for Wireshark into this file.")
@@ -43,96 +28,46 @@ _OWN_REFUSALS = frozenset(
 @pass_context
 @ending
 def up(
-    context: Context, tunnel: str, timeout_s: float | None, foreground: bool, capture: Path | None, as_json: bool
+    context: Context,
+    tunnels: tuple[str, ...],
+    every: bool,
+    timeout_s: float | None,
+    foreground: bool,
+    capture: Path | None,
+    as_json: bool,
 ) -> None:
-    """Bring TUNNEL up and return when traffic can pass."""
-    request = api.Up(tunnel=tunnel, timeout_s=timeout_s, capture=str(capture.absolute()) if capture else "")
-    try:
-        _up(context, request, capture, as_json)
-    except NoDaemon:
-        start_daemon(context, tunnel, as_json)
-        _up(context, request, capture, as_json)
+    """Bring TUNNEL up and return when traffic can pass.
+
+    TUNNEL may be a pattern like 'br-*', and there may be several: these come up side by side, with one line for each.
+    """
+    names = several.chosen(context, tunnels, every)
+    if len(names) != 1 and (foreground or capture):
+        raise UsageError("--foreground and --capture are for one tunnel")
+    render.outlast_the_reader()
+    quiet = len(names) > 1
+    if quiet:
+        _need_daemon(context, names[0], as_json)
+
+    def one(name: str) -> None:
+        request = api.Up(tunnel=name, timeout_s=timeout_s, capture=str(capture.absolute()) if capture else "")
+        try:
+            bring_up(context, request, as_json, capture=capture, quiet=quiet)
+        except NoDaemon:
+            start_daemon(context, name, as_json)
+            bring_up(context, request, as_json, capture=capture, quiet=quiet)
+
+    several.for_each(names, one)
     if foreground:
-        _stay(context, tunnel, as_json)
+        _stay(context, names[0], as_json)
 
 
-def _up(context: Context, request: api.Up, capture: Path | None, as_json: bool) -> None:
-    last: api.EventLine | None = None
+def _need_daemon(context: Context, name: str, as_json: bool) -> None:
+    """One for all: started before they ask."""
     try:
-        for step in _follow(context, request, capture, as_json):
-            last = step
-    except KeyboardInterrupt:
-        if not as_json and last is not None and last.code not in render.GOOD:
-            render.failure(
-                f"{request.tunnel} is not up: interrupted", [("the last step was", last.sentence)], last.advice
-            )
-        raise
-
-
-def _follow(context: Context, request: api.Up, capture: Path | None, as_json: bool) -> Iterator[api.EventLine]:
-    """Shows and yields each step; returns when the tunnel is up, and ends the command where it is not to be."""
-    failed: api.EventLine | None = None
-    patience_s = request.timeout_s + 15 if request.timeout_s else None
-    for number, reply in enumerate(context.ask(request, patience_s)):
-        if as_json:
-            render.write_json(reply)
-        match reply:
-            case api.EventLine():
-                failed = reply if reply.code in render.BAD else failed
-                if not as_json:
-                    render.step(reply)
-                yield reply
-            case api.UpAnswer():
-                if not as_json:
-                    _success(reply.tunnel)
-            case api.Error():
-                _fail(request.tunnel, reply, failed, as_json)
-        if capture and number == 0 and not as_json:  # the first reply that is no error: it is recorded now
-            _warn_of_capture(capture)
-        if isinstance(reply, api.UpAnswer):
-            return
-    raise UsageError("the daemon gave no answer")
-
-
-def _warn_of_capture(file: Path) -> None:
-    for line in CAPTURE_WARNING.format(file=file).splitlines():
-        render.say(f"warning: {line}", "yellow", stderr=True)
-
-
-def _success(tunnel: api.TunnelState) -> None:
-    if tunnel.state == "listening":
-        render.say(f"{tunnel.name} listens: only the peer can start it", "bold green")
-        return
-    render.say(
-        f"{tunnel.name} is up: {tunnel.local} to {tunnel.remote}" + (f" ({tunnel.peer_id})" if tunnel.peer_id else ""),
-        "bold green",
-    )
-    for child in tunnel.children:
-        render.say(f"  {child.selector}, {child.proposal}, {render.carrier(child)}, {render.spis(child)}")
-
-
-def _fail(name: str, reply: api.Error, failed: api.EventLine | None, as_json: bool) -> NoReturn:
-    status = exit_codes.of_reason(reply.reason, reply.kind)
-    if not as_json:
-        if status in (ExitCode.FAILED, ExitCode.TIMEOUT):
-            render.failure(f"{name} is not up: {reply.sentence}", _details(failed), reply.advice)
-        else:
-            render.error_reply(reply)
-    raise SystemExit(status)
-
-
-def _details(failed: api.EventLine | None) -> list[tuple[str, str]]:
-    """What the peer said, or we to it, and what both sides want."""
-    if failed is None:
-        return []
-    facts = failed.facts
-    said = "we told the peer" if failed.reason in _OWN_REFUSALS else "the peer said"
-    first = [(said, _text(facts["notify"]))] if facts.get("notify") else []
-    return first + [(label, _text(facts[fact])) for fact, label in _DETAILS.items() if facts.get(fact)]
-
-
-def _text(fact: object) -> str:
-    return ", ".join(map(str, fact)) if isinstance(fact, list | tuple) else str(fact)
+        for _ in context.ask(api.Version()):
+            pass
+    except NoDaemon:
+        start_daemon(context, name, as_json)
 
 
 def _stay(context: Context, tunnel: str, as_json: bool) -> None:

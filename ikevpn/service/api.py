@@ -21,9 +21,10 @@ LONGEST_LINE = 1 << 16
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, tag_field="verb", forbid_unknown_fields=True):
-    """What all requests share."""
+    """What all requests share. `configuration`: the one that the user named; a daemon that has another says so."""
 
     version: int = VERSION
+    configuration: str = ""
 
 
 class Up(Request, frozen=True, tag="up"):
@@ -44,6 +45,13 @@ class Down(Request, frozen=True, tag="down"):
     timeout_s: float = 10
 
 
+class Restart(Request, frozen=True, tag="restart"):
+    """Take a tunnel down and start it as its configuration says; events and answers are those of `up`."""
+
+    tunnel: str
+    timeout_s: float | None = None
+
+
 class Status(Request, frozen=True, tag="status"):
     """The state of one tunnel, or of all where `tunnel` is empty."""
 
@@ -62,7 +70,10 @@ class Log(Request, frozen=True, tag="log"):
 
 
 class Rekey(Request, frozen=True, tag="rekey"):
-    """Renew the keys of a child, of phase 1 where `phase1` is set, or of all children."""
+    """Renew the keys of a child, of phase 1 where `phase1` is set, or of all children.
+
+    `child` is its name, its networks as `status` shows them, or a part of these that only one has.
+    """
 
     tunnel: str
     child: str = ""
@@ -82,7 +93,7 @@ class Version(Request, frozen=True, tag="version"):
     """Which daemon is this?"""
 
 
-AnyRequest = Up | Down | Status | Log | Rekey | Reload | Metrics | Version
+AnyRequest = Up | Down | Restart | Status | Log | Rekey | Reload | Metrics | Version
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
@@ -111,6 +122,13 @@ class Lost(Reply, frozen=True, tag="lost"):
 
     last: ClassVar[bool] = False
     count: int
+
+
+class Remark(Reply, frozen=True, tag="remark"):
+    """Something that the user should know beside the answer."""
+
+    last: ClassVar[bool] = False
+    sentence: str
 
 
 class Error(Reply, frozen=True, tag="error"):
@@ -149,6 +167,7 @@ class ChildState(msgspec.Struct, frozen=True, kw_only=True):
     packets_in: int = 0
     packets_out: int = 0
     idle_in_s: float | None = None
+    idle_out_s: float | None = None
     path_mtu: int = 0
     drops: dict[str, int] = {}
     ah_spi_in: str = ""
@@ -178,13 +197,28 @@ class TunnelState(msgspec.Struct, frozen=True, kw_only=True):
     children: tuple[ChildState, ...] = ()
 
 
+class RefusedCall(msgspec.Struct, frozen=True, kw_only=True):
+    """A peer or stranger whose calls came to nothing lately: how often, when last, and why that one did."""
+
+    remote: str
+    tunnel: str
+    count: int
+    ago_s: float
+    code: str
+    reason: str
+    sentence: str
+    advice: tuple[str, ...] = ()
+
+
 class StatusAnswer(Reply, frozen=True, tag="status"):
-    """Tunnels, and the daemon's own counters."""
+    """Tunnels, calls that were refused, files that are other ones than the daemon has read, and its own counters."""
 
     tunnels: tuple[TunnelState, ...]
     counters: dict[str, int] = {}
     up_s: float = 0
     configuration: str = ""
+    refused: tuple[RefusedCall, ...] = ()
+    changed_files: tuple[str, ...] = ()
 
 
 class UpAnswer(Reply, frozen=True, tag="up"):
@@ -216,7 +250,9 @@ class VersionAnswer(Reply, frozen=True, tag="version"):
     pid: int
 
 
-AnyReply = EventLine | Lost | Error | Done | StatusAnswer | UpAnswer | ReloadAnswer | MetricsAnswer | VersionAnswer
+AnyReply = (
+    EventLine | Lost | Remark | Error | Done | StatusAnswer | UpAnswer | ReloadAnswer | MetricsAnswer | VersionAnswer
+)
 
 _requests = msgspec.json.Decoder(AnyRequest)
 _replies = msgspec.json.Decoder(AnyReply)

@@ -26,6 +26,7 @@ from ikevpn.service.control import ControlSocket
 from ikevpn.service.errands import Errands
 from ikevpn.service.icmp_errors import IcmpErrors
 from ikevpn.service.listening import Listening
+from ikevpn.service.loaded_files import LoadedFiles
 from ikevpn.service.parts import Parts
 from ikevpn.service.plane_events import PlaneEvents
 from ikevpn.service.requests import Requests
@@ -73,12 +74,14 @@ class Daemon:
     async def run(self) -> None:
         """Start, serve, stop. Raises IkevpnError for a failed start, and for what ended it unasked."""
         asyncio.get_running_loop().set_default_executor(UnjoinedThreads())
+        stamps = LoadedFiles(self._options.config).stamps()
         configuration = load(self._options.config)
         log.set_up(self._options.log_level or configuration.daemon.log_level, self._options.log_json)
         privileges.require()
         confinement.hide_memory()
         self._parts = Parts(self._options.config, configuration)
         self._parts.history.listen(log.write)
+        self._parts.files.remember(stamps, configuration.tunnels.values())
         self._say_start(configuration)
         _warn(configuration)
         async with AsyncExitStack() as undo:
@@ -112,7 +115,8 @@ class Daemon:
     async def _start(self, configuration: Configuration, undo: AsyncExitStack) -> None:
         """From the inside out; what was started last is stopped first."""
         parts = self._parts
-        self._requests = Requests(parts, self._errands, self.reload, self._work_done)
+        starts = not self._options.until_idle
+        self._requests = Requests(parts, self._errands, self.reload, self._work_done, starts)
         self._control = ControlSocket(self._options.socket or configuration.daemon.socket, self._handle)
         await self._control.open()
         undo.push_async_callback(self._control.close)
@@ -212,12 +216,14 @@ class Daemon:
     async def reload(self) -> Difference:
         """Read the configuration again and apply what changed. Raises ConfigErrors; then nothing has changed."""
         async with self._reloading:
+            stamps = self._parts.files.stamps()
             configuration = self._load_again()
             _warn(configuration)
             notify.reloading()
             try:
                 difference = await self._parts.tunnels.apply(configuration, start=not self._options.until_idle)
                 await self._apply_settings(configuration)
+                self._parts.files.remember(stamps, configuration.tunnels.values())
             finally:
                 notify.notify("READY=1")
         facts = {"added": difference.added, "changed": difference.changed, "removed": difference.removed}

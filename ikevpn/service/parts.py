@@ -19,8 +19,10 @@ from ikevpn.service.binding import Bindings
 from ikevpn.service.captures import Captures
 from ikevpn.service.driver import Driver
 from ikevpn.service.events import History
+from ikevpn.service.loaded_files import LoadedFiles
 from ikevpn.service.perform import Performer
 from ikevpn.service.ports import IkePorts
+from ikevpn.service.refused import RefusedCalls
 from ikevpn.service.sequences import Sequences
 from ikevpn.service.tunnel import World
 from ikevpn.service.tunnels import Tunnels
@@ -43,6 +45,9 @@ class Parts:
         self.config_path = config_path
         self.settings = daemon
         self.history = History()
+        self.refused = RefusedCalls()
+        self.history.listen(self.refused.heard)
+        self.files = LoadedFiles(config_path)
         workers = daemon.workers or max(1, len(os.sched_getaffinity(0)) - 1)
         self.plane = UserspaceDataPlane(workers)
         self.host = Host(daemon.state, (daemon.ike_port, daemon.natt_port))

@@ -9,13 +9,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
+import time
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ikevpn import __version__
+from ikevpn.config.words import Start
 from ikevpn.errors import HostError, UsageError
 from ikevpn.ike.effects import Effect
 from ikevpn.ike.engine import Engine
@@ -29,7 +31,7 @@ from ikevpn.service.keeper import Wanted
 from ikevpn.service.parts import Parts
 from ikevpn.service.state import index, tunnel_state
 from ikevpn.service.tunnel import Tunnel
-from ikevpn.service.tunnels import Difference
+from ikevpn.service.tunnels import WANTED, Difference
 
 Answer = AsyncGenerator[api.Reply, None]
 
@@ -44,7 +46,9 @@ class _Before:
 
 
 class Requests:
-    """The handlers of all verbs. `settled` is called after a verb that may have left the daemon without work."""
+    """The handlers of all verbs. `settled` is called after a verb that may have left the daemon without work; `starts`:
+    this daemon starts tunnels as their configuration says.
+    """
 
     def __init__(
         self,
@@ -52,14 +56,17 @@ class Requests:
         errands: Errands,
         reload: Callable[[], Coroutine[Any, Any, Difference]],
         settled: Callable[[], None],
+        starts: bool = True,
     ) -> None:
         self._parts = parts
+        self._starts = starts
         self._reload_configuration = reload
         self._settled = settled
         self._errands = errands
         self._handlers: Mapping[type[api.Request], Callable[[Any], Answer]] = {
             api.Up: self._up,
             api.Down: self._down,
+            api.Restart: self._restart,
             api.Status: self._status,
             api.Log: self._log,
             api.Rekey: self._rekey,
@@ -68,9 +75,25 @@ class Requests:
             api.Version: self._version,
         }
 
-    def handle(self, request: api.AnyRequest) -> Answer:
+    async def handle(self, request: api.AnyRequest) -> Answer:
         """The replies to a request. Iterating raises IkevpnError where it cannot be carried out."""
-        return self._handlers[type(request)](request)
+        for sentence in self._remarks(request):
+            yield api.Remark(sentence=sentence)
+        replies = self._handlers[type(request)](request)
+        try:
+            async for reply in replies:
+                yield reply
+        finally:
+            await replies.aclose()
+
+    def _remarks(self, request: api.AnyRequest) -> Iterator[str]:
+        """Where the user means another configuration than the daemon has."""
+        ours = str(self._parts.config_path)
+        if request.configuration and os.path.realpath(request.configuration) != os.path.realpath(ours):
+            yield f"the daemon runs with {ours}, and not with {request.configuration}"
+        if isinstance(request, api.Up | api.Restart) and (changed := self._parts.files.changed()):
+            names = ", ".join(changed)
+            yield f"{names} changed since the daemon read its configuration; `ikevpn reload` applies what is there now"
 
     # up and down
 
@@ -117,6 +140,10 @@ class Requests:
             return
         if before.wanted is Wanted.DOWN:
             await tunnel.down(still_configured=not before.absent)
+            tunnel.put_down = False
+            if self._starts and not before.absent and tunnel.config.start is Start.LISTEN:
+                with contextlib.suppress(HostError):
+                    await tunnel.want(Wanted.LISTEN)  # we could not call; the peer still may
             self._settled()
         elif before.wanted is not Wanted.UP:
             with contextlib.suppress(HostError):  # what the client hears is why its own request failed
@@ -146,6 +173,20 @@ class Requests:
             return
         yield api.Done()
 
+    async def _restart(self, request: api.Restart) -> Answer:
+        tunnel = self._parts.tunnels.get(request.tunnel)
+        wanted = WANTED[tunnel.config.start] if self._starts else Wanted.UP
+        await self._errands.run(self._start_anew(tunnel, wanted))
+        if wanted is Wanted.UP:
+            async for reply in self._up(api.Up(tunnel=request.tunnel, timeout_s=request.timeout_s)):
+                yield reply
+        else:
+            yield api.UpAnswer(tunnel=await self._state(tunnel))
+
+    async def _start_anew(self, tunnel: Tunnel, wanted: Wanted) -> None:
+        await tunnel.down(still_configured=True)
+        await tunnel.want(wanted)
+
     async def _take_down(self, tunnel: Tunnel) -> None:
         await tunnel.down(still_configured=True)
         self._parts.captures.stop(tunnel.name)
@@ -161,6 +202,8 @@ class Requests:
             counters=await self._parts.counters(),
             up_s=self._parts.driver.now - self._parts.started,
             configuration=str(self._parts.config_path),
+            refused=self._parts.refused.lately(time.time(), request.tunnel),
+            changed_files=self._parts.files.changed(),
         )
 
     async def _state(self, tunnel: Tunnel) -> api.TunnelState:
@@ -247,16 +290,12 @@ class Requests:
                 f"{tunnel.name} has manual keys; new ones are agreed on by people and go into the configuration",
                 reason="manual-keys",
             )
-        known = [child.name for child in tunnel.config.template.children]
-        if request.child and request.child not in known:
-            raise UsageError(
-                f'{tunnel.name} has no child "{request.child}"; it has {", ".join(known)}', reason="tunnel-unknown"
-            )
+        child = child_of(tunnel, request.child) if request.child else ""
         if not tunnel.keeper.up:
             raise UsageError(f"{tunnel.name} is not up", reason="not-up")
         if request.phase1:
             return [""]
-        return [request.child] if request.child else sorted(tunnel.keeper.up)
+        return [child] if child else sorted(tunnel.keeper.up)
 
     async def _reload(self, request: api.Reload) -> Answer:
         difference = await self._errands.run(self._reload_configuration())
@@ -266,6 +305,23 @@ class Requests:
             removed=difference.removed,
             unchanged=difference.unchanged,
         )
+
+
+def child_of(tunnel: Tunnel, meant: str) -> str:
+    """The name of the child with that name, with those networks, or with something in these that no other has."""
+    children = tunnel.config.template.children
+    if any(child.name == meant for child in children):
+        return meant
+    words = "".join(meant.split())
+    texts = {child.name: "".join(str(child.selector).split()) for child in children}
+    found = [name for name, text in texts.items() if text == words] or [
+        name for name, text in texts.items() if words and words in text
+    ]
+    if len(found) == 1:
+        return found[0]
+    what = "several children with" if found else "no child"
+    known = ", ".join(found or texts)
+    raise UsageError(f'{tunnel.name} has {what} "{meant}"; it has {known}', reason="tunnel-unknown")
 
 
 def _rekey(engine: Engine, tunnel: str, child: str, now: float) -> list[Effect]:

@@ -85,6 +85,7 @@ def _up(child: ChildStatus, uses: Uses) -> api.ChildState:
         packets_in=inbound.packets,
         packets_out=outbound.packets,
         idle_in_s=inbound.idle_s,
+        idle_out_s=outbound.idle_s,
         path_mtu=outbound.path_mtu,
         drops=dict(drops),
         ah_spi_in=f"{child.ah_spi_in:08x}" if child.ah_spi_in else "",

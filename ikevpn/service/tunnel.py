@@ -54,6 +54,7 @@ class Tunnel:
         self.config = config
         self.reqids = tuple(reqids)
         children = {child.name: reqid for child, reqid in zip(config.template.children, reqids, strict=True)}
+        self.put_down = False  # the user's last word on it was `down`
         self.remotes: tuple[AddressRange, ...] = ()
         self.keeper = Keeper(config.name, children, self)
         self.binding = world.bindings.binding(config, self.reqids)
@@ -87,6 +88,7 @@ class Tunnel:
         self._stop_turning()
         self._afterwards = None
         async with self._wish:
+            self.put_down = False
             refusal = await self._stand(always_open=wanted is Wanted.ON_DEMAND)
             if not self.config.remote_names:
                 self._know([remote for remote in self.config.remotes if isinstance(remote, AddressRange)])
@@ -112,6 +114,7 @@ class Tunnel:
         self._stop_turning()
         self._afterwards = None
         async with self._wish:
+            self.put_down = True
             await self.keeper.close()
             if self._following is not None:
                 self._following.cancel()

@@ -102,12 +102,13 @@ class Tunnels:
         What is not to start has its block where the old one had.
         """
         old, again = self._by_name[name], name in self._unfinished
-        stood, wanted = again or not old.binding.absent, old.keeper.wanted
-        if wanted is not Wanted.DOWN:
+        stood, wanted, put_down = again or not old.binding.absent, old.keeper.wanted, old.put_down
+        if wanted is not Wanted.DOWN or (start and not put_down):
             wanted = WANTED[config.start] if start else wanted if config.can_call else Wanted.LISTEN
         wanted = self._unfinished.setdefault(name, wanted)
         await self._remove(name)
         tunnel = self._add(config)
+        tunnel.put_down = put_down
         await self._begin(tunnel, wanted)
         if wanted is Wanted.DOWN and stood:
             await self._try(tunnel.binding.bar(), name)

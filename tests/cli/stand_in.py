@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from click.testing import Result
 
 from ikevpn.service import api
@@ -70,14 +71,19 @@ def event(code: str, sentence: str, **more: Any) -> api.EventLine:
 
 
 @contextmanager
-def daemon(path: Path, *replies: api.Reply) -> Iterator[list[api.AnyRequest]]:
-    """Serve `replies` to every request; yields the requests that came."""
+def daemon(
+    path: Path, *replies: api.Reply, answers: Mapping[type[api.Request], api.Reply] | None = None
+) -> Iterator[list[api.AnyRequest]]:
+    """Serve `replies` to every request, or what `answers` has for its kind; yields the requests that came."""
     requests: list[api.AnyRequest] = []
     ready, loop = threading.Event(), asyncio.new_event_loop()
     ended = asyncio.Event()
 
+    def choose(request: api.AnyRequest) -> Sequence[api.Reply]:
+        return [answers[type(request)]] if answers else replies
+
     async def serve() -> None:
-        control = ControlSocket(path, lambda request: _answer(request, requests, replies))
+        control = ControlSocket(path, lambda request: _answer(request, requests, choose(request)))
         await control.open()
         ready.set()
         await ended.wait()
@@ -97,6 +103,6 @@ def daemon(path: Path, *replies: api.Reply) -> Iterator[list[api.AnyRequest]]:
 async def _answer(
     request: api.AnyRequest, requests: list[api.AnyRequest], replies: Sequence[api.Reply]
 ) -> AsyncGenerator[api.Reply, None]:
-    requests.append(request)
+    requests.append(msgspec.structs.replace(request, configuration=""))
     for reply in replies:
         yield reply

@@ -27,6 +27,7 @@ VERBS = [
     "version",
     "daemon",
     "rekey",
+    "restart",
     "explain",
     "completion",
     "metrics",

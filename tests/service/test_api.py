@@ -10,6 +10,7 @@ from ikevpn.service import api
 REQUESTS = [
     api.Up(tunnel="paris", timeout_s=5, capture="/tmp/x"),
     api.Down(tunnel="paris"),
+    api.Restart(tunnel="paris"),
     api.Status(),
     api.Log(follow=True),
     api.Rekey(tunnel="paris", phase1=True),
@@ -20,6 +21,7 @@ REQUESTS = [
 CHILD = api.ChildState(name="a", selector="10.1.0.0/16 === 10.2.0.0/16", state="up", drops={"replayed": 2})
 TUNNEL = api.TunnelState(name="paris", wanted="up", state="up", children=(CHILD,))
 REPLIES = [
+    api.Remark(sentence="by the way"),
     api.EventLine(
         number=1,
         time=2.5,
@@ -58,7 +60,7 @@ def test_all_messages_are_tested() -> None:
 
 
 def test_events_and_losses_do_not_end_a_conversation() -> None:
-    assert {type(each) for each in REPLIES if not each.last} == {api.EventLine, api.Lost}
+    assert {type(each) for each in REPLIES if not each.last} == {api.EventLine, api.Lost, api.Remark}
 
 
 def test_another_version_is_named() -> None:

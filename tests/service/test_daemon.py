@@ -13,6 +13,7 @@ from ikevpn.errors import ConfigError, HostError
 from ikevpn.model import reasons
 from ikevpn.model.events import Event
 from ikevpn.service.daemon import Daemon, Options
+from ikevpn.service.loaded_files import LoadedFiles
 from ikevpn.service.tunnels import Difference
 
 
@@ -60,7 +61,7 @@ def test_a_reload_by_signal_that_fails_says_so(
 
     async def scenario() -> None:
         daemon: Any = Daemon(Options(Path("/etc/ikevpn")))
-        daemon._parts = SimpleNamespace(report=lambda event: None)
+        daemon._parts = SimpleNamespace(report=lambda event: None, files=LoadedFiles(Path("/nowhere")))
         daemon._reload_on_signal()
         await daemon._errands.settled()
 
@@ -76,7 +77,7 @@ def test_a_reload_of_a_broken_configuration_is_an_event(monkeypatch: pytest.Monk
     async def scenario() -> list[Event]:
         reported: list[Event] = []
         daemon: Any = Daemon(Options(Path("/etc/ikevpn")))
-        daemon._parts = SimpleNamespace(report=reported.append)
+        daemon._parts = SimpleNamespace(report=reported.append, files=LoadedFiles(Path("/nowhere")))
         daemon._reload_on_signal()
         await daemon._errands.settled()
         return reported
@@ -98,7 +99,9 @@ def test_a_daemon_that_was_started_for_one_command_ends_with_a_reload_that_leave
         daemon: Any = Daemon(Options(Path("/etc/ikevpn"), until_idle=until_idle))
         settings = SimpleNamespace(log_level="info")
         tunnels = SimpleNamespace(apply=apply, idle=True)
-        daemon._parts = SimpleNamespace(tunnels=tunnels, settings=settings, report=lambda event: None)
+        daemon._parts = SimpleNamespace(
+            tunnels=tunnels, settings=settings, report=lambda event: None, files=LoadedFiles(Path("/nowhere"))
+        )
         monkeypatch.setattr(
             "ikevpn.service.daemon.load", lambda path: SimpleNamespace(warnings=(), daemon=settings, tunnels={})
         )

@@ -21,7 +21,8 @@ from ikevpn.service import api
 from ikevpn.service.errands import Errands
 from ikevpn.service.events import History
 from ikevpn.service.keeper import Wanted
-from ikevpn.service.requests import Requests
+from ikevpn.service.loaded_files import LoadedFiles
+from ikevpn.service.requests import Requests, child_of
 from tests.service.test_binding import BLOCK, Host
 from tests.service.test_tunnels import Daemon
 from tests.service.virtual import run
@@ -66,17 +67,20 @@ class Service:
             driver=self.daemon.driver,
             plane=self.daemon.plane,
             captures=self.captures,
+            config_path=folder / "ikevpn.toml",
+            files=LoadedFiles(folder / "nowhere"),
         )
+        self.parts = parts
         self.errands = Errands()
         self.settled = 0
-        self._requests = Requests(parts, self.errands, self.daemon.apply, settled=self.settle)
+        self.requests = Requests(parts, self.errands, self.daemon.apply, settled=self.settle)
 
     def settle(self) -> None:
         self.settled += 1
 
     async def say(self, request: api.AnyRequest) -> api.Reply:
         """The last reply to a request."""
-        return [reply async for reply in self._requests.handle(request)][-1]
+        return [reply async for reply in self.requests.handle(request)][-1]
 
     async def say_and_leave(self, request: api.AnyRequest, after_s: float) -> None:
         """A client that goes away before it has an answer; returns when everything is done that is to be done."""
@@ -129,6 +133,99 @@ def test_an_up_that_fails_calls_nobody_any_more(tmp_path: Path, start: str) -> N
         assert service.daemon.tunnels.get("paris").keeper.wanted is not Wanted.UP
 
     run(scenario())
+
+
+def test_a_tunnel_that_listens_does_so_again_after_a_down_and_an_up_that_nobody_answers(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        service = Service(tmp_path, start='"listen"')
+        await service.daemon.apply()
+        keeper = service.daemon.tunnels.get("paris").keeper
+        assert isinstance(await service.say(api.Down(tunnel="paris")), api.Done)
+        assert isinstance(await service.say(api.Up(tunnel="paris", timeout_s=5)), api.Error)
+        assert keeper.wanted is Wanted.LISTEN
+        assert isinstance(await service.say(api.Down(tunnel="paris")), api.Done)
+        answer = await service.say(api.Restart(tunnel="paris"))
+        assert isinstance(answer, api.UpAnswer) and answer.tunnel.state == "listening"
+
+    run(scenario())
+
+
+def test_a_failed_up_a_corrected_file_and_a_reload(tmp_path: Path) -> None:
+    """The user's last word was `up`: the tunnel that the reload changes starts as its configuration says."""
+
+    async def scenario() -> None:
+        service = Service(tmp_path)
+        await service.daemon.apply()
+        assert isinstance(await service.say(api.Down(tunnel="paris")), api.Done)
+        service.daemon.write(metric="77")
+        await service.say(api.Reload())
+        assert service.daemon.tunnels.get("paris").keeper.wanted is Wanted.DOWN, "the last word was `down`"
+        assert isinstance(await service.say(api.Up(tunnel="paris", timeout_s=5)), api.Error)
+        service.daemon.write(metric="78")
+        await service.say(api.Reload())
+        assert service.daemon.tunnels.get("paris").keeper.wanted is Wanted.UP
+        assert isinstance(await service.say(api.Down(tunnel="paris")), api.Done)
+
+    run(scenario())
+
+
+def test_a_restart_that_fails_goes_on_trying(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        service = Service(tmp_path)
+        await service.daemon.apply()
+        assert isinstance(await service.say(api.Restart(tunnel="paris", timeout_s=5)), api.Error)
+        assert service.daemon.tunnels.get("paris").keeper.wanted is Wanted.UP
+        assert isinstance(await service.say(api.Down(tunnel="paris")), api.Done)
+
+    run(scenario())
+
+
+def test_another_configuration_and_files_that_changed_are_said(tmp_path: Path) -> None:
+    async def scenario() -> list[str]:
+        service = Service(tmp_path, start='"on-demand"')
+        await service.daemon.apply()
+        service.parts.files = LoadedFiles(tmp_path / "ikevpn.toml")
+        service.parts.files.remember(service.parts.files.stamps(), ())
+        service.daemon.write(start='"listen"', metric="7")
+        other, same = str(tmp_path / "other.toml"), str(tmp_path / "." / "ikevpn.toml")
+        requests = (
+            api.Up(tunnel="paris", timeout_s=1, configuration=same),
+            api.Version(configuration=same),
+            api.Down(tunnel="paris", configuration=other),
+        )
+        said = []
+        for request in requests:
+            said += [each.sentence async for each in service.requests.handle(request) if isinstance(each, api.Remark)]
+        return said
+
+    file = tmp_path / "ikevpn.toml"
+    assert run(scenario()) == [
+        f"{file} changed since the daemon read its configuration; `ikevpn reload` applies what is there now",
+        f"the daemon runs with {file}, and not with {tmp_path / 'other.toml'}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("meant", "known"),
+    [
+        ("10.1.0.0/16 === 10.2.0.0/16", True),
+        ("10.1.0.0/16===10.2.0.0/16", True),
+        ("10.1.0.0/16-10.2.0.0/16", True),
+        ("10.2.0.0", True),
+        ("172.16.0.0", False),
+    ],
+)
+def test_a_child_is_known_by_what_status_shows(tmp_path: Path, meant: str, known: bool) -> None:
+    async def scenario() -> str:
+        service = Service(tmp_path, start='"on-demand"')
+        await service.daemon.apply()
+        return child_of(service.daemon.tunnels.get("paris"), meant)
+
+    if known:
+        assert run(scenario()) == "10.1.0.0/16-10.2.0.0/16"
+    else:
+        with pytest.raises(UsageError, match=r'has no child "172.16.0.0"; it has 10.1'):
+            run(scenario())
 
 
 @pytest.mark.parametrize("after_s", [0.5, 1.5])
