@@ -222,6 +222,11 @@ def refuse_all(end: socket.socket) -> None:
     _attach(end, _SO_ATTACH_FILTER, [(_RETURN, 0, 0, _NOTHING)])
 
 
+def attach_to_port(end: socket.socket, program: Sequence[Instruction]) -> None:
+    """Let the program choose among all sockets that were bound to the port of this one. Raises OSError."""
+    _attach(end, _SO_ATTACH_REUSEPORT_CBPF, program)
+
+
 def _attach(end: socket.socket, option: int, program: Sequence[Instruction]) -> None:
     if len(program) > LONGEST_PROGRAM:
         raise OSError(errno.E2BIG, os.strerror(errno.E2BIG))

@@ -63,6 +63,10 @@ class Directory:
         silent = (each for each in near.values() if each.initiator_only)
         return next((each for each in silent if may_be(each, local.address, remote.address)), None)
 
+    def names(self, address: Address) -> bool:
+        """Whether a tunnel has that very address for its peer."""
+        return address in self._by_address
+
     def may_call(self, local: Endpoint, remote: Endpoint) -> list[Tunnel]:
         """Tunnels whose peer may be at that address and may call us at this one; the more specific come first."""
         near = {**self._by_address.get(remote.address, {}), **self._wide}

@@ -273,11 +273,13 @@ class Engine:
         """A frozen snapshot."""
         return snapshot(self._core, now)
 
+    def names(self, address: Address) -> bool:
+        """Whether a tunnel has that very address for its peer."""
+        return self._core.tunnels.names(address)
+
     def takes_marked_esp(self, remote: Endpoint) -> bool:
         """Whether ESP behind the non-IKE marker (drafts 00 and 01) may come to the IKE port from that address.
-
-        Not by port: a NAT may have taken another one, which the data plane finds out.
-        """
+        Not by port: a NAT may have taken another one, which the data plane finds out."""
         return self._core.marked[remote.address] > 0
 
     @property

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections import Counter
 from collections.abc import Callable, Iterable
 
@@ -17,6 +18,7 @@ from ikevpn.ike.effects import Effect
 from ikevpn.ike.engine import Engine
 from ikevpn.model.address import Endpoint
 from ikevpn.model.sa import Direction, SaUse
+from ikevpn.service.first_messages import First, FirstMessages, is_first
 from ikevpn.service.icmp_errors import IcmpError
 
 NON_IKE_MARKER = bytes(8)
@@ -31,12 +33,18 @@ class Driver:
 
     def __init__(self, engine: Engine, plane: DataPlane) -> None:
         self.engine = engine
-        self.counters: Counter[str] = Counter()
+        self._counters: Counter[str] = Counter()
         self.perform: Perform = lambda effects: None
         self._plane = plane
         self._timer: asyncio.TimerHandle | None = None
         self._queries: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
+        self._first = FirstMessages(self._admit, engine.names, random.SystemRandom().randrange)
+
+    @property
+    def counters(self) -> Counter[str]:
+        """What came and was of no use, and what had to give way."""
+        return self._counters + self._first.counters
 
     @property
     def now(self) -> float:
@@ -55,7 +63,7 @@ class Driver:
         try:
             self.run(command)
         except Exception:
-            self.counters["internal-error"] += 1
+            self._counters["internal-error"] += 1
             _log.exception("an input was not processed to its end")
 
     # What comes in
@@ -64,15 +72,26 @@ class Driver:
         """A datagram on the IKE port. What looks like ESP troubles the data plane only where a peer sends it so."""
         if data.startswith(NON_IKE_MARKER):
             if not self.engine.takes_marked_esp(remote):
-                self.counters["esp-unexpected"] += 1
+                self._counters["esp-unexpected"] += 1
                 return
             self._plane.esp_datagram(data[len(NON_IKE_MARKER) :], local, remote)
             return
-        self.shielded(lambda now: self.engine.datagram(data, local, remote, now))
+        self._take(First(data, local, remote, natt=False))
 
     def received_natt(self, event: IkeDatagram) -> None:
         """A datagram behind the non-ESP marker."""
-        self.shielded(lambda now: self.engine.datagram(event.data, event.local, event.remote, now, natt=True))
+        self._take(First(event.data, event.local, event.remote, natt=True))
+
+    def _take(self, arrived: First) -> None:
+        """At once what names a cookie, be it ours or not; what names none waits its turn."""
+        if is_first(arrived.data):
+            self._first.add(arrived)
+        else:
+            self._admit(arrived)
+
+    def _admit(self, arrived: First) -> None:
+        data, local, remote, natt = arrived
+        self.shielded(lambda now: self.engine.datagram(data, local, remote, now, natt))
 
     def expired(self, event: Expire) -> None:
         self.shielded(lambda now: self.engine.expired(event.spi, event.direction, event.reqid, event.kind, now))
@@ -119,6 +138,7 @@ class Driver:
         """Stop the clock and wait for what is under way."""
         if self._timer is not None:
             self._timer.cancel()
+        self._first.close()
         for task in self._queries:
             task.cancel()
         await asyncio.gather(*self._queries, return_exceptions=True)

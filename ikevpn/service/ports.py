@@ -1,5 +1,5 @@
-"""UDP port 500: one socket for every local address, because asyncio-dgram does not tell to which address a datagram
-came.
+"""UDP port 500: sockets of their own for every local address, because asyncio-dgram does not tell to which address a
+datagram came. Of the two the second is for first messages (`first_socket`).
 
 Reading is bounded by its rhythm: the event loop takes one datagram per socket and turn, and the reader hands it on
 before the next turn, so nothing piles up inside. Sending never waits: what does not fit is dropped and counted, and IKE
@@ -19,9 +19,11 @@ from typing import Any
 
 import asyncio_dgram
 
+from ikevpn.dataplane import overflow
 from ikevpn.dataplane.outer_fields import mark_as_ours
 from ikevpn.errors import HostError
 from ikevpn.model.address import Address, Endpoint
+from ikevpn.service.first_socket import FirstSocket, steer
 
 Received = Callable[[bytes, Endpoint, Endpoint], None]
 """Takes a datagram, the local and the remote endpoint."""
@@ -46,12 +48,17 @@ class IkePorts:
         closed: Callable[[Endpoint], Awaitable[None]],
     ) -> None:
         self.port = port
-        self.counters: Counter[str] = Counter()
+        self._counters: Counter[str] = Counter()
         self._received = received
         self._opened = opened
         self._closed = closed
         self._changing = asyncio.Lock()
         self._open: dict[Address, _Port] = {}
+
+    @property
+    def counters(self) -> Counter[str]:
+        """What went wrong, and what the kernel dropped because nobody read fast enough."""
+        return sum((port.lost() for port in self._open.values()), self._counters.copy())
 
     @property
     def addresses(self) -> frozenset[Address]:
@@ -64,7 +71,9 @@ class IkePorts:
         refused: HostError | None = None
         async with self._changing:
             for gone in self.addresses - wanted:
-                await self._open.pop(gone).close()
+                port = self._open.pop(gone)
+                self._counters += port.lost()
+                await port.close()
                 await self._closed(Endpoint(gone, self.port))
             for new in sorted(wanted - self.addresses, key=str):
                 try:
@@ -82,21 +91,22 @@ class IkePorts:
                 await self._listen(address)
 
     async def _listen(self, address: Address) -> None:
-        bound = _bind(address, self.port)
+        bound, first = _bind_both(address, self.port)
         try:
             stream: Any = await asyncio_dgram.from_socket(bound)
         except BaseException:
             bound.close()
+            first.close()
             raise
         local = Endpoint(address, self.port)
-        self._open[address] = _Port(local, stream, self._received, self.counters)
+        self._open[address] = _Port(local, stream, (bound, first), self._received, self._counters)
         self._opened(local, bound.fileno())
 
     def send(self, data: bytes, local: Endpoint, remote: Endpoint) -> None:
         """Send one datagram from `local`; silently dropped and counted where we do not listen there any more."""
         port = self._open.get(local.address)
         if port is None:
-            self.counters["send-no-such-address"] += 1
+            self._counters["send-no-such-address"] += 1
             return
         port.send(data, remote)
 
@@ -106,14 +116,24 @@ class IkePorts:
 
 
 class _Port:
-    """One bound socket with its reader and its writer."""
+    """Two bound sockets, what each is read by, and a writer for the first of them."""
 
-    def __init__(self, local: Endpoint, stream: Any, received: Received, counters: Counter[str]) -> None:
+    def __init__(
+        self,
+        local: Endpoint,
+        stream: Any,
+        ends: tuple[socket.socket, socket.socket],
+        received: Received,
+        counters: Counter[str],
+    ) -> None:
         self._local = local
         self._stream = stream
         self._received = received
         self._counters = counters
         self._queue: asyncio.Queue[tuple[bytes, Endpoint]] = asyncio.Queue(QUEUED)
+        self._ends = ends
+        steer(*ends)
+        self._first = FirstSocket(ends[1], lambda data, source: received(data, local, _endpoint(source)))
         self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._write())]
 
     def send(self, data: bytes, remote: Endpoint) -> None:
@@ -129,6 +149,12 @@ class _Port:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._stream.close()
+        self._first.close()
+
+    def lost(self) -> Counter[str]:
+        """What the kernel had no room for."""
+        known, first = map(overflow.lost, self._ends)
+        return Counter({"kernel-overflow": known, "kernel-overflow-first-messages": first})
 
     async def _read(self) -> None:
         while True:
@@ -167,7 +193,18 @@ def _endpoint(source: Any) -> Endpoint:
     return Endpoint.of(source[0].partition("%")[0], source[1])
 
 
-def _bind(address: Address, port: int) -> socket.socket:
+def _bind_both(address: Address, port: int) -> tuple[socket.socket, socket.socket]:
+    """Two sockets of one address, the first of which has found nobody else there. Raises HostError."""
+    known = _bind(address, port)
+    try:
+        known.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)  # the kernel wants it of both
+        return known, _bind(address, port, shared=True)
+    except BaseException:
+        known.close()
+        raise
+
+
+def _bind(address: Address, port: int, *, shared: bool = False) -> socket.socket:
     """A bound socket; IP may fragment what it sends, since IKE messages can be longer than a packet."""
     bound = socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
     mark_as_ours(bound)
@@ -176,6 +213,7 @@ def _bind(address: Address, port: int) -> socket.socket:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         else:
             bound.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, shared)
         bound.setblocking(False)
         bound.bind((str(address), port))
     except OSError as error:

@@ -129,3 +129,43 @@ def test_an_error_of_one_send_does_not_end_the_port() -> None:
             assert ike.counters["socket-error"] == 1
 
     asyncio.run(scenario())
+
+
+def test_first_messages_have_a_queue_of_their_own() -> None:
+    """More of them than a queue holds, and nobody reads: what names a cookie gets through."""
+
+    async def scenario() -> None:
+        async with ports() as (ike, arrived):
+            await ike.follow([ONE])
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as flood:
+                for _ in range(3000):
+                    flood.sendto(b"i" * 8 + bytes(8) + bytes(500), (str(ONE), ike.port))
+                flood.sendto(b"i" * 8 + b"r" * 8 + bytes(500), (str(ONE), ike.port))
+            data, _, _ = await asyncio.wait_for(_with_cookie(arrived), 5)
+            assert data[8:16] == b"r" * 8
+            assert ike.counters["kernel-overflow-first-messages"] > 0 and not ike.counters["kernel-overflow"]
+
+    asyncio.run(scenario())
+
+
+async def _with_cookie(arrived: asyncio.Queue[Arrived]) -> Arrived:
+    while not any((found := await arrived.get())[0][8:16]):
+        pass
+    return found
+
+
+def test_short_ones_and_marked_esp_go_the_usual_way() -> None:
+    async def scenario() -> None:
+        async with ports() as (ike, arrived):
+            await ike.follow([ONE])
+            here = Endpoint(ONE, ike.port)
+            ends = ike._open[ONE]._ends
+            for data in (b"\xff", bytes(15), bytes(8) + b"spi " + bytes(50)):
+                ike.send(data, here, here)
+                assert (await asyncio.wait_for(arrived.get(), 5))[0] == data
+            assert ends[0].getsockname() == ends[1].getsockname()
+            ends[1].setblocking(False)
+            with pytest.raises(BlockingIOError):
+                ends[1].recv(1)
+
+    asyncio.run(scenario())
