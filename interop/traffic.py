@@ -18,7 +18,7 @@ _PORT = 5001
 
 @dataclass(frozen=True)
 class End:
-    """Where traffic starts or ends: a host and one of its addresses; `own` is the host's own where a NAT shows another."""
+    """Where traffic starts or ends: a host and one of its addresses; `own` is the one behind a NAT."""
 
     host: Host
     address: str

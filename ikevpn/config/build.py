@@ -49,7 +49,7 @@ def build_tunnel(
 ) -> TunnelConfig | None:
     """The tunnel that a table describes; None, and findings, where it cannot work. `taken_spis` other tunnels have."""
     keys: Keys = ("tunnel", name)
-    before = len(walk.findings)
+    before = walk.errors
     secret = build_secret(walk, table.secret, (*keys, "secret")) if table.secret else None
     children = _children(walk, table, keys)
     check_host_pair(walk, table, children, keys)
@@ -60,7 +60,7 @@ def build_tunnel(
     else:
         check_without_ike(walk, keys, table.remote, table.start, table.replay_window)
         manual = build_manual(walk, table.manual, (*keys, "manual"), taken_spis, integrity_96=table.sha256_96)
-    if len(walk.findings) > before:
+    if walk.errors > before:
         return None
     return TunnelConfig(
         name=name,

@@ -6,6 +6,7 @@ import os
 
 from ikevpn.config.document import Document, Keys
 from ikevpn.config.finding import Unfit
+from ikevpn.config.secret_slips import slips
 from ikevpn.config.secret_table import SecretTable
 from ikevpn.config.secrets import Found, check_private, decode, read_environment, read_file
 from ikevpn.config.walk import Walk
@@ -19,10 +20,14 @@ def build_secret(walk: Walk, table: SecretTable, keys: Keys) -> Secret | None:
         if len(written) != 1:
             what = f"{' and '.join(written)} stand side by side" if written else "it names no place"
             raise Unfit(f"{what}.", 'Write one of them, best { file = "paris.psk" }.', "secret-place")
-        return decode(_find(walk.document, table), table.encoding, text_usual=table.text_usual)
+        found = _find(walk.document, table)
+        secret = decode(found, table.encoding, text_usual=table.text_usual)
     except Unfit as unfit:
         walk.error(keys, unfit)
         return None
+    for slip in slips(found, table.encoding):
+        walk.warn(keys, slip)
+    return secret
 
 
 def _find(document: Document, table: SecretTable) -> Found:

@@ -21,10 +21,20 @@ class Walk:
         self.document = document
         self.findings: list[Finding] = []
 
+    @property
+    def errors(self) -> int:
+        """How many errors there are so far."""
+        return sum(finding.severity is Severity.ERROR for finding in self.findings)
+
     def error(self, keys: Keys, unfit: Unfit) -> None:
         """Note that what stands at `keys` cannot be used."""
         where = self.document.where(*keys)
         self.findings.append(Finding(Severity.ERROR, unfit.code, where, unfit.sentence, unfit.fix))
+
+    def warn(self, keys: Keys, unfit: Unfit) -> None:
+        """Note that what stands at `keys` can be used, and is probably not what was meant."""
+        where = self.document.where(*keys)
+        self.findings.append(Finding(Severity.WARNING, unfit.code, where, unfit.sentence, unfit.fix))
 
     def table(self, columns: type[T], value: object, keys: Keys, hint: str) -> T | None:
         """The table at `keys` as an instance of `columns`, or None where anything in it is wrong."""
@@ -32,7 +42,7 @@ class Walk:
             self.error(keys, Unfit("this is not a table.", f"Write {hint}"))
             return None
         fields = {field.name: field for field in dataclasses.fields(columns)}  # type: ignore[arg-type]
-        before = len(self.findings)
+        before = self.errors
         self._unknown(value, list(fields), keys)
         read: dict[str, object] = {}
         for name, field in fields.items():
@@ -40,7 +50,7 @@ class Walk:
                 read[name] = self._value(key_of(field), value[name], (*keys, name))
             elif field.default is REQUIRED:
                 self._missing(name, key_of(field), keys)
-        return columns(**read) if len(self.findings) == before else None
+        return columns(**read) if self.errors == before else None
 
     def names(self, value: object, allowed: list[str]) -> Mapping[str, Any]:
         """The tables at the top of a document; unknown ones are errors."""

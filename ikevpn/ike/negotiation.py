@@ -288,7 +288,7 @@ def _refused_by_peer(core: Core, sa: IkeSa, refusal: informational.Refusal) -> N
     assert request is not None and tunnel is not None
     _drop_exchange(core, sa, exchange)
     reason = _REFUSALS.get(refusal.notify, Reason.PEER_REFUSED_PHASE2)
-    following = quick.group_of_attempt(tunnel, request.group_index + 1, sa.nat.encapsulation)
+    following = quick.group_of_attempt(quick.possible(core, sa, tunnel, request), request.group_index + 1)
     if reason is Reason.PEER_REFUSED_PHASE2 and following is not None:
         request_child(core, sa, replace(request, group_index=request.group_index + 1))
         return

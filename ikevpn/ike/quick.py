@@ -10,11 +10,11 @@ from ikevpn.ike import children, natt, select, suite
 from ikevpn.ike.core import Core
 from ikevpn.ike.exchange import Rejected
 from ikevpn.ike.quick_state import Quick
-from ikevpn.ike.sa import Exchange, IkeSa, Role
+from ikevpn.ike.sa import ChildRequest, Exchange, IkeSa, Role
 from ikevpn.model.address import Address, AddressRange
 from ikevpn.model.events import Code, Fact, Reason
 from ikevpn.model.proposal import IpsecProposal
-from ikevpn.model.sa import Encapsulation, SaMode
+from ikevpn.model.sa import SaMode
 from ikevpn.model.selector import Selector, host_pair
 from ikevpn.model.tunnel import Tunnel
 from ikevpn.wire import attributes, ident
@@ -26,10 +26,19 @@ _NONCE_SIZE = 32
 _NETWORKS = (IdType.IPV4_SUBNET, IdType.IPV6_SUBNET, IdType.IPV4_RANGE, IdType.IPV6_RANGE)
 
 
-def group_of_attempt(tunnel: Tunnel, index: int, encapsulation: Encapsulation) -> Group | None:
+def possible(core: Core, sa: IkeSa, tunnel: Tunnel, request: ChildRequest) -> tuple[IpsecProposal, ...]:
+    """What we can offer: what the tunnel says. A pair that is renewed may have more, perfect forward secrecy that the
+    peer wanted, and comes first.
+    """
+    replaced = core.children.get(request.replaces)
+    agreed = (replaced.proposal,) if replaced is not None and replaced.proposal.group else ()
+    more = [each for each in agreed if each in suite.with_pfs(tunnel.ipsec_proposals)]
+    return suite.possible((*more, *tunnel.ipsec_proposals), sa.nat.encapsulation)
+
+
+def group_of_attempt(proposals: tuple[IpsecProposal, ...], index: int) -> Group | None:
     """One quick mode can offer one group only (RFC 2409 §5.5): that of the nth attempt, None when all are done."""
-    possible = suite.possible(tunnel.ipsec_proposals, encapsulation)
-    found = list(dict.fromkeys(each.group for each in possible))
+    found = list(dict.fromkeys(each.group for each in proposals))
     return found[index] if index < len(found) else None
 
 
@@ -42,12 +51,12 @@ def build_1(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
     tunnel, request = state.tunnel, state.request
     assert tunnel is not None and request is not None
     state.begun = core.now
-    possible = suite.possible(tunnel.ipsec_proposals, sa.nat.encapsulation)
-    if not possible:
+    proposals = possible(core, sa, tunnel, request)
+    if not proposals:
         facts: dict[str, Fact] = {"accepted": tuple(map(str, tunnel.ipsec_proposals))}
         raise Rejected("AH does not pass a NAT", NotifyType.NO_PROPOSAL_CHOSEN, Reason.AH_BEHIND_NAT, facts)
-    group = group_of_attempt(tunnel, request.group_index, sa.nat.encapsulation)
-    state.offered = tuple(each for each in possible if each.group == group)
+    group = group_of_attempt(proposals, request.group_index)
+    state.offered = tuple(each for each in proposals if each.group == group)
     state.selector, state.spis = request.selector, _spis(core, state.offered)
     state.nonces = (core.entropy(_NONCE_SIZE), b"")
     mode = suite.mode_for(tunnel.sa_mode, sa.nat.encapsulation, sa.nat.draft)
@@ -81,7 +90,7 @@ def take_1(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     state.selector = wanted
     tunnel = state.tunnel
     accepted = suite.possible(tunnel.ipsec_proposals, sa.nat.encapsulation)
-    choice = suite.choose(offer, accepted, tunnel.proposal_order, tunnel.sa_mode, sa.nat.encapsulation)
+    choice = _choose(sa, tunnel, offer, accepted) or _choose(sa, tunnel, offer, suite.with_pfs(accepted))
     if choice is None or bool(choice.proposal.group) != (public is not None):
         facts: dict[str, Fact] = {
             "offered": suite.names(offer),
@@ -97,6 +106,10 @@ def take_1(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     state.peer_public = public.data if public else b""
     state.nonces = (nonce.data, core.entropy(_NONCE_SIZE))
     state.spis = _spis(core, (choice.proposal,))
+
+
+def _choose(sa: IkeSa, tunnel: Tunnel, offer: SA, accepted: tuple[IpsecProposal, ...]) -> suite.Choice | None:
+    return suite.choose(offer, accepted, tunnel.proposal_order, tunnel.sa_mode, sa.nat.encapsulation)
 
 
 # Message 2
@@ -136,7 +149,7 @@ def take_2(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
             "the peer chose what we did not offer", NotifyType.BAD_PROPOSAL_SYNTAX, Reason.PEER_REFUSED_PHASE2, facts
         )
     state.choice = choice
-    state.selector = _answered_selector(sa, chain, state)
+    state.selector = _answered_selector(core, sa, chain, state)
     state.peer_public = public.data if public else b""
     state.nonces = (state.nonces[0], nonce.data)
     state.lifetime = state.tunnel.ipsec_lifetime.shorter(choice.lifetime)
@@ -145,7 +158,7 @@ def take_2(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     children.install_inbound(core, state.child)
 
 
-def _answered_selector(sa: IkeSa, chain: Chain, state: Quick) -> Selector:
+def _answered_selector(core: Core, sa: IkeSa, chain: Chain, state: Quick) -> Selector:
     """The peer must echo our identities; who narrows them (strongSwan) is taken at its word, who widens is not."""
     assert state.selector is not None
     if not chain.all(Identification):
@@ -157,6 +170,8 @@ def _answered_selector(sa: IkeSa, chain: Chain, state: Quick) -> Selector:
         raise Rejected(
             "the peer answered with other networks", NotifyType.INVALID_ID_INFORMATION, Reason.PROXY_ID_MISMATCH, facts
         )
+    if answered != state.selector:
+        core.report(Code.DEVIATION, sa, detail=f"we asked for {state.selector}, it agrees to {answered} only")
     return answered
 
 

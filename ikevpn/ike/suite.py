@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import count, groupby, product
 from typing import NamedTuple
 
-from ikevpn.crypto.tables import ESP_CIPHERS
+from ikevpn.crypto.tables import ESP_CIPHERS, GROUPS
 from ikevpn.ike import select
 from ikevpn.model.proposal import IpsecProposal, Lifetime
 from ikevpn.model.sa import Encapsulation, SaMode
@@ -94,6 +94,17 @@ def _modes(mode: SaMode, encapsulation: Encapsulation) -> set[Mode]:
     """What a peer may call our mode. Behind a NAT some say the plain word all the same; without one UDP is an error."""
     plain = {_PLAIN_MODES[mode]}
     return plain if encapsulation is Encapsulation.NONE else plain | {_UDP_MODES[mode, old] for old in (False, True)}
+
+
+def with_pfs(proposals: Sequence[IpsecProposal]) -> tuple[IpsecProposal, ...]:
+    """What we accept where the peer wants perfect forward secrecy and we would do without, with any group we have."""
+    without = [each for each in proposals if not each.group]
+    return tuple(_in_group(each, group) for each in without for group in GROUPS)
+
+
+def _in_group(proposal: IpsecProposal, group: Group) -> IpsecProposal:
+    around = replace(proposal.around, group=group) if proposal.around else None
+    return replace(proposal, group=group, around=around)
 
 
 def wants_transport(offer: SA) -> bool:

@@ -35,24 +35,27 @@ def _fails(ikevpn: Ikevpn, words: tuple[str, ...], status: int, pattern: str, ti
     expect("Traceback" not in result.output, f"a traceback is no sentence: {result.output}")
 
 
-def initiator(stage: Stage, ours: Choices, theirs: Choices, pattern: str, status: int = 1) -> None:
-    """We call a strongSwan whose settings differ from ours."""
+def initiator(
+    stage: Stage, ours: Choices, theirs: Choices, pattern: str, status: int = 1, kind: str = "strongswan"
+) -> None:
+    """We call a peer whose settings differ from ours."""
     topology = pair(stage.site)
     left_view, right_view = _views(topology, ours, theirs)
-    stage.side("strongswan", topology.right, right_view)
+    stage.side(kind, topology.right, right_view)
     peer = stage.side("ikevpn", topology.left, left_view).peer
     assert isinstance(peer, Ikevpn)
     stage.stands()
     _fails(peer, ("up", "t", "--timeout", f"{TIMEOUT_S:g}"), status, pattern)
 
 
-def responder(stage: Stage, ours: Choices, theirs: Choices, pattern: str) -> None:
-    """A strongSwan whose settings differ from ours calls us; our log says why it gets no tunnel."""
+def responder(stage: Stage, ours: Choices, theirs: Choices, pattern: str, kind: str = "strongswan") -> None:
+    """A peer whose settings differ from ours calls us; our log says why it gets no tunnel."""
     topology = pair(stage.site)
     left_view, right_view = _views(topology, ours, theirs)
     peer = stage.side("ikevpn", topology.left, left_view).peer
     assert isinstance(peer, Ikevpn)
-    caller = stage.side("strongswan", topology.right, right_view, retransmit_s=0.3).peer
+    options = {"retransmit_s": 0.3} if kind == "strongswan" else {}
+    caller = stage.side(kind, topology.right, right_view, **options).peer
     stage.stands()
     try:
         caller.initiate(timeout_s=3)
@@ -188,6 +191,13 @@ _RESPONDER_ROWS: tuple[tuple[str, Choices, Choices, str], ...] = (
         r"the peer calls itself 192\.0\.2\.2( \([^)]*\))?, and we expect paris\.example",
     ),
 )
+_G14 = {"ike_suite": "aes256-sha256-g14"}
+_PARIS, _LONDON = {**_G14, "local_id": "paris.example"}, {**_G14, "remote_id": "london.example"}
+_NOT_WE = r"192\.0\.2\.2(:\d+)? does not accept our identity, paris\.example"
+_LIBRESWAN_ROWS: tuple[tuple[str, Choices, Choices, str], ...] = (
+    ("identity-refused", _PARIS, _LONDON, _NOT_WE),
+    ("wrong-secret", {**_G14, **_OTHER_SECRET}, _G14, r"the pre-shared keys differ"),
+)
 _ALONE_ROWS: tuple[tuple[str, Choices, tuple[str, ...], int, str], ...] = (
     ("unreachable", {"remote": "192.0.2.99"}, _UP, 1, r"no answer from 192\.0\.2\.99"),
     ("timeout", {"remote": "192.0.2.99"}, ("up", "t", "--timeout", "0.5"), 5, r"not up within 0\.5 s"),
@@ -215,6 +225,9 @@ _HOST_ROWS: tuple[tuple[str, Spoil, tuple[str, ...], int, str], ...] = (
 )
 
 
+_PLAYS: tuple[tuple[str, Callable[..., None]], ...] = (("up", initiator), ("log", responder))
+
+
 def _row(name: str, verb: str, play: Callable[[Stage], None], *kinds: str) -> Scenario:
     return Scenario(f"sentence-{name}", f"`ikevpn {verb}`: {name.replace('-', ' ')}", play, needs("ikevpn", *kinds))
 
@@ -227,6 +240,16 @@ SCENARIOS = (
     *(
         _row(f"responder-{name}", "log", partial(responder, ours=ours, theirs=theirs, pattern=says), "strongswan")
         for name, ours, theirs, says in _RESPONDER_ROWS
+    ),
+    *(
+        _row(
+            f"libreswan-{verb}-{name}",
+            verb,
+            partial(play, ours=ours, theirs=theirs, pattern=says, kind="guest-libreswan"),
+            "guest-libreswan",
+        )
+        for name, ours, theirs, says in _LIBRESWAN_ROWS
+        for verb, play in _PLAYS
     ),
     *(
         _row(name, "up", partial(alone, ours=ours, words=words, status=status, pattern=says))

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from ikevpn.config.check import check
+from ikevpn.config.load import load
+from ikevpn.model.secret import Secret
 from tests.config.conftest import Write, errors
 
 
@@ -148,3 +151,39 @@ def test_a_secret_without_quotes(tunnel: Write) -> None:
     assert errors(tunnel("secret = { text = 31415926535 }")) == [
         "FILE:5: tunnel.paris.secret.text: this is not a text of at least one character. Texts stand in quotes."
     ]
+
+
+@pytest.mark.parametrize(
+    ("octets", "what"),
+    [
+        (b"seven-Mice-2-lanterns\n\n", "has a second line, and both are the secret, with the line end between them."),
+        (b"seven-Mice-2-lanterns\nolder\n", "has a second line, and both are the secret, with the line end"),
+        (b"seven-Mice-2-lanterns \n", "has a blank at its beginning or end, which counts."),
+        (b"\tseven-Mice-2-lanterns", "has a blank at its beginning or end, which counts."),
+        (b'"seven-Mice-2-lanterns"\n', "has quotes around the secret, which count."),
+        (b"'seven-Mice-2-lanterns'", "has quotes around the secret, which count."),
+        ("\u2018seven-Mice-2-lanterns\u2019\n".encode(), "holds typographic quotes, as text processors write them."),
+        (b"seven-Mice-2-lanterns\0", "holds a NUL octet, which ends a secret on many gateways and not here."),
+        (b"0x00112233445566778899aabbccddeeff\n", "begins with 0x and goes on in hex digits, which are taken as"),
+    ],
+)
+def test_slips_in_a_secret_file_are_said_and_not_shown(tunnel: Write, secret: Path, octets: bytes, what: str) -> None:
+    secret.write_bytes(octets)
+    (warning,) = [each for each in check(tunnel()).warnings if each.code == "secret-slip"]
+    assert warning.sentence.endswith(what) or what in warning.sentence
+    assert "Mice" not in str(warning) and "0011" not in str(warning)
+    assert load(tunnel()).tunnels["paris"].template.psk == Secret(octets.removesuffix(b"\n"))  # to the letter
+
+
+@pytest.mark.parametrize(
+    "octets", [b"it's-7-Mice\n", b"0x12\n", b"two words\r\n", b'say "friend" twice', b"\xff\xfe\x01"]
+)
+def test_what_is_no_slip(tunnel: Write, secret: Path, octets: bytes) -> None:
+    secret.write_bytes(octets)
+    assert not [each for each in check(tunnel()).warnings if each.code == "secret-slip"]
+
+
+def test_in_hex_nothing_is_a_slip(tunnel: Write, secret: Path) -> None:
+    secret.write_bytes(b"0x00112233445566778899aabbccddeeff\n")
+    path = tunnel('encoding = "hex"')
+    assert not [each for each in check(path).warnings if each.code == "secret-slip"]

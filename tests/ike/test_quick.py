@@ -9,12 +9,12 @@ import pytest
 from ikevpn.ike.effects import AddSa, Send
 from ikevpn.model.address import AddressRange
 from ikevpn.model.events import Code, Reason
-from ikevpn.model.proposal import IpsecProposal, Lifetime
+from ikevpn.model.proposal import Lifetime
 from ikevpn.model.sa import Direction
 from ikevpn.model.selector import Selector, host_pair
 from ikevpn.model.tunnel import Child as Configured
 from ikevpn.model.tunnel import ProposalOrder
-from ikevpn.wire.payload import SA, Nonce, Notify
+from ikevpn.wire.payload import SA, KeyExchange, Nonce, Notify
 from ikevpn.wire.registry import ExchangeType, Group, NotifyType, Protocol
 from tests.ike.bench import (
     ESP,
@@ -128,19 +128,41 @@ def test_networks_that_differ_show_both_sides() -> None:
     assert there.reason is Reason.PROXY_ID_MISMATCH and there.facts["ours"] == "10.1.0.0/24 === 10.2.0.0/24"
 
 
-@pytest.mark.parametrize(("ours", "theirs"), [(ESP, PFS), (PFS, ESP)])
-def test_pfs_on_one_side_only(ours: IpsecProposal, theirs: IpsecProposal) -> None:
-    mine = tunnel(ipsec_proposals=(ours,))
-    bench = Bench(mine, replace(other_side(mine), ipsec_proposals=(theirs,))).up()
+def test_pfs_that_only_the_responder_wants() -> None:
+    mine = tunnel(ipsec_proposals=(ESP,))
+    bench = Bench(mine, replace(other_side(mine), ipsec_proposals=(PFS,))).up()
     assert bench.b.reasons(Code.PHASE2_FAILED) == [Reason.NO_PROPOSAL_PHASE2]
     assert bench.a.reasons(Code.PHASE2_FAILED) == [Reason.PEER_REFUSED_PHASE2]
     assert not bench.a.sas and not bench.b.sas
 
 
+@pytest.mark.parametrize("by", ["ab", "ba"])
+def test_pfs_that_only_the_initiator_wants(by: str) -> None:
+    """It costs us a little and is what strongSwan and libreswan take. Whoever renews keeps to what was agreed."""
+    mine = tunnel(ipsec_proposals=(PFS,))
+    bench = Bench(mine, replace(other_side(mine), ipsec_proposals=(ESP,))).up()
+    assert bench.matched() and children(bench.b)[0].proposal == PFS
+    for name in by:
+        side = bench.side(name)
+        bench.perform(side, side.engine.rekey(side.tunnel.name, bench.now, "net"))
+        bench.run(60)
+        assert bench.matched() and {each.proposal for each in children(bench.b)} == {PFS}
+    assert len(events(bench.a, Code.CHILD_REKEYED)) == 2
+    assert not events(bench.a, Code.PHASE2_FAILED) and not events(bench.b, Code.PHASE2_FAILED)
+
+
+def test_pfs_without_a_key_is_no_pfs() -> None:
+    bench = Bench(tunnel(ipsec_proposals=(PFS,)), replace(other_side(tunnel()), ipsec_proposals=(ESP,)))
+    with bend.payloads(bench.a, "quick mode message 1", bend.without(KeyExchange)):
+        bench.up()
+    assert bench.b.reasons(Code.PHASE2_FAILED) == [Reason.NO_PROPOSAL_PHASE2]
+
+
 def test_one_group_after_the_other() -> None:
     """A quick mode can offer one group only; a refusal leads to the next."""
-    mine = tunnel(ipsec_proposals=(replace(ESP, group=Group.ECP_256), PFS, ESP))
-    bench = Bench(mine, replace(other_side(mine), ipsec_proposals=(ESP,))).up()
+    other = replace(ESP, group=Group.MODP_1024)
+    mine = tunnel(ipsec_proposals=(replace(ESP, group=Group.ECP_256), other, PFS))
+    bench = Bench(mine, replace(other_side(mine), ipsec_proposals=(PFS,))).up()
     assert bench.matched()
     assert len(events(bench.a, Code.PHASE2_STARTED)) == 3 and not events(bench.a, Code.PHASE2_FAILED)
 
@@ -204,6 +226,8 @@ def test_the_responder_may_narrow_but_not_widen() -> None:
     with bend.payloads(bench.b, "quick mode message 2", _echo(narrow)):
         bench.up()
     assert children(bench.a)[0].selector == narrow.reversed()
+    asked = wide.children[0].selector
+    assert facts(bench.a, Code.DEVIATION)["detail"] == f"we asked for {asked}, it agrees to {narrow.reversed()} only"
 
 
 def _echo(selector: Selector) -> bend.Change:
