@@ -8,6 +8,7 @@ from ikevpn.cli import render
 from ikevpn.cli.context import Context, as_json, ending, pass_context
 from ikevpn.cli.exit_codes import ExitCode
 from ikevpn.config.check import check as examine
+from ikevpn.service.host_state import not_so
 from ikevpn.service.host_tools import lacking
 
 
@@ -16,9 +17,13 @@ from ikevpn.service.host_tools import lacking
 @pass_context
 @ending
 def check(context: Context, as_json: bool) -> None:
-    """Examine the configuration: errors, weak choices, secrets that others can read."""
+    """Examine the configuration: errors, weak choices, secrets that others can read.
+
+    Notes say what this host lacks for it: addresses, forwarding, devices. They are no errors: it may be for another
+    host.
+    """
     verdict = examine(context.config)
-    notes = lacking(verdict.discarding)
+    notes = lacking(verdict.discarding) + (not_so(verdict.configuration) if verdict.configuration else [])
     if as_json:
         render.write_json(
             {

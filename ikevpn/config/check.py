@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ikevpn.config.configuration import Configuration
 from ikevpn.config.finding import Finding, Severity
 from ikevpn.config.load import examine
 from ikevpn.config.words import WhenUnprotected
@@ -13,13 +14,14 @@ from ikevpn.config.words import WhenUnprotected
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What a check found, in the order of the files. `tunnels` counts those that can be used; `discarding` are names of
-    those that want nftables to discard what comes unprotected.
+    those that want nftables to discard what comes unprotected; `configuration` is None where there are errors.
     """
 
     errors: tuple[Finding, ...]
     warnings: tuple[Finding, ...]
     tunnels: int
     discarding: tuple[str, ...] = ()
+    configuration: Configuration | None = None
 
     @property
     def good(self) -> bool:
@@ -34,4 +36,4 @@ def check(path: Path) -> Verdict:
     warnings = tuple(finding for finding in findings if finding.severity is Severity.WARNING)
     tunnels = configuration.tunnels if configuration else {}
     discarding = (name for name, each in tunnels.items() if each.when_unprotected is WhenUnprotected.DISCARD)
-    return Verdict(errors, warnings, len(tunnels), tuple(discarding))
+    return Verdict(errors, warnings, len(tunnels), tuple(discarding), configuration)

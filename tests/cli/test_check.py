@@ -38,3 +38,11 @@ def test_malformed_toml(ikevpn: Ikevpn, folder: Path) -> None:
 def test_the_secret_is_never_shown(ikevpn: Ikevpn, folder: Path) -> None:
     (folder / "ikevpn.toml").write_text('[tunnel.paris]\nremote = "x"\nsecret = "hunter22hunter22"\n')
     assert "hunter22" not in ikevpn("check").output + ikevpn("check", "--json").output
+
+
+def test_what_this_host_lacks_is_a_note_and_no_error(ikevpn: Ikevpn, folder: Path) -> None:
+    (folder / "ikevpn.toml").write_text((folder / "ikevpn.toml").read_text() + 'local = "192.0.2.254"\n')
+    result = ikevpn("check")
+    assert result.exit_code == 0
+    assert "note: this host does not have the address 192.0.2.254, which is `local` of tunnel paris" in result.output
+    assert any("192.0.2.254" in note for note in json.loads(ikevpn("check", "--json").output)["notes"])

@@ -6,10 +6,12 @@ import json
 import re
 from pathlib import Path
 
+import click
 import pytest
 
 from ikevpn import __version__
 from ikevpn.cli import exit_codes
+from ikevpn.cli.context import child_names
 from ikevpn.cli.exit_codes import ExitCode
 from ikevpn.cli.main import main
 from ikevpn.errors import ConfigError, HostError, IkevpnError, UsageError
@@ -145,6 +147,17 @@ def test_explain_knows_every_code(ikevpn: Ikevpn) -> None:
 def test_explain_of_nothing_known_is_status_2(ikevpn: Ikevpn) -> None:
     result = ikevpn("explain", "fnord")
     assert result.exit_code == ExitCode.USAGE and "`ikevpn explain` lists them" in result.output
+
+
+def test_children_are_completed_by_name_with_what_status_shows(folder: Path) -> None:
+    context = main.make_context("ikevpn", ["--config", str(folder), "rekey"], resilient_parsing=True)
+    rekey = click.Context(main.commands["rekey"], parent=context)
+    rekey.params["tunnel"] = "paris"
+    (found,) = child_names(rekey, main.commands["rekey"].params[1], "10.1")
+    assert (found.value, found.help) == ("10.1.1.0/24-10.2.2.0/24", "10.1.1.0/24 === 10.2.2.0/24")
+    assert child_names(rekey, main.commands["rekey"].params[1], "x") == []
+    rekey.params["tunnel"] = "nowhere"
+    assert child_names(rekey, main.commands["rekey"].params[1], "") == []
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
