@@ -20,7 +20,7 @@ from ikevpn.dataplane import seccomp
 from ikevpn.dataplane.own_user import OwnUser
 from ikevpn.errors import HostError
 
-CAP_DAC_READ_SEARCH, CAP_KILL, CAP_SETGID, CAP_SETUID, CAP_SETPCAP, CAP_SYS_CHROOT = 2, 5, 6, 7, 8, 18
+CAP_DAC_READ_SEARCH, CAP_SETGID, CAP_SETUID, CAP_SETPCAP, CAP_SYS_CHROOT = 2, 6, 7, 8, 18
 
 _PR_SET_DUMPABLE, _PR_CAPBSET_READ, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 4, 23, 24, 38, 47
 _PR_CAP_AMBIENT_CLEAR_ALL = 4
@@ -37,7 +37,7 @@ class _Data(ctypes.Structure):
     _fields_ = (("effective", ctypes.c_uint32), ("permitted", ctypes.c_uint32), ("inheritable", ctypes.c_uint32))
 
 
-def confine() -> tuple[str, ...]:
+def confine(user: OwnUser) -> tuple[str, ...]:
     """The worker, before it is told anything: the control process opens all that needs a privilege, so nothing is kept.
 
     Everything that it may ever import has to be there before. Returns what is not in force, each with its cause: in
@@ -46,7 +46,6 @@ def confine() -> tuple[str, ...]:
     missing: list[str] = []
     last = _last_capability()
     hide_memory()
-    user = OwnUser.find()
     with _removed_folder() as folder:
         has_root = folder is not None and _enter(folder)
         _drop_bounding(range(last + 1), missing)

@@ -1,7 +1,7 @@
 """The process that starts and ends workers, so that whoever talks to the network need not be able to.
 
-A worker takes another user and another root as it begins, and to end one that hangs takes the right to send it a
-signal: the capabilities for that are here and not in the control process, which gives them up. Started as
+A worker takes another user and another root as it begins, and one that hangs is another user's process then: the
+capabilities for that are here and not in the control process, which gives them up. Started as
 `python -m ikevpn.dataplane.launcher FD`; does what `children` says over that descriptor, reads nothing else, and ends
 with the control process, its workers too.
 """
@@ -16,16 +16,22 @@ import socket
 import subprocess
 import sys
 import time
+from typing import NamedTuple
 
 from ikevpn.dataplane import confinement
 from ikevpn.dataplane.child_message import Kind, read, write
+from ikevpn.dataplane.own_user import OwnUser
 
 KEPT = (
     confinement.CAP_DAC_READ_SEARCH,  # the interpreter and this package, wherever they are
-    confinement.CAP_KILL, confinement.CAP_SETGID, confinement.CAP_SETUID, confinement.CAP_SETPCAP,
-    confinement.CAP_SYS_CHROOT,
+    confinement.CAP_SETGID, confinement.CAP_SETUID, confinement.CAP_SETPCAP, confinement.CAP_SYS_CHROOT,
 )  # fmt: skip
 LEAVES_WITHIN_S = 3.0
+
+
+class _Child(NamedTuple):
+    process: subprocess.Popen[bytes]
+    uid: int
 
 
 class Launcher:
@@ -34,7 +40,7 @@ class Launcher:
     def __init__(self, control: socket.socket, ended: socket.socket) -> None:
         self._control = control
         self._ended = ended
-        self._children: list[subprocess.Popen[bytes]] = []
+        self._children: list[_Child] = []
         self._poll = select.poll()
         self._poll.register(control, select.POLLIN)
         self._poll.register(ended, select.POLLIN)
@@ -50,17 +56,17 @@ class Launcher:
         while self._children and (left := ends - time.monotonic()) > 0:
             self._wait(left)
         for child in self._children:
-            child.kill()
-            child.wait()
+            _kill(child)
+            child.process.wait()
 
     def _wait(self, within_s: float | None) -> bool:
         """Until there is something to do; reports who has ended. Whether the control process wants something."""
         ready = [descriptor for descriptor, _ in self._poll.poll(None if within_s is None else within_s * 1000)]
         if self._ended.fileno() in ready:
             self._ended.recv(4096)
-            for child in [each for each in self._children if each.poll() is not None]:
+            for child in [each for each in self._children if each.process.poll() is not None]:
                 self._children.remove(child)
-                self._say(Kind.ENDED, child.pid, child.returncode)
+                self._say(Kind.ENDED, child.process.pid, child.process.returncode)
         return self._control.fileno() in ready
 
     def _obey(self) -> None:
@@ -71,14 +77,16 @@ class Launcher:
             self._start(request.descriptors)
         elif request.kind is Kind.KILL:
             for child in self._children:
-                if child.pid == request.pid:
-                    child.kill()
+                if child.process.pid == request.pid:
+                    _kill(child)
 
     def _start(self, descriptors: tuple[int, ...]) -> None:
         """The same interpreter and the same package; nothing from the working directory (-P), no secret in argv."""
         try:
             (descriptor,) = descriptors
-            words = [sys.executable, "-P", "-m", "ikevpn.dataplane.worker", str(descriptor)]
+            user = OwnUser.find()
+            module = "ikevpn.dataplane.worker"
+            words = [sys.executable, "-P", "-m", module, str(descriptor), str(user.uid), str(user.gid)]
             child = subprocess.Popen(  # noqa: S603 - words of ours
                 words, pass_fds=(descriptor,), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
             )
@@ -88,12 +96,24 @@ class Launcher:
         finally:
             for each in descriptors:
                 os.close(each)
-        self._children.append(child)
+        self._children.append(_Child(child, user.uid))
         self._say(Kind.STARTED, child.pid)
 
     def _say(self, kind: Kind, pid: int, status: int = 0) -> None:
         with contextlib.suppress(OSError):  # the control process is gone, which its end tells
             write(self._control, kind, pid, status)
+
+
+def _kill(child: _Child) -> None:
+    """A worker is another user's process: as that user it can be ended without a capability for all processes."""
+    try:
+        child.process.kill()
+    except PermissionError:
+        os.seteuid(child.uid)
+        try:
+            child.process.kill()
+        finally:
+            os.seteuid(0)
 
 
 def main(arguments: list[str]) -> None:

@@ -191,6 +191,8 @@ class Uses:
 @dataclass(frozen=True, slots=True)
 class Counts:
     counts: tuple[tuple[str, int], ...]
+    cpu_s: float = 0.0
+    resident_bytes: int = 0
 
 
 Command = (

@@ -45,15 +45,6 @@ class Pool:
         """Those that run."""
         return [worker for worker in self.workers if worker is not None]
 
-    @property
-    def processes(self) -> dict[str, int]:
-        """What runs, by name, with its process id."""
-        numbered = enumerate(self.workers)
-        found = {f"worker-{number}" if number else "worker": worker.pid for number, worker in numbered if worker}
-        if self._children is not None and self._children.launcher is not None:
-            found["launcher"] = self._children.launcher
-        return found
-
     def open(self) -> None:
         """Start what starts them, unless it runs. Raises HostError."""
         if self._children is None:

@@ -15,6 +15,7 @@ from typing import Any, Self
 from ikevpn.dataplane import channel, message
 from ikevpn.dataplane.children import Child, Children
 from ikevpn.dataplane.interface import DataPlaneEvent
+from ikevpn.dataplane.own_use import Use
 from ikevpn.errors import HostError
 from ikevpn.model.sa import SaUse, Total
 
@@ -41,6 +42,7 @@ class WorkerProcess:
     ) -> None:
         self._process = process
         self._end = end
+        self.use = Use()
         self.lost = 0  # datagrams for which there was no room
         self._event = event
         self._crashed = crashed
@@ -173,6 +175,8 @@ class WorkerProcess:
             if not value.last:
                 return
             value, self._uses = tuple(self._uses), []
+        if isinstance(value, message.Counts):
+            self.use = Use(value.cpu_s, value.resident_bytes)
         answer = self._asked.popleft()
         if not answer.done():
             answer.set_result(value)

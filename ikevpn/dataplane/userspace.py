@@ -20,6 +20,7 @@ from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from ikevpn.dataplane import message, outer_fields, rawip, tally, tun, udp
 from ikevpn.dataplane.backlog import Backlog
 from ikevpn.dataplane.interface import Crashed, DataPlaneEvent, Expire, Mapping
+from ikevpn.dataplane.own_use import Use
 from ikevpn.dataplane.placement import Placed, Placement
 from ikevpn.dataplane.pool import Pool
 from ikevpn.dataplane.steering import Steering
@@ -193,9 +194,10 @@ class UserspaceDataPlane:
         return tally.merge(total for totals in await self._pool.ask_all(message.Sum()) for total in totals)
 
     @property
-    def processes(self) -> dict[str, int]:
-        """What runs by name, with its process id: the launcher, and the workers."""
-        return self._pool.processes
+    def uses_of_processes(self) -> dict[str, Use]:
+        """What the workers that run had used, by name, when they were last asked for counters."""
+        numbered = enumerate(self._pool.workers)
+        return {f"worker-{number}" if number else "worker": worker.use for number, worker in numbered if worker}
 
     async def counters(self) -> dict[str, int]:
         """Drops by reason that belong to no SA, and totals. Raises HostError where a worker ends or hangs."""

@@ -1,6 +1,7 @@
 """The data plane's own process: a loop over the control channel, the TUN devices and the sockets.
 
-Started as `python -m ikevpn.dataplane.worker FD`, where FD is its end of the channel; ends when the other end is gone.
+Started as `python -m ikevpn.dataplane.worker FD UID GID`, where FD is its end of the channel; ends when the other end
+is gone.
 Each turn it takes commands first, then one bounded batch of every descriptor that has something, so that neither a
 flood on one of them nor a saturated tunnel keeps the others waiting. It has no privilege and no file system, and may
 make few system calls (`confinement`): what it works on was opened by the control process, but for what it rehearses
@@ -28,6 +29,8 @@ from ikevpn.dataplane.forwarding import Forwarding
 from ikevpn.dataplane.mishaps import Mishaps
 from ikevpn.dataplane.neighbours import InboxReceiver, Neighbours
 from ikevpn.dataplane.outer import Outer
+from ikevpn.dataplane.own_use import OwnUse
+from ikevpn.dataplane.own_user import OwnUser
 from ikevpn.dataplane.rehearsal import Ends, Rehearsal, Stage
 from ikevpn.dataplane.stats import Loss, Stats
 from ikevpn.dataplane.tun import Devices, Tun
@@ -46,12 +49,18 @@ class Worker:
     """One loop. `clock` gives monotonic seconds; with `ends` a quiet line is kept warm (`rehearsal`)."""
 
     def __init__(
-        self, control: socket.socket, clock: Callable[[], float] = time.monotonic, *, ends: Ends | None = None
+        self,
+        control: socket.socket,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        ends: Ends | None = None,
+        use: OwnUse | None = None,
     ) -> None:
         control.setblocking(False)
         self._control = control
         self._clock = clock
         self._stats = Stats()
+        self._use = use or OwnUse()
         self._mishaps = Mishaps(self._stats)
         self._devices = Devices(self._stats, BATCH)
         self._outer = Outer(self._stats, self._hear)
@@ -65,7 +74,7 @@ class Worker:
         self._has_listened = False
         self._is_behind = False  # the control process, with taking what we say
         self._failure: Exception | None = None
-        self._rehearsal = Rehearsal(lambda: Stage(Worker, ends).play, clock) if ends else None
+        self._rehearsal = Rehearsal(lambda: Stage(partial(Worker, use=self._use), ends).play, clock) if ends else None
         self._running = True
         self._forwarding = Forwarding(
             devices=self._devices,
@@ -283,7 +292,7 @@ class Worker:
             counts["rehearsals"] = self._rehearsal.played
         if lost := sum(receiver.lost() for receiver in self._receivers):
             counts[f"drop-{Loss.SOCKET_QUEUE_FULL}"] = lost
-        self._answers.append(message.Counts(tuple(sorted(counts.items()))))
+        self._answers.append(message.Counts(tuple(sorted(counts.items())), *self._use.read()))
 
     def _stop(self, command: message.Stop, now: float) -> None:
         self._answers.append(message.Done())
@@ -301,11 +310,12 @@ def main(arguments: list[str]) -> None:
     """Run until the control process ends us; signals from a terminal are its business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    ends = Ends.open()
+    descriptor, uid, gid = map(int, arguments[1:])
+    ends, use = Ends.open(), OwnUse()
     imports.load()
-    missing = confinement.confine()
+    missing = confinement.confine(OwnUser(uid, gid))
     imports.end()
-    Worker(socket.socket(fileno=int(arguments[1])), ends=ends).run(missing)
+    Worker(socket.socket(fileno=descriptor), ends=ends, use=use).run(missing)
 
 
 if __name__ == "__main__":

@@ -235,7 +235,7 @@ class Requests:
             totals=tuple(totals),
             counters=await parts.counters(),
             events=parts.history.counts,
-            processes=process_use.of_all({"control": os.getpid(), **parts.plane.processes}),
+            processes=process_use.of_all(parts.plane.uses_of_processes),
             ike_sas=len(engine.ike_sas),
             half_open=engine.half_open,
         )

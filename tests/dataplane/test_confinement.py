@@ -18,6 +18,7 @@ def seen_after(act: str, environment: dict[str, str] | None = None, user: int | 
         "from ikevpn.dataplane import confinement, own_user, seccomp\n"
         "from ikevpn.errors import HostError\n"
         "status, result = open('/proc/self/status'), None\n"
+        "confine = lambda: confinement.confine(own_user.OwnUser.find())\n"
         f"{act}\n"
         "print('Result', result, sep=':')\n"
         "print('Core', resource.getrlimit(resource.RLIMIT_CORE) if 'cores' in globals() else '', sep=':')\n"
@@ -30,7 +31,7 @@ def seen_after(act: str, environment: dict[str, str] | None = None, user: int | 
 
 @pytest.mark.root
 def test_nothing_is_left_to_misuse() -> None:
-    seen = seen_after("result = confinement.confine()")
+    seen = seen_after("result = confine()")
     assert seen["Result"] == "()"
     assert seen["NoNewPrivs"] == "1" and seen["Seccomp"] == "2" and seen["Groups"] == ""
     assert {seen[kind] for kind in ("CapEff", "CapPrm", "CapInh", "CapAmb", "CapBnd")} == {_NONE}
@@ -60,18 +61,14 @@ def test_some_are_kept() -> None:
     ],
 )
 def test_what_a_container_does_not_allow_is_named_and_the_rest_is_in_force(lacking: str, named: str) -> None:
-    seen = seen_after(
-        f"confinement.drop([n for n in range(64) if n != confinement.{lacking}])\nresult = confinement.confine()"
-    )
+    seen = seen_after(f"confinement.drop([n for n in range(64) if n != confinement.{lacking}])\nresult = confine()")
     assert seen["Result"] == str((named,))
     assert seen["NoNewPrivs"] == "1" and seen["Seccomp"] == "2" and seen["CapEff"] == seen["CapPrm"] == _NONE
 
 
 @pytest.mark.root
 def test_without_chroot_a_user_namespace_gives_the_empty_root() -> None:
-    seen = seen_after(
-        "confinement.drop([n for n in range(64) if n != confinement.CAP_SYS_CHROOT])\nresult = confinement.confine()"
-    )
+    seen = seen_after("confinement.drop([n for n in range(64) if n != confinement.CAP_SYS_CHROOT])\nresult = confine()")
     assert seen["Result"] == "()" and seen["Seccomp"] == "2" and seen["CapBnd"] == seen["CapEff"] == _NONE
 
 
@@ -81,7 +78,7 @@ def test_without_either_that_is_named() -> None:
         "confinement.drop([n for n in range(64) if n != confinement.CAP_SYS_CHROOT])\n"
         "confinement._libc = lambda libc=confinement._libc(): type('', (), {\n"
         "    '__getattr__': lambda self, name: (lambda *a: -1) if name == 'unshare' else getattr(libc, name)})()\n"
-        "result = confinement.confine()"
+        "result = confine()"
     )
     expected = "an empty root (CAP_SYS_CHROOT is missing, and no user namespace is allowed instead)"
     assert seen["Result"] == str((expected,)) and seen["Seccomp"] == "2"
@@ -92,7 +89,7 @@ def test_without_a_filter_that_is_named() -> None:
         "def refuse():\n"
         "    raise HostError('the kernel refuses it: Invalid argument')\n"
         "seccomp.install = refuse\n"
-        "result = [each for each in confinement.confine() if 'filter' in each]"
+        "result = [each for each in confine() if 'filter' in each]"
     )
     assert seen["Result"] == "['a filter of system calls (the kernel refuses it: Invalid argument)']"
     assert seen["NoNewPrivs"] == "1" and seen["CapEff"] == _NONE

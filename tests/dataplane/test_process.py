@@ -61,7 +61,7 @@ def test_a_worker_that_says_what_no_worker_says_is_ended(
     program = (
         "import socket, sys, time\n"
         "from ikevpn.dataplane import channel, message\n"
-        "end = socket.socket(fileno=int(sys.argv[-1]))\n"
+        "end = socket.socket(fileno=int(sys.argv[-3]))\n"
         "channel.send(end, message.Ready())\n"
         f"end.recv(1) if {later} else None\n"
         f"said = {said}\n"

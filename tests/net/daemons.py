@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -134,12 +134,14 @@ class Side:
         return {link["ifname"] for link in json.loads(self.run("ip", "-j", "link").out)}
 
     @contextlib.contextmanager
-    def daemon(self, *words: str) -> Iterator[subprocess.Popen[str]]:
-        """A daemon in the foreground, from the moment it answers; at the end it must have ended well."""
-        log = (self.folder / "log").open("w+")
+    def daemon(self, *words: str, under: Sequence[str] = ()) -> Iterator[subprocess.Popen[str]]:
+        """A daemon in the foreground, from the moment it answers; at the end it must have ended well. `under` comes
+        before its command.
+        """
+        log, command = (self.folder / "log").open("w+"), self.command("daemon", *words)
         environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
         process = subprocess.Popen(
-            self.command("daemon", *words), stdout=log, stderr=subprocess.STDOUT, text=True, env=environment
+            [*command[:4], *under, *command[4:]], stdout=log, stderr=subprocess.STDOUT, text=True, env=environment
         )
         try:
             until(lambda: process.poll() is not None or self.answers(), "the start of the daemon")
@@ -177,6 +179,12 @@ def launcher_of(daemon: int) -> int:
 def worker_of(daemon: int) -> int:
     """The only worker of a daemon, 0 where it has none at the moment."""
     return _child(launcher_of(daemon), "ikevpn.dataplane.worker")
+
+
+def statuses(process: int) -> list[dict[str, str]]:
+    """What the kernel says of each thread of a process."""
+    texts = [Path(task, "status").read_text() for task in Path(f"/proc/{process}/task").iterdir()]
+    return [{key: value.strip() for key, _, value in (line.partition(":") for line in t.splitlines())} for t in texts]
 
 
 def _child(process: int, module: str) -> int:
