@@ -17,6 +17,10 @@ CAPTURE_WARNING = (
     "{file} and {file}.keys together let anyone read this tunnel's traffic; keep both private and delete them later.\n"
     "open them with: WIRESHARK_CONFIG_DIR={file}.keys wireshark {file}"
 )
+CAPTURE_ELSEWHERE = (
+    "the daemon records into a file that is not {file} here: it has a /tmp and /var/tmp of its own (PrivateTmp in its "
+    "systemd unit).\nend this recording with ikevpn down, and record into a file of /var/lib/ikevpn instead"
+)
 _DETAILS = {
     "offered": "we offered",
     "theirs": "the peer asks for",
@@ -77,7 +81,8 @@ def _follow(
 
 
 def _warn_of_capture(file: Path) -> None:
-    for line in CAPTURE_WARNING.format(file=file).splitlines():
+    sentence = CAPTURE_WARNING if file.exists() else CAPTURE_ELSEWHERE
+    for line in sentence.format(file=file).splitlines():
         render.say(f"warning: {line}", "yellow", stderr=True)
 
 

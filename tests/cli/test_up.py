@@ -87,6 +87,7 @@ def test_a_capture_comes_with_a_warning_and_an_absolute_path(
     ikevpn: Ikevpn, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder)
+    (folder / "x.pcapng").touch()
     with daemon(folder / "sock", api.UpAnswer(tunnel=PARIS)) as requests:
         result = ikevpn("up", "paris", "--capture", "x.pcapng")
     assert requests == [api.Up(tunnel="paris", capture=str(folder / "x.pcapng"))]
@@ -97,8 +98,16 @@ def test_a_capture_comes_with_a_warning_and_an_absolute_path(
 def test_the_warning_comes_once_when_it_is_recorded(
     ikevpn: Ikevpn, folder: Path, replies: tuple[api.AnyReply, ...]
 ) -> None:
+    (folder / "x.pcapng").touch()
     with daemon(folder / "sock", *replies):
-        assert ikevpn("up", "paris", "--capture", "x.pcapng").stderr.count("let anyone read") == 1
+        shown = ikevpn("up", "paris", "--capture", str(folder / "x.pcapng")).stderr
+    assert shown.count("let anyone read") == 1
+
+
+def test_a_capture_that_is_nowhere_here_is_said_to_be_elsewhere(ikevpn: Ikevpn, folder: Path) -> None:
+    with daemon(folder / "sock", api.UpAnswer(tunnel=PARIS)):
+        shown = ikevpn("up", "paris", "--capture", str(folder / "x.pcapng")).stderr
+    assert "a /tmp and /var/tmp of its own" in shown and "/var/lib/ikevpn" in shown and "let anyone read" not in shown
 
 
 def test_a_capture_that_is_refused_comes_without_the_warning(ikevpn: Ikevpn, folder: Path) -> None:
