@@ -85,8 +85,20 @@ class Worker:
             catch_up=self._catch_up,
             entropy=os.urandom,
         )
+        self._commands = self._by_kind()
+        self._descriptor_commands: dict[type, Callable[[Any, int], None]] = {
+            message.UseDevice: self._use_device,
+            message.UseUdp: self._use_udp,
+            message.UseRaw: self._use_raw,
+            message.UseInbox: self._use_inbox,
+            message.UseNeighbour: self._use_neighbour,
+            message.UseProbe: self._use_probe,
+        }
+
+    def _by_kind(self) -> dict[type, Callable[[Any, float], None]]:
+        """What to do for each command that brings no descriptor."""
         forwarding = self._forwarding
-        self._commands: dict[type, Callable[[Any, float], None]] = {
+        return {
             message.AddSa: forwarding.add_sa,
             message.DeleteSa: forwarding.delete_sa,
             message.MoveSas: forwarding.move_sas,
@@ -102,14 +114,6 @@ class Worker:
             message.Sum: self._sum,
             message.Count: self._count,
             message.Stop: self._stop,
-        }
-        self._descriptor_commands: dict[type, Callable[[Any, int], None]] = {
-            message.UseDevice: self._use_device,
-            message.UseUdp: self._use_udp,
-            message.UseRaw: self._use_raw,
-            message.UseInbox: self._use_inbox,
-            message.UseNeighbour: self._use_neighbour,
-            message.UseProbe: self._use_probe,
         }
 
     def run(self, missing: tuple[str, ...] = ()) -> None:
