@@ -76,6 +76,7 @@ def build_tunnel(
         strict_routes=table.binding is Binding.POLICY if table.strict_routes is None else table.strict_routes,
         when_down=table.when_down,
         when_unprotected=table.when_unprotected,
+        interface=table.interface,
         dpd_action=table.dpd_action,
         mtu=table.mtu,
         secret_from=_secret_from(walk, table),
@@ -151,6 +152,9 @@ def _check_tunnel(walk: Walk, table: TunnelTable, keys: Keys) -> None:
     if table.local and any(isinstance(r, AddressRange) and r.version != table.local.version for r in table.remote):
         sentence = "our address and the peer's are of different families, IPv4 and IPv6."
         walk.error((*keys, "local"), Unfit(sentence, "Give both of one family."))
+    if table.local and table.interface:
+        sentence = "it stands beside local, and both say which address is ours."
+        walk.error((*keys, "interface"), Unfit(sentence, "Keep one of the two."))
     if table.local and AddressRange(table.local, table.local) in table.remote:
         walk.error((*keys, "local"), Unfit("our address is the peer's.", "Each side writes its own as local."))
 

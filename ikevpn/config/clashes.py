@@ -88,7 +88,8 @@ def _same_peers(tunnels: Sequence[TunnelConfig]) -> Iterator[Remark]:
         if tunnel.manual:
             continue
         template = tunnel.template
-        looks = (tunnel.remotes, template.local, template.remote_id, template.any_remote_id, template.mode)
+        ours = (template.local, tunnel.interface)
+        looks = (tunnel.remotes, ours, template.remote_id, template.any_remote_id, template.mode)
         other = first.setdefault(looks, tunnel)
         if other is not tunnel:
             sentence = f"a peer that calls could mean tunnel {other.name} or this one."
@@ -104,7 +105,7 @@ def _unknown_peers(tunnels: Sequence[TunnelConfig]) -> Iterator[Remark]:
         wide = tuple(each for each in tunnel.remotes if isinstance(each, AddressRange) and each.size > 1)
         if tunnel.manual or template.mode is not Phase1Mode.MAIN or not (tunnel.any_remote or wide):
             continue
-        other = first.setdefault((wide, template.local), tunnel)
+        other = first.setdefault((wide, template.local, tunnel.interface), tunnel)
         if set(other.template.ike_proposals) != set(template.ike_proposals):
             sentence = (
                 f"tunnel {other.name} has other ike_proposals for the same unknown addresses. In main mode we choose "

@@ -42,6 +42,7 @@ class TunnelConfig:
     strict_routes: bool = True  # before the host's own
     when_down: WhenDown = WhenDown.BLOCK
     when_unprotected: WhenUnprotected = WhenUnprotected.DISCARD
+    interface: str | None = None  # whose address is ours, instead of `local`
     dpd_action: DpdAction | None = None  # None: as `start` says
     mtu: int = 0  # 0: computed from the path
     secret_from: str = ""  # where the secret is kept, in words; never the secret

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ikevpn.config.key import key
-from ikevpn.config.kinds import Decimal, Many, Whole
+from ikevpn.config.kinds import Decimal, Many, Whole, Word
 from ikevpn.config.network_kinds import OwnAddress, Remote, join_remotes
 from ikevpn.model.address import Address, AddressRange
 
@@ -25,6 +25,14 @@ class PeerKeys:
     )
     local: Address | None = key(
         OwnAddress(), "Our own address towards the peer.", '"192.0.2.1"', None, "what the routes say"
+    )
+    interface: str | None = key(
+        Word("the name of a network interface", r"[^\s/]{1,15}"),
+        "In place of `local`: our own address is that of this interface (its IPv4 one where the peer may be anywhere) "
+        "and is followed when it changes.",
+        '"ppp0"',
+        None,
+        "what the routes say",
     )
     keepalive_s: float = key(
         TIMEOUT, "How often a NAT is reminded of us when nothing else is sent; 0: never.", "20", 20.0

@@ -73,6 +73,10 @@ class Host:
         """By which address, device and router a peer is reached, our own tunnels aside. Raises HostError."""
         return await self._call(lambda: local.path_to(self._kernel, remote, source, self._ledger.steps()))
 
+    async def address_on(self, device: str, version: int) -> Address:
+        """Our address on a device. Raises HostError where it has none."""
+        return await self._call(lambda: local.address_on(self._kernel, device, version))
+
     async def source_in(self, networks: Iterable[AddressRange]) -> Address | None:
         """An address of our own in one of `networks`."""
         return await self._call(lambda: local.source_in(self._kernel, networks))

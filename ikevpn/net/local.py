@@ -56,6 +56,19 @@ def no_such_address(source: Address) -> HostError:
     )
 
 
+def address_on(kernel: Kernel, device: str, version: int) -> Address:
+    """Our address on a device, not a link-local one. Raises HostError where it has none."""
+    found = (each.ip for name, each in kernel.own_addresses() if name == device and each.version == version)
+    address = next((each for each in found if not each.is_link_local), None)
+    if address is None:
+        raise HostError(
+            f"{device}, which `interface` names, has no IPv{version} address",
+            fix=f"`ip address show dev {device}` shows what it has; is it up?",
+            reason="no-such-address",
+        )
+    return address
+
+
 def source_in(kernel: Kernel, networks: Iterable[AddressRange]) -> Address | None:
     """An address of our own in one of the tunnel's local networks: what this host itself must call from."""
     own = [interface.ip for _, interface in kernel.own_addresses()]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from ikevpn.config.configuration import TunnelConfig
 from ikevpn.dataplane.interface import Expire
 from ikevpn.ike.status import ChildStatus
-from ikevpn.model.address import AddressRange
+from ikevpn.model.address import Address, AddressRange
 from ikevpn.model.events import Reason
 from ikevpn.service.driver import Driver
 from ikevpn.service.keeper import Path
@@ -25,8 +26,8 @@ class Keying(Protocol):
     def path(self) -> Path | None:
         """The way that is in use, where nobody but us would notice that it has become the wrong one."""
 
-    def know(self, remotes: Sequence[AddressRange]) -> None:
-        """The peer may be at these places; it may call from now on."""
+    def know(self, remotes: Sequence[AddressRange], own: Address | None) -> None:
+        """The peer may be at these places; it may call from now on, and reaches us at `own` (None: anywhere)."""
 
     async def prepare(self) -> None:
         """What takes time before `begin`. Raises HostError; then it must not begin."""
@@ -63,8 +64,8 @@ class IkeKeying:
         """Dead peer detection looks after it."""
         return None
 
-    def know(self, remotes: Sequence[AddressRange]) -> None:
-        self._driver.engine.add_tunnel(self._config.tunnel(remotes, self._reqids))
+    def know(self, remotes: Sequence[AddressRange], own: Address | None) -> None:
+        self._driver.engine.add_tunnel(replace(self._config.tunnel(remotes, self._reqids), local=own))
         self._known = True
 
     async def prepare(self) -> None:

@@ -15,7 +15,7 @@ from ikevpn.dataplane.interface import Expire
 from ikevpn.errors import HostError
 from ikevpn.ike.effects import AddSa, DeleteSa, Effect, Keepalive, Report
 from ikevpn.ike.status import ChildStatus
-from ikevpn.model.address import AddressRange
+from ikevpn.model.address import Address, AddressRange
 from ikevpn.model.events import Code, Event, Fact, Reason
 from ikevpn.model.manual import ManualKeys
 from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, Sa
@@ -69,7 +69,7 @@ class ManualKeying:
         """Nobody asks the peer whether it is still there."""
         return None if self._up is None else self._up.path
 
-    def know(self, remotes: Sequence[AddressRange]) -> None:
+    def know(self, remotes: Sequence[AddressRange], own: Address | None) -> None:
         """Nobody calls."""
 
     def forget(self) -> None:

@@ -19,7 +19,7 @@ from ikevpn.model.sa import Sa
 from ikevpn.model.selector import Selector
 from ikevpn.net.addresses import plan_device
 from ikevpn.net.host import Host
-from ikevpn.net.local import Surroundings
+from ikevpn.net.local import Path, Surroundings
 from ikevpn.net.plan import Plan
 from ikevpn.net.routes import plan_blocks, plan_past, plan_routes, plan_way_out
 from ikevpn.net.rule import TUNNELS_TABLE
@@ -27,6 +27,7 @@ from ikevpn.net.rules import plan_into, plan_nowhere, plan_outside, plan_tunnels
 from ikevpn.net.unprotected import plan_accept, plan_discard, plan_discard_routed
 from ikevpn.service.contribution import refusal
 from ikevpn.service.device_mtu import device_mtu
+from ikevpn.service.own_address import towards
 from ikevpn.service.placement import Placement, place
 
 MOST_REMOTES = 32
@@ -179,12 +180,15 @@ class Needs:
         plan: Plan = ()
         for each in places:
             try:
-                path = await self._host.path_to(each.network_address, self._config.local)
+                path = await self._path_to(each.network_address)
             except HostError as error:
                 _log.warning("%s: %s", self._config.name, error)
                 continue
             plan += plan_way_out(each, path)
         return plan
+
+    async def _path_to(self, remote: Address) -> Path:
+        return await self._host.path_to(remote, await towards(self._host, self._config, remote))
 
     def _places(self) -> list[Network]:
         """Where peers are, as far as that is known."""
@@ -206,7 +210,7 @@ class Needs:
             return self._config.mtu
         remotes = (*self._config.remote_addresses, *self.remotes)
         try:
-            path_mtus = [(await self._host.path_to(remote, self._config.local)).mtu for remote in remotes[:1]]
+            path_mtus = [(await self._path_to(remote)).mtu for remote in remotes[:1]]
         except HostError:
             path_mtus = []
         version = remotes[0].version if remotes else 4

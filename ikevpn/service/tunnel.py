@@ -24,6 +24,7 @@ from ikevpn.service.driver import Driver
 from ikevpn.service.keeper import Keeper, Path, Unreachable, Wanted
 from ikevpn.service.keying import IkeKeying, Keying
 from ikevpn.service.manual import ManualKeying
+from ikevpn.service.own_address import NOWHERE, called_at, towards
 from ikevpn.service.ports import IkePorts
 from ikevpn.service.sequences import Sequences
 
@@ -60,6 +61,7 @@ class Tunnel:
         self.binding = world.bindings.binding(config, self.reqids)
         self.keying = _keying(config, self.reqids, world)
         self._world = world
+        self._own: Address | None = config.local
         self._addresses: dict[str, tuple[Address, ...]] = {}
         self._following: asyncio.Task[None] | None = None
         self._turning: asyncio.Task[None] | None = None
@@ -91,6 +93,7 @@ class Tunnel:
             self.put_down = False
             refusal = await self._stand(always_open=wanted is Wanted.ON_DEMAND)
             if not self.config.remote_names:
+                await self._find_own([remote for remote in self.config.remotes if isinstance(remote, AddressRange)])
                 self._know([remote for remote in self.config.remotes if isinstance(remote, AddressRange)])
             if self.config.remote_names and self._following is None:
                 self._following = asyncio.create_task(self._follow_names(), name=f"names of {self.name}")
@@ -132,7 +135,7 @@ class Tunnel:
         none any more, and nobody else would notice, begin anew.
         """
         path = self.keying.path
-        if path is None:
+        if await self._own_has_changed() or path is None:
             return
         try:
             paths = await self._paths([remote.first for remote in self.remotes])
@@ -140,6 +143,20 @@ class Tunnel:
             return  # no way at all; when there is one again, that is a change too
         if path not in paths and self.keying.path == path:
             self.lose_everything(Reason.PATH_CHANGED)
+
+    async def _own_has_changed(self) -> bool:
+        """Whether our interface has another address: SAs with the old one lead nowhere, and peers call the new one."""
+        if self.config.interface is None or self.keeper.wanted is Wanted.DOWN:
+            return False
+        before, self._own = self._own, await called_at(self._world.host, self.config, self.remotes)
+        if self._own == before:
+            return False
+        self._know(self.remotes)
+        if before is not NOWHERE:
+            self.lose_everything(Reason.PATH_CHANGED)
+        if self.keeper.wanted is Wanted.UP and self.keeper.missing():
+            self.keeper.want(Wanted.UP)  # at once, not after the pause
+        return True
 
     def heard(self, event: Event) -> None:
         """Something happened to this tunnel."""
@@ -186,6 +203,7 @@ class Tunnel:
         """Ways to all addresses of the peer, its names looked up now. Raises Unreachable."""
         try:
             remotes = await self._remotes()
+            await self._find_own(remotes)
             self._know(remotes)
             called = [remote.first for remote in remotes if remote.first == remote.last]
             await self.binding.admit(called)
@@ -235,7 +253,9 @@ class Tunnel:
         found, refused, port = [], None, self._world.ports.port
         for remote in remotes:
             try:
-                local = (await self._world.host.path_to(remote, self.config.local)).local
+                local = (
+                    await self._world.host.path_to(remote, await towards(self._world.host, self.config, remote))
+                ).local
             except HostError as error:
                 refused = refused or error
                 continue
@@ -252,9 +272,14 @@ class Tunnel:
             facts: dict[str, Fact] = {"name": name, "addresses": tuple(map(str, addresses))}
             self.report(Event(Code.NAME_RESOLVED, self.name, facts=facts))
 
+    async def _find_own(self, remotes: Sequence[AddressRange]) -> None:
+        """For the first time; that it is another one shows by a change of the host."""
+        if self._own in (None, NOWHERE):
+            self._own = await called_at(self._world.host, self.config, remotes)
+
     def _know(self, remotes: Sequence[AddressRange]) -> None:
         self.remotes = tuple(remotes)
-        self.keying.know(remotes)
+        self.keying.know(remotes, self._own)
 
     def concerns(self, address: Address) -> bool:
         """Whether a peer of this tunnel may be at an address."""
@@ -264,7 +289,9 @@ class Tunnel:
         """A peer with a name may be at a new address at any time, and call from there."""
         while True:
             try:
-                self._know(await self._remotes())
+                remotes = await self._remotes()
+                await self._find_own(remotes)
+                self._know(remotes)
             except HostError as error:
                 _log.warning("%s: %s", self.name, error)
             else:

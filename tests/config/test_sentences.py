@@ -278,6 +278,10 @@ IDENTITIES = 'an address, a domain name, "user@domain" or "keyid:…"'
             "Write more than dpd_interval_s, which is 30; 150 is what strongSwan has.",
         ),
         (
+            'interface = "ppp/0"',
+            'interface: "ppp/0" is not the name of a network interface.',
+        ),
+        (
             'dpd_action = "trap"',
             'dpd_action: "trap" is not "restart", "clear" or "hold".',
         ),
@@ -447,6 +451,10 @@ def test_what_transport_mode_needs(tunnel: Write, keys: tuple[str, ...], sentenc
 @pytest.mark.parametrize(
     ("lines", "sentence"),
     [
+        (
+            ['remote = "192.0.2.9"', 'local = "192.0.2.1"', 'interface = "eth0"'],
+            "interface: it stands beside local, and both say which address is ours. Keep one of the two.",
+        ),
         (
             ['remote = "any"', 'dpd_action = "restart"'],
             'dpd_action: with dpd_action = "restart" we call a dead peer again, but remote cannot be called. '

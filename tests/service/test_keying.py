@@ -44,7 +44,7 @@ def test_what_is_asked_reaches_the_engine_while_it_knows_the_tunnel(config: Tunn
         keying.end(Reason.REQUESTED)
         keying.forget()
         assert done == []
-        keying.know([PEER])
+        keying.know([PEER], None)
         await keying.prepare()
         keying.begin(Way(Endpoint.of("192.0.2.1", 500), Endpoint.of("192.0.2.2", 500)), ("10.1.0.0/16-10.2.0.0/16",))
         assert len(driver.engine.status(driver.now).ike_sas) + driver.engine.status(driver.now).half_open >= 1
