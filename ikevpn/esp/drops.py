@@ -17,6 +17,7 @@ class Drop(StrEnum):
     BAD_PADDING = "bad-padding"
     DUMMY = "dummy"
     NEXT_HEADER = "next-header"
+    IPCOMP = "ipcomp"
     MALFORMED_INNER = "malformed-inner"
     SELECTOR = "selector"
     NO_SA = "no-sa"
@@ -45,6 +46,7 @@ SENTENCES: Mapping[Drop, str] = MappingProxyType(
         Drop.BAD_PADDING: "the padding is not 1, 2, 3 and so on: wrong encryption key, or the packet was changed",
         Drop.DUMMY: "a dummy packet (next header 59), sent to hide the traffic and meant to be thrown away",
         Drop.NEXT_HEADER: "the SA is in tunnel mode, but the packet inside is neither IPv4 nor IPv6",
+        Drop.IPCOMP: "the packet inside is compressed (IPComp) and does not expand to an IP packet",
         Drop.MALFORMED_INNER: "the packet inside has broken IP headers or claims to be longer than it is",
         Drop.SELECTOR: "the packet inside is authentic, but its addresses, protocol or ports are not those of the SA",
         Drop.NO_SA: "there is no SA for this packet",

@@ -4,7 +4,7 @@ A packet's way:
 
 1. through the gate: length, sequence number, integrity check value; the window moves before the next packet comes
 2. all authentic packets of the batch are decrypted at once
-3. padding, dummy packets
+3. padding, dummy packets, compression
 4. tunnel mode: next header; the inner packet cut to the length it claims, and compared with the SA's selectors
 
 Finds no SA: the caller has done that by SPI. In transport mode the selectors need the outer addresses, which are not
@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from ikevpn.errors import UsageError
+from ikevpn.esp import ipcomp
 from ikevpn.esp.cbc import Octets
 from ikevpn.esp.drops import Drop
 from ikevpn.esp.flows import starts
@@ -160,4 +161,9 @@ class Inbound:
         if next_header == NO_NEXT:
             return Drop.DUMMY
         packet = plaintext[:end]
+        if next_header == ipcomp.NEXT_HEADER and self._sa.expands:
+            expanded = ipcomp.expand(packet)
+            if isinstance(expanded, Drop):
+                return expanded
+            packet, next_header = expanded
         return look_inside(packet, next_header, self._selection) if self._tunnel else Opened(packet, next_header)

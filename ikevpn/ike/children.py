@@ -128,6 +128,7 @@ def make(core: Core, sa: IkeSa, exchange: Exchange, shared: bytes) -> Child:
         replaces=request.replaces,
         mapped=sa.natt and sa.nat.peer_is_behind,
         behind_nat=sa.nat.we_are_behind,
+        expands=choice.compressed,
     )
     assert sa.keys is not None
     material = _Material(sa.keys, state.nonces, shared, tunnel.sha256_96)
@@ -261,6 +262,7 @@ def _sa(child: Child, layer: Layer, direction: Direction) -> Sa:
         limits=lifetime.limits(child, layer, direction),
         replay_window=child.tunnel.replay_window,
         outer=child.tunnel.outer,
+        expands=child.expands and direction is Direction.IN and layer is not child.around,
         extended_sequence_numbers=layer.proposal.extended_sequence_numbers,
     )
 

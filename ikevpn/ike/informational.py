@@ -158,7 +158,7 @@ def named(core: Core, sa: IkeSa, payload: Delete) -> list[Child]:
     we receive: they count where no pair has them as its outbound ones. A bundle goes with either of its protocols; the
     other is worth nothing alone.
     """
-    if payload.protocol == Protocol.ISAKMP:
+    if payload.protocol not in (Protocol.ESP, Protocol.AH):  # a compression goes with its ESP
         return []
     numbers = {int.from_bytes(spi, "big") for spi in payload.spis if len(spi) == 4}
     pairs = core.children_with(sa)

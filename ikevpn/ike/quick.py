@@ -98,8 +98,11 @@ def take_1(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
             "selector": str(wanted),
         }
         reason = Reason.NO_PROPOSAL_PHASE2 if accepted else Reason.AH_BEHIND_NAT
+        if suite.only_compressed(offer):
+            reason = Reason.ONLY_COMPRESSED
         raise Rejected("no proposal that we accept", NotifyType.NO_PROPOSAL_CHOSEN, reason, facts)
-    core.report(Code.PHASE2_RESPONDING, sa, child=state.request.name, selector=str(wanted))
+    told = "" if not suite.compresses(offer) else "for what it sends" if choice.compressed else "is left out"
+    core.report(Code.PHASE2_RESPONDING, sa, child=state.request.name, selector=str(wanted), compression=told)
     state.choice = choice
     state.lifetime = tunnel.ipsec_lifetime.shorter(choice.lifetime)
     state.shorter = state.lifetime != choice.lifetime

@@ -279,6 +279,7 @@ class Child:
     mapped: bool = False  # the peer can be reached only by the NAT mapping that it keeps open for port 4500
     behind_nat: bool = False  # we are, so that its mapping has to be kept open
     kept_alive: tuple[Endpoint, Endpoint] | None = None
+    expands: bool = False  # the peer may compress what it sends
     around: Layer | None = None  # AH, in a bundle; everything else is that of ESP
 
     @property

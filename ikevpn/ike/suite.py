@@ -1,5 +1,6 @@
 """Phase 2: proposals to SA payloads and back. Proposals of one number are a suite, which is taken whole or not at all
-(RFC 2408 §4.2): ESP, AH, or a bundle of both.
+(RFC 2408 §4.2): ESP, AH, or a bundle of both; and ESP with IPComp, which is never offered, and taken where a peer will
+not do without: then what it sends may be compressed.
 
 A bundle in tunnel mode has one outer IP header, with AH behind it and then ESP (RFC 4301 §4.5). Most implementations
 call both protocols' mode "tunnel" then, some that of AH "transport"; we say the first and take both.
@@ -13,7 +14,8 @@ from itertools import count, groupby, product
 from typing import NamedTuple
 
 from ikevpn.crypto.tables import ESP_CIPHERS, GROUPS
-from ikevpn.ike import select
+from ikevpn.ike import compression, select
+from ikevpn.model.algorithm_names import AND
 from ikevpn.model.proposal import IpsecProposal, Lifetime
 from ikevpn.model.sa import Encapsulation, SaMode
 from ikevpn.model.tunnel import NattDraft, ProposalOrder
@@ -56,6 +58,11 @@ class Choice:
     number: int
     parts: tuple[Part, ...]
 
+    @property
+    def compressed(self) -> bool:
+        """Whether IPComp is part of it."""
+        return any(each.protocol is Protocol.IPCOMP for each in self.parts)
+
     def spi(self, protocol: Protocol) -> int:
         """Under which the peer wants to receive a protocol of the suite."""
         return next(int.from_bytes(part.spi, "big") for part in self.parts if part.protocol is protocol)
@@ -64,10 +71,15 @@ class Choice:
         """The answer, with our inbound SPIs."""
         return select.payload_of(
             [
-                Proposal(self.number, each.protocol, octets(spis[each.protocol]), (each.transform,))
+                Proposal(self.number, each.protocol, self._answered_spi(each, spis), (each.transform,))
                 for each in self.parts
             ]
         )
+
+    def _answered_spi(self, part: Part, spis: Mapping[Protocol, int]) -> bytes:
+        if part.protocol is Protocol.IPCOMP:
+            return compression.index_for(spis[Protocol.ESP], len(part.spi))
+        return octets(spis[part.protocol])
 
 
 def octets(spi: int) -> bytes:
@@ -177,25 +189,42 @@ def read(protocol: Protocol, transform: Transform) -> tuple[IpsecProposal, Lifet
 def choose(
     offer: SA, accepted: Sequence[IpsecProposal], order: ProposalOrder, mode: SaMode, encapsulation: Encapsulation
 ) -> Choice | None:
-    """The first suite on which both agree, by our order or by theirs. Suites of other protocols are passed over."""
+    """The first suite on which both agree, by our order or by theirs, one without compression before all that have it.
+    Suites of other protocols are passed over.
+    """
     modes = _modes(mode, encapsulation)
     places, found = count(), []
     for proposals in _suites(offer):
         for choice in _choices(_by_protocol(proposals), accepted, modes):
             found.append((accepted.index(choice.proposal), next(places), choice))
-    return select.best(found, order)
+    plain = [each for each in found if not each[2].compressed]
+    return select.best(plain or found, order)
 
 
 def check(answer: SA, offered: Sequence[IpsecProposal], mode: SaMode, encapsulation: Encapsulation) -> Choice | None:
     """The responder's one choice; None where it is not exactly one or was never offered."""
     if len(_suites(answer)) != 1 or any(len(proposal.transforms) != 1 for proposal in answer.proposals):
         return None
-    return choose(answer, offered, ProposalOrder.THEIRS, mode, encapsulation)
+    choice = choose(answer, offered, ProposalOrder.THEIRS, mode, encapsulation)
+    return None if choice is None or choice.compressed else choice
 
 
 def names(offer: SA) -> tuple[str, ...]:
     """What was offered, in words."""
     return select.names_of(name for proposals in _suites(offer) for name in _names(proposals))
+
+
+def compresses(offer: SA) -> bool:
+    """Whether IPComp is offered, with or without an alternative."""
+    return any(each.protocol is Protocol.IPCOMP for each in offer.proposals)
+
+
+def only_compressed(offer: SA) -> bool:
+    """Whether every suite has IPComp in it, and with no algorithm of ours."""
+    return all(
+        (ipcomp := _by_protocol(each).get(Protocol.IPCOMP)) and compression.acceptable(ipcomp, set(Mode)) is None
+        for each in _suites(offer)
+    )
 
 
 def _suites(offer: SA) -> list[list[Proposal]]:
@@ -207,15 +236,33 @@ def _suites(offer: SA) -> list[list[Proposal]]:
 
 
 def _by_protocol(proposals: Sequence[Proposal]) -> dict[Protocol, Proposal]:
-    """ESP, AH or both, in the order in which they came; nothing where it is another suite."""
+    """ESP, AH or both, or ESP compressed, in the order in which they came; nothing where it is another suite."""
     suite = {each.protocol: each for each in proposals}
-    return suite if len(suite) == len(proposals) and suite.keys() <= {Protocol.ESP, Protocol.AH} else {}
+    known = len(suite) == len(proposals) and suite.keys() <= {Protocol.ESP, Protocol.AH, Protocol.IPCOMP}
+    return suite if known and (Protocol.ESP in suite or Protocol.IPCOMP not in suite) else {}
 
 
 def _choices(
     suite: Mapping[Protocol, Proposal], accepted: Sequence[IpsecProposal], modes: set[Mode]
 ) -> Iterator[Choice]:
     """What is acceptable in one suite. Of transforms that say the same the first counts."""
+    ipcomp = suite.get(Protocol.IPCOMP)
+    if ipcomp is None:
+        yield from _uncompressed(suite, accepted, modes)
+        return
+    transform = compression.acceptable(ipcomp, modes)
+    if transform is None:
+        return
+    rest = {protocol: each for protocol, each in suite.items() if each is not ipcomp}
+    for choice in _uncompressed(rest, accepted, compression.modes_inside(modes)):
+        parts = {part.protocol: part for part in (*choice.parts, Part(Protocol.IPCOMP, ipcomp.spi, transform))}
+        yield replace(choice, parts=tuple(parts[protocol] for protocol in suite))
+
+
+def _uncompressed(
+    suite: Mapping[Protocol, Proposal], accepted: Sequence[IpsecProposal], modes: set[Mode]
+) -> Iterator[Choice]:
+    """The same for ESP, AH or both."""
     wanted = {Protocol.ESP: {replace(each, around=None) for each in accepted}, Protocol.AH: set(accepted)}
     if len(suite) > 1:
         wanted[Protocol.AH] = {each.around for each in accepted if each.around}
@@ -261,6 +308,9 @@ def _names(proposals: Sequence[Proposal]) -> Iterable[str]:
     suite = _by_protocol(proposals)
     if not suite:
         return ["+".join(proposal.protocol.label for proposal in proposals)]
+    if (ipcomp := suite.get(Protocol.IPCOMP)) is not None:
+        rest = [each for each in proposals if each is not ipcomp]
+        return [f"{name}{AND}{compression.label(ipcomp)}" for name in _names(rest)]
     reads = {protocol: _reads(proposal) for protocol, proposal in suite.items()}
     if len(suite) == 1:
         return (str(each or "unknown") for each in next(iter(reads.values())))

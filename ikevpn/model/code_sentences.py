@@ -51,7 +51,7 @@ CODES: Mapping[Code, Entry] = {
         "We asked for a pair of ESP SAs for one pair of networks (quick mode).",
     ),
     Code.PHASE2_RESPONDING: Entry(
-        "phase 2 for {selector}: the peer starts",
+        "phase 2 for {selector}: the peer starts[; IPComp {compression}]",
         "The peer asks for a pair of ESP SAs for one pair of networks (quick mode).",
     ),
     Code.CHILD_UP: Entry(

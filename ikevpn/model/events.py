@@ -86,6 +86,7 @@ class Reason(StrEnum):
     NO_SECRET = "no-secret"
     NO_PROPOSAL_PHASE1 = "no-proposal-phase1"
     NO_PROPOSAL_PHASE2 = "no-proposal-phase2"
+    ONLY_COMPRESSED = "only-compressed"
     AH_BEHIND_NAT = "ah-behind-nat"
     PEER_REFUSED_PHASE1 = "peer-refused-phase1"
     PEER_REFUSED_PHASE2 = "peer-refused-phase2"

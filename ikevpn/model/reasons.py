@@ -136,6 +136,11 @@ REASONS: Mapping[Reason, Entry] = {
             "add one that both have to `esp_proposals` of the tunnel, or to the peer; the PFS group counts too",
         ),
     ),
+    Reason.ONLY_COMPRESSED: Entry(
+        "the peer wants ESP only with a compression that we do not know[: it offers {offered}]",
+        "Every proposal of the peer contains IPComp (RFC 3173). Of its algorithms we know DEFLATE.",
+        ("switch compression off on the peer: `compress=no`, `ipcomp = no`, `comp-no`; or let it offer deflate",),
+    ),
     Reason.AH_BEHIND_NAT: Entry(
         "a NAT is on the way, and AH does not pass one[: the tunnel has only {accepted}]",
         "AH authenticates the addresses of a packet, and a NAT changes them; unlike ESP it cannot travel in UDP.",

@@ -82,6 +82,7 @@ class Sa:
     limits: Limits = Limits()
     replay_window: int = 1024  # 0: no replay check
     extended_sequence_numbers: bool = False
+    expands: bool = False  # inbound: the peer may compress (IPComp with DEFLATE)
     wraps: int = 0  # SPI of the SA whose packets this one carries (bundle: AH around ESP); 0: it is the innermost
     wrapped: bool = False  # its packets travel only inside of those of the SA that wraps it
     sequence: int = 0  # outbound: the last sequence number that is used up already (manual keys live on)

@@ -318,7 +318,8 @@ def test_what_cannot_be_taken_is_named() -> None:
     esp, ah = phase2(*ESP_ATTRIBUTES), phase2(basic(Ipsec.MODE, 1), protocol=Protocol.AH, kind=5)
     assert suite.names(replace(esp, proposals=(*esp.proposals, *ah.proposals))) == ("unknown",)
     compressed = replace(esp.proposals[0], protocol=Protocol.IPCOMP)
-    assert suite.names(replace(esp, proposals=(*esp.proposals, compressed))) == ("esp+ipcomp",)
+    assert suite.names(replace(esp, proposals=(*esp.proposals, compressed))) == (f"{ESP}+ipcomp-unknown-12",)
+    assert suite.names(replace(esp, proposals=(compressed,))) == ("ipcomp",)
 
 
 def test_ah_of_any_kind_is_not_for_udp() -> None:

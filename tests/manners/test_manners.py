@@ -223,11 +223,11 @@ MANNERS = (
         bend.transforms(_attribute(Ipsec.LIFE_DURATION, _HUGE)),
     ),
     _row(
-        "a bundle with IPComp",
+        "a bundle with an unknown compression",
         "a",
         _Q + "1",
         bend.offers(_with_ipcomp),
-        Reason.NO_PROPOSAL_PHASE2,
+        Reason.ONLY_COMPRESSED,
     ),
     _row("one identity of two", "a", _Q + "1", _only_first_identity, Reason.PROXY_ID_MISMATCH),
     _row(
