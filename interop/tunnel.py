@@ -72,6 +72,7 @@ class TunnelParameters:
     sa_mode: Literal["tunnel", "transport"] = "tunnel"
     extra: tuple[tuple[str, object], ...] = ()
     manual: Manual | None = None
+    compress: bool = False  # the peer offers IPComp
 
     def mirrored(self, local: str, remote: str) -> TunnelParameters:
         """The same tunnel as the other end sees it."""

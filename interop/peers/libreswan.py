@@ -41,6 +41,7 @@ def _connection(tunnel: TunnelParameters) -> str:
         "rightid": _identity(tunnel.remote_id),
         "ike": suites.IKE[tunnel.ike_suite].libreswan,
         "phase2alg": f"{esp};{group}" if tunnel.pfs else esp,
+        "compress": "yes" if tunnel.compress else "no",
         "pfs": "yes" if tunnel.pfs else "no",
         "encapsulation": "yes" if tunnel.nat_traversal == "force" else "auto",
         "ikelifetime": f"{tunnel.ike_lifetime_s}s",

@@ -51,6 +51,7 @@ def _connection(tunnel: TunnelParameters, dpd_s: int) -> str:
       local_ts = {",".join(tunnel.local_networks)}
       remote_ts = {",".join(tunnel.remote_networks)}
       mode = {tunnel.sa_mode}
+      ipcomp = {"yes" if tunnel.compress else "no"}
       {suite.protocol}_proposals = {esp}
       rekey_time = {tunnel.esp_lifetime_s * 9 // 10}s
       life_time = {tunnel.esp_lifetime_s}s

@@ -9,15 +9,18 @@ started and the other side ends; so its tunnels are rekeyed by us and ended by w
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from typing import Any
 
 from interop import proof
+from interop.outcome import expect
 from interop.scenario import Scenario, needs
-from interop.stage import Stage
+from interop.stage import Side, Stage
 from interop.topology import pair
 from interop.tunnel import TunnelParameters, between
 
+_PINGS = 50
 _STRONGSWAN_SUITES = (
     ("3des-md5-g2", "3des-md5"),
     ("aes128-sha-g2", "aes128-sha"),
@@ -56,6 +59,47 @@ def play(
     proof.rekeys_without_loss(left, right, rekeying, tolerated=0 if ours == "ikevpn" else 1)
     proof.goes_down(initiator, responder)
     proof.nothing_in_clear(topology)
+
+
+def compressed(stage: Stage, theirs: str) -> None:
+    """The peer starts and wants IPComp; what it compresses comes through, and so does what we do not.
+
+    libreswan offers nothing else, strongSwan the way without as well.
+    """
+    topology = pair(stage.site)
+    base = TunnelParameters(ike_suite="aes128-sha-g14", esp_suite="aes128-sha", compress=True)
+    left_view, right_view = between(topology.left, topology.right, base)
+    right = stage.side(theirs, topology.right, right_view)
+    left = stage.side("ikevpn", topology.left, left_view)
+    stage.stands()
+    proof.comes_up(right, left)
+    agreed = theirs == "guest-libreswan"
+    expect(
+        f"IPComp {'for what it sends' if agreed else 'is left out'}" in left.peer.log(),
+        "our log does not say what became of the compression",
+    )
+    proof.carries(right, left)
+    before = _received(left)
+    words = ("-n", "-i", "0.02", "-c", str(_PINGS), "-s", "1200", "-p", "00", "-I", left.end.address)
+    left.host.run("ping", *words, right.end.address, timeout_s=60)
+    octets = (_received(left) - before) // _PINGS
+    expect((octets < 600) is agreed, f"answers of 1200 octets of zeros came in datagrams of {octets}")
+    proof.carries_large_datagrams(right, left)
+    proof.goes_down(right, left)
+    proof.nothing_in_clear(topology)
+
+
+def _received(side: Side) -> int:
+    """Octets that have come in from outside."""
+    (link,) = json.loads(side.host.run("ip", "-json", "-statistics", "link", "show", "outer").output)
+    return int(link["stats64"]["rx"]["bytes"])
+
+
+def _compressed(theirs: str) -> Scenario:
+    peer = theirs.removeprefix("guest-")
+    sentence = f"protocol 50 with {peer} on a kernel, which wants IPComp and starts"
+    play_it = partial(compressed, theirs=theirs)
+    return Scenario(f"raw-esp-{peer}-r-ipcomp", sentence, play_it, needs("ikevpn", theirs))
 
 
 def _scenario(theirs: str, ike: str, esp: str, pfs: bool, we_start: bool, **options: Any) -> Scenario:
@@ -105,6 +149,7 @@ SCENARIOS = (
             *((suite, we_start, 4) for suite in ("null-sha", "aes256-sha256") for we_start in (True, False)),
         )
     ),
+    *map(_compressed, ("guest-strongswan", "guest-libreswan")),
     *(
         _scenario(theirs, "aes128-sha-g14", "aes128-sha", True, True, ours="guest-strongswan")
         for theirs in ("guest-strongswan", "guest-libreswan")
