@@ -22,7 +22,7 @@ def admit(core: Core, arrival: Arrival) -> IkeSa | None:
     candidates = tuple(each for each in reachable if each.mode is mode)
     silent = core.tunnels.calls_only(arrival.local, arrival.remote) if not reachable else None
     if silent is not None:
-        core.drop(Reason.INITIATOR_ONLY, _half_open(core, arrival, (silent,)))
+        refuse_call(core, arrival, [silent], Reason.INITIATOR_ONLY)
         return None
     if not candidates:
         _turn_away(core, arrival, reachable)

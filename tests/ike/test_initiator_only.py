@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ikevpn.model.events import Code, Reason
+from ikevpn.model.reasons import sentence
 from ikevpn.model.tunnel import Phase1Mode
 from tests.ike.bench import Bench, children, core_of, events, ike_sas, networks, other_side, tunnel
 
@@ -24,8 +25,9 @@ def test_a_call_is_not_answered_by_a_single_octet(mode: Phase1Mode) -> None:
     bench.run(120)
     assert not bench.datagrams("b") and not ike_sas(bench.b) and not core_of(bench.b).timers.next()
     assert bench.a.reasons(Code.PHASE1_FAILED) == [Reason.NO_ANSWER]
-    dropped = events(bench.b, Code.DATAGRAM_DROPPED)
-    assert dropped and {(each.tunnel, each.reason) for each in dropped} == {("ba", Reason.INITIATOR_ONLY)}
+    refused = events(bench.b, Code.CALL_REFUSED)
+    assert refused and {(each.tunnel, each.reason) for each in refused} == {("ba", Reason.INITIATOR_ONLY)}
+    assert sentence(refused[0]).endswith("tunnel ba only calls and does not answer calls (initiator_only)")
 
 
 def test_it_calls_and_its_peer_asks_for_more_within() -> None:
