@@ -80,6 +80,10 @@ and has one Diffie-Hellman group because aggressive mode and PFS can offer only 
 best needs `ike_proposals = ["modern", "standard"]` and `esp_proposals = ["standard"]`; in aggressive mode
 `["standard"]` for both. Perfect forward secrecy must be the same on both ends: a peer without it needs `nopfs-…`.
 
+CTR needs an integrity algorithm behind it; CCM, GCM and GMAC have their own, and GMAC encrypts nothing. Runs of packets
+go through GCM with 16 octets and through CBC together; CTR, CCM, GMAC and shorter GCM go packet by packet, which is as
+exact and costs more. `g31` is Curve25519: IKEv1 has no number for it, and strongSwan takes that of IKEv2 (RFC 8031).
+
 DES, MD5, groups 1 and 2, 3DES without a limit in kilobytes, `null` and aggressive mode work; each is warned of once,
 with the reason.
 """
