@@ -22,9 +22,10 @@ class ExitCode(IntEnum):
 
 MEANINGS: dict[ExitCode, str] = {
     ExitCode.OK: "It worked.",
-    ExitCode.FAILED: "It failed: the peer refused or did not answer, or what was asked for is not so.",
+    ExitCode.FAILED: "It failed: the peer refused or did not answer, or what was asked for is not so "
+    "(`status --problems`: there are some).",
     ExitCode.USAGE: "The command line or the configuration is wrong.",
-    ExitCode.HOST: "This host refuses (not root, port in use, no TUN device), or no daemon answers.",
+    ExitCode.HOST: "This host refuses (not root, no capability, port in use, no TUN device), or no daemon answers.",
     ExitCode.UNKNOWN_TUNNEL: "There is no tunnel or child of that name.",
     ExitCode.TIMEOUT: "It did not happen within `--timeout`.",
     ExitCode.INTERRUPTED: "Interrupted from the keyboard.",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ikevpn.cli.exit_codes import ExitCode
-from ikevpn.service import api
+from ikevpn.service import api, client
 from tests.cli.stand_in import PAIR, PARIS, Ikevpn, daemon, event
 
 STARTED = event("phase1-started", "phase 1 with 203.0.113.2:500: we start")
@@ -62,6 +63,31 @@ def test_what_we_refused_is_not_put_into_the_peers_mouth(ikevpn: Ikevpn, folder:
 def test_a_timeout_is_status_5(ikevpn: Ikevpn, folder: Path) -> None:
     with daemon(folder / "sock", api.Error(reason="timeout", kind="peer", sentence="it was not up within 1 s")):
         assert ikevpn("up", "paris").exit_code == ExitCode.TIMEOUT
+
+
+def test_who_interrupts_hears_what_was_last_and_what_to_try(
+    ikevpn: Ikevpn, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent = event("retransmitted", "no answer from 203.0.113.2:500 yet", advice=("is UDP 500 open?",))
+
+    def asked(path: Path, request: api.Request, timeout_s: float | None = None) -> Iterator[api.AnyReply]:
+        yield silent
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(client, "ask", asked)
+    result = ikevpn("up", "paris")
+    assert result.exit_code == ExitCode.INTERRUPTED
+    assert result.stderr.splitlines() == [
+        "paris is not up: interrupted",
+        "  the last step was: no answer from 203.0.113.2:500 yet",
+        "  try: is UDP 500 open?",
+    ]
+
+
+def test_without_a_timeout_it_waits_to_the_end_of_the_attempt(ikevpn: Ikevpn, folder: Path) -> None:
+    with daemon(folder / "sock", STARTED, api.UpAnswer(tunnel=PARIS)) as requests:
+        assert ikevpn("up", "paris").exit_code == 0
+    assert requests == [api.Up(tunnel="paris", timeout_s=None)]
 
 
 def test_json_is_one_object_a_line(ikevpn: Ikevpn, folder: Path) -> None:

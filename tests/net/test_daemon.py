@@ -418,7 +418,7 @@ def test_a_worker_that_nobody_can_replace_ends_the_daemon_and_blocks_stay(sides:
         assert left.pings(right.inner) == 3
         os.kill(worker, signal.SIGKILL)
         assert daemon.wait(15) not in (0, None)
-    assert left.routes() == [f"blackhole 10.2.2.0/24 {BLOCK} "]
+    assert left.routes() == [f"blackhole 10.2.2.0/24 {BLOCK}"]
     with left.daemon():
         until(lambda: is_up(left), "paris again")
 
