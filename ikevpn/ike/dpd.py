@@ -96,8 +96,11 @@ def _again_at(core: Core, sa: IkeSa, tunnel: Tunnel) -> float:
 
 
 def answer(core: Core, sa: IkeSa, payload: Notify) -> Notify | None:
-    """R-U-THERE-ACK for a question with a number that rises; None for one played again (RFC 3706 §6.1)."""
-    if len(payload.data) != 4 or payload.spi not in (sa.cookies, b""):
+    """R-U-THERE-ACK for a question with a number that rises; None for one played again (RFC 3706 §6.1).
+
+    Under whose protection it came says which SA is meant; the cookies in it are wrong from some Ciscos.
+    """
+    if len(payload.data) != 4:
         return None
     number = int.from_bytes(payload.data, "big")
     last = sa.dpd.peer_sequence
