@@ -61,7 +61,10 @@ class Binding:
         self._host, self._plane, self._devices = bindings.host, bindings.plane, bindings.devices
         self._report = bindings.report
         children = zip(config.template.children, reqids, strict=True)
-        self._policies = [self._policy(child.selector, reqid) for child, reqid in children]
+        self._configured: dict[int, list[Policy]] = {}
+        for child, reqid in children:
+            self._configured.setdefault(reqid, []).append(self._policy(child.selector, reqid))
+        self._agreed: dict[int, list[Policy]] = {}  # where a peer has agreed to less
         self._needs = Needs(config, tuple(reqids), bindings.host, bindings.ike_ports, bindings.report)
         self._inbound: Counter[int] = Counter()  # SAs by reqid
         self._wanted = False
@@ -191,6 +194,7 @@ class Binding:
         first = self._inbound.total() == 1
         if sa.reqid < FIRST_DYNAMIC_REQID:
             self._needs.admit([sa.remote.address])
+            self._agree(sa.reqid, sa.selectors)
         elif sa.reqid not in self._needs.dynamic:
             self._needs.dynamic[sa.reqid] = sa
             self._change_dynamic(sa, self._plane.add_policy)
@@ -209,8 +213,33 @@ class Binding:
         sa = self._needs.dynamic.pop(effect.reqid, None)
         if sa is not None:
             self._change_dynamic(sa, self._plane.delete_policy)
+        self._agree(effect.reqid, ())
         if not self._inbound or self._config.any_remote:
             self.refresh()
+
+    def _agree(self, reqid: int, selectors: tuple[Selector, ...]) -> None:
+        """A peer that has agreed to less than was asked for gets no more than that: the rest is led into the device,
+        and no further. Nothing agreed: what is configured, so that traffic asks for it.
+        """
+        configured = self._configured.get(reqid, [])
+        if len(configured) != 1:
+            return
+        before = self._agreed.pop(reqid, configured)
+        after = [self._policy(selector, reqid) for selector in selectors] or configured
+        if after != configured:
+            self._agreed[reqid] = after
+        if self._level >= Level.CLOSED:
+            for policy in after:
+                if policy not in before:
+                    self._plane.add_policy(policy)
+            for policy in before:
+                if policy not in after:
+                    self._plane.delete_policy(policy)
+
+    def _current(self) -> Iterable[Policy]:
+        """The policies of the configured pairs, as they are in use."""
+        for reqid, configured in self._configured.items():
+            yield from self._agreed.get(reqid, configured)
 
     def _change_dynamic(self, sa: Sa, change: Callable[[Policy], None]) -> None:
         for selector in sa.selectors:
@@ -273,12 +302,12 @@ class Binding:
             await self._host.undo(self._config.name)
         finally:
             if before >= Level.CLOSED:
-                for policy in self._policies:
+                for policy in self._current():
                     self._plane.delete_policy(policy)
                 await self._devices.release(self._config.device)
 
     def _add_policies(self) -> None:
-        for policy in self._policies:
+        for policy in self._current():
             self._plane.add_policy(policy)
         for sa in self._needs.dynamic.values():
             for selector in sa.selectors:

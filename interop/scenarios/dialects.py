@@ -6,14 +6,17 @@ left: ikevpn 192.0.2.1 ─── NAT or none ─── right: strongSwan or ikev
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from interop import proof, traffic
 from interop.outcome import expect, wait_until
+from interop.peers.ikevpn import Ikevpn
 from interop.peers.strongswan import Strongswan
 from interop.scenario import Scenario, needs
 from interop.stage import Stage
 from interop.topology import pair, routed
+from interop.traffic import End
 from interop.tunnel import TunnelParameters, between
 
 OCTETS = 2_000_000
@@ -84,6 +87,29 @@ def answers_questions(stage: Stage) -> None:
     proof.both_hold(left, right)
 
 
+def narrowed(stage: Stage) -> None:
+    """strongSwan has a part of what we ask for, and answers with that; the rest goes nowhere."""
+    topology = pair(stage.site)
+    left_view, right_view = between(topology.left, topology.right)
+    agreed, asked = topology.right.network, "10.0.0.0/12"
+    right = stage.side("strongswan", topology.right, right_view)
+    left = stage.side("ikevpn", topology.left, replace(left_view, remote_networks=(asked,)))
+    stage.stands()
+    proof.comes_up(left, right)
+    assert isinstance(left.peer, Ikevpn)
+    status = left.peer.command("status", "t").output
+    expect(agreed in status and asked not in status, f"status does not show what was agreed on: {status}")
+    expect("agrees to" in left.peer.log(), "the log does not say that the peer agrees to less")
+    proof.carries(left, right, OCTETS)
+    elsewhere = End(right.host, "10.3.3.3")
+    expect(traffic.answers(left.end, elsewhere) == 0, "somebody answered who is in no tunnel")
+    counters = left.peer.command("status", "--verbose").output
+    expect("no-policy" in counters, f"what was not agreed on is not counted: {counters}")
+    proof.rekeys_without_loss(left, right, (left, right))
+    proof.goes_down(left, right)
+    proof.nothing_in_clear(topology)
+
+
 SCENARIOS = (
     *(
         Scenario(
@@ -108,5 +134,6 @@ SCENARIOS = (
         for role in ("i", "r")
     ),
     Scenario("dialect-dead-peer", "strongSwan is killed and comes back", dead_peer, needs("ikevpn", "strongswan")),
+    Scenario("dialect-narrowed", "strongSwan agrees to less than we ask for", narrowed, needs("ikevpn", "strongswan")),
     Scenario("dialect-dpd", "strongSwan asks whether we live", answers_questions, needs("ikevpn", "strongswan")),
 )

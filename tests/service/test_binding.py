@@ -189,6 +189,33 @@ def test_open_while_sas_are_expected_and_not_for_ever(tmp_path: FilePath) -> Non
     run(scenario())
 
 
+def test_a_peer_that_agrees_to_less_gets_no_more(tmp_path: FilePath) -> None:
+    """What is left of the network goes into the device, and from there nowhere; when all is gone it may ask again."""
+    less = Selector(SELECTOR.local, AddressRange.of("10.2.3.0/24"))
+    agreed = replace(SA, selectors=(less,))
+
+    async def scenario() -> None:
+        ground = Ground(tmp_path)
+        await ground.binding.stand(always_open=False)
+        await ground.add(agreed)
+        assert [policy.selector for policy in ground.plane.policies] == [less]
+        assert ground.host.routes == [BLOCK, ROUTE]
+        await ground.add(replace(agreed, spi=2))
+        await ground.delete(agreed)
+        assert [policy.selector for policy in ground.plane.policies] == [less]
+        await ground.add(replace(SA, spi=3))  # and now it agrees to all of it
+        assert [policy.selector for policy in ground.plane.policies] == [SELECTOR]
+        await ground.add(replace(agreed, spi=4))
+        for spi in (2, 3, 4):
+            await ground.delete(replace(SA, spi=spi))
+        assert [policy.selector for policy in ground.plane.policies] == [SELECTOR]
+        await ground.add(agreed)
+        await ground.binding.leave()
+        assert ground.plane.policies == []
+
+    run(scenario())
+
+
 @pytest.mark.parametrize(("word", "routes"), [("reject", ["unreachable 10.2.0.0/16"]), ("pass", [])])
 def test_what_the_user_wants_of_a_tunnel_that_is_down(tmp_path: FilePath, word: str, routes: list[str]) -> None:
     async def scenario() -> list[str]:
