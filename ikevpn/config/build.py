@@ -106,6 +106,7 @@ def _template(
         ipsec_proposals=(manual.proposal,) if manual else table.esp_proposals,
         children=children,
         local=table.local,
+        named=any(isinstance(each, str) for each in table.remote),
         mode=table.mode,
         psk=secret,
         local_id=table.local_id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ikevpn.ike import informational
 from ikevpn.ike.core import Core
+from ikevpn.ike.effects import LookUp
 from ikevpn.ike.exchange import Arrival
 from ikevpn.ike.sa import IkeSa, Role
 from ikevpn.ike.timers import Timer, TimerKind
@@ -12,6 +13,8 @@ from ikevpn.model.events import Code, Fact, Reason
 from ikevpn.model.tunnel import Phase1Mode, Tunnel
 from ikevpn.wire.registry import ExchangeType, NotifyType
 
+_LOOK_UP_EVERY_S = 10.0
+_LOOKING_S = 4.0  # by then DNS has answered, and a caller has sent its message again
 _MODES = {ExchangeType.MAIN: Phase1Mode.MAIN, ExchangeType.AGGRESSIVE: Phase1Mode.AGGRESSIVE}
 
 
@@ -24,6 +27,9 @@ def admit(core: Core, arrival: Arrival) -> IkeSa | None:
     if silent is not None:
         refuse_call(core, arrival, [silent], Reason.INITIATOR_ONLY)
         return None
+    if not reachable and _looks_up(core):
+        core.drop(Reason.NO_MATCHING_TUNNEL)
+        return None
     if not candidates:
         _turn_away(core, arrival, reachable)
         return None
@@ -35,6 +41,18 @@ def admit(core: Core, arrival: Arrival) -> IkeSa | None:
     core.timers.set(Timer(TimerKind.HALF_OPEN, sa.serial), core.now + core.settings.half_open_s)
     core.report(Code.PHASE1_RESPONDING, sa, mode=str(mode))
     return sa
+
+
+def _looks_up(core: Core) -> bool:
+    """A peer that is known by a DNS name may have moved: the names are looked up before it is refused, and its message
+    1 comes again. Anybody can make us do so, so this is done only so often; between that strangers are refused at once.
+    """
+    if not core.tunnels.any_named:
+        return False
+    if core.looked_up is None or core.now - core.looked_up >= _LOOK_UP_EVERY_S:
+        core.looked_up = core.now
+        core.emit(LookUp())
+    return core.now - core.looked_up < _LOOKING_S
 
 
 def _make_room(core: Core, source: Address) -> bool:

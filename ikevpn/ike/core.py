@@ -78,6 +78,7 @@ class Core:
         self.by_cookie: dict[bytes, IkeSa] = {}
         self.by_first: dict[tuple[bytes, Endpoint], IkeSa] = {}  # responder's SAs by cky_i and source of message 1
         self.farewells: dict[bytes, IkeSa] = {}  # by both cookies: deleted by the peer a moment ago
+        self.looked_up: float | None = None  # when we last asked for names to be looked up
         self.half_open = HalfOpen(self.draw)  # responder's SAs that nobody has authenticated
         self.initiating: dict[str, IkeSa] = {}  # the phase 1 that we have started for a tunnel and that is not done
         self.established = Register[IkeSa]()

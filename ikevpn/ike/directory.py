@@ -15,12 +15,15 @@ class Directory:
     def __init__(self) -> None:
         self._by_name: dict[str, Tunnel] = {}
         self._by_address: dict[Address, dict[str, Tunnel]] = {}
+        self._named: set[str] = set()
         self._wide: dict[str, Tunnel] = {}  # for ranges of addresses, or any
 
     def add(self, tunnel: Tunnel) -> None:
         """Make known, or replace."""
         self.remove(tunnel.name)
         self._by_name[tunnel.name] = tunnel
+        if tunnel.named:
+            self._named.add(tunnel.name)
         for each in tunnel.remotes:
             if each.first == each.last:
                 self._by_address.setdefault(each.first, {})[tunnel.name] = tunnel
@@ -31,6 +34,7 @@ class Directory:
         """Fine where there is none."""
         tunnel = self._by_name.pop(name, None)
         self._wide.pop(name, None)
+        self._named.discard(name)
         for each in tunnel.remotes if tunnel else ():
             there = self._by_address.get(each.first, {})
             if there.pop(name, None) is not None and not there:
@@ -66,6 +70,11 @@ class Directory:
     def names(self, address: Address) -> bool:
         """Whether a tunnel has that very address for its peer."""
         return address in self._by_address
+
+    @property
+    def any_named(self) -> bool:
+        """Whether there is a peer that is known by a DNS name."""
+        return bool(self._named)
 
     def may_call(self, local: Endpoint, remote: Endpoint) -> list[Tunnel]:
         """Tunnels whose peer may be at that address and may call us at this one; the more specific come first."""

@@ -62,6 +62,11 @@ class Keepalive:
 
 
 @dataclass(frozen=True, slots=True)
+class LookUp:
+    """Somebody calls from where no tunnel has its peer: one that is known by name may be there now."""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Tell whoever listens what happened."""
 
@@ -79,4 +84,4 @@ class ExportKeys:
         return f"ExportKeys({self.cky_i.hex()}, <secret>)"
 
 
-Effect = Send | AddSa | DeleteSa | MoveSas | QuerySa | Keepalive | Report | ExportKeys
+Effect = Send | AddSa | DeleteSa | MoveSas | QuerySa | Keepalive | LookUp | Report | ExportKeys

@@ -61,7 +61,13 @@ class Parts:
         world = World(self.driver, self.host, self.ports, self.bindings, self.report, sequences, daemon.natt_port)
         self.tunnels = Tunnels(world, workers, self.captures.stop)
         performer = Performer(
-            self.plane, self.ports, self.bindings, self.captures, report=self.report, query=self.driver.query
+            self.plane,
+            self.ports,
+            self.bindings,
+            self.captures,
+            report=self.report,
+            query=self.driver.query,
+            look_up=self.tunnels.look_up,
         )
         self.driver.perform = performer.perform
 

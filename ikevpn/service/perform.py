@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from ikevpn.dataplane.interface import DataPlane
-from ikevpn.ike.effects import AddSa, DeleteSa, Effect, ExportKeys, Keepalive, MoveSas, QuerySa, Report, Send
+from ikevpn.ike.effects import AddSa, DeleteSa, Effect, ExportKeys, Keepalive, LookUp, MoveSas, QuerySa, Report, Send
 from ikevpn.model.address import Endpoint
 from ikevpn.model.events import Event
 from ikevpn.model.sa import Sa
@@ -35,7 +35,9 @@ class KeyKeeper(Protocol):
 
 
 class Performer:
-    """Carries out effects. `query` asks for the use of an SA and feeds the answer to the engine later."""
+    """Carries out effects. `query` asks for the use of an SA and feeds the answer to the engine later; `look_up` has
+    the names of peers looked up.
+    """
 
     def __init__(
         self,
@@ -45,6 +47,7 @@ class Performer:
         captures: KeyKeeper,
         report: Callable[[Event], None],
         query: Callable[[int], None],
+        look_up: Callable[[], None] = lambda: None,
     ) -> None:
         self._plane = plane
         self._ports = ports
@@ -57,6 +60,7 @@ class Performer:
             MoveSas: lambda effect: plane.move_sas(effect.spis, effect.local, effect.remote),
             QuerySa: lambda effect: query(effect.spi),
             Keepalive: lambda effect: plane.keepalive(effect.local, effect.remote, effect.interval_s),
+            LookUp: lambda effect: look_up(),
             Report: lambda effect: report(effect.event),
             ExportKeys: lambda effect: captures.add_ike(effect.cky_i, effect.encryption_key),
         }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -64,6 +65,7 @@ class Tunnel:
         self._own: Address | None = config.local
         self._addresses: dict[str, tuple[Address, ...]] = {}
         self._following: asyncio.Task[None] | None = None
+        self._names_now = asyncio.Event()
         self._turning: asyncio.Task[None] | None = None
         self._afterwards: Wanted | None = None  # what is wanted again once a dead peer is back
         self._wish = asyncio.Lock()  # the last wish is the one that counts, so none overtakes another
@@ -296,7 +298,13 @@ class Tunnel:
                 _log.warning("%s: %s", self.name, error)
             else:
                 await self.look_again()
-            await asyncio.sleep(NAMES_AGAIN_S)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._names_now.wait(), NAMES_AGAIN_S)
+            self._names_now.clear()
+
+    def look_up(self) -> None:
+        """Do not wait any longer to look the peer's names up again."""
+        self._names_now.set()
 
 
 def _keying(config: TunnelConfig, reqids: Sequence[int], world: World) -> Keying:

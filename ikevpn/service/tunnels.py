@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
@@ -19,6 +20,7 @@ from ikevpn.service.unknown import unknown_tunnel
 
 _RELOAD = "what a reload changes"
 """The owner of the blocks that stand until it is at its end."""
+_NAMES_AT_ONCE = 32
 WANTED = {Start.UP: Wanted.UP, Start.ON_DEMAND: Wanted.ON_DEMAND, Start.LISTEN: Wanted.LISTEN}
 
 
@@ -30,6 +32,7 @@ class Tunnels:
         self._gone = gone
         self._spreading = Spreading(workers)
         self._by_name: dict[str, Tunnel] = {}
+        self._named: deque[str] = deque()  # tunnels whose peer has a name, the one looked up longest ago first
         self._reqids = count(1)
         self._numbers: dict[tuple[str, str], int] = {}
         self._unfinished: dict[str, Wanted] = {}  # what a reload has begun to change, and how it is to be wanted
@@ -58,6 +61,13 @@ class Tunnels:
         """Whether a peer of the tunnel of this name, as it is configured now, may be at an address."""
         tunnel = self._by_name.get(name)
         return tunnel is not None and tunnel.concerns(address)
+
+    def look_up(self) -> None:
+        """Have names of peers looked up now; of very many those whose turn it is."""
+        for _ in range(min(len(self._named), _NAMES_AT_ONCE)):
+            if (tunnel := self._by_name.get(self._named[0])) is not None:
+                tunnel.look_up()
+            self._named.rotate(-1)
 
     async def apply(self, configuration: Configuration, *, start: bool) -> Difference:
         """Make the tunnels those of `configuration`: what did not change is not touched. With `start`, new ones begin
@@ -121,6 +131,8 @@ class Tunnels:
         except BaseException:
             self._by_name[name] = tunnel  # it is not down: the next reload finds it, and the end of the daemon
             raise
+        if name in self._named:
+            self._named.remove(name)
         self._world.bindings.forget(name)
 
     def _add(self, config: TunnelConfig) -> Tunnel:
@@ -129,6 +141,8 @@ class Tunnels:
         numbers = [self._number(config.name, "" if one_for_all else child.name) for child in children]
         tunnel = Tunnel(config, self._world, numbers)
         self._by_name[config.name] = tunnel
+        if config.remote_names:
+            self._named.append(config.name)
         return tunnel
 
     def _number(self, tunnel: str, child: str) -> int:

@@ -364,3 +364,8 @@ def test_transport_mode_is_for_two_hosts(tunnel: Write) -> None:
     assert (config.device, config.routes) == ("vpn-paris", ())
     assert config.host_pair == (ip_address("192.0.2.1"), ip_address("203.0.113.2"))
     assert only(tunnel('local = "192.0.2.1"')).host_pair is None
+
+
+@pytest.mark.parametrize(("remote", "named"), [('"203.0.113.2"', False), ('["203.0.113.2", "gw.example.net"]', True)])
+def test_the_engine_knows_whether_a_peer_has_a_name(tunnel: Write, remote: str, named: bool) -> None:
+    assert only(tunnel(f"remote = {remote}")).template.named is named

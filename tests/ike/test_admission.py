@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from ikevpn.ike.effects import LookUp
 from ikevpn.ike.engine import EngineSettings
-from ikevpn.model.address import Endpoint
+from ikevpn.model.address import AddressRange, Endpoint
 from ikevpn.model.events import Code, Reason
 from ikevpn.model.identity import Identity
 from ikevpn.model.secret import Secret
@@ -16,7 +17,7 @@ from ikevpn.model.tunnel import Phase1Mode
 from ikevpn.wire import message
 from ikevpn.wire.payload import Notify
 from ikevpn.wire.registry import NotifyType, PayloadType
-from tests.ike.bench import Bench, core_of, events, facts, ike_sas, losing, tunnel
+from tests.ike.bench import HERE, Bench, core_of, events, facts, ike_sas, losing, other_side, tunnel
 from tests.ike.test_transcripts import first_payload
 
 
@@ -257,3 +258,44 @@ def test_one_kind_of_failure_does_not_hide_another() -> None:
     wrong.up()
     wrong.run(100)
     assert Reason.WRONG_SECRET in bench.b.reasons(Code.PHASE1_FAILED, Code.DATAGRAM_DROPPED)
+
+
+# Peers that are known by a DNS name
+
+
+def named_peer() -> Bench:
+    """ "b" believes that its peer is where its name led to before."""
+    theirs = replace(other_side(tunnel()), remotes=(AddressRange.of("203.0.113.50"),), named=True, any_remote_id=True)
+    return Bench(tunnel(), theirs)
+
+
+def test_names_are_looked_up_before_a_caller_is_refused() -> None:
+    bench = named_peer().up()
+    assert len(bench.of("b", LookUp)) == 1 and not bench.datagrams("b") and not events(bench.b, Code.CALL_REFUSED)
+    found = replace(bench.b.tunnel, remotes=(AddressRange.of_address(HERE.address),))
+    bench.b.engine.add_tunnel(found)
+    bench.run(5)  # its message 1 comes again
+    assert bench.matched() and not events(bench.a, Code.PEER_NOTIFY)
+
+
+def test_who_is_not_found_by_name_is_refused() -> None:
+    bench = named_peer().up()
+    bench.run(9)
+    assert events(bench.b, Code.CALL_REFUSED) and bench.datagrams("b")
+    assert len(bench.of("b", LookUp)) == 1
+
+
+def test_strangers_cannot_have_names_looked_up_for_ever() -> None:
+    bench = named_peer()
+    bench.tamper = lambda sent: []
+    bench.initiate()
+    (first,) = bench.datagrams("a")
+    for number in range(1000):
+        bench.now += 0.1
+        bench.give("b", number.to_bytes(8, "little")[:7] + b"\x01" + first[8:])
+    assert len(bench.of("b", LookUp)) == 10
+
+
+def test_without_names_nobody_waits() -> None:
+    bench = Bench(tunnel(), replace(other_side(tunnel()), remotes=(AddressRange.of("203.0.113.50"),))).up()
+    assert not bench.of("b", LookUp) and events(bench.b, Code.CALL_REFUSED)

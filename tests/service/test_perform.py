@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-from ikevpn.ike.effects import AddSa, DeleteSa, Effect, ExportKeys, Keepalive, MoveSas, QuerySa, Report, Send
+from ikevpn.ike.effects import AddSa, DeleteSa, Effect, ExportKeys, Keepalive, LookUp, MoveSas, QuerySa, Report, Send
 from ikevpn.model.address import Endpoint
 from ikevpn.model.events import Code, Event
 from ikevpn.model.sa import Direction
@@ -37,6 +37,7 @@ def perform(*effects: Effect) -> list[tuple[Any, ...]]:
         captures,
         report=lambda event: done.append(("report", event)),
         query=lambda spi: done.append(("query", spi)),
+        look_up=lambda: done.append(("look_up",)),
     )
     performer.perform(effects)
     return done
@@ -51,6 +52,7 @@ def test_every_effect_has_its_act() -> None:
         MoveSas((7, 8), HERE, THERE),
         QuerySa(7),
         Keepalive(HERE, THERE, 20.0),
+        LookUp(),
         Report(EVENT),
         ExportKeys(b"cookie", b"key"),
     ]
@@ -66,6 +68,7 @@ def test_every_effect_has_its_act() -> None:
         ("plane.move_sas", (7, 8), HERE, THERE),
         ("query", 7),
         ("plane.keepalive", HERE, THERE, 20.0),
+        ("look_up",),
         ("report", EVENT),
         ("captures.add_ike", b"cookie", b"key"),
     ]

@@ -213,3 +213,21 @@ def test_it_follows_the_name_of_the_peer(tmp_path: FilePath, dns: Callable[[str]
         return found
 
     assert run(scenario()) == [[PAIR] * 2, ["192.0.2.1 192.0.2.9"] * 2]
+
+
+def test_its_name_is_looked_up_as_soon_as_somebody_asks(tmp_path: FilePath, dns: Callable[[str], None]) -> None:
+    async def scenario() -> list[str]:
+        daemon = Manual(tmp_path, remote="gw.example.net")
+        dns("192.0.2.2")
+        await daemon.begin()
+        await asyncio.sleep(1)
+        dns("192.0.2.9")
+        daemon.tunnels.look_up()
+        daemon.tunnels.look_up()
+        await asyncio.sleep(1)
+        pairs = daemon.pairs[:]
+        await daemon.tunnels.get("paris").down()
+        daemon.tunnels.look_up()
+        return pairs
+
+    assert run(scenario()) == ["192.0.2.1 192.0.2.9"] * 2
