@@ -9,6 +9,7 @@ from click.core import ParameterSource
 
 from ikevpn import __version__
 from ikevpn.cli import (
+    block,
     check,
     completion,
     daemon,
@@ -22,6 +23,7 @@ from ikevpn.cli import (
     reload,
     restart,
     status,
+    unblock,
     up,
     version,
 )
@@ -60,6 +62,8 @@ for verb in (
     reload.reload,
     restart.restart,
     rekey.rekey,
+    block.block,
+    unblock.unblock,
     explain.explain,
     daemon.daemon,
     version.version,

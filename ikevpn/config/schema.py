@@ -21,7 +21,7 @@ from ikevpn.config.outer_keys import OuterKeys
 from ikevpn.config.peer_keys import PORT, PeerKeys
 from ikevpn.config.secret_table import SECRET, SecretTable
 from ikevpn.config.traffic_keys import TrafficKeys
-from ikevpn.config.words import LogLevel
+from ikevpn.config.words import LogLevel, WhenStopped
 from ikevpn.model.address import Address, AddressRange
 from ikevpn.model.identity import Identity
 
@@ -82,6 +82,14 @@ class DaemonTable:
         "The folder in which the daemon remembers the sequence numbers of manual keys. It must outlive a reboot.",
         '"/var/lib/ikevpn"',
         Path("/var/lib/ikevpn"),
+    )
+    when_stopped: WhenStopped = key(
+        Choice(WhenStopped),
+        "What happens to the traffic of tunnels while no daemon runs: after it was stopped, in a restart, and at boot "
+        "until it starts. `block`: what `when_down` and `when_unprotected` say stays in force, until `ikevpn unblock`. "
+        "`pass`: everything is withdrawn with the end of the daemon.",
+        '"pass"',
+        WhenStopped.BLOCK,
     )
     log_level: LogLevel = key(Choice(LogLevel), "How much the log says.", '"debug"', LogLevel.INFO)
     max_half_open: int = key(

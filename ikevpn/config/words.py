@@ -39,6 +39,13 @@ class WhenUnprotected(StrEnum):
     ACCEPT = "accept"
 
 
+class WhenStopped(StrEnum):
+    """What happens to the traffic of tunnels while no daemon runs."""
+
+    BLOCK = "block"
+    PASS = "pass"
+
+
 class InMode(StrEnum):
     """What is inside of ESP packets: whole packets, or only what is behind their IP header."""
 

@@ -23,6 +23,8 @@ SHORT = 1000
 """A file of so many lines is never too long."""
 LONG_WINDED = 4
 """How many lines it may have for every step that is in force."""
+IN_USE = "state-in-use"
+"""The reason of the error where another run has the journal."""
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _NAMESPACE = Path("/proc/thread-self/ns/net")
 
@@ -108,7 +110,7 @@ def _lock(file: TextIO, folder: Path) -> None:
         raise HostError(
             f"another daemon keeps its state in {folder}",
             fix="Stop that one, or write another folder as state in the [daemon] table.",
-            reason="state",
+            reason=IN_USE,
         ) from None
 
 

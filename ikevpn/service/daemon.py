@@ -16,7 +16,7 @@ from pathlib import Path
 from ikevpn import __version__
 from ikevpn.config.configuration import Configuration
 from ikevpn.config.load import load
-from ikevpn.config.words import LogLevel
+from ikevpn.config.words import LogLevel, WhenStopped
 from ikevpn.dataplane import confinement
 from ikevpn.errors import IkevpnError
 from ikevpn.model.events import Code, Event, Fact
@@ -66,6 +66,7 @@ class Daemon:
         self._reloading = asyncio.Lock()
         self._failure: IkevpnError | None = None
         self._why_stop = ""
+        self._when_stopped = WhenStopped.PASS
         self._errands = Errands()
         self._parts: Parts
         self._control: ControlSocket
@@ -146,7 +147,9 @@ class Daemon:
         self._follow(flushes.follow(parts.host), undo)
         self._catch_signals(undo)
         await parts.tunnels.apply(configuration, start=not self._options.until_idle)
-        await parts.host.settle()
+        self._when_stopped = configuration.daemon.when_stopped
+        if not (self._options.until_idle and self._when_stopped is WhenStopped.BLOCK):
+            await parts.host.settle()  # else what an earlier run left in force is for tunnels that are none of ours
         self._say_ready()
 
     def _follow(self, following: Coroutine[None, None, None], undo: AsyncExitStack) -> None:
@@ -179,17 +182,29 @@ class Daemon:
             self._end("no tunnel is wanted any more")
 
     async def _take_down(self) -> None:
-        """Everything down, with Deletes; what the host refuses to undo is logged. Blocks outlive a failure."""
+        """Everything down, with Deletes; what the host refuses to undo is logged."""
+        stay = self._blocks_stay
         for tunnel in self._parts.tunnels:
             try:
-                await tunnel.down(still_configured=self._failure is not None)
+                await tunnel.down(still_configured=stay)
             except IkevpnError as error:
                 _log.error("%s: %s", tunnel.name, error)
         self._parts.driver.shielded(self._parts.driver.engine.shutdown)
 
+    @property
+    def _blocks_stay(self) -> bool:
+        """Nobody has asked for the end of a daemon that fails: its blocks stay for the next one, as after a crash.
+        Those of one that was stopped stay if the user wants it so; but `ikevpn up` leaves nothing behind.
+        """
+        is_kept = self._when_stopped is WhenStopped.BLOCK and not self._options.until_idle
+        return self._failure is not None or is_kept
+
     async def _close_host(self) -> None:
-        """Nobody has asked for the end of a daemon that fails: its blocks stay, as after a crash, for the next one."""
-        await self._parts.host.close(undo=self._failure is None)
+        blocked = sum(not tunnel.binding.absent for tunnel in self._parts.tunnels)
+        await self._parts.host.close(undo=not self._blocks_stay)
+        if self._blocks_stay and blocked:
+            sentence = "%d tunnel%s without a daemon: what belongs in %s is blocked. `ikevpn unblock` ends that"
+            _log.warning(sentence, blocked, *(("", "it") if blocked == 1 else ("s", "them")))
 
     # Requests, signals
 
@@ -246,6 +261,7 @@ class Daemon:
             log.set_up(configuration.daemon.log_level, self._options.log_json)
         if configuration.daemon != self._parts.settings:
             _log.warning("the [daemon] table changed: ports, addresses and limits count from the next start on")
+        self._when_stopped = configuration.daemon.when_stopped
 
     def _reload_on_signal(self) -> None:
         self._errands.start(self._reload_and_report())

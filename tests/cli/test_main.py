@@ -33,6 +33,8 @@ VERBS = [
     "explain",
     "completion",
     "metrics",
+    "block",
+    "unblock",
 ]
 
 

@@ -53,6 +53,7 @@ class Side:
         self.namespace, self.number, self.folder = namespace, number, folder
         self.outer, self.inner = f"192.0.2.{number}", f"10.{number}.{number}.1"
         self.config, self.socket = folder / "ikevpn.toml", folder / "sock"
+        self.when_stopped = "pass"  # so that the next test finds nothing of this one
 
     def write(self, name: str, psk: str = SECRET, **keys: object) -> None:
         """The configuration: one tunnel to the other side, with whatever `keys` say differently (None: without)."""
@@ -64,7 +65,7 @@ class Side:
             "remote_networks": [f"10.{other}.{other}.0/24"],
             **keys,
         }
-        daemon = {"socket": str(self.socket), "state": str(self.folder / "state")}
+        daemon = {"socket": str(self.socket), "state": str(self.folder / "state"), "when_stopped": self.when_stopped}
         lines = ["[daemon]", *_lines(daemon), f"[tunnel.{name}]", *_lines(table)]
         self.config.write_text("\n".join(lines) + "\n")
         (self.folder / "psk").write_text(psk)
@@ -202,6 +203,8 @@ def _lines(table: Mapping[str, object]) -> list[str]:
 def _toml(value: object) -> str:
     if isinstance(value, dict):
         return "{ " + ", ".join(f"{key} = {_toml(inner)}" for key, inner in value.items()) + " }"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
     return json.dumps(value)
 
 

@@ -1,4 +1,4 @@
-"""How a daemon ends: by request it puts everything back, by a failure it leaves its blocks."""
+"""How a daemon ends: by a failure it leaves its blocks, by request where these are wanted, else nothing."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ikevpn.config.words import WhenStopped
 from ikevpn.errors import ConfigError, HostError
 from ikevpn.model import reasons
 from ikevpn.model.events import Event
@@ -22,7 +23,7 @@ class Parts:
 
     def __init__(self) -> None:
         self.left: list[bool] = []
-        self.tunnels = [SimpleNamespace(name="paris", down=self.down)]
+        self.tunnels = [SimpleNamespace(name="paris", down=self.down, binding=SimpleNamespace(absent=False))]
         self.host = SimpleNamespace(close=self.close)
         self.driver = SimpleNamespace(shielded=lambda command: None, engine=SimpleNamespace(shutdown=None))
 
@@ -50,6 +51,26 @@ def test_blocks_outlive_a_daemon_that_fails(failure: Exception | None) -> None:
         return parts.left
 
     assert asyncio.run(scenario()) == [failure is not None] * 2
+
+
+@pytest.mark.parametrize(
+    ("when_stopped", "until_idle", "stay"),
+    [(WhenStopped.BLOCK, False, True), (WhenStopped.PASS, False, False), (WhenStopped.BLOCK, True, False)],
+)
+def test_blocks_stay_after_a_stop_where_the_user_wants_it_and_never_after_up(
+    caplog: pytest.LogCaptureFixture, when_stopped: WhenStopped, until_idle: bool, stay: bool
+) -> None:
+    async def scenario() -> list[bool]:
+        daemon: Any = Daemon(Options(Path("/etc/ikevpn"), until_idle=until_idle))
+        daemon._parts, daemon._when_stopped = parts, when_stopped
+        await daemon._take_down()
+        await daemon._close_host()
+        return parts.left
+
+    parts = Parts()
+    assert asyncio.run(scenario()) == [stay] * 2
+    said = "1 tunnel without a daemon: what belongs in it is blocked. `ikevpn unblock` ends that"
+    assert (said in caplog.text) is stay
 
 
 @pytest.mark.parametrize("error", [ValueError("5000 digits"), RecursionError("too deep"), OSError("gone")])
@@ -97,7 +118,7 @@ def test_a_daemon_that_was_started_for_one_command_ends_with_a_reload_that_leave
 
     async def scenario() -> bool:
         daemon: Any = Daemon(Options(Path("/etc/ikevpn"), until_idle=until_idle))
-        settings = SimpleNamespace(log_level="info")
+        settings = SimpleNamespace(log_level="info", when_stopped=WhenStopped.BLOCK)
         tunnels = SimpleNamespace(apply=apply, idle=True)
         daemon._parts = SimpleNamespace(
             tunnels=tunnels, settings=settings, report=lambda event: None, files=LoadedFiles(Path("/nowhere"))

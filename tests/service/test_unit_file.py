@@ -15,13 +15,13 @@ from ikevpn.dataplane import confinement, launcher
 from ikevpn.service import privileges
 from tests.lacking import tool
 
-UNIT = Path(ikevpn.service.__path__[0]) / "ikevpn.service"
+FOLDER = Path(ikevpn.service.__path__[0])
 
 
-def unit() -> configparser.ConfigParser:
+def unit(name: str = "ikevpn.service") -> configparser.ConfigParser:
     parser = configparser.ConfigParser(strict=False)  # SystemCallFilter= adds and takes away, a line each
     parser.optionxform = str  # type: ignore[assignment, method-assign]
-    parser.read_string(UNIT.read_text())
+    parser.read_string((FOLDER / name).read_text())
     return parser
 
 
@@ -48,7 +48,14 @@ def test_it_grants_what_the_daemon_keeps_and_no_more() -> None:
 
 @pytest.mark.root
 def test_its_exposure_as_systemd_sees_it() -> None:
-    words = [tool("systemd-analyze"), "security", "--offline=yes", "--threshold=31", "--no-pager", str(UNIT)]
+    words = [
+        tool("systemd-analyze"),
+        "security",
+        "--offline=yes",
+        "--threshold=31",
+        "--no-pager",
+        str(FOLDER / "ikevpn.service"),
+    ]
     ended = subprocess.run(words, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "Overall exposure level for ikevpn.service: " in ended.stdout
@@ -70,3 +77,19 @@ def test_it_leaves_the_tun_device_and_the_socket_families() -> None:
     assert {"AF_NETLINK", "AF_PACKET", "AF_UNIX", "AF_INET", "AF_INET6"} <= set(
         service["RestrictAddressFamilies"].split()
     )
+
+
+def test_blocks_stand_before_there_is_a_network_and_before_the_daemon() -> None:
+    block, daemon = unit("ikevpn-block.service"), unit()
+    assert block["Service"]["ExecStart"].split()[-2:] == ["ikevpn", "block"] and "block" in main.commands
+    assert {"network-pre.target", "ikevpn.service"} <= set(block["Unit"]["Before"].split())
+    assert "nftables.service" in block["Unit"]["After"].split(), "which flushes all tables when it starts"
+    assert block["Unit"]["DefaultDependencies"] == "no"
+    for key in ("Wants", "After"):
+        assert "ikevpn-block.service" in daemon["Unit"][key].split()
+
+
+def test_blocks_are_noted_where_the_daemon_looks_and_stay_when_the_unit_stops() -> None:
+    service = unit("ikevpn-block.service")["Service"]
+    assert DaemonTable().state == Path("/run") / service["RuntimeDirectory"]
+    assert service["RuntimeDirectoryPreserve"] == "yes" and "ExecStop" not in service

@@ -1,0 +1,34 @@
+"""`ikevpn unblock`: withdraws what a daemon that was stopped, or `ikevpn block`, has left in force."""
+
+from __future__ import annotations
+
+import asyncio
+
+import click
+
+from ikevpn.cli import render
+from ikevpn.cli.context import Context, as_json, ending, pass_context
+from ikevpn.errors import HostError
+
+
+@click.command()
+@as_json
+@pass_context
+@ending
+def unblock(context: Context, as_json: bool) -> None:
+    """Let the traffic of all tunnels pass in the clear while no daemon runs."""
+    from ikevpn.service import blocking, privileges  # noqa: PLC0415 - slower to import than most commands are to run
+
+    configuration = context.load()
+    privileges.require()
+    try:
+        asyncio.run(blocking.unblock(configuration))
+    except HostError as error:
+        if error.reason != blocking.DAEMON_RUNS:
+            raise
+        fix = 'Stop it first; or, for one tunnel, write when_down = "pass" and when_unprotected = "accept", and reload.'
+        raise HostError("a daemon runs, and what it blocks stays blocked", fix=fix, reason=error.reason) from None
+    if as_json:
+        render.write_json({"blocked": 0})
+    else:
+        render.say("nothing is blocked any more")
