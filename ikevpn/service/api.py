@@ -39,10 +39,16 @@ class Up(Request, frozen=True, tag="up"):
 
 
 class Down(Request, frozen=True, tag="down"):
-    """Take a tunnel down and leave it down."""
+    """Take a tunnel down and leave it down.
+
+    `caller` is the address from which the user's session comes: refused where what stays blocked would cut it off,
+    unless `yes` is set.
+    """
 
     tunnel: str
     timeout_s: float = 10
+    caller: str = ""
+    yes: bool = False
 
 
 class Restart(Request, frozen=True, tag="restart"):
@@ -227,6 +233,12 @@ class UpAnswer(Reply, frozen=True, tag="up"):
     tunnel: TunnelState
 
 
+class DownAnswer(Reply, frozen=True, tag="down"):
+    """The tunnel is down; traffic for the networks in `blocked` goes nowhere until somebody releases it."""
+
+    blocked: tuple[str, ...] = ()
+
+
 class ReloadAnswer(Reply, frozen=True, tag="reload"):
     """Names of tunnels by what the reload did with them."""
 
@@ -251,7 +263,17 @@ class VersionAnswer(Reply, frozen=True, tag="version"):
 
 
 AnyReply = (
-    EventLine | Lost | Remark | Error | Done | StatusAnswer | UpAnswer | ReloadAnswer | MetricsAnswer | VersionAnswer
+    EventLine
+    | Lost
+    | Remark
+    | Error
+    | Done
+    | StatusAnswer
+    | UpAnswer
+    | DownAnswer
+    | ReloadAnswer
+    | MetricsAnswer
+    | VersionAnswer
 )
 
 _requests = msgspec.json.Decoder(AnyRequest)

@@ -27,7 +27,7 @@ from ikevpn.config.words import WhenDown
 from ikevpn.dataplane.interface import DataPlane
 from ikevpn.errors import HostError
 from ikevpn.ike.effects import DeleteSa
-from ikevpn.model.address import Address
+from ikevpn.model.address import Address, Network
 from ikevpn.model.events import Code, Event
 from ikevpn.model.sa import Direction, Policy, Sa
 from ikevpn.model.selector import Selector
@@ -145,6 +145,14 @@ class Binding:
     def blocks(self) -> Plan:
         """What keeps the tunnel's traffic from leaving and from coming in the clear."""
         return () if self._level is Level.ABSENT else self._needs.blocks() + self._needs.unprotected(is_open=False)
+
+    def blocked(self) -> tuple[Network, ...]:
+        """Networks whose traffic goes nowhere now if the tunnel is down."""
+        return () if self._level is Level.ABSENT else self._needs.blocked()
+
+    def block_of(self, address: Address) -> Network | None:
+        """That of these networks by which what is sent to an address goes nowhere."""
+        return None if self._level is Level.ABSENT else self._needs.block_of(address)
 
     @property
     def follows_host(self) -> bool:

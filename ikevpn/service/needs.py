@@ -118,6 +118,21 @@ class Needs:
             plan += plan_into(remote, config.selectors, config.device, local, self._table)
         return plan
 
+    def blocked(self) -> tuple[Network, ...]:
+        """Networks whose traffic goes nowhere while the tunnel is down."""
+        if self._config.when_down is WhenDown.PASS:
+            return ()
+        placement = self._placement()
+        return (ip_network(self._pair[1]),) if self._pair else (*placement.main, *placement.strict)
+
+    def block_of(self, address: Address) -> Network | None:
+        """The network by which what is sent to an address goes nowhere while the tunnel is down."""
+        place = ip_network(address)
+        found = [network for network in self.blocked() if _covered(place, [network])]
+        widths = (network.prefixlen for network in self._placement().past if _covered(place, [network]))
+        nearest = max(found, key=lambda network: network.prefixlen, default=None)
+        return nearest if nearest and nearest.prefixlen >= max(widths, default=0) else None
+
     def blocks(self) -> Plan:
         """What keeps the tunnel's traffic from leaving in clear, and what carries the tunnel out of that."""
         config, reject = self._config, self._config.when_down is WhenDown.REJECT

@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -165,13 +166,17 @@ class Requests:
 
     async def _down(self, request: api.Down) -> Answer:
         tunnel = self._parts.tunnels.get(request.tunnel)
+        if not request.yes and self._starts and (refusal := _cuts_off(tunnel, request.caller)):
+            yield refusal
+            return
         try:
             async with asyncio.timeout(request.timeout_s):
                 await self._errands.run(self._take_down(tunnel))
         except TimeoutError:
             yield api.Error(reason="timeout", sentence=f"{tunnel.name} was not down within {request.timeout_s:g} s")
             return
-        yield api.Done()
+        ends = not self._starts and self._parts.tunnels.idle
+        yield api.DownAnswer(blocked=() if ends else tuple(map(str, tunnel.binding.blocked())))
 
     async def _restart(self, request: api.Restart) -> Answer:
         tunnel = self._parts.tunnels.get(request.tunnel)
@@ -322,6 +327,31 @@ def child_of(tunnel: Tunnel, meant: str) -> str:
     what = "several children with" if found else "no child"
     known = ", ".join(found or texts)
     raise UsageError(f'{tunnel.name} has {what} "{meant}"; it has {known}', reason="tunnel-unknown")
+
+
+def _cuts_off(tunnel: Tunnel, caller: str) -> api.Error | None:
+    """Why a tunnel is not taken down where the caller's own session would end with it."""
+    network = tunnel.binding.block_of(ip_address(caller)) if _is_address(caller) else None
+    if network is None:
+        return None
+    return api.Error(
+        reason="cuts-off",
+        kind="usage",
+        sentence=f"your SSH session comes from {caller}, and {network} stays blocked while {tunnel.name} is down: "
+        "it would be cut off",
+        advice=(
+            f"`ikevpn down {tunnel.name} --yes` takes it down all the same",
+            f'with when_down = "pass" in [tunnel.{tunnel.name}], and `ikevpn reload`, nothing stays blocked',
+        ),
+    )
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _rekey(engine: Engine, tunnel: str, child: str, now: float) -> list[Effect]:

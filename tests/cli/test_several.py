@@ -52,7 +52,7 @@ def test_up_of_all_has_a_line_each(ikevpn: Ikevpn, folder: Path) -> None:
 
 
 def test_down_of_all_asks_for_each(ikevpn: Ikevpn, folder: Path) -> None:
-    answers = {api.Status: api.StatusAnswer(tunnels=(PARIS, ROME)), api.Down: api.Done()}
+    answers = {api.Status: api.StatusAnswer(tunnels=(PARIS, ROME)), api.Down: api.DownAnswer()}
     with daemon(folder / "sock", answers=answers) as requests:
         result = ikevpn("down", "--all")
     assert sorted(result.output.splitlines()) == ["paris is down", "rome is down"]

@@ -144,9 +144,35 @@ def test_a_capture_that_is_refused_comes_without_the_warning(ikevpn: Ikevpn, fol
 
 
 def test_down(ikevpn: Ikevpn, folder: Path) -> None:
-    with daemon(folder / "sock", api.Done()) as requests:
+    with daemon(folder / "sock", api.DownAnswer()) as requests:
         assert ikevpn("down", "paris").output == "paris is down\n"
     assert requests == [api.Down(tunnel="paris", timeout_s=10.0)]
+
+
+def test_down_says_what_stays_blocked_and_how_to_release_it(ikevpn: Ikevpn, folder: Path) -> None:
+    with daemon(folder / "sock", api.DownAnswer(blocked=("10.2.2.0/24", "fd02::/64"))):
+        assert ikevpn("down", "paris").output.splitlines() == [
+            "paris is down",
+            "  still blocked, so that nothing leaves in the clear: 10.2.2.0/24, fd02::/64",
+            "  to bring it back: ikevpn up paris",
+            '  to release the block: when_down = "pass" in [tunnel.paris], then ikevpn reload',
+        ]
+
+
+def test_down_tells_the_daemon_from_where_the_session_comes(
+    ikevpn: Ikevpn, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSH_CONNECTION", "198.51.100.7 50022 192.0.2.1 22")
+    refusal = api.Error(reason="cuts-off", kind="usage", sentence="it would be cut off", advice=("--yes",))
+    with daemon(folder / "sock", refusal) as requests:
+        result = ikevpn("down", "paris")
+        assert result.exit_code == ExitCode.USAGE and "it would be cut off" in result.stderr
+        assert "--yes" in result.stderr
+        ikevpn("down", "paris", "--yes")
+    assert requests == [
+        api.Down(tunnel="paris", timeout_s=10.0, caller="198.51.100.7"),
+        api.Down(tunnel="paris", timeout_s=10.0, caller="198.51.100.7", yes=True),
+    ]
 
 
 def test_reload_says_what_it_did(ikevpn: Ikevpn, folder: Path) -> None:

@@ -36,6 +36,7 @@ REPLIES = [
     api.Done(),
     api.StatusAnswer(tunnels=(TUNNEL,), counters={"esp.packets-in": 1}),
     api.UpAnswer(tunnel=TUNNEL),
+    api.DownAnswer(blocked=("10.2.2.0/24",)),
     api.ReloadAnswer(added=("a",)),
     api.MetricsAnswer(text="ikevpn_up_seconds 1\n"),
     api.VersionAnswer(daemon="0.1.0", protocol=1, pid=7),

@@ -98,7 +98,7 @@ def test_an_up_that_fails_leaves_the_host_as_it_was(tmp_path: Path, down_before:
         service = Service(tmp_path)
         await service.daemon.apply(start=down_before)
         if down_before:
-            assert isinstance(await service.say(api.Down(tunnel="paris")), api.Done)
+            assert isinstance(await service.say(api.Down(tunnel="paris")), api.DownAnswer)
             assert service.daemon.host.routes == [BLOCK]
         assert isinstance(await service.say(api.Up(tunnel="paris", timeout_s=5)), api.Error)
         assert service.daemon.tunnels.get("paris").keeper.wanted is Wanted.DOWN
@@ -140,10 +140,10 @@ def test_a_tunnel_that_listens_does_so_again_after_a_down_and_an_up_that_nobody_
         service = Service(tmp_path, start='"listen"')
         await service.daemon.apply()
         keeper = service.daemon.tunnels.get("paris").keeper
-        assert isinstance(await service.say(api.Down(tunnel="paris")), api.Done)
+        assert isinstance(await service.say(api.Down(tunnel="paris")), api.DownAnswer)
         assert isinstance(await service.say(api.Up(tunnel="paris", timeout_s=5)), api.Error)
         assert keeper.wanted is Wanted.LISTEN
-        assert isinstance(await service.say(api.Down(tunnel="paris")), api.Done)
+        assert isinstance(await service.say(api.Down(tunnel="paris")), api.DownAnswer)
         answer = await service.say(api.Restart(tunnel="paris"))
         assert isinstance(answer, api.UpAnswer) and answer.tunnel.state == "listening"
 
@@ -156,7 +156,7 @@ def test_a_failed_up_a_corrected_file_and_a_reload(tmp_path: Path) -> None:
     async def scenario() -> None:
         service = Service(tmp_path)
         await service.daemon.apply()
-        assert isinstance(await service.say(api.Down(tunnel="paris")), api.Done)
+        assert isinstance(await service.say(api.Down(tunnel="paris")), api.DownAnswer)
         service.daemon.write(metric="77")
         await service.say(api.Reload())
         assert service.daemon.tunnels.get("paris").keeper.wanted is Wanted.DOWN, "the last word was `down`"
@@ -164,7 +164,7 @@ def test_a_failed_up_a_corrected_file_and_a_reload(tmp_path: Path) -> None:
         service.daemon.write(metric="78")
         await service.say(api.Reload())
         assert service.daemon.tunnels.get("paris").keeper.wanted is Wanted.UP
-        assert isinstance(await service.say(api.Down(tunnel="paris")), api.Done)
+        assert isinstance(await service.say(api.Down(tunnel="paris")), api.DownAnswer)
 
     run(scenario())
 
@@ -175,7 +175,7 @@ def test_a_restart_that_fails_goes_on_trying(tmp_path: Path) -> None:
         await service.daemon.apply()
         assert isinstance(await service.say(api.Restart(tunnel="paris", timeout_s=5)), api.Error)
         assert service.daemon.tunnels.get("paris").keeper.wanted is Wanted.UP
-        assert isinstance(await service.say(api.Down(tunnel="paris")), api.Done)
+        assert isinstance(await service.say(api.Down(tunnel="paris")), api.DownAnswer)
 
     run(scenario())
 
@@ -345,3 +345,23 @@ def test_a_capture_follows_the_tunnel_over_a_reload(tmp_path: Path) -> None:
         return [concerns(ip_address(text)) for text in ("192.0.2.2", "192.0.2.99")]
 
     assert run(scenario()) == [False, True]
+
+
+def test_down_says_what_stays_blocked_and_asks_before_it_cuts_off_its_caller(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        service = Service(tmp_path, start='"on-demand"', remote_networks='["0.0.0.0/0"]')
+        await service.daemon.apply()
+        refused = await service.say(api.Down(tunnel="paris", caller="198.51.100.7"))
+        assert isinstance(refused, api.Error) and refused.reason == "cuts-off"
+        assert refused.sentence == (
+            "your SSH session comes from 198.51.100.7, and 0.0.0.0/0 stays blocked while paris is down: "
+            "it would be cut off"
+        )
+        assert service.daemon.tunnels.get("paris").keeper.wanted is not Wanted.DOWN
+        for caller in ("2001:db8::7", "10.1.0.9", "no address"):  # another family; our own network
+            answer = await service.say(api.Down(tunnel="paris", caller=caller))
+            assert answer == api.DownAnswer(blocked=("0.0.0.0/0",)), caller
+        yes = await service.say(api.Down(tunnel="paris", caller="198.51.100.7", yes=True))
+        assert yes == api.DownAnswer(blocked=("0.0.0.0/0",))
+
+    run(scenario())
