@@ -10,6 +10,7 @@ from itertools import islice
 from ikevpn.config.configuration import TunnelConfig
 from ikevpn.config.finding import Severity
 from ikevpn.config.remark import Remark
+from ikevpn.config.words import Binding, WhenDown
 from ikevpn.model.address import Address, AddressRange, Network
 from ikevpn.model.selector import Selector
 from ikevpn.model.tunnel import Phase1Mode
@@ -19,6 +20,7 @@ def clashes(tunnels: Sequence[TunnelConfig]) -> Iterator[Remark]:
     """Remarks about every two of them, each where the second one stands."""
     yield from _overlaps(tunnels)
     yield from _same_metrics(tunnels)
+    yield from _split_networks(tunnels)
     yield from _same_peers(tunnels)
     yield from _unknown_peers(tunnels)
     yield from _same_hosts(tunnels)
@@ -27,26 +29,53 @@ def clashes(tunnels: Sequence[TunnelConfig]) -> Iterator[Remark]:
 
 
 def _overlaps(tunnels: Sequence[TunnelConfig]) -> Iterator[Remark]:
-    """Tunnels of one device whose selectors overlap; sorted by the peer's networks, so that few pairs are compared."""
+    """Tunnels of one device whose selectors overlap."""
+    told: set[tuple[str, str]] = set()
+    for a, x, b, y in _at_one_place(tunnels):
+        if a.device == b.device and _overlap(x, y) and (a.name, b.name) not in told:
+            told.add((a.name, b.name))
+            sentence = f"tunnel {a.name} and this one overlap: {x} and {y}; the more exact one wins, else the first."
+            yield Remark("overlap", b, "", sentence)
+
+
+def _split_networks(tunnels: Sequence[TunnelConfig]) -> Iterator[Remark]:
+    """Policies for one remote network and different local ones, which share what looks at the target only: a route,
+    and so a device, and a block.
+    """
+    told: set[tuple[str, str]] = set()
+    for a, x, b, y in _at_one_place(tunnels):
+        policies = all(each.binding is Binding.POLICY and each.host_pair is None for each in (a, b))
+        if not policies or (a.name, b.name) in told:
+            continue
+        if a.device != b.device and not x.local.overlaps(y.local):
+            told.add((a.name, b.name))
+            sentence = (
+                f"{y.remote} is behind tunnel {a.name}, too, and a route looks at the target only: of {a.device} and "
+                f"{b.device} one gets what the local networks of both send there, and drops what is not its own."
+            )
+            fix = "Give both the same device, or leave device out: there the local networks decide."
+            yield Remark("split-networks", b, "device", sentence, fix, Severity.ERROR)
+        elif WhenDown.PASS in (a.when_down, b.when_down) and a.when_down is not b.when_down:
+            told.add((a.name, b.name))
+            blocking = a if b.when_down is WhenDown.PASS else b
+            sentence = f"traffic to {y.remote} does not pass while tunnel {blocking.name} blocks it for itself."
+            yield Remark("when-down", b, "when_down", sentence, f"Write the same when_down as in {a.name}.")
+
+
+def _at_one_place(tunnels: Sequence[TunnelConfig]) -> Iterator[tuple[TunnelConfig, Selector, TunnelConfig, Selector]]:
+    """Every two selectors of different tunnels whose remote networks overlap, in the order of the tunnels; sorted by
+    these networks, so that few pairs are compared.
+    """
     order = {tunnel.name: number for number, tunnel in enumerate(tunnels)}
     entries = [(int(each.remote.first), tunnel, each) for tunnel in tunnels for each in tunnel.selectors]
     entries.sort(key=lambda entry: entry[0])
-    told: set[tuple[str, str]] = set()
     for index, (_, one, ours) in enumerate(entries):
         for first, two, theirs in islice(entries, index + 1, None):
             if first > int(ours.remote.last):
                 break
-            if one.name == two.name or one.device != two.device or not _overlap(ours, theirs):
+            if one.name == two.name or not ours.remote.overlaps(theirs.remote):
                 continue
-            (a, b), (x, y) = (
-                ((one, two), (ours, theirs)) if order[one.name] < order[two.name] else ((two, one), (theirs, ours))
-            )
-            if (a.name, b.name) not in told:
-                told.add((a.name, b.name))
-                sentence = (
-                    f"tunnel {a.name} and this one overlap: {x} and {y}; the more exact one wins, else the first."
-                )
-                yield Remark("overlap", b, "", sentence)
+            yield (one, ours, two, theirs) if order[one.name] < order[two.name] else (two, theirs, one, ours)
 
 
 def _same_metrics(tunnels: Sequence[TunnelConfig]) -> Iterator[Remark]:

@@ -46,6 +46,32 @@ def test_one_network_through_two_devices_needs_two_metrics(two: Write) -> None:
     assert warnings(two(first, second + "\nmetric = 101")) == []
 
 
+def test_policies_for_one_network_share_a_device_or_one_of_them_gets_nothing(two: Write) -> None:
+    first = POLICY.format(1, "10.2.0.0/16")
+    second = POLICY.format(2, "10.2.2.0/24").replace("10.1.1.0/24", "10.1.2.0/24")
+    path = two(first, second)
+    assert warnings(path) == [] and not check(path).errors, "other local networks, one device: both work"
+    path = two(first, second + '\ndevice = "vpn7"')
+    (error,) = check(path).errors
+    assert error.code == "split-networks" and str(error).endswith(
+        "10.2.2.0/24 is behind tunnel one, too, and a route looks at the target only: of ikevpn0 and vpn7 one gets "
+        "what the local networks of both send there, and drops what is not its own. Give both the same device, or "
+        "leave device out: there the local networks decide."
+    )
+    same = POLICY.format(2, "10.2.0.0/16") + '\ndevice = "vpn7"\nmetric = 101'
+    assert not check(two(first, same)).errors, "one behind the other"
+
+
+def test_one_that_passes_while_another_blocks(two: Write) -> None:
+    first = POLICY.format(1, "10.2.0.0/16")
+    second = POLICY.format(2, "10.2.2.0/24").replace("10.1.1.0/24", "10.1.2.0/24")
+    (warning,) = warnings(two(first, second + '\nwhen_down = "pass"'))
+    assert warning.endswith(
+        "traffic to 10.2.2.0/24 does not pass while tunnel one blocks it for itself. "
+        "Write the same when_down as in one."
+    )
+
+
 HOSTS = 'remote = "203.0.113.1"\nlocal = "192.0.2.{}"\nsa_mode = "transport"'
 PORT = '[[tunnel.{}.selector]]\nlocal = "192.0.2.{}"\nremote = "203.0.113.1"\nprotocol = "tcp"\nremote_port = {}'
 
