@@ -94,6 +94,8 @@ def _success(tunnel: api.TunnelState, quiet: bool) -> None:
         f"{tunnel.name} is up: {tunnel.local} to {tunnel.remote}" + (f" ({tunnel.peer_id})" if tunnel.peer_id else ""),
         "bold green",
     )
+    for sentence in tunnel.competing:
+        render.say(f"warning: {sentence}", "yellow", stderr=True)
     for child in () if quiet else tunnel.children:
         render.say(f"  {child.selector}, {child.proposal}, {render.carrier(child)}, {render.spis(child)}")
 

@@ -8,15 +8,17 @@ from ikevpn.cli import render
 from ikevpn.cli.context import Context, as_json, ending, pass_context
 from ikevpn.cli.exit_codes import ExitCode
 from ikevpn.config.check import check as examine
+from ikevpn.service.competition import competing
 from ikevpn.service.host_state import not_so
 from ikevpn.service.host_tools import lacking
 
 
 @click.command()
+@click.option("--host", "asks_host", is_flag=True, help="Ask this host, too: which of its routes and rules compete.")
 @as_json
 @pass_context
 @ending
-def check(context: Context, as_json: bool) -> None:
+def check(context: Context, asks_host: bool, as_json: bool) -> None:
     """Examine the configuration: errors, weak choices, secrets that others can read.
 
     Notes say what this host lacks for it: addresses, forwarding, devices. They are no errors: it may be for another
@@ -24,6 +26,8 @@ def check(context: Context, as_json: bool) -> None:
     """
     verdict = examine(context.config)
     notes = lacking(verdict.discarding) + (not_so(verdict.configuration) if verdict.configuration else [])
+    if asks_host and verdict.configuration:
+        notes += competing(verdict.configuration)
     if as_json:
         render.write_json(
             {

@@ -45,6 +45,7 @@ BAD = frozenset(
         Code.PHASE2_FAILED,
         Code.HOST_REFUSED,
         Code.NETWORK_REFUSED,
+        Code.ROUTE_COMPETES,
         Code.SEQUENCE_LOW,
         Code.DATA_PLANE_CRASHED,
         Code.INTERNAL_ERROR,

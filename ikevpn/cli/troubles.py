@@ -19,6 +19,7 @@ def troubles(tunnel: api.TunnelState) -> list[str]:
     for child in tunnel.children:
         if silence := _silence(child):
             found.append(f"{child.selector} sends, and {silence}")
+    found += tunnel.competing
     return found
 
 

@@ -92,6 +92,14 @@ CODES: Mapping[Code, Entry] = {
         "A peer that may be anywhere gets routes to what it asks for, but none that would take over this host's own.",
         ("name the networks that peers may have in remote_networks",),
     ),
+    Code.ROUTE_COMPETES: Entry(
+        "{network} leaves in the clear by another route of this host: {route}",
+        "A route or a rule goes before the tunnel's. Nothing drops what follows it, whether the tunnel is up or down.",
+        (
+            "take that route or rule away, or give the rule a preference from 58 on",
+            "strict_routes = true lets the tunnel's routes go before those of the main table",
+        ),
+    ),
     Code.DATA_PLANE_CRASHED: Entry(
         "the data plane ended unexpectedly and is started again[ in {seconds} s][: {detail}]",
         "The process that carries the traffic is gone. Nothing leaves in clear; tunnels that are wanted come up again.",

@@ -38,6 +38,7 @@ class Code(StrEnum):
     RETRY_LATER = "retry-later"
     HOST_REFUSED = "host-refused"
     NETWORK_REFUSED = "network-refused"
+    ROUTE_COMPETES = "route-competes"
     DATA_PLANE_CRASHED = "data-plane-crashed"
     INTERNAL_ERROR = "internal-error"
     RELOADED = "reloaded"

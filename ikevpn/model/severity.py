@@ -43,6 +43,7 @@ _OF: Mapping[Code, Severity] = {
             Code.ICMP_ERROR,
             Code.CALL_REFUSED,
             Code.NETWORK_REFUSED,
+            Code.ROUTE_COMPETES,
             Code.SEQUENCE_LOW,
             Code.ADDRESSES_CHANGED,
         ),

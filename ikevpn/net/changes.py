@@ -1,5 +1,5 @@
-"""Hears when something changes on the host: a link, an address, a route, a table of nftables that goes. Says what kind
-of thing, not which one.
+"""Hears when something changes on the host: a link, an address, a rule, a route of others, a table of nftables that
+goes. Says what kind of thing, not which one.
 
 Whoever wants to know more asks the kernel; so a burst of changes costs one question, and no change can be missed.
 """
@@ -14,8 +14,11 @@ from collections.abc import AsyncIterator, Iterator
 from enum import StrEnum
 
 from ikevpn.errors import HostError
+from ikevpn.net.rule import OUR_PROTOCOL
 
 _GROUPS = 0x1 | 0x10 | 0x40 | 0x100 | 0x400  # links, IPv4 addresses and routes, IPv6 addresses and routes
+_RULE_GROUPS = 0x80 | 0x40000  # of IPv4 and IPv6
+_PROTOCOL = 5  # its place in an rtmsg
 _HEADER = struct.Struct("=IHHII")
 _ROOM = 65536
 
@@ -24,10 +27,12 @@ class Kind(StrEnum):
     LINK = "link"
     ADDRESS = "address"
     ROUTE = "route"
+    RULE = "rule"
     TABLE = "table"
 
 
 _KINDS = {16: Kind.LINK, 17: Kind.LINK, 20: Kind.ADDRESS, 21: Kind.ADDRESS, 24: Kind.ROUTE, 25: Kind.ROUTE}
+_KINDS |= {32: Kind.RULE, 33: Kind.RULE}
 _KINDS[0xA02] = Kind.TABLE  # NFT_MSG_DELTABLE of NFNL_SUBSYS_NFTABLES
 _ALL = frozenset(Kind)
 _NETFILTER, _NFTABLES = 12, 1 << (7 - 1)
@@ -38,7 +43,7 @@ class Changes:
     """A subscription, from the moment it is made until `close`: to links, addresses and routes, or to `tables`."""
 
     def __init__(self, *, tables: bool = False) -> None:
-        protocol, groups = (_NETFILTER, _NFTABLES) if tables else (0, _GROUPS)
+        protocol, groups = (_NETFILTER, _NFTABLES) if tables else (0, _GROUPS | _RULE_GROUPS)
         try:
             self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, protocol)
             self._socket.bind((0, groups))
@@ -93,6 +98,11 @@ def _read_kinds(data: bytes) -> Iterator[Kind]:
         length, number, *_ = _HEADER.unpack_from(data, offset)
         if length < _HEADER.size:
             return
-        if number in _KINDS:
+        if number in _KINDS and not _is_ours(_KINDS[number], data[offset + _HEADER.size : offset + length]):
             yield _KINDS[number]
         offset += (length + 3) & ~3
+
+
+def _is_ours(kind: Kind, body: bytes) -> bool:
+    """Whether we have set that route ourselves, as all tunnels do that come and go."""
+    return kind is Kind.ROUTE and body[_PROTOCOL : _PROTOCOL + 1] == bytes([OUR_PROTOCOL])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path as FilePath
 from typing import TypeVar
@@ -18,6 +18,7 @@ from ikevpn.net.local import Path, Surroundings
 from ikevpn.net.packet_table import PacketTable, table_name
 from ikevpn.net.plan import Plan
 from ikevpn.net.presence import Presence
+from ikevpn.net.rivals import Claim, Rival, find_rivals
 from ikevpn.net.strays import sweep
 
 T = TypeVar("T")
@@ -84,6 +85,12 @@ class Host:
     async def surroundings(self) -> Surroundings:
         """What is around this host now."""
         return await self._call(lambda: local.surroundings(self._kernel))
+
+    async def rivals(
+        self, claims: Mapping[str, Iterable[Claim]], devices: Collection[str]
+    ) -> dict[str, tuple[Rival, ...]]:
+        """Routes of the host that win over those of each tunnel. Raises HostError."""
+        return await self._call(lambda: find_rivals(self._kernel, claims, devices))
 
     async def own_addresses(self) -> list[tuple[str, Interface]]:
         """All addresses of this host with their devices."""

@@ -22,7 +22,16 @@ from ikevpn.errors import HostError
 from ikevpn.model.address import Address, Network
 from ikevpn.model.own_mark import OWN_MARK
 from ikevpn.net.packet_table import PacketTable
-from ikevpn.net.rule import HOSTS_TABLE, OUR_PROTOCOL, TUNNELS_TABLE, WAYS_TABLE, Rule, read_rule
+from ikevpn.net.rule import (
+    HOSTS_TABLE,
+    OUR_PROTOCOL,
+    TUNNELS_TABLE,
+    WAYS_TABLE,
+    HostRule,
+    Rule,
+    read_host_rule,
+    read_rule,
+)
 
 Interface = IPv4Interface | IPv6Interface
 
@@ -44,8 +53,9 @@ class RouteKind(StrEnum):
     THROW = "throw"  # the table has nothing for them; the next rule is asked
 
 
+_UNICAST = 1
 _KIND_NUMBERS = {
-    1: RouteKind.UNICAST,
+    _UNICAST: RouteKind.UNICAST,
     6: RouteKind.BLACKHOLE,
     7: RouteKind.UNREACHABLE,
     9: RouteKind.THROW,
@@ -212,15 +222,33 @@ class Kernel:
         """The route that the kernel takes to `remote` for what we ourselves send, its own address in `source`; None
         where there is none. Raises HostError where it cannot be asked.
         """
-        arguments: dict[str, Any] = {"mark": OWN_MARK} | ({"src": str(source)} if source else {})
+        message = self._ask(remote, {"mark": OWN_MARK} | ({"src": str(source)} if source else {}))
+        if message is None:
+            return None
+        kind = _KIND_NUMBERS.get(message["type"], RouteKind.UNICAST)
+        return _read_route(message, kind, remote.version, self.device_names())
+
+    def route_for(self, remote: Address, source: Address | None = None, through: str = "") -> Route | None:
+        """The route of packets to `remote` that bear no mark: of those that this host sends, or of those that come from
+        `source` `through` a device. None where they go nowhere, or to this host. Raises HostError.
+        """
+        arguments: dict[str, Any] = {"src": str(source)} if source and source.version == remote.version else {}
+        if through:
+            arguments["iif"] = self.index_of(through)
+        message = self._ask(remote, arguments)
+        if message is None or message["type"] != _UNICAST:
+            return None
+        return _read_route(message, RouteKind.UNICAST, remote.version, self.device_names())
+
+    def _ask(self, remote: Address, arguments: dict[str, Any]) -> Any:
+        """What the kernel answers of a route; None where there is none. Raises HostError."""
         try:
             (message,) = self._netlink.route("get", dst=str(remote), family=_FAMILIES[remote.version], **arguments)
         except NetlinkError:
             return None
         except OSError as error:
             raise _refused(f"looking for a route to {remote}", error) from None
-        kind = _KIND_NUMBERS.get(message["type"], RouteKind.UNICAST)
-        return _read_route(message, kind, remote.version, self.device_names())
+        return message
 
     def _route_arguments(self, route: Route) -> dict[str, Any]:
         arguments: dict[str, Any] = {
@@ -258,6 +286,12 @@ class Kernel:
         """The rules that carry our protocol number. Raises HostError."""
         messages = self._read("listing the rules", "get_rules", family=_FAMILIES[version])
         return [rule for rule in map(read_rule, messages) if rule is not None]
+
+    def rules_of_others(self, version: int) -> list[HostRule]:
+        """What others have said of tables, in the order in which it counts. Raises HostError."""
+        messages = self._read("listing the rules", "get_rules", family=_FAMILIES[version])
+        found = (rule for rule in map(read_host_rule, messages) if rule is not None)
+        return sorted(found, key=lambda rule: rule.preference)
 
     # Requests
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from socket import AF_INET, AF_INET6
 from typing import Any
 
-from ikevpn.model.address import Address
+from ikevpn.model.address import Address, Network
 
 OUTSIDE_PREFERENCE, LOCAL_PREFERENCE, INTO_PREFERENCE, BLOCK_PREFERENCE = 50, 51, 52, 53
 HOSTS_PREFERENCE, TUNNELS_PREFERENCE, BEYOND_PREFERENCE, WAYS_PREFERENCE = 54, 55, 56, 57
@@ -89,6 +89,32 @@ class Rule:
         if self.own:
             found["iifname"] = "lo"
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class HostRule:
+    """A rule of somebody else: which table counts, for packets to what, from what, with which mark."""
+
+    preference: int
+    table: int
+    remote: Network | None = None
+    source: Network | None = None
+    mark: int = 0
+
+
+def read_host_rule(message: Any) -> HostRule | None:
+    """A rule of somebody else that leads to a table; None for ours, and for those that do something else."""
+    attribute = message.get_attr
+    if attribute("FRA_PROTOCOL") == OUR_PROTOCOL or _ACTIONS.get(message["action"]) is not RuleAction.LOOKUP:
+        return None
+    remote, source = attribute("FRA_DST"), attribute("FRA_SRC")
+    return HostRule(
+        preference=attribute("FRA_PRIORITY") or 0,
+        table=attribute("FRA_TABLE") or 0,
+        remote=ip_network(f"{remote}/{message['dst_len']}") if remote else None,
+        source=ip_network(f"{source}/{message['src_len']}") if source else None,
+        mark=attribute("FRA_FWMARK") or 0,
+    )
 
 
 def read_rule(message: Any) -> Rule | None:

@@ -181,7 +181,9 @@ class ChildState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TunnelState(msgspec.Struct, frozen=True, kw_only=True):
-    """What is wanted of a tunnel and what it is; `last_error` is the sentence of the last failure."""
+    """What is wanted of a tunnel and what it is; `last_error` is the sentence of the last failure. `competing` says by
+    which routes of the host its traffic leaves in the clear.
+    """
 
     name: str
     wanted: str
@@ -198,6 +200,7 @@ class TunnelState(msgspec.Struct, frozen=True, kw_only=True):
     device: str = ""
     attempts: int = 0
     next_attempt_s: float | None = None
+    competing: tuple[str, ...] = ()
     last_error: str = ""
     last_reason: str = ""
     children: tuple[ChildState, ...] = ()

@@ -33,6 +33,7 @@ from ikevpn.model.sa import Direction, Policy, Sa
 from ikevpn.model.selector import Selector
 from ikevpn.net.host import Host
 from ikevpn.net.plan import Plan
+from ikevpn.net.rivals import Claim, Rival
 from ikevpn.service.devices import Devices
 from ikevpn.service.errands import Errands
 from ikevpn.service.needs import Needs
@@ -59,7 +60,7 @@ class Binding:
     def __init__(self, config: TunnelConfig, reqids: Sequence[int], bindings: Bindings) -> None:
         self._config = config
         self._host, self._plane, self._devices = bindings.host, bindings.plane, bindings.devices
-        self._report = bindings.report
+        self._report, self._look_for_rivals = bindings.report, bindings.look_for_rivals
         children = zip(config.template.children, reqids, strict=True)
         self._configured: dict[int, list[Policy]] = {}
         for child, reqid in children:
@@ -74,6 +75,11 @@ class Binding:
         self._again: asyncio.TimerHandle | None = None  # set while something is refused
         self._moving = asyncio.Lock()
         self._errands = Errands()
+        self.rivals: tuple[Rival, ...] = ()  # routes of the host by which the tunnel's traffic leaves in the clear
+
+    @property
+    def name(self) -> str:
+        return self._config.name
 
     @property
     def device(self) -> str:
@@ -277,6 +283,7 @@ class Binding:
                 if self._wanted:
                     await self._needs.survey()
                 await self._go(self._target())
+                await self._look_for_rivals(self)
             except HostError:
                 self._again = asyncio.get_running_loop().call_later(AGAIN_S, self.refresh)
                 raise
@@ -295,6 +302,19 @@ class Binding:
         self._add_policies()
         await self._host.apply(self._config.name, await self._needs.plan(is_open=level is Level.OPEN))
         self._level = level
+
+    def claims(self) -> list[Claim]:
+        """What is to be routed into the tunnel now, or nowhere."""
+        passes = self._config.when_down is WhenDown.PASS and self._level < Level.OPEN
+        return [] if passes or self._level is Level.ABSENT else self._needs.claims()
+
+    def tell_rivals(self, found: tuple[Rival, ...]) -> None:
+        """These routes win now; what is new is said."""
+        before, self.rivals = self.rivals, found
+        for rival in found:
+            if rival not in before:
+                facts = {"network": str(rival.network), "route": str(rival)}
+                self._report(Event(Code.ROUTE_COMPETES, self._config.name, facts=facts))
 
     def _target(self) -> Level:
         if not self._wanted:
@@ -354,6 +374,13 @@ class Bindings:
 
     def __iter__(self) -> Iterator[Binding]:
         return iter(tuple(self._by_tunnel.values()))
+
+    async def look_for_rivals(self, *only: Binding) -> None:
+        """Ask which routes win over those of tunnels, of all by default. Raises HostError."""
+        bindings = {each.name: each for each in only or self}
+        found = await self.host.rivals({name: each.claims() for name, each in bindings.items()}, self.devices.names())
+        for name, rivals in found.items():
+            bindings[name].tell_rivals(rivals)
 
     def forget(self, tunnel: str) -> None:
         """The tunnel is no longer configured."""

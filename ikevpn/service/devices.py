@@ -22,6 +22,10 @@ class Devices:
             await self._plane.add_device(name, mtu, peers)
         self._users[name] += 1
 
+    def names(self) -> frozenset[str]:
+        """All that are there."""
+        return frozenset(self._users)
+
     async def release(self, name: str) -> None:
         """Use it no longer; with the last user it goes."""
         self._users[name] -= 1

@@ -76,6 +76,10 @@ class Listening:
                 binding.refresh()
         for tunnel in self._parts.tunnels:
             await tunnel.look_again()
+        try:
+            await self._parts.bindings.look_for_rivals()
+        except HostError as error:
+            _log.warning("%s", error)
 
     def _addresses_changed(self, gone: frozenset[Address], new: frozenset[Address]) -> None:
         """What used an address that is gone begins anew at once, and what waits for its next attempt tries again."""

@@ -21,6 +21,7 @@ from ikevpn.net.addresses import plan_device
 from ikevpn.net.host import Host
 from ikevpn.net.local import Path, Surroundings
 from ikevpn.net.plan import Plan
+from ikevpn.net.rivals import Claim
 from ikevpn.net.routes import plan_blocks, plan_past, plan_routes, plan_way_out
 from ikevpn.net.rule import TUNNELS_TABLE
 from ikevpn.net.rules import plan_into, plan_nowhere, plan_outside, plan_tunnels_table, plan_ways_table
@@ -28,7 +29,7 @@ from ikevpn.net.unprotected import plan_accept, plan_discard, plan_discard_route
 from ikevpn.service.contribution import refusal
 from ikevpn.service.device_mtu import device_mtu
 from ikevpn.service.own_address import towards
-from ikevpn.service.placement import Placement, place
+from ikevpn.service.placement import Placement, claims, place
 
 MOST_REMOTES = 32
 FIRST_TABLE = 5_050_000
@@ -124,6 +125,15 @@ class Needs:
             return ()
         placement = self._placement()
         return (ip_network(self._pair[1]),) if self._pair else (*placement.main, *placement.strict)
+
+    def claims(self) -> list[Claim]:
+        """What is to be routed into the tunnel, and what it leaves to the host."""
+        selectors = self._config.selectors
+        if self._pair is None:
+            return claims(self._config, self._placement())
+        if any(selector.protocol for selector in selectors):
+            return []  # the rest to this peer is none of the tunnel's business
+        return [Claim(ip_network(self._pair[1]), local=tuple(selector.local for selector in selectors))]
 
     def block_of(self, address: Address) -> Network | None:
         """The network by which what is sent to an address goes nowhere while the tunnel is down."""

@@ -15,8 +15,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ikevpn.config.configuration import TunnelConfig
 from ikevpn.model.address import Network
 from ikevpn.net.kernel import Route, RouteKind
+from ikevpn.net.rivals import Claim
 from ikevpn.service.contribution import WIDEST
 
 
@@ -57,6 +59,14 @@ def place(
     inside |= dict.fromkeys((*covered, *uncovered))
     beyond = tuple(sorted((n for n in past if n not in inside), key=str))
     return Placement(tuple(inside), tuple(to_main), beyond, tuple(dict.fromkeys(covered)))
+
+
+def claims(config: TunnelConfig, placement: Placement) -> list[Claim]:
+    """What is to be routed into a tunnel, for those who look for what competes."""
+    local = tuple(dict.fromkeys(selector.local for selector in config.selectors))
+    strict = [Claim(network, past=placement.past, local=local) for network in placement.strict]
+    main = [Claim(network, strict=False, metric=config.metric, local=local) for network in placement.main]
+    return strict + [each for each in main if each.network not in placement.strict]
 
 
 def _on_links(inside: Iterable[Network], routes: Iterable[Route]) -> Iterable[Network]:

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 
 from ikevpn.ike.status import ChildStatus, EngineStatus, IkeStatus
 from ikevpn.model import reasons
+from ikevpn.model.events import Code, Event
 from ikevpn.model.sa import Direction, SaUse
+from ikevpn.net.rivals import Rival
 from ikevpn.service import api
 from ikevpn.service.keeper import Keeper
 from ikevpn.service.tunnel import Tunnel
@@ -50,9 +52,15 @@ def tunnel_state(tunnel: Tunnel, engine: EngineStatus, uses: Uses, now: float) -
         device=tunnel.binding.device,
         attempts=keeper.failures,
         next_attempt_s=max(0.0, keeper.next_attempt - now) if keeper.next_attempt is not None else None,
+        competing=tuple(map(_in_clear, tunnel.binding.rivals)),
         children=tuple(children),
         **_failure(keeper),
     )
+
+
+def _in_clear(rival: Rival) -> str:
+    facts = {"network": str(rival.network), "route": str(rival)}
+    return reasons.sentence(Event(Code.ROUTE_COMPETES, facts=facts))
 
 
 def _failure(keeper: Keeper) -> dict[str, str]:

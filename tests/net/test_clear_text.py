@@ -172,3 +172,27 @@ def test_answers_of_ours_do_not_meet_our_own_block(sides: tuple[Side, Side]) -> 
             assert left.run("ping", "-c", "3", "-i", "0.1", right.outer).status == 0
         assert found == []
         assert left.clean() and right.clean()
+
+
+def test_a_rule_that_goes_before_ours_is_said_by_up_status_log_and_check(sides: tuple[Side, Side]) -> None:
+    left, right = sides
+    right.write("t", start="listen")
+    left.write("t", start="listen")
+    sentence = (
+        "10.2.2.64/26 {} in the clear by another route of this host: "
+        "0.0.0.0/0 via 192.0.2.2 dev cable table 99, by the rule with preference 10"
+    )
+    says = sentence.format("leaves")
+    for line in ("route add default via 192.0.2.2 table 99", "rule add to 10.2.2.64/26 lookup 99 priority 10"):
+        assert left.run("ip", *line.split()).status == 0
+    assert sentence.format("would leave") in left.ikevpn("check", "--host").out
+    assert "would leave" not in left.ikevpn("check").out
+    with right.daemon(), left.daemon():
+        assert says in left.ikevpn("up", "t").err
+        assert says in left.ikevpn("status").out and says in left.ikevpn("log", "t").out
+        left.run("ip", "rule", "del", "priority", "10")
+        until(lambda: not left.tunnel()["competing"], "what the daemon hears of the rule that is gone")
+        left.run("ip", "rule", "add", "to", "10.2.2.64/26", "lookup", "99", "priority", "11")
+        until(lambda: left.tunnel()["competing"], "what the daemon hears of a new one")
+    left.run("ip", "address", "add", "10.2.2.201/29", "dev", "cable")
+    assert "what this host sends to 10.2.2.200/29 goes into the tunnel" in left.ikevpn("check", "--host").out

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Collection, Coroutine, Iterable, Mapping
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from pathlib import Path as FilePath
@@ -22,6 +22,7 @@ from ikevpn.model.selector import Selector
 from ikevpn.net.kernel import Route, RouteKind
 from ikevpn.net.local import Path, Surroundings
 from ikevpn.net.plan import AddPair, AddRoute, AddRule, Plan
+from ikevpn.net.rivals import Claim, Rival
 from ikevpn.net.rule import Rule
 from ikevpn.service.binding import AGAIN_S, EXPECTED_WITHIN_S, Binding, Bindings
 from ikevpn.wire.registry import EspCipher
@@ -42,6 +43,7 @@ class Host:
         self.refusal: HostError | None = None
         self.without_nftables = False
         self.around: tuple[Route, ...] = ()
+        self.competing: tuple[Rival, ...] = ()
 
     async def apply(self, owner: str, plan: Plan) -> None:
         if self.refusal:
@@ -58,6 +60,11 @@ class Host:
 
     async def surroundings(self) -> Surroundings:
         return Surroundings(frozenset(map(ip_address, ("192.0.2.1", "192.0.2.254", "2001:db8::1"))), self.around)
+
+    async def rivals(
+        self, claims: Mapping[str, Iterable[Claim]], devices: Collection[str]
+    ) -> dict[str, tuple[Rival, ...]]:
+        return {name: self.competing if list(each) else () for name, each in claims.items()}
 
     async def ensure(self, address: Address) -> None:
         """The IKE port listens everywhere."""
@@ -507,5 +514,22 @@ def test_exceptions_of_ours_are_more_exact(tmp_path: FilePath) -> None:
         assert ground.host.discards == [DISCARD, "accept 10.2.0.1/32 to 10.1.0.1/32"]
         await ground.binding.except_unprotected([])
         assert ground.host.discards == [DISCARD]
+
+    run(scenario())
+
+
+def test_a_route_that_competes_is_said_once(tmp_path: FilePath) -> None:
+    async def scenario() -> None:
+        ground = Ground(tmp_path)
+        rival = Rival(ip_network("10.2.9.0/24"), Route(ip_network("0.0.0.0/0"), "eth0", table=99), 10)
+        ground.host.competing = (rival,)
+        await ground.binding.stand(always_open=False)
+        await ground.bindings.look_for_rivals()
+        assert [(event.code, event.facts["network"]) for event in ground.reports] == [
+            (Code.ROUTE_COMPETES, "10.2.9.0/24")
+        ]
+        assert ground.binding.rivals == (rival,)
+        await ground.binding.leave()
+        assert ground.binding.rivals == (), "what is not on the host competes with nothing"
 
     run(scenario())

@@ -17,6 +17,13 @@ from ikevpn.service.listening import Listening, spread
 OWN = [ip_address(text) for text in ("127.0.0.1", "192.0.2.1", "10.1.1.1", "2001:db8::1", "fe80::1")]
 
 
+class Bindings(tuple[SimpleNamespace, ...]):
+    """Those of all tunnels; nothing competes with them."""
+
+    async def look_for_rivals(self) -> None:
+        pass
+
+
 def texts(*listen: str) -> list[str]:
     return [str(each) for each in spread(map(ip_address, listen), OWN)]
 
@@ -45,7 +52,7 @@ def test_every_change_of_the_host_lets_tunnels_look_again() -> None:
         settings=SimpleNamespace(listen=()),
         host=SimpleNamespace(own_addresses=own),
         ports=SimpleNamespace(follow=follow),
-        bindings=(),
+        bindings=Bindings(),
         tunnels=(SimpleNamespace(look_again=look_again),),
     )
     asyncio.run(Listening(parts)._look_again())
@@ -56,7 +63,9 @@ def test_a_kernel_that_does_not_answer_ends_nothing(caplog: pytest.LogCaptureFix
     async def refuse() -> None:
         raise HostError("listing the addresses failed: no buffer space available")
 
-    parts: Any = SimpleNamespace(settings=None, host=SimpleNamespace(own_addresses=refuse), bindings=(), tunnels=())
+    parts: Any = SimpleNamespace(
+        settings=None, host=SimpleNamespace(own_addresses=refuse), bindings=Bindings(), tunnels=()
+    )
     asyncio.run(Listening(parts)._look_again())
     assert "listing the addresses failed" in caplog.text
 
@@ -83,7 +92,7 @@ def test_addresses_that_go_end_what_used_them_and_nobody_waits_for_new_ones() ->
         host=SimpleNamespace(own_addresses=own),
         ports=SimpleNamespace(follow=follow),
         driver=SimpleNamespace(engine=engine, shielded=lambda command: command(0.0)),
-        bindings=(SimpleNamespace(device="vpn-paris", follows_host=False, refresh=lambda: None),),
+        bindings=Bindings((SimpleNamespace(device="vpn-paris", follows_host=False, refresh=lambda: None),)),
         tunnels=(SimpleNamespace(look_again=look_again, keeper=SimpleNamespace(hurry=lambda: hurried.append("p"))),),
         report=reported.append,
     )

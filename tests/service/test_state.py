@@ -14,6 +14,7 @@ from ikevpn.config.load import load
 from ikevpn.ike.status import ChildStatus, EngineStatus, IkeStatus
 from ikevpn.model.events import Code, Event, Reason
 from ikevpn.model.sa import Direction, SaUse
+from ikevpn.net.rivals import Rival
 from ikevpn.service.keeper import Keeper, Wanted
 from ikevpn.service.state import index, tunnel_state
 from tests.service.virtual import run
@@ -75,6 +76,7 @@ class Tunnel:
     @dataclass
     class _Binding:
         device: str = "ikevpn0"
+        rivals: tuple[Rival, ...] = ()
 
     binding: _Binding = field(default_factory=_Binding)
     keying: Any = field(default_factory=lambda: SimpleNamespace(children=lambda now: ()))
