@@ -32,6 +32,7 @@ class Host:
         self._state = state
         self._ike_ports = ike_ports
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="netlink")
+        self._surroundings: Surroundings | None = None
         self._kernel: Kernel
         self._presence: Presence
         self._journal: Journal
@@ -83,8 +84,14 @@ class Host:
         return await self._call(lambda: local.source_in(self._kernel, networks))
 
     async def surroundings(self) -> Surroundings:
-        """What is around this host now."""
-        return await self._call(lambda: local.surroundings(self._kernel))
+        """What is around this host: read once, until `forget_surroundings`, since every tunnel asks."""
+        if self._surroundings is None:
+            self._surroundings = await self._call(lambda: local.surroundings(self._kernel))
+        return self._surroundings
+
+    def forget_surroundings(self) -> None:
+        """Somebody has changed something: the next one to ask looks again."""
+        self._surroundings = None
 
     async def rivals(
         self, claims: Mapping[str, Iterable[Claim]], devices: Collection[str]

@@ -56,6 +56,7 @@ class Listening:
         changes = Changes()
         try:
             async for _ in changes:
+                self._parts.host.forget_surroundings()
                 await asyncio.sleep(SETTLE_S)
                 await self._look_again()
         finally:

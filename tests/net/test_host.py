@@ -501,6 +501,10 @@ def test_paths(place: Place, tmp_path: Path) -> None:
         around = await host.surroundings()
         assert {ip_address("10.1.1.1"), ip_address("2001:db8::fe")} <= around.addresses
         assert Route(ip_network("10.1.1.0/24"), "lan", source=ip_address("10.1.1.1")) in around.routes
+        place.ip("address add 10.8.0.1/24 dev lan")
+        assert await host.surroundings() is around, "a thousand tunnels cost one look"
+        host.forget_surroundings()
+        assert ip_address("10.8.0.1") in (await host.surroundings()).addresses
 
     run(place, tmp_path, story)
 
