@@ -4,7 +4,9 @@ Both go by one number in the negotiation, so the SAs come up and then every pack
 therefore tried the other way.
 
 A packet that verifies with 16 octets settles it for good: nobody without the key can make 16 of 12. The opposite is
-easy (cut off the last four), so 12 are believed only until 16 are seen.
+easy (cut off the last four), and who does it with copies of what is on its way may be faster. So what verifies with 12
+is taken, for it is the same packet, but the peer is believed to cut so only after several, and only until one comes
+with 16; a packet that was taken already, by its copy, counts as that.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ from ikevpn.esp.gate import Gate
 from ikevpn.esp.replay import ReplayWindow
 from ikevpn.esp.room import Rows
 from ikevpn.model.sa import Sa
+
+BELIEVED_AFTER = 3
 
 
 def has_two_truncations(sa: Sa) -> bool:
@@ -35,7 +39,7 @@ def with_truncation(sa: Sa, integrity_96: bool) -> Sa:
 class TruncationGate:
     """A `Gate` for HMAC-SHA2-256. `sa` tells what it uses now, `hint` what the peer was found to use instead."""
 
-    __slots__ = ("_adapt", "_agreed", "_gate", "_other", "hint", "sa")
+    __slots__ = ("_adapt", "_agreed", "_cut", "_gate", "_highest", "_other", "_whole", "hint", "sa")
 
     def __init__(self, sa: Sa, *, adapt: bool) -> None:
         """With `adapt` the gate goes over to what verifies; without it only tells. Raises UsageError like `Gate`."""
@@ -45,24 +49,34 @@ class TruncationGate:
         self._gate = Gate(sa)
         self._other: Gate | None = Gate(with_truncation(sa, not sa.algorithms.integrity_96))
         self._agreed = self._gate.shape.icv
+        self._whole = max(self._gate, self._other, key=lambda gate: gate.shape.icv)
+        self._cut = 0  # packets that verified with 12 octets
+        self._highest = 0  # the number of the last of them
 
     def examine(self, packet: Octets, window: ReplayWindow) -> Octets | Drop:
         """Like `Gate.examine`."""
         verdict = self._gate.examine(packet, window)
-        if self._other is None or verdict is Drop.REPLAY:
+        if self._other is None:
             return verdict
         if not isinstance(verdict, Drop):
-            self._settle(self._gate)
+            self._settle(self._gate, packet)
             return verdict
-        second = self._other.examine(packet, window)
+        second = self._other.examine(packet, window if self._adapt else window.unchecked())
         if isinstance(second, Drop):
-            return verdict
+            if Drop.REPLAY not in (verdict, second):
+                return verdict
+            self._look_again(packet, window)
+            return Drop.REPLAY
         found = self._other
         if self._adapt:
             self._gate, self._other = self._other, self._gate
-            self.sa = with_truncation(self.sa, not self.sa.algorithms.integrity_96)
-        self._settle(found)
+        self._settle(found, packet)
         return second if self._adapt else Drop.BAD_ICV
+
+    def _look_again(self, packet: Octets, window: ReplayWindow) -> None:
+        """At one that was taken before: where it is whole, what was taken was a copy that somebody had cut."""
+        if not isinstance(self._whole.examine(packet, window.unchecked()), Drop):
+            self._settle(self._whole, packet)
 
     def decrypt(self, authentic: Sequence[Octets]) -> list[bytes]:
         """Like `Gate.decrypt`; the truncation makes no difference here."""
@@ -72,10 +86,22 @@ class TruncationGate:
         """Like `Gate.open_rows`, once it is settled how the peer cuts."""
         return None if self._other is not None else self._gate.open_rows(packets, window)
 
-    def _settle(self, found: Gate) -> None:
-        """Take note of the gate through which an authentic packet came."""
+    def _settle(self, found: Gate, packet: Octets) -> None:
+        """Take note of the gate that an authentic packet passes."""
+        if found is self._whole:
+            if self._adapt or self._agreed == found.shape.icv:
+                self._gate = found
+            self._other = None
+            self._believe(found)
+            return
+        number = int.from_bytes(packet[4:8], "big")
+        if number > self._highest:
+            self._cut, self._highest = self._cut + 1, number
+        if self._cut >= BELIEVED_AFTER:
+            self._believe(found)
+
+    def _believe(self, found: Gate) -> None:
         icv = found.shape.icv
         self.hint = icv if icv != self._agreed else None
-        row = INTEGRITIES[self.sa.algorithms.integrity]
-        if icv == row.icv:
-            self._other = None
+        if self._adapt:
+            self.sa = with_truncation(self.sa, found is not self._whole)

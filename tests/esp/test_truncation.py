@@ -77,7 +77,7 @@ def test_a_packet_cut_on_the_way_misleads_only_until_the_next_whole_one(adapt: b
     sealed = theirs(False).seal([PACKET] * 3, 4)
     into = ours(False, adapt=adapt)
     into.open([sealed[0][:-4]], 0.0)
-    assert into.truncation_hint == 12
+    assert into.truncation_hint is None
     assert into.open(sealed[1:2], 0.0) == [OPENED]
     assert into.truncation_hint is None
     assert not into.sa.algorithms.integrity_96
@@ -109,3 +109,33 @@ def test_outbound_follows_and_goes_on_counting() -> None:
 @pytest.mark.parametrize("pair", samples.PAIRS, ids=samples.name)
 def test_other_algorithms_know_one_truncation(pair: samples.Pair) -> None:
     assert has_two_truncations(samples.sa(Direction.IN, pair)) is (pair in PAIRS)
+
+
+def test_cut_copies_that_overtake_every_packet_do_not_force_it() -> None:
+    """The originals come as replays then, and are whole all the same."""
+    sealed = theirs(False).seal([PACKET] * 8, 4)
+    into = ours(False)
+    cut = [packet[:-4] for packet in sealed]
+    assert into.open(cut[:2], 0.0) == [OPENED] * 2 and into.truncation_hint is None
+    assert into.open(sealed[:1], 0.0) == [Drop.REPLAY]
+    answers = into.open(cut[2:], 0.0)
+    assert opened(answers) == 0 and into.truncation_hint is None and not into.sa.algorithms.integrity_96
+    assert into.open(sealed[2:], 0.0) == [OPENED] * 6
+
+
+def test_one_cut_packet_again_and_again_is_one() -> None:
+    sealed = theirs(False).seal([PACKET], 4)
+    into = ours(False, adapt=False)
+    for _ in range(10):
+        into.open([sealed[0][:-4]], 0.0)
+    assert into.truncation_hint is None
+    assert into.open(sealed, 0.0) == [OPENED]
+
+
+def test_what_was_believed_ends_with_the_first_whole_one() -> None:
+    sealed = theirs(False).seal([PACKET] * 6, 4)
+    into = ours(False)
+    into.open([packet[:-4] for packet in sealed[:4]], 0.0)
+    assert into.truncation_hint == 12
+    assert into.open(sealed[3:4], 0.0) == [Drop.REPLAY]
+    assert into.truncation_hint is None and not into.sa.algorithms.integrity_96
