@@ -12,11 +12,13 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
 from ikevpn.errors import HostError
+from ikevpn.net import private
 from ikevpn.net.plan import Step, read_step
 
 SHORT = 1000
@@ -39,9 +41,9 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            private.make_folder(path.parent)
             with contextlib.ExitStack() as undo:
-                self._mine = undo.enter_context(path.with_suffix(".lock").open("w"))
+                self._mine = undo.enter_context(_open(path.with_suffix(".lock"), os.O_WRONLY))
                 _lock(self._mine, path.parent)
                 lines = _lines(path)
                 self.is_new = not lines
@@ -85,7 +87,7 @@ class Journal:
         fresh = self.path.with_suffix(".new")
         lines = [{"place": _place()}, *({"+": step.record()} for step in self._left)]
         with contextlib.ExitStack() as undo:
-            file = undo.enter_context(fresh.open("w", encoding="utf-8"))
+            file = undo.enter_context(_open(fresh, os.O_WRONLY | os.O_TRUNC))
             file.writelines(json.dumps(line) + "\n" for line in lines)
             file.flush()
             fresh.rename(self.path)
@@ -100,6 +102,10 @@ class Journal:
         except OSError as error:
             raise _unwritable(self.path, error) from None
         self._lines += 1
+
+
+def _open(path: Path, flags: int) -> TextIO:
+    return os.fdopen(private.open_file(path, flags), "w", encoding="utf-8")
 
 
 def _lock(file: TextIO, folder: Path) -> None:
@@ -121,9 +127,10 @@ def _unwritable(path: Path, error: OSError) -> HostError:
 
 
 def _lines(path: Path) -> list[str]:
-    """What was written in this place; nothing where there is no such file."""
+    """What was written in this place; nothing where there is no such file. Raises HostError where it is not ours."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        with os.fdopen(private.open_file(path, os.O_RDWR), encoding="utf-8") as file:
+            lines = file.read().splitlines()
         return lines if json.loads(lines[0])["place"] == _place() else []
     except (OSError, ValueError, LookupError, TypeError):
         return []

@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 from ikevpn.errors import HostError
 from ikevpn.model.sa import Algorithms
+from ikevpn.net import private
 from ikevpn.wire.registry import Protocol
 
 LAST = (1 << 32) - 1
@@ -73,7 +74,7 @@ class Sequences:
         Raises HostError: the folder cannot be written, numbers of this key are lost, or all are used up.
         """
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private.make_folder(self._folder)
             with _locked(self._folder / "lock"):
                 return self._reserve(key, count)
         except OSError as error:
@@ -101,7 +102,7 @@ class Sequences:
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = private.open_file(path, os.O_RDWR)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
@@ -156,7 +157,7 @@ def _append(path: Path, octets: bytes) -> None:
 
 
 def _write(path: Path, octets: bytes, how: int) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | how, 0o600)
+    descriptor = private.open_file(path, os.O_WRONLY | how)
     try:
         while octets:
             octets = octets[os.write(descriptor, octets) :]
