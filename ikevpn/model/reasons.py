@@ -52,7 +52,7 @@ REASONS: Mapping[Reason, Entry] = {
         "Gateways that cannot read it, or do not know the identity in it, often say nothing.",
         (
             "most often the pre-shared keys differ: compare them, letter by letter",
-            "tunnel {tunnel} takes its secret from {secret_from}[; `ikevpn list -v` shows it as {fingerprint}]",
+            "tunnel {tunnel} takes its secret from {secret_from}; `ikevpn list -v` shows four digits to compare it by",
             "the peer may expect another identity than {local_id}: compare with `local_id`",
             _PEER_LOG,
         ),
@@ -83,7 +83,7 @@ REASONS: Mapping[Reason, Entry] = {
         "It proves nothing, and anybody on the way could have sent it.",
         (
             "most often the pre-shared keys differ: compare them, letter by letter",
-            "tunnel {tunnel} takes its secret from {secret_from}[; `ikevpn list -v` shows it as {fingerprint}]",
+            "tunnel {tunnel} takes its secret from {secret_from}; `ikevpn list -v` shows four digits to compare it by",
             _PEER_LOG,
         ),
     ),
@@ -114,7 +114,7 @@ REASONS: Mapping[Reason, Entry] = {
         "message, in aggressive mode the proof does not verify; nothing else explains that.",
         (
             "compare the secret with the peer's, letter by letter; blanks and line ends count on some gateways",
-            "tunnel {tunnel} takes its secret from {secret_from}[; `ikevpn list -v` shows it as {fingerprint}]",
+            "tunnel {tunnel} takes its secret from {secret_from}; `ikevpn list -v` shows four digits to compare it by",
             "a gateway with several peers picks by our address or identity: does it have a secret for {local_address}?",
         ),
     ),

@@ -17,6 +17,7 @@ from ikevpn import __version__
 from ikevpn.config.configuration import Configuration
 from ikevpn.config.load import load
 from ikevpn.config.words import LogLevel, WhenStopped
+from ikevpn.crypto import modexp
 from ikevpn.dataplane import confinement
 from ikevpn.errors import IkevpnError
 from ikevpn.model.events import Code, Event, Fact
@@ -78,6 +79,7 @@ class Daemon:
         stamps = LoadedFiles(self._options.config).stamps()
         configuration = load(self._options.config)
         log.set_up(self._options.log_level or configuration.daemon.log_level, self._options.log_json)
+        modexp.require()
         privileges.require()
         confinement.hide_memory()
         self._parts = Parts(self._options.config, configuration)

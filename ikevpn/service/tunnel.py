@@ -11,7 +11,6 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
 
 from ikevpn.config.configuration import TunnelConfig
 from ikevpn.errors import HostError, UsageError
@@ -74,12 +73,10 @@ class Tunnel:
     def name(self) -> str:
         return self.config.name
 
-    @cached_property
+    @property
     def secret_facts(self) -> dict[str, Fact]:
-        """Where the secret is kept and by which digits it can be compared; computed once, because it is slow on
-        purpose.
-        """
-        return {"secret_from": self.config.secret_from, "fingerprint": self.config.secret_fingerprint}
+        """Where the secret is kept. Nothing made of the secret itself: events are logged, and logs are passed on."""
+        return {"secret_from": self.config.secret_from}
 
     async def want(self, wanted: Wanted) -> None:
         """Prepare the host, tell the engine, and from then on keep the tunnel as wanted.
