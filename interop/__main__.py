@@ -7,7 +7,7 @@ import json
 import os
 import sys
 
-from interop import flood, runner, scenario, soak
+from interop import flood, ike_flood, runner, scenario, soak
 from interop.bench import command as bench
 from interop.outcome import InteropError
 from interop.site import end_on_signal
@@ -24,6 +24,8 @@ def main(words: list[str] | None = None) -> int:
             return soak.main(options)
         if options.verb == "flood":
             return flood.main(options)
+        if options.verb == "ike-flood":
+            return ike_flood.main(options)
         if options.verb == "bench":
             return bench.run(options)
         chosen = scenario.select(options.name)
@@ -48,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     flood.add_arguments(
         verbs.add_parser("flood", help="a gateway under bent ESP packets, with an honest flow beside them")
     )
+    ike_flood.add_arguments(verbs.add_parser("ike-flood", help="a gateway under invented first messages of IKE"))
     bench.add_to(verbs)
     for verb in (show, run):
         verb.add_argument("--json", action="store_true", help="one JSON value a line")
