@@ -30,6 +30,9 @@ Received = Callable[[bytes, Endpoint, Endpoint], None]
 
 QUEUED = 256
 IP_MTU_DISCOVER, IP_PMTUDISC_DONT = 10, 0  # Linux's numbers; the socket module lacks them
+SO_SNDBUFFORCE, SEND_BUFFER = 32, 8 << 20
+"""Answers to an address of our own network that nobody has wait there for some seconds, up to 208 KiB for each address.
+By default a socket may have no more than that waiting: a flood under such an address would hold up every answer."""
 _log = logging.getLogger(__name__)
 
 
@@ -214,6 +217,8 @@ def _bind(address: Address, port: int, *, shared: bool = False) -> socket.socket
         else:
             bound.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, shared)
+        with contextlib.suppress(PermissionError):
+            bound.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, SEND_BUFFER)
         bound.setblocking(False)
         bound.bind((str(address), port))
     except OSError as error:

@@ -169,3 +169,16 @@ def test_short_ones_and_marked_esp_go_the_usual_way() -> None:
                 ends[1].recv(1)
 
     asyncio.run(scenario())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may have so much")
+def test_a_peer_that_nobody_answers_for_does_not_hold_up_the_others() -> None:
+    """The kernel keeps up to 208 KiB for each neighbour that it looks for, and charges them to the socket."""
+
+    async def scenario() -> None:
+        async with ports() as (ike, _):
+            await ike.follow([ONE])
+            room = [end.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) for end in ike._open[ONE]._ends]
+            assert min(room) > 10 * 212_992
+
+    asyncio.run(scenario())
