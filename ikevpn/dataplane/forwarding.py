@@ -94,9 +94,12 @@ class Forwarding:
                 due = part.next_timer
         return due
 
-    def uses(self, now: float) -> Iterator[SaUse]:
-        """Counters of every SA."""
-        return (association.use(now) for association in self._sad)
+    def uses(self, now: float, spis: Sequence[int] = ()) -> Iterator[SaUse]:
+        """Counters of these inbound SAs, as far as they are here; without any of every SA."""
+        if not spis:
+            return (association.use(now) for association in self._sad)
+        found = (self._sad.inbound(spi) for spi in spis)
+        return (association.use(now) for association in found if association is not None)
 
     def totals(self, now: float) -> list[Total]:
         """Counters of every tunnel, with those of SAs that are gone."""

@@ -132,8 +132,8 @@ class DataPlane(Protocol):
     def esp_datagram(self, data: bytes, local: Endpoint, remote: Endpoint) -> None:
         """ESP that arrived on the IKE port behind a non-IKE marker (drafts 00 and 01), marker removed."""
 
-    async def query(self) -> Sequence[SaUse]:
-        """Counters of every SA."""
+    async def query(self, spis: Sequence[int] = ()) -> Sequence[SaUse]:
+        """Counters of these inbound SAs as far as they are there; without any of every SA."""
 
     async def totals(self) -> Sequence[Total]:
         """What each tunnel has carried since the data plane started, SAs that are gone included."""

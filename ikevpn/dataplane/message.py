@@ -152,7 +152,9 @@ class EspDatagram:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Answered by `Uses`, as many as it takes."""
+    """About these inbound SAs, or all; answered by `Uses`, as many as it takes."""
+
+    spis: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

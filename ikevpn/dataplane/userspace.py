@@ -185,9 +185,9 @@ class UserspaceDataPlane:
 
     # Answers and events
 
-    async def query(self) -> Sequence[SaUse]:
-        """Counters of every SA; none while no worker runs. Raises HostError where a worker ends or hangs."""
-        return tuple(use for uses in await self._pool.ask_all(message.Query()) for use in uses)
+    async def query(self, spis: Sequence[int] = ()) -> Sequence[SaUse]:
+        """Counters of these inbound SAs, or of all; none while no worker runs. Raises HostError where one hangs."""
+        return tuple(use for uses in await self._pool.ask_all(message.Query(tuple(spis))) for use in uses)
 
     async def totals(self) -> Sequence[Total]:
         """What each tunnel has carried since its worker started; nothing while none runs. Raises HostError."""

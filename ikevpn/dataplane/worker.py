@@ -279,7 +279,7 @@ class Worker:
         return taken
 
     def _query(self, command: message.Query, now: float) -> None:
-        self._answer_in_parts(self._forwarding.uses(now))
+        self._answer_in_parts(self._forwarding.uses(now, command.spis))
 
     def _sum(self, command: message.Sum, now: float) -> None:
         self._answer_in_parts(iter(self._forwarding.totals(now)))

@@ -47,9 +47,9 @@ class MoveSas:
 
 @dataclass(frozen=True, slots=True)
 class QuerySa:
-    """Asks the data plane for the use of an inbound SA; the answer comes back as `Engine.sa_used`."""
+    """Asks the data plane for the use of inbound SAs; the answers come back as `Engine.sa_used`, one for each."""
 
-    spi: int
+    spis: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)

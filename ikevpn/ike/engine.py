@@ -364,7 +364,7 @@ class Engine:
         child = self._core.children.get(timer.owner)
         if child is not None and child.superseded:
             self._core.timers.set(timer, self._core.now + self._core.settings.retire_s)
-            self._core.emit(QuerySa(child.spi_in))
+            self._core.emit(QuerySa((child.spi_in,)))
 
     # Shared
 

@@ -105,18 +105,22 @@ class Driver:
     def unreachable(self, error: IcmpError) -> None:
         self.shielded(lambda now: self.engine.unreachable(error.local, error.remote, error.facts, now))
 
-    def query(self, spi: int) -> None:
-        """Ask the data plane how an inbound SA is used, and tell the engine."""
-        task = self._loop.create_task(self._ask(spi))
+    def query(self, spis: tuple[int, ...]) -> None:
+        """Ask the data plane how inbound SAs are used, and tell the engine."""
+        task = self._loop.create_task(self._ask(spis))
         self._queries.add(task)
         task.add_done_callback(self._queries.discard)
 
-    async def _ask(self, spi: int) -> None:
+    async def _ask(self, spis: tuple[int, ...]) -> None:
         try:
-            uses = await self._plane.query()
+            uses = await self._plane.query(spis)
         except HostError:
             return  # the worker crashed, and its SAs are about to go
-        use = next((use for use in uses if use.spi == spi and use.direction is Direction.IN), SaUse(spi, Direction.IN))
+        found = {use.spi: use for use in uses if use.direction is Direction.IN}
+        for spi in spis:
+            self._tell(found.get(spi, SaUse(spi, Direction.IN)))
+
+    def _tell(self, use: SaUse) -> None:
         self.shielded(lambda now: self.engine.sa_used(use, now))
 
     # Time

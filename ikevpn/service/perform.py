@@ -35,7 +35,7 @@ class KeyKeeper(Protocol):
 
 
 class Performer:
-    """Carries out effects. `query` asks for the use of an SA and feeds the answer to the engine later; `look_up` has
+    """Carries out effects. `query` asks for the use of SAs and feeds the answers to the engine later; `look_up` has
     the names of peers looked up.
     """
 
@@ -46,7 +46,7 @@ class Performer:
         bindings: SaWatcher,
         captures: KeyKeeper,
         report: Callable[[Event], None],
-        query: Callable[[int], None],
+        query: Callable[[tuple[int, ...]], None],
         look_up: Callable[[], None] = lambda: None,
     ) -> None:
         self._plane = plane
@@ -58,7 +58,7 @@ class Performer:
             AddSa: self._add_sa,
             DeleteSa: self._delete_sa,
             MoveSas: lambda effect: plane.move_sas(effect.spis, effect.local, effect.remote),
-            QuerySa: lambda effect: query(effect.spi),
+            QuerySa: lambda effect: query(effect.spis),
             Keepalive: lambda effect: plane.keepalive(effect.local, effect.remote, effect.interval_s),
             LookUp: lambda effect: look_up(),
             Report: lambda effect: report(effect.event),

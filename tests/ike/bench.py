@@ -55,8 +55,9 @@ class Bench(Pair):
         super().perform(side, effects)
         for effect in effects:
             if isinstance(effect, QuerySa):
-                use = SaUse(effect.spi, Direction.IN, idle_s=self.idle_of(side, effect.spi))
-                self.perform(side, side.engine.sa_used(use, self.now))
+                for spi in effect.spis:
+                    use = SaUse(spi, Direction.IN, idle_s=self.idle_of(side, spi))
+                    self.perform(side, side.engine.sa_used(use, self.now))
 
     def idle_of(self, side: Side, spi: int) -> float | None:
         return self.idle_s[side.name]

@@ -25,6 +25,7 @@ from tests.ike.bench import (
     header_of,
     ike_sas,
     losing,
+    networks,
     only_sa,
     other_side,
     says,
@@ -302,3 +303,13 @@ def test_who_is_asked_on_demand_has_its_time_too() -> None:
     assert not events(bench.a, Code.IKE_DOWN)
     bench.run(2)
     assert bench.a.reasons(Code.IKE_DOWN) == [Reason.DEAD_PEER]
+
+
+def test_all_pairs_are_asked_about_at_once() -> None:
+    mine = tunnel(dpd_interval_s=10, children=networks(*range(1, 21)))
+    bench = Bench(mine, replace(other_side(mine), dpd_interval_s=0)).up()
+    bench.run(2)
+    before = len(bench.of("a", QuerySa))
+    bench.run(12)
+    asked = [effect for effect in bench.of("a", QuerySa)[before:] if isinstance(effect, QuerySa)]
+    assert len(asked) <= 2 and all(len(each.spis) == 20 for each in asked)

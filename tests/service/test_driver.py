@@ -37,11 +37,13 @@ class Plane:
 
     def __init__(self) -> None:
         self.esp: list[bytes] = []
+        self.asked: list[tuple[int, ...]] = []
 
     def esp_datagram(self, data: bytes, local: Endpoint, remote: Endpoint) -> None:
         self.esp.append(data)
 
-    async def query(self) -> list[SaUse]:
+    async def query(self, spis: tuple[int, ...]) -> list[SaUse]:
+        self.asked.append(spis)
         return [SaUse(7, Direction.OUT, packets=1), SaUse(7, Direction.IN, packets=5, idle_s=1.0)]
 
 
@@ -91,13 +93,13 @@ def test_the_engine_is_woken_at_its_deadlines_and_no_more() -> None:
 
 def test_a_question_about_an_sa_is_answered_with_its_inbound_use() -> None:
     async def scenario() -> list[SaUse]:
-        driver, _, _ = driving()
+        driver, plane, _ = driving()
         asked: list[Any] = []
         driver.engine.sa_used = lambda use, now: asked.append(use) or []  # type: ignore[method-assign, func-returns-value]
-        driver.query(QuerySa(7).spi)
-        driver.query(QuerySa(8).spi)
+        driver.query(QuerySa((7, 8)).spis)
         await asyncio.sleep(1)
         await driver.close()
+        assert plane.asked == [(7, 8)], "once for all"
         return asked
 
     assert run(scenario()) == [SaUse(7, Direction.IN, packets=5, idle_s=1.0), SaUse(8, Direction.IN)]

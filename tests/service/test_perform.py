@@ -36,7 +36,7 @@ def perform(*effects: Effect) -> list[tuple[Any, ...]]:
         bindings,
         captures,
         report=lambda event: done.append(("report", event)),
-        query=lambda spi: done.append(("query", spi)),
+        query=lambda spis: done.append(("query", spis)),
         look_up=lambda: done.append(("look_up",)),
     )
     performer.perform(effects)
@@ -50,7 +50,7 @@ def test_every_effect_has_its_act() -> None:
         AddSa(SA),
         DeleteSa(7, Direction.OUT, 3, "t"),
         MoveSas((7, 8), HERE, THERE),
-        QuerySa(7),
+        QuerySa((7, 8)),
         Keepalive(HERE, THERE, 20.0),
         LookUp(),
         Report(EVENT),
@@ -66,7 +66,7 @@ def test_every_effect_has_its_act() -> None:
         ("plane.delete_sa", 7, Direction.OUT, 3),
         ("bindings.deleted", DeleteSa(7, Direction.OUT, 3, "t")),
         ("plane.move_sas", (7, 8), HERE, THERE),
-        ("query", 7),
+        ("query", (7, 8)),
         ("plane.keepalive", HERE, THERE, 20.0),
         ("look_up",),
         ("report", EVENT),

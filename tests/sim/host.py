@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ikevpn.ike.effects import AddSa, DeleteSa, Effect, ExportKeys, Keepalive, MoveSas, QuerySa, Report, Send
 from ikevpn.model.address import Address, Endpoint
 from ikevpn.model.events import Code, Event, Reason
-from ikevpn.model.sa import Direction, ExpireKind
+from ikevpn.model.sa import Direction, ExpireKind, SaUse
 from ikevpn.model.tunnel import Tunnel
 from tests.sim.keeper import Keeper, Start
 from tests.sim.packet import Inner, Kind, Packet
@@ -239,7 +239,7 @@ class Host:
                 self._note(f"move {' '.join(f'{spi:08x}' for spi in effect.spis)} to {effect.remote}")
                 self.plane.move(effect)
             case QuerySa():
-                self.later(0.002, lambda: self._answer(effect.spi))
+                self.later(0.002, lambda: self._answer(effect.spis))
             case Keepalive():
                 self.plane.keepalive(effect)
             case Report():
@@ -247,10 +247,12 @@ class Host:
             case ExportKeys():
                 self._world.trace.key(self._clock.now, self.name, effect)
 
-    def _answer(self, spi: int) -> None:
-        use = self.plane.use(spi)
-        if use is not None:
-            self.call(lambda now: self.engine.sa_used(use, now))
+    def _answer(self, spis: tuple[int, ...]) -> None:
+        for use in filter(None, map(self.plane.use, spis)):
+            self._used(use)
+
+    def _used(self, use: SaUse) -> None:
+        self.call(lambda now: self.engine.sa_used(use, now))
 
     def _heard(self, event: Event) -> None:
         self._world.trace.event(self._clock.now, self.name, event)
