@@ -200,6 +200,7 @@ def feed(insider: Insider, rng: random.Random, findings: Findings) -> None:
 def give(insider: Insider, data: bytes, findings: Findings) -> list[bytes]:
     """A datagram for the engine, and what it sends."""
     findings.fed += 1
+    most = _MOST_ANSWERS + 2 * len(insider.engine._core.children)  # a Delete for each, of a bundle two
     try:
         effects: list[Effect] = insider.engine.datagram(data, THERE, HERE, insider.now)
     except Exception as error:
@@ -207,7 +208,7 @@ def give(insider: Insider, data: bytes, findings: Findings) -> list[bytes]:
         return []
     findings.effects.update(type(effect).__name__ for effect in effects)
     sent = [effect.data for effect in effects if isinstance(effect, Send)]
-    if len(sent) > _MOST_ANSWERS + len(insider.engine._core.children):
+    if len(sent) > most:
         findings.faults.append(f"{len(sent)} messages in answer to one of {len(data)} octets")
     return sent
 
