@@ -123,7 +123,7 @@ def test_the_way_back_cuts_hmac_sha256_as_the_peer_does() -> None:
     for direction, spi in ((Direction.IN, SPI), (Direction.OUT, 2)):
         core.forwarding.add_sa(message.AddSa(sa(direction, CBC_SHA256, spi=spi)), 0.0)
     core.leave(PACKET)
-    core.arrive(*truncating_peer().seal([PACKET], 4))
+    core.arrive(*truncating_peer().seal([PACKET] * 3, 4))
     core.leave(PACKET)
     before, after = core.outer.datagrams()
     assert len(before) - len(after) == 4
