@@ -305,9 +305,10 @@ def esp_of(spi: int, sequence: int) -> bytes:
     return spi.to_bytes(4, "big") + sequence.to_bytes(4, "big") + bytes(32)
 
 
-@pytest.mark.parametrize("count", [1, 2, 40])
+@pytest.mark.parametrize(("count", "fewer"), [(1, 0), (2, 0), (3, 4), (40, 4)])
 @pytest.mark.parametrize("together", [False, True])
-def test_we_cut_the_icv_as_the_peer_does(count: int, together: bool) -> None:
+def test_we_cut_the_icv_as_the_peer_does(count: int, fewer: int, together: bool) -> None:
+    """Once three packets have shown it: one or two may be cut copies of whole ones."""
     core = Core()
     core.policy()
     for direction in Direction:
@@ -319,4 +320,4 @@ def test_we_cut_the_icv_as_the_peer_does(count: int, together: bool) -> None:
     datagrams = Run.of(b"".join(sealed), len(sealed[0])) if together else sealed
     core.forwarding.from_outside([Arrival(THERE, datagrams)], 0.0)
     core.leave(PACKET)
-    assert [len(datagram) for datagram in core.outer.datagrams()] == [len(before) - 4]
+    assert [len(datagram) for datagram in core.outer.datagrams()] == [len(before) - fewer]
