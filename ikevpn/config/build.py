@@ -123,6 +123,7 @@ def _template(
         keepalive_s=table.keepalive_s,
         remote_ike_port=table.remote_ike_port,
         remote_natt_port=table.remote_natt_port,
+        mobility=table.mobility,
         fragment_size=table.fragmentation,
         dpd_interval_s=table.dpd_interval_s,
         dpd_timeout_s=table.dpd_timeout_s,

@@ -13,12 +13,14 @@ from ikevpn.config.remark import Remark
 from ikevpn.config.words import Binding, WhenDown
 from ikevpn.model.address import Address, AddressRange, Network
 from ikevpn.model.selector import Selector
+from ikevpn.model.territory import Territory
 from ikevpn.model.tunnel import Phase1Mode
 
 
 def clashes(tunnels: Sequence[TunnelConfig]) -> Iterator[Remark]:
     """Remarks about every two of them, each where the second one stands."""
     yield from _overlaps(tunnels)
+    yield from _claimed(tunnels)
     yield from _same_metrics(tunnels)
     yield from _split_networks(tunnels)
     yield from _same_peers(tunnels)
@@ -32,6 +34,8 @@ def _overlaps(tunnels: Sequence[TunnelConfig]) -> Iterator[Remark]:
     """Tunnels of one device whose selectors overlap."""
     told: set[tuple[str, str]] = set()
     for a, x, b, y in _at_one_place(tunnels):
+        if a.many_peers is not b.many_peers:
+            continue  # `_claimed` knows
         if a.device == b.device and _overlap(x, y) and (a.name, b.name) not in told:
             told.add((a.name, b.name))
             sentence = f"tunnel {a.name} and this one overlap: {x} and {y}; the more exact one wins, else the first."
@@ -76,6 +80,40 @@ def _at_one_place(tunnels: Sequence[TunnelConfig]) -> Iterator[tuple[TunnelConfi
             if one.name == two.name or not ours.remote.overlaps(theirs.remote):
                 continue
             yield (one, ours, two, theirs) if order[one.name] < order[two.name] else (two, theirs, one, ours)
+
+
+def _claimed(tunnels: Sequence[TunnelConfig]) -> Iterator[Remark]:
+    """Networks of a tunnel with a named peer that a tunnel for many would give to whoever says that they are his.
+
+    Of two for everything only policies are compared: without them the routes decide. Where the tunnel for many is for
+    everything, its peers are refused what others have when they ask for it.
+    """
+    named, everything = Territory[tuple[str, AddressRange]](), dict[int, str]()
+    for tunnel in (each for each in tunnels if not each.many_peers):
+        for network in tunnel.networks:
+            if not _is_everything(network):
+                named.add(network, (tunnel.name, network))
+            elif tunnel.binding is Binding.POLICY:
+                everything.setdefault(network.version, tunnel.name)
+    for tunnel in (each for each in tunnels if each.many_peers):
+        for network in tunnel.networks:
+            owner, held = everything.get(network.version), network
+            if not _is_everything(network):
+                owner, held = next(named.overlapping(network), (None, network))
+            elif tunnel.binding is not Binding.POLICY:
+                continue
+            if owner is not None:
+                sentence = (
+                    f"peers at any address could take {held} away from tunnel {owner}, which has a peer of its own: "
+                    f"{network} is for whoever calls."
+                )
+                fix = f"Give peers of tunnel {tunnel.name} networks of their own in remote_networks, without {held}."
+                yield Remark("network-claimed", tunnel, "", sentence, fix, Severity.ERROR)
+                break
+
+
+def _is_everything(network: AddressRange) -> bool:
+    return network == AddressRange.everything(network.version)
 
 
 def _same_metrics(tunnels: Sequence[TunnelConfig]) -> Iterator[Remark]:

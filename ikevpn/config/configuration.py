@@ -54,6 +54,18 @@ class TunnelConfig:
         return not self.remotes
 
     @property
+    def many_peers(self) -> bool:
+        """Whether peers that nobody has named one by one may call."""
+        return self.any_remote or any(isinstance(r, AddressRange) and r.size > 1 for r in self.remotes)
+
+    @property
+    def networks(self) -> tuple[AddressRange, ...]:
+        """What is behind the tunnel: what its routes lead to and, with policies, what these say."""
+        routed = [AddressRange.of_network(route) for route in self.routes]
+        protected = [each.remote for each in self.selectors] if self.binding is Binding.POLICY else []
+        return tuple(dict.fromkeys((*protected, *routed)))
+
+    @property
     def remote_names(self) -> tuple[str, ...]:
         """The DNS names to look up before every attempt."""
         return tuple(remote for remote in self.remotes if isinstance(remote, str))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ikevpn.config.key import key
-from ikevpn.config.kinds import Decimal, Many, Whole, Word
+from ikevpn.config.kinds import Decimal, Many, Whole, Word, YesNo
 from ikevpn.config.network_kinds import OwnAddress, Remote, join_remotes
 from ikevpn.model.address import Address, AddressRange
 
@@ -33,6 +33,14 @@ class PeerKeys:
         '"ppp0"',
         None,
         "what the routes say",
+    )
+    mobility: bool = key(
+        YesNo(),
+        "Follow the peer to whatever address its authenticated messages come from. Behind a NAT it is followed anyway. "
+        "Without one a message from elsewhere was sent on by somebody, who may want our traffic: say true only for a "
+        "peer that roams.",
+        "true",
+        False,
     )
     keepalive_s: float = key(
         TIMEOUT, "How often a NAT is reminded of us when nothing else is sent; 0: never.", "20", 20.0

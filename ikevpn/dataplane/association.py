@@ -143,9 +143,9 @@ class InboundSa:
     __slots__ = (
         "_highest",
         "adapts",
-        "authenticated",
         "expired",
         "fit",
+        "follows",
         "installed_at",
         "integrity_96",
         "remote",
@@ -166,7 +166,7 @@ class InboundSa:
         self.wrapped = sa.wrapped  # takes only what came inside of packets of another SA
         self.fit = Fit(sa)
         self.watch = LimitWatch.of(sa)
-        self.authenticated = shape(sa.algorithms).authenticated
+        self.follows = sa.follows and shape(sa.algorithms).authenticated
         self.remote: Endpoint = sa.remote
         self.integrity_96 = sa.algorithms.integrity_96
         self.adapts = has_two_truncations(sa)

@@ -333,7 +333,7 @@ class Inward:
         for sequence in sequences:
             latest |= association.advance(sequence)
         old, new = association.remote, path.remote
-        if not latest or new is old or path.encapsulation is Encapsulation.NONE or not association.authenticated:
+        if not latest or new is old or path.encapsulation is Encapsulation.NONE or not association.follows:
             return
         if new == old:
             association.remote = new  # the same one again is seen at once to be the same

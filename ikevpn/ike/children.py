@@ -59,6 +59,7 @@ def find(core: Core, sa: IkeSa, wanted: Selector) -> tuple[Tunnel, ChildRequest]
         raise Rejected("too many SAs", NotifyType.NO_PROPOSAL_CHOSEN, Reason.LIMIT)
     tunnel, child = found
     if tunnel.many_peers:
+        _check_unclaimed(core, wanted)
         _check_free(core, sa, wanted)
     reqid = child.reqid
     if tunnel.any_remote or child.selector != wanted:
@@ -66,17 +67,25 @@ def find(core: Core, sa: IkeSa, wanted: Selector) -> tuple[Tunnel, ChildRequest]
     return tunnel, ChildRequest(tunnel, child.name, reqid, wanted)
 
 
+def _check_unclaimed(core: Core, wanted: Selector) -> None:
+    """Nobody whom no configuration names gets networks of a tunnel that has a peer of its own. Raises Rejected."""
+    claim = core.claims.on(wanted.remote)
+    if claim is not None:
+        facts: dict[str, Fact] = {"theirs": str(wanted.remote), "owner": claim[0], "held": str(claim[1])}
+        raise Rejected(
+            "another tunnel has these networks", NotifyType.INVALID_ID_INFORMATION, Reason.NETWORK_CLAIMED, facts
+        )
+
+
 def _check_free(core: Core, sa: IkeSa, wanted: Selector) -> None:
     """Where many peers may call, none gets addresses that another one has, or it would get its traffic.
 
-    Nothing but the same identity proves that both are the same machine. For the case that the other is dead we ask it
-    at once: without an answer its pairs go, and the next attempt finds the addresses free. Raises Rejected.
+    Nothing but the same identity, proved by the same secret, shows that both are the same machine. For the case that
+    the other is dead we ask it at once: without an answer its pairs go, and the next attempt finds the addresses free.
+    Raises Rejected.
     """
     same = {each.who for each in sa.peers}
-    others = (each for each in core.children.values() if each.peer.who not in same)
-    holder = next(
-        (each for each in others if each.tunnel.many_peers and each.selector.remote.overlaps(wanted.remote)), None
-    )
+    holder = next((each for each in core.held.overlapping(wanted.remote) if each.peer.who not in same), None)
     if holder is None:
         return
     asked = core.ike_sa_with(holder.peer)
@@ -127,6 +136,7 @@ def make(core: Core, sa: IkeSa, exchange: Exchange, shared: bytes) -> Child:
         nonces=state.nonces,
         replaces=request.replaces,
         mapped=sa.natt and sa.nat.peer_is_behind,
+        follows=sa.follows,
         behind_nat=sa.nat.we_are_behind,
         expands=choice.compressed,
     )
@@ -263,6 +273,7 @@ def _sa(child: Child, layer: Layer, direction: Direction) -> Sa:
         replay_window=child.tunnel.replay_window,
         outer=child.tunnel.outer,
         expands=child.expands and direction is Direction.IN and layer is not child.around,
+        follows=child.follows,
         extended_sequence_numbers=layer.proposal.extended_sequence_numbers,
     )
 

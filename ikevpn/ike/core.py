@@ -9,6 +9,7 @@ from itertools import count
 from typing import TypeVar
 
 from ikevpn.ike.budget import Allowance, Budget, Budgets
+from ikevpn.ike.claims import Claims
 from ikevpn.ike.directory import Directory
 from ikevpn.ike.effects import Effect, Keepalive, Report, Send
 from ikevpn.ike.half_open import HalfOpen, Source, source_of
@@ -19,6 +20,7 @@ from ikevpn.ike.timers import Timers
 from ikevpn.model.address import Address, Endpoint
 from ikevpn.model.events import Code, Event, Fact, Reason, cut
 from ikevpn.model.sa import Encapsulation
+from ikevpn.model.territory import Territory
 from ikevpn.wire import fragment
 from ikevpn.wire.vendor import Capability
 
@@ -73,6 +75,7 @@ class Core:
         self.counters: Counter[str] = Counter()
         self.timers = Timers()
         self.tunnels = Directory()
+        self.claims = Claims()  # networks that no peer of a tunnel for many may have
         self.keyring = Keyring()
         self.ike_sas: dict[int, IkeSa] = {}
         self.by_cookie: dict[bytes, IkeSa] = {}
@@ -84,6 +87,7 @@ class Core:
         self.established = Register[IkeSa]()
         self.children: dict[int, Child] = {}
         self.children_of = Register[Child]()
+        self.held = Territory[Child]()  # what peers of tunnels for many have
         self.by_spi: dict[int, Child] = {}  # our inbound SPI
         self.standing: Counter[Standing] = Counter()  # established IKE SAs, as `quota` counts them
         self.neighbours: Counter[Address] = Counter()  # established IKE SAs and pairs by the address of the peer
@@ -134,10 +138,10 @@ class Core:
     def add_ike_sa(self, sa: IkeSa) -> None:
         self.ike_sas[sa.serial] = sa
         self.by_cookie[sa.own_cookie] = sa
+        sa.first_from, sa.first_at = sa.remote, sa.local
         if sa.role is Role.INITIATOR:
             self.initiating[sa.name] = sa
         else:
-            sa.first_from, sa.first_at = sa.remote, sa.local
             self.by_first[sa.cky_i, sa.first_from] = sa
             self.half_open.add(sa)
 
@@ -150,7 +154,7 @@ class Core:
         sa.state = IkeState.ENDED
         self.ike_sas.pop(sa.serial, None)
         self.by_cookie.pop(sa.own_cookie, None)
-        if sa.first_from is not None:
+        if sa.role is Role.RESPONDER and sa.first_from is not None:
             self.by_first.pop((sa.cky_i, sa.first_from), None)
         self.close_half_open(sa)
         for peer in sa.peers:
@@ -218,6 +222,8 @@ class Core:
         for layer in child.layers:
             self.by_spi[layer.spi_in] = child
         self.children_of.add(child.peer, child)
+        if child.tunnel.many_peers:
+            self.held.add(child.selector.remote, child)
         for near in self._near(child):
             near[child.remote.address] += 1
         self.keep_alive(child, child.behind_nat)
@@ -229,6 +235,8 @@ class Core:
         for layer in child.layers:
             self.by_spi.pop(layer.spi_in, None)
         self.children_of.remove(child.peer, child)
+        if child.tunnel.many_peers:
+            self.held.remove(child.selector.remote, child)
         for near in self._near(child):
             _less(near, child.remote.address)
         self.keep_alive(child, False)

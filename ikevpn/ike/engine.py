@@ -18,27 +18,25 @@ from ikevpn.ike import (
     icmp,
     informational,
     negotiation,
+    plane,
     relocation,
     revocation,
     standing,
 )
-from ikevpn.ike.budget import Budget
 from ikevpn.ike.core import Core, EngineSettings
 from ikevpn.ike.dpd import Verdict
 from ikevpn.ike.effects import Effect, QuerySa
 from ikevpn.ike.exchange import Arrival
 from ikevpn.ike.keyring import Keyring
 from ikevpn.ike.negotiation import wanted
-from ikevpn.ike.sa import Child, Hint, IkeSa, IkeState
-from ikevpn.ike.script import QUICK
+from ikevpn.ike.sa import Child, Hint, IkeState
 from ikevpn.ike.status import EngineStatus, snapshot
 from ikevpn.ike.timers import Timer, TimerKind
-from ikevpn.model.address import Address, Endpoint
+from ikevpn.model.address import Address, AddressRange, Endpoint
 from ikevpn.model.events import Fact, Reason
 from ikevpn.model.sa import Direction, ExpireKind, SaUse
 from ikevpn.model.tunnel import SharedSecret, Tunnel
 from ikevpn.wire import header as isakmp_header
-from ikevpn.wire.registry import NotifyType
 from ikevpn.wire.vendor import Capability
 
 
@@ -68,11 +66,20 @@ class Engine:
     def add_tunnel(self, tunnel: Tunnel) -> None:
         """Make a tunnel known, or replace one for exchanges to come."""
         self._core.tunnels.add(tunnel)
+        self._core.claims.know(tunnel)
 
     def remove_tunnel(self, name: str) -> None:
         """Forget a tunnel; `terminate` it first. Raises UsageError where there is none."""
         self._core.tunnels.check(name)
         self._core.tunnels.remove(name)
+        self._core.claims.forget(name)
+
+    def reserve(self, networks: Mapping[str, Collection[AddressRange]], now: float) -> list[Effect]:
+        """The networks of all tunnels with a named peer, by tunnel, whether these are up or down: no peer of a tunnel
+        for many gets any of them, and who has some of what is new loses them.
+        """
+        revocation.reserve(self._at(now), networks)
+        return self._out()
 
     def set_secrets(self, secrets: Sequence[SharedSecret]) -> None:
         """Pre-shared keys for tunnels that have none of their own."""
@@ -198,50 +205,18 @@ class Engine:
         return self._out()
 
     def mapping(self, spi: int, remote: Endpoint, now: float) -> list[Effect]:
-        """Authenticated ESP came from another address or port: IKE follows (RFC 3948 §4)."""
-        core = self._at(now)
-        child = core.by_spi.get(spi)
-        sa = core.ike_sa_with(child.peer) if child else None
-        if child is not None:
-            core.move(child, child.local, remote)
-        if sa is not None and sa.natt and sa.remote != remote:
-            core.move(sa, sa.local, remote)
-            exchange.move_children(core, sa)
+        """Authenticated ESP came from another address or port."""
+        plane.moved(self._at(now), spi, remote)
         return self._out()
 
     def sa_used(self, use: SaUse, now: float) -> list[Effect]:
-        """The answer to QuerySa: traffic proves that the peer lives, silence that a superseded pair is done with."""
-        core = self._at(now)
-        child = core.by_spi.get(use.spi)
-        if child is None:
-            return self._out()
-        sa = core.ike_sa_with(child.peer)
-        if sa is not None and use.idle_s is not None:
-            sa.heard = max(sa.heard, now - use.idle_s)
-        retire = Timer(TimerKind.CHILD_RETIRE, child.serial)
-        if child.superseded and core.timers.at(retire) is not None:
-            idle_s = use.idle_s if use.idle_s is not None else core.settings.retire_s
-            if idle_s >= core.settings.retire_s:
-                negotiation.delete_child(core, child, Reason.REPLACED)
-            elif (rival := children.insisted(core, child, now - idle_s)) is not None:
-                negotiation.renew_child(core, rival)
+        """The answer to QuerySa."""
+        plane.used(self._at(now), use)
         return self._out()
 
     def unknown_spi(self, spi: int, local: Endpoint, remote: Endpoint, now: float) -> list[Effect]:
-        """ESP for an SPI that we do not have: tell a peer that we know, under the protection of its IKE SA.
-
-        Anybody can send such packets under a peer's address, so this is done only so often. An SPI that we have offered
-        is not unknown: libreswan sends on a new SA before we can have read its message 2.
-        """
-        core = self._at(now)
-        if spi in core.by_spi or not core.neighbours[remote.address] or not core.affords(Budget.INVALID_SPI):
-            return self._out()
-        there = [sa for sa in core.ike_sas.values() if sa.state is IkeState.ESTABLISHED and _at_address(sa, remote)]
-        if any(_is_promised(each, spi) for each in there):
-            return self._out()
-        sa = max(there, key=lambda sa: (sa.remote == remote, not sa.superseded, sa.established), default=None)
-        if sa is not None:
-            informational.notify(core, sa, NotifyType.INVALID_SPI, spi=spi.to_bytes(4, "big"))
+        """ESP for an SPI that we do not have."""
+        plane.unknown_spi(self._at(now), spi, remote)
         return self._out()
 
     def unreachable(self, local: Endpoint, remote: Endpoint, facts: Mapping[str, Fact], now: float) -> list[Effect]:
@@ -385,16 +360,6 @@ class Engine:
 
     def _expire(self, child: Child) -> None:
         negotiation.delete_child(self._core, child, Reason.EXPIRED)
-
-
-def _at_address(sa: IkeSa, remote: Endpoint) -> bool:
-    return sa.remote.address == remote.address
-
-
-def _is_promised(sa: IkeSa, spi: int) -> bool:
-    """Whether a quick mode that is under way is about this inbound SPI of ours."""
-    under_way = (each.scratch for each in sa.exchanges.values() if each.script is QUICK and not each.done)
-    return any(spi in quick.spis.values() for quick in under_way)
 
 
 __all__ = ["Engine", "EngineSettings"]

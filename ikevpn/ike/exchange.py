@@ -276,7 +276,7 @@ def heard(core: Core, sa: IkeSa, exchange: Exchange, arrival: Arrival) -> None:
     exchange.place = None
     place = Place(arrival.local, arrival.remote, arrival.natt)
     established = sa.state is IkeState.ESTABLISHED
-    stays = not sa.nat.peer_is_behind if established else sa.nat.decided and not sa.nat.found
+    stays = not sa.follows if established else sa.nat.decided and not sa.nat.found
     if place == (sa.local, sa.remote, sa.natt) or stays:
         return
     if established and exchange.row == 0:

@@ -92,13 +92,11 @@ def detect(core: Core, sa: IkeSa, hash_id: Hash, chain: Chain) -> None:
     found = [payload.data for payload in chain.all(NatD)]
     if sa.nat.draft is None or len(found) < 2:
         sa.nat = Nat(decided=True)
+        _go_back(core, sa)
         return
     forced = sa.tunnel is not None and sa.tunnel.nat_traversal is NatTraversal.FORCE
-    first = sa.first_at, sa.first_from
-    if not forced and _matches(sa, hash_id, found, *first):
-        assert sa.first_at is not None and sa.first_from is not None
-        core.move(sa, sa.first_at, sa.first_from)
-        sa.natt = sa.first_at.port == core.settings.natt_port
+    if not forced and _matches(sa, hash_id, found, sa.first_at, sa.first_from):
+        _go_back(core, sa)
     sa.nat.we_are_behind = forced or found[0] != _value(sa, hash_id, sa.local)
     sa.nat.peer_is_behind = _value(sa, hash_id, sa.remote) not in found[1:]
     sa.nat.decided = True
@@ -107,6 +105,14 @@ def detect(core: Core, sa: IkeSa, hash_id: Hash, chain: Chain) -> None:
         core.report(Code.NAT_DETECTED, sa, behind=tuple(who), draft=str(sa.nat.draft), floats=floats(sa))
     else:
         core.report(Code.NO_NAT, sa)
+
+
+def _go_back(core: Core, sa: IkeSa) -> None:
+    """Without a NAT the peer is where it was at message 1: nobody moves in the middle of a phase 1."""
+    assert sa.first_at is not None and sa.first_from is not None
+    if (sa.local, sa.remote) != (sa.first_at, sa.first_from):
+        core.move(sa, sa.first_at, sa.first_from)
+        sa.natt = sa.first_at.port == core.settings.natt_port
 
 
 def _matches(sa: IkeSa, hash_id: Hash, found: list[bytes], local: Endpoint | None, remote: Endpoint | None) -> bool:

@@ -1,16 +1,18 @@
-"""Which peers lose what they have when the pre-shared keys change: those whose key is taken away or replaced.
+"""Which peers lose what they have when the configuration changes: those whose key is taken away or replaced, and those
+whose networks are given to a tunnel with a named peer.
 
 A negotiation that is under way is asked for the key again when the peer proves itself (`rights`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from ikevpn.ike import negotiation, phase1, rights
 from ikevpn.ike.core import Core
 from ikevpn.ike.keyring import Keyring
 from ikevpn.ike.sa import Child, IkeSa, IkeState, Role
+from ikevpn.model.address import AddressRange
 from ikevpn.model.events import Reason
 from ikevpn.model.tunnel import SharedSecret
 
@@ -22,6 +24,14 @@ def replace_secrets(core: Core, secrets: Sequence[SharedSecret]) -> None:
         negotiation.delete_child(core, child, Reason.CONFIGURATION_CHANGED)
     for sa in [each for each in core.ike_sas.values() if _is_revoked(core, each)]:
         negotiation.end(core, sa, Reason.CONFIGURATION_CHANGED, with_children=False, tell=True)
+
+
+def reserve(core: Core, networks: Mapping[str, Collection[AddressRange]]) -> None:
+    """From now on these belong to tunnels with a named peer: whoever else has some of what is new loses it."""
+    for each in core.claims.reserve(networks):
+        for child in list(core.held.overlapping(each)):
+            if child.serial in core.children and core.claims.on(child.selector.remote) is not None:
+                negotiation.delete_child(core, child, Reason.NETWORK_CLAIMED)
 
 
 def _is_orphaned(core: Core, child: Child) -> bool:

@@ -199,8 +199,8 @@ class IkeSa:
     reassembly: Reassembly = field(default_factory=Reassembly)
     fragment_id: int = 0
     fragmented: int = 0  # hash of the datagram that has this number
-    first_from: Endpoint | None = None  # where message 1 came from, as responder
-    first_at: Endpoint | None = None  # and where it came to
+    first_from: Endpoint | None = None  # where the peer was at message 1
+    first_at: Endpoint | None = None  # and where we were
     waiting: deque[ChildRequest] = field(default_factory=deque)
     early: list[Arrival] = field(default_factory=list)
     held: int = 0  # octets of early datagrams and of fragments, while half-open
@@ -223,6 +223,14 @@ class IkeSa:
     @property
     def name(self) -> str:
         return self.tunnel.name if self.tunnel else ""
+
+    @property
+    def follows(self) -> bool:
+        """Whether the peer may turn up at another address or port: a NAT may move it, or the user allows it.
+
+        Else a message from elsewhere was sent on by somebody, and following it would be what he wants.
+        """
+        return self.nat.peer_is_behind or (self.tunnel is not None and self.tunnel.mobility)
 
     @property
     def is_stranger(self) -> bool:
@@ -277,6 +285,7 @@ class Child:
     insisted: bool = False  # superseded, and the peer was seen to send on it all the same
     pressed: bool = False  # its lifetime is nearly used up: what replaces it has to do so at once
     mapped: bool = False  # the peer can be reached only by the NAT mapping that it keeps open for port 4500
+    follows: bool = False  # as its IKE SA does
     behind_nat: bool = False  # we are, so that its mapping has to be kept open
     kept_alive: tuple[Endpoint, Endpoint] | None = None
     expands: bool = False  # the peer may compress what it sends

@@ -93,6 +93,7 @@ class Reason(StrEnum):
     PEER_REFUSED_PHASE2 = "peer-refused-phase2"
     PROXY_ID_MISMATCH = "proxy-id-mismatch"
     ADDRESS_TAKEN = "address-taken"
+    NETWORK_CLAIMED = "network-claimed"
     WRONG_PEER_IDENTITY = "wrong-peer-identity"
     NO_MATCHING_TUNNEL = "no-matching-tunnel"
     ALREADY_CONNECTED = "already-connected"

@@ -174,6 +174,15 @@ REASONS: Mapping[Reason, Entry] = {
             "a peer that comes back under the same identity replaces its older connection: set its identity",
         ),
     ),
+    Reason.NETWORK_CLAIMED: Entry(
+        "a tunnel with a named peer has these networks[: {peer_id} asks for {theirs}, but {held} belongs to {owner}]",
+        "This tunnel is for peers at any address, and what belongs to a tunnel with a named peer is not given to them, "
+        "whether that tunnel is up or down.",
+        (
+            "give the peer networks of its own, and name these in its configuration",
+            "if the networks are the peer's, take {held} out of `remote_networks` of tunnel {owner}",
+        ),
+    ),
     Reason.WRONG_PEER_IDENTITY: Entry(
         "the peer calls itself {received}[ ({received_type})][, and we expect {expected}]",
         "The peer proved that it knows the secret, but under another name than the configuration says.",

@@ -87,6 +87,7 @@ class Sa:
     wrapped: bool = False  # its packets travel only inside of those of the SA that wraps it
     sequence: int = 0  # outbound: the last sequence number that is used up already (manual keys live on)
     outer: OuterHeader = OuterHeader()
+    follows: bool = False  # inbound: authenticated packets from elsewhere move the way back, because a NAT is there
 
 
 class PolicyAction(StrEnum):

@@ -177,6 +177,7 @@ class ManualKeying:
             local=path.local.at(self._natt_port),
             remote=path.remote.at(manual.remote_port),
             encapsulation=Encapsulation.UDP if manual.in_udp else Encapsulation.NONE,
+            follows=template.mobility,
             algorithms=manual.inbound,
             selectors=self._config.selectors,
             replay_window=template.replay_window,

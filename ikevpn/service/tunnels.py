@@ -75,6 +75,8 @@ class Tunnels:
         """
         driver = self._world.driver
         driver.run(lambda now: driver.engine.replace_secrets(configuration.secrets, now))
+        named = {name: each.networks for name, each in configuration.tunnels.items() if not each.many_peers}
+        driver.run(lambda now: driver.engine.reserve(named, now))
         tunnels = self._spreading.spread(configuration.tunnels)
         difference = compare({tunnel.name: tunnel.config for tunnel in self}, tunnels, self._unfinished)
         await self._bar_going(self._by_name[name] for name in (*difference.removed, *difference.changed))

@@ -122,3 +122,49 @@ def test_known_or_other_addresses_may_have_other_proposals(two: Write) -> None:
     aggressive = 'mode = "aggressive"'
     both = (f"{ANYONE.format('any', 2, 'a')}\n{aggressive}", f"{ANYONE.format('any', 3, 'b')}\n{aggressive}\n{differ}")
     assert not any("unknown addresses" in each for each in warnings(two(*both)))
+
+
+ROADS = 'remote = "any"\nlocal_networks = "10.1.1.0/24"\nremote_networks = "{}"'
+
+
+def test_networks_of_a_named_peer_are_not_for_whoever_calls(two: Write) -> None:
+    path = two(POLICY.format(1, "10.64.5.0/24"), ROADS.format("10.64.0.0/10"))
+    assert [str(each).replace(str(path), "FILE") for each in check(path).errors] == [
+        "FILE:6: tunnel.two: peers at any address could take 10.64.5.0/24 away from tunnel one, which has a peer of "
+        "its own: 10.64.0.0/10 is for whoever calls. "
+        "Give peers of tunnel two networks of their own in remote_networks, without 10.64.5.0/24."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("named", "errors"),
+    [
+        (POLICY.format(1, "10.64.5.0/24"), 1),
+        (POLICY.format(1, "10.0.0.0/8"), 1),
+        (ROUTE.format(1, "10.64.5.0/24", "vpn0"), 1),
+        (POLICY.format(1, "10.64.5.0/24") + '\ndevice = "vpn7"', 1),
+        (POLICY.format(1, "10.128.0.0/16"), 0),
+        (POLICY.format(1, "0.0.0.0/0"), 0),  # what is narrower wins
+    ],
+)
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("remote", ["any", "198.51.100.0/24"])
+def test_whatever_the_device_and_the_order(two: Write, named: str, errors: int, order: int, remote: str) -> None:
+    path = two(*(named, ROADS.format("10.64.0.0/10").replace("any", remote))[::order])
+    assert [each.code for each in check(path).errors] == ["network-claimed"] * errors
+
+
+@pytest.mark.parametrize(
+    ("named", "roads", "errors"),
+    [
+        (POLICY.format(1, "10.64.5.0/24"), ROADS.format("0.0.0.0/0"), 0),  # refused when they ask for it
+        (POLICY.format(1, "0.0.0.0/0"), ROADS.format("0.0.0.0/0"), 1),
+        (ROUTE.format(1, "0.0.0.0/0", "vpn0"), ROADS.format("0.0.0.0/0"), 0),
+        (POLICY.format(1, "10.64.5.0/24"), 'remote = "any"\nbinding = "route"\nroutes = "10.64.5.0/25"', 1),
+        (POLICY.format(1, "10.64.5.0/24"), 'remote = "any"\nbinding = "route"\nroutes = "10.65.0.0/16"', 0),
+        (ROADS.format("10.64.0.0/10"), ROADS.format("10.64.0.0/10"), 0),  # first come, first served
+    ],
+)
+def test_everything_and_routes(two: Write, named: str, roads: str, errors: int) -> None:
+    codes = [each.code for each in check(two(named, roads)).errors]
+    assert codes.count("network-claimed") == errors

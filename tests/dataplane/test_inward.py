@@ -205,6 +205,16 @@ def test_without_integrity_nothing_moves_it() -> None:
     assert way_back(core) == THEIRS
 
 
+def test_where_there_is_no_nat_nothing_moves_it() -> None:
+    """An observer could send a copy on, from anywhere, before the peer's own packet arrives."""
+    core = core_with_sa(follows=False)
+    core.forwarding.add_sa(message.AddSa(sa(Direction.OUT, spi=2)), 0.0)
+    core.arrive(*Peer().seal(*packets(2)), path=MOVED)
+    assert core.devices.written == [(DEVICE, packets(2))]
+    assert core.events == []
+    assert way_back(core) == THEIRS
+
+
 def test_datagrams_of_several_paths_in_one_batch() -> None:
     core = core_with_sa()
     a, b, c = Peer().seal(*packets(3))

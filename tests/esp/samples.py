@@ -59,7 +59,7 @@ def known(
 
 
 def sa(direction: Direction, what: Pair | Algorithms = GCM, **changes: object) -> Sa:
-    """One direction of a tunnel between 192.0.2.1 and 192.0.2.2 for everything."""
+    """One direction of a tunnel between 192.0.2.1 and 192.0.2.2, which are behind NATs, for everything."""
     plain = Sa(
         direction=direction,
         spi=SPI,
@@ -72,6 +72,7 @@ def sa(direction: Direction, what: Pair | Algorithms = GCM, **changes: object) -
         encapsulation=Encapsulation.UDP,
         algorithms=what if isinstance(what, Algorithms) else algorithms(what),
         selectors=(ANY_IPV4, ANY_IPV6),
+        follows=True,
     )
     return replace(plain, **changes)  # type: ignore[arg-type]
 

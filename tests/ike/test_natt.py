@@ -15,12 +15,12 @@ from ikevpn.ike.suite import mode_for
 from ikevpn.model.address import AddressRange, Endpoint
 from ikevpn.model.events import Code, Reason
 from ikevpn.model.proposal import IpsecProposal
-from ikevpn.model.sa import Encapsulation, SaMode
+from ikevpn.model.sa import Direction, Encapsulation, SaMode
 from ikevpn.model.selector import host_pair
 from ikevpn.model.tunnel import Child, NattDraft, NatTraversal, Phase1Mode, Tunnel
 from ikevpn.wire import ident, vendor
 from ikevpn.wire.payload import Identification, NatD, Payload, VendorId
-from ikevpn.wire.registry import EspCipher, IdType, Integrity, Mode, PayloadType, Protocol
+from ikevpn.wire.registry import EspCipher, ExchangeType, IdType, Integrity, Mode, PayloadType, Protocol
 from tests.ike.bench import (
     HERE,
     THERE,
@@ -312,6 +312,47 @@ def test_a_quick_mode_is_refused_where_it_comes_from() -> None:
     assert {sent.datagram.remote for sent in bench._wire} == {elsewhere}
     bench.run(1)
     assert only_sa(bench.b).remote == elsewhere
+
+
+SENT_ON = Endpoint.of("203.0.113.66", 500)
+
+
+@pytest.mark.parametrize("mobile", [False, True])
+def test_without_a_nat_nobody_moves_unless_the_user_says_so(mobile: bool) -> None:
+    """What an observer sends on from elsewhere is authentic, and following it would be what he wants."""
+    mine = tunnel()
+    bench = Bench(mine, replace(other_side(mine), mobility=mobile)).up()
+    (child,) = children(bench.b)
+    bench.nat = {HERE: SENT_ON, THERE: THERE}
+    bench.perform(bench.a, bench.a.engine.probe("ab", bench.now))
+    bench.run(1)
+    bench.perform(bench.b, bench.b.engine.mapping(child.spi_in, SENT_ON, bench.now))
+    assert only_sa(bench.b).remote == child.remote == (SENT_ON if mobile else HERE)
+    assert {sa.follows for (way, _), sa in bench.b.sas.items() if way is Direction.IN} == {mobile}
+
+
+def test_only_who_is_behind_the_nat_moves() -> None:
+    bench = behind_nat().up()
+    (child,) = children(bench.a)
+    bench.perform(bench.a, bench.a.engine.mapping(child.spi_in, THERE.at(7777), bench.now))
+    assert only_sa(bench.a).remote == child.remote == THERE.at(4500)
+    assert not any(sa.follows for sa in bench.a.sas.values()) and any(sa.follows for sa in bench.b.sas.values())
+
+
+@pytest.mark.parametrize("traversal", [NatTraversal.OFF, NatTraversal.AUTO])
+@pytest.mark.parametrize("side", ["a", "b"])
+def test_a_proof_that_was_sent_on_moves_nobody_in_aggressive_mode(traversal: NatTraversal, side: str) -> None:
+    """Messages 2 and 3 are proofs, and whether there is a NAT shows in them: where there is none, nobody has moved."""
+    mine = tunnel(mode=Phase1Mode.AGGRESSIVE, nat_traversal=traversal)
+    bench = Bench(mine, tamper=lambda sent: [])
+    bench.initiate()
+    (first,) = bench.datagrams("a")
+    bench.give("b", first)
+    (second,) = bench.datagrams("b")
+    bench.give("a", second, source=SENT_ON if side == "a" else None)
+    third = bench.datagrams("a", ExchangeType.AGGRESSIVE)[-1]
+    bench.give("b", third, source=SENT_ON if side == "b" else None)
+    assert (only_sa(bench.a).remote, only_sa(bench.b).remote) == (THERE, HERE)
 
 
 def test_keepalives_end_with_what_needs_them() -> None:

@@ -15,6 +15,7 @@ from ikevpn.config.configuration import TunnelConfig
 from ikevpn.config.load import load
 from ikevpn.ike.effects import Effect, Report
 from ikevpn.ike.engine import Engine, EngineSettings
+from ikevpn.model.address import AddressRange
 from ikevpn.model.events import Code, Event, Reason
 from ikevpn.service.binding import Bindings
 from ikevpn.service.driver import Driver
@@ -210,3 +211,15 @@ def test_a_mistake_in_the_middle_of_a_change_is_made_good_by_the_next_reload(
         return daemon.host.routes
 
     assert run(scenario()) == [BLOCK, "10.2.0.0/16 dev ikevpn0 metric 77 table 5050"]
+
+
+@pytest.mark.parametrize(("remote", "owner"), [('"192.0.2.2"', "paris"), ('"any"', None)])
+def test_networks_of_a_named_peer_are_its_own_while_it_is_down(folder: Path, remote: str, owner: str | None) -> None:
+    async def story() -> None:
+        daemon = Daemon(folder, remote=remote, start='"listen"')
+        await daemon.apply(start=False)
+        core = daemon.driver.engine._core
+        claim = core.claims.on(AddressRange.of("10.2.7.0/24"))
+        assert "paris" not in core.tunnels and (claim[0] if claim else None) == owner
+
+    run(story())
