@@ -131,8 +131,27 @@ def _weak(tunnel: TunnelConfig) -> Iterator[Remark]:
     if triple_des and not 0 < template.ipsec_lifetime.kilobytes <= _3DES_KILOBYTES:
         yield Remark("weak", tunnel, "esp_proposals", f"{_3DES}.", f"Write esp_lifetime_kb = {_3DES_KILOBYTES // 2}")
     if _aggressive(tunnel):
+        yield _weak_mode(tunnel)
+
+
+def _weak_mode(tunnel: TunnelConfig) -> Remark:
+    """Aggressive mode. Who only waits for calls must say that it answers them; who calls as well is told."""
+    if tunnel.template.answer_aggressive:
         sentence = "aggressive mode shows everybody a hash from which a pre-shared key can be guessed at leisure."
-        yield Remark("weak", tunnel, "mode", sentence, "Use main mode where you can, else a long random secret.")
+        return Remark("weak", tunnel, "mode", sentence, "Use main mode where you can, else a long random secret.")
+    if tunnel.start is Start.LISTEN or not tunnel.can_call:
+        sentence = (
+            "who answers in aggressive mode gives whoever calls a hash from which the pre-shared key can be guessed at "
+            "leisure, so calls are refused, and this tunnel waits for nothing else."
+        )
+        fix = "Use main mode where you can; else write answer_aggressive = true, and have a long random secret."
+        return Remark("aggressive-responder", tunnel, "mode", sentence, fix, Severity.ERROR)
+    sentence = "aggressive mode shows the peer, and who stands in between, a hash from which the secret can be guessed."
+    fix = (
+        "Use main mode where you can, else a long random secret. We call only; to answer the peer's calls too, write "
+        "answer_aggressive = true."
+    )
+    return Remark("weak", tunnel, "mode", sentence, fix)
 
 
 def _weak_manual(tunnel: TunnelConfig, manual: ManualKeys) -> Iterator[Remark]:

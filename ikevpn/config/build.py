@@ -124,6 +124,7 @@ def _template(
         remote_ike_port=table.remote_ike_port,
         remote_natt_port=table.remote_natt_port,
         mobility=table.mobility,
+        answer_aggressive=table.answer_aggressive,
         fragment_size=table.fragmentation,
         dpd_interval_s=table.dpd_interval_s,
         dpd_timeout_s=table.dpd_timeout_s,

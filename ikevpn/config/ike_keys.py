@@ -39,6 +39,14 @@ class IkeKeys:
         '"aggressive"',
         Phase1Mode.MAIN,
     )
+    answer_aggressive: bool = key(
+        YesNo(),
+        "Answer calls in aggressive mode. Whoever calls under the right name gets a hash from which the secret can be "
+        "guessed at leisure, without having proved anything; so this takes a long random secret, and this word. Calls "
+        "of our own need none.",
+        "true",
+        False,
+    )
     local_id: Identity | None = key(
         PeerIdentity(),
         "What we call ourselves: an address, a domain name, `user@domain` or `keyid:…` (`keyid:0x…` for octets). "

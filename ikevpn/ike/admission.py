@@ -22,7 +22,7 @@ def admit(core: Core, arrival: Arrival) -> IkeSa | None:
     """A half-open SA for message 1 of a phase 1, or None with the reason counted."""
     mode = _MODES[arrival.header.exchange]
     reachable = core.tunnels.may_call(arrival.local, arrival.remote)
-    candidates = tuple(each for each in reachable if each.mode is mode)
+    candidates = tuple(each for each in reachable if each.mode is mode and _answers(each))
     silent = core.tunnels.calls_only(arrival.local, arrival.remote) if not reachable else None
     if silent is not None:
         refuse_call(core, arrival, [silent], Reason.INITIATOR_ONLY)
@@ -106,12 +106,20 @@ def _half_open(core: Core, arrival: Arrival, candidates: tuple[Tunnel, ...]) -> 
     )
 
 
+def _answers(tunnel: Tunnel) -> bool:
+    """Whoever is answered in aggressive mode gets a hash to guess the secret by: that takes the user's word."""
+    return tunnel.mode is Phase1Mode.MAIN or tunnel.answer_aggressive
+
+
 def _turn_away(core: Core, arrival: Arrival, reachable: list[Tunnel]) -> None:
     candidates = tuple(f"{each.name} ({each.mode} mode)" for each in reachable)
-    facts: dict[str, Fact] = {"mode": str(_MODES[arrival.header.exchange])}
+    mode = _MODES[arrival.header.exchange]
+    facts: dict[str, Fact] = {"mode": str(mode)}
     if candidates:
         facts["candidates"] = candidates
-    sa = refuse_call(core, arrival, reachable, Reason.NO_MATCHING_TUNNEL, **facts)
+    mute = [each for each in reachable if each.mode is mode and not _answers(each)]
+    reason = Reason.AGGRESSIVE_MODE if mute else Reason.NO_MATCHING_TUNNEL
+    sa = refuse_call(core, arrival, mute or reachable, reason, **facts)
     informational.refuse(core, sa, NotifyType.NO_PROPOSAL_CHOSEN)
 
 

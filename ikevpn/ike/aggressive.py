@@ -10,13 +10,15 @@ from ikevpn.ike import natt, phase1, rights
 from ikevpn.ike.core import Core
 from ikevpn.ike.exchange import Rejected
 from ikevpn.ike.phase1 import Phase1
-from ikevpn.ike.sa import Exchange, IkeSa, Keys, Role
+from ikevpn.ike.sa import Exchange, Hint, IkeSa, Keys, Role
 from ikevpn.model.events import Code, Fact, Reason
 from ikevpn.model.identity import Identity
+from ikevpn.model.secret import Secret
 from ikevpn.model.tunnel import Tunnel
 from ikevpn.wire.message import Chain
 from ikevpn.wire.payload import HashPayload, Payload
-from ikevpn.wire.registry import NotifyType
+
+_UNKNOWN = 32  # octets of a secret that nobody knows
 
 
 def build_1(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
@@ -31,26 +33,53 @@ def build_1(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
 
 def take_1(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     """The responder knows at once who is meant, though not yet whether it is true, and has all keys."""
+    state: Phase1 = exchange.scratch
     identity = phase1.read_identity(exchange, chain)
     phase1.take_key_exchange(exchange, chain)
-    fitting = tuple(each for each in sa.candidates if _may_be(each, sa, identity))
+    everybody = sa.candidates
+    fitting = _expecting(sa, identity)
     if not fitting:
-        expected = tuple(f"{each.name}: {each.remote_id or sa.remote.address}" for each in sa.candidates)
-        facts: dict[str, Fact] = {"received": str(identity), "received_type": identity.type.label, "expected": expected}
-        raise Rejected(
-            f"nobody here expects {identity}", NotifyType.INVALID_ID_INFORMATION, Reason.WRONG_PEER_IDENTITY, facts
-        )
-    state: Phase1 = exchange.scratch
-    # A tunnel for this very identity comes before one for anybody, whose secret others know as well.
-    sa.candidates = tuple(sorted(fitting, key=lambda each: each.remote_id is None))
-    state.answer = phase1.take_offer(core, sa, exchange, chain)
+        sa.decoy = _nobody(sa, identity)
+    sa.candidates = fitting or everybody
+    try:
+        state.answer = phase1.take_offer(core, sa, exchange, chain)
+    except Rejected as error:
+        if sa.candidates == everybody:
+            raise
+        sa.decoy, sa.candidates = Hint(error.why, error.facts), everybody
+        state.answer = phase1.take_offer(core, sa, exchange, chain)
     phase1.take_vendor_ids(sa, chain)
-    tunnel, remote = _tunnel(sa), sa.remote.address
-    secret = phase1.secret_of(core, tunnel, remote, identity)
+    secret = _secret(core, sa, identity)
     state.own = phase1.build_key_exchange(core, sa, exchange)
     phase1.share(exchange)
     assert sa.proposal is not None
     sa.keys = phase1.derive(sa, exchange, sa.proposal, secret)
+
+
+def _expecting(sa: IkeSa, identity: Identity) -> tuple[Tunnel, ...]:
+    """The candidates that may be meant: those for this very identity, or else those for anybody."""
+    fitting = [each for each in sa.candidates if _may_be(each, sa, identity)]
+    return tuple([each for each in fitting if each.remote_id is not None] or fitting)
+
+
+def _nobody(sa: IkeSa, identity: Identity) -> Hint:
+    expected = tuple(f"{each.name}: {each.remote_id or sa.remote.address}" for each in sa.candidates)
+    facts: dict[str, Fact] = {"received": str(identity), "received_type": identity.type.label, "expected": expected}
+    return Hint(Reason.WRONG_PEER_IDENTITY, facts)
+
+
+def _secret(core: Core, sa: IkeSa, identity: Identity) -> Secret:
+    """The secret of the peer; where there is none, one that nobody knows.
+
+    An answer that were another for a name which nobody here has would tell everybody who asks which names there are
+    (CVE-2010-4354). So all are answered alike, and who is not meant fails when it has to prove itself.
+    """
+    tunnel, remote = _tunnel(sa), sa.remote.address
+    found = None if sa.decoy else phase1.known_secret(core, tunnel, remote, identity)
+    if found is None:
+        sa.decoy = sa.decoy or Hint(Reason.NO_SECRET, {"tunnel": tunnel.name, "remote": str(remote)})
+        return Secret(core.entropy(_UNKNOWN))
+    return found
 
 
 def build_2(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:

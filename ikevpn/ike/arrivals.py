@@ -13,7 +13,7 @@ from ikevpn.ike.quick_state import Quick
 from ikevpn.ike.sa import ZERO_COOKIE, Exchange, IkeSa, IkeState, Role
 from ikevpn.ike.script import AGGRESSIVE, INFORMATIONAL, MAIN, QUICK
 from ikevpn.ike.timers import Timer, TimerKind
-from ikevpn.model.events import Reason
+from ikevpn.model.events import Code, Reason
 from ikevpn.wire import header as isakmp_header
 from ikevpn.wire import limits, message
 from ikevpn.wire.header import HEADER_SIZE
@@ -101,6 +101,8 @@ def _begin(core: Core, arrival: Arrival) -> None:
     if result.outcome is Outcome.IGNORED:
         core.forget_ike_sa(sa)
     negotiation.settle(core, sa, exchange, result)
+    if sa.decoy is not None and result.outcome is Outcome.ADVANCED:  # told when the answer is out: it is no later
+        core.report(Code.CALL_REFUSED, sa, sa.decoy.reason, **sa.decoy.facts)
 
 
 def _fragment(core: Core, sa: IkeSa, arrival: Arrival) -> None:

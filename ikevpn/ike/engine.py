@@ -273,9 +273,8 @@ class Engine:
     def _half_open(self, timer: Timer) -> None:
         sa = self._core.ike_sas.get(timer.owner)
         if sa is not None and sa.state is IkeState.NEGOTIATING:
-            negotiation.phase1_failed(
-                self._core, sa, sa.exchanges[0], sa.hint or Hint(Reason.NO_ANSWER, {"half_open": True})
-            )
+            why = sa.decoy or sa.hint or Hint(Reason.NO_ANSWER, {"half_open": True})
+            negotiation.phase1_failed(self._core, sa, sa.exchanges[0], why)
 
     def _forget(self, timer: Timer) -> None:
         sa = self._core.ike_sas.get(timer.owner)

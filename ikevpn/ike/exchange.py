@@ -319,8 +319,9 @@ def _doubt(core: Core, sa: IkeSa, exchange: Exchange, row: Row, error: Malformed
     if not exchange.script.phase1 or not (proof or isinstance(error, NotAuthentic)):
         core.drop(reason, sa, message=row.name, detail=str(error))
         return _IGNORED
-    doubt(core, sa, exchange, reason, message=row.name, detail=str(error))
-    core.drop(reason, sa if first or not proof else None, message=row.name, detail=str(error))
+    why = sa.decoy or Hint(reason, {"message": row.name, "detail": str(error)})
+    doubt(core, sa, exchange, why.reason, **why.facts)
+    core.drop(why.reason, sa if first or not proof else None, **why.facts)
     if not (first and proof):
         return _IGNORED
     return Result(Outcome.DOUBTED, Rejected(str(error), blame.refusal(error), reason))

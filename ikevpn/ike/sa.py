@@ -205,6 +205,7 @@ class IkeSa:
     early: list[Arrival] = field(default_factory=list)
     held: int = 0  # octets of early datagrams and of fragments, while half-open
     hint: Hint | None = None
+    decoy: Hint | None = None  # why this cannot succeed, which the peer must not see: it is answered like others
     icmp: dict[str, Fact] = field(default_factory=dict)  # what a router said of our datagrams, if anything
     dpd: Dpd = field(default_factory=Dpd)
     heard: float = 0.0  # last authenticated sign of life

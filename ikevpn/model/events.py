@@ -95,6 +95,7 @@ class Reason(StrEnum):
     ADDRESS_TAKEN = "address-taken"
     NETWORK_CLAIMED = "network-claimed"
     WRONG_PEER_IDENTITY = "wrong-peer-identity"
+    AGGRESSIVE_MODE = "aggressive-mode"
     NO_MATCHING_TUNNEL = "no-matching-tunnel"
     ALREADY_CONNECTED = "already-connected"
     INITIATOR_ONLY = "initiator-only"

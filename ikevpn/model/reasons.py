@@ -188,6 +188,15 @@ REASONS: Mapping[Reason, Entry] = {
         "The peer proved that it knows the secret, but under another name than the configuration says.",
         ('if that is the right peer, write remote_id = "{received}"', "or let the peer send the expected identity"),
     ),
+    Reason.AGGRESSIVE_MODE: Entry(
+        "{remote} calls in aggressive mode, which tunnel {tunnel} does not answer",
+        "Who answers in aggressive mode gives whoever calls a hash from which the pre-shared key can be guessed at "
+        "leisure. So that takes a word in the configuration; calls of our own do not.",
+        (
+            "use main mode on both ends where you can",
+            "else write `answer_aggressive = true` for tunnel {tunnel}, and have a long random secret",
+        ),
+    ),
     Reason.NO_MATCHING_TUNNEL: Entry(
         "no tunnel is for {remote}[ in {mode} mode][ ({peer_id})][; for that address there is {candidates}]",
         "A message came from an address or identity that no configured tunnel accepts.",

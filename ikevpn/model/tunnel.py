@@ -112,6 +112,7 @@ class Tunnel:
     remote_natt_port: int = 4500  # the same as the other: it is called behind the non-ESP marker from the first message
     max_peers: int = 10_000  # connected at the same time, of those that called us
     named: bool = False  # where the peer is was found by a DNS name, which may lead somewhere else by now
+    answer_aggressive: bool = False  # as responder too: whoever asks gets a hash to guess the secret by
     mobility: bool = False  # follow the peer to another address also where no NAT was found
     any_remote_id: bool = False  # whoever knows the secret may call itself what it likes
 

@@ -58,6 +58,7 @@ def _ike(tunnel: TunnelParameters) -> dict[str, Any]:
         "auth": "psk",
         "secret": {"file": f"{tunnel.name}.psk"},
         "mode": tunnel.mode,
+        "answer_aggressive": True if tunnel.mode == "aggressive" else None,
         "local_id": tunnel.local_id,
         "remote_id": tunnel.remote_id,
         "ike_proposals": [ike.ikevpn],

@@ -47,6 +47,12 @@ def test_the_defaults_are_not_warned_of(tunnel: Write) -> None:
         ),
         (
             'mode = "aggressive"',
+            "mode: aggressive mode shows the peer, and who stands in between, a hash from which the secret can be "
+            "guessed. Use main mode where you can, else a long random secret. We call only; to answer the peer's calls "
+            "too, write answer_aggressive = true.",
+        ),
+        (
+            'mode = "aggressive"\nanswer_aggressive = true',
             "mode: aggressive mode shows everybody a hash from which a pre-shared key can be guessed at leisure. "
             "Use main mode where you can, else a long random secret.",
         ),
@@ -64,7 +70,7 @@ def test_the_defaults_are_not_warned_of(tunnel: Write) -> None:
 )
 def test_each_weakness_once(tunnel: Write, line: str, sentence: str) -> None:
     path = tunnel(line)
-    number = path.read_text().splitlines().index(line) + 1
+    number = path.read_text().splitlines().index(line.splitlines()[0]) + 1
     assert warnings(path) == [f"FILE:{number}: tunnel.paris.{sentence}"]
 
 
@@ -170,4 +176,16 @@ def test_groups_that_do_not_go_together_matter_only_to_who_starts(tunnel: Write)
     lines = ('ike_proposals = ["pre-g14-aes256-sha256", "pre-g19-aes256-sha256"]', 'mode = "aggressive"')
     offered = "ike_proposals: aggressive mode has one group for all proposals: when we start, only those with group 14"
     assert [each for each in warnings(tunnel(*lines)) if offered in each]
-    assert not [each for each in warnings(tunnel(*lines, 'start = "listen"')) if offered in each]
+    answers = ('start = "listen"', "answer_aggressive = true")
+    assert not [each for each in warnings(tunnel(*lines, *answers)) if offered in each]
+
+
+@pytest.mark.parametrize("listens", ['start = "listen"', 'remote = "any"', 'remote = "198.51.100.0/24"'])
+def test_who_only_listens_must_say_that_it_answers_in_aggressive_mode(tunnel: Write, listens: str) -> None:
+    path = tunnel('mode = "aggressive"', listens)
+    assert [str(each).replace(str(path), "FILE").split(": ", 1)[1] for each in check(path).errors] == [
+        "tunnel.paris.mode: who answers in aggressive mode gives whoever calls a hash from which the pre-shared key "
+        "can be guessed at leisure, so calls are refused, and this tunnel waits for nothing else. "
+        "Use main mode where you can; else write answer_aggressive = true, and have a long random secret."
+    ]
+    assert not check(tunnel('mode = "aggressive"', listens, "answer_aggressive = true")).errors

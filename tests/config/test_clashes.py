@@ -119,7 +119,7 @@ def test_known_or_other_addresses_may_have_other_proposals(two: Write) -> None:
     differ = 'ike_proposals = "pre-g14-aes256-sha256"'
     for here, there in (("192.0.2.8", "192.0.2.9"), ("198.51.100.0/24", "203.0.113.0/24")):
         assert warnings(two(ANYONE.format(here, 2, "a"), f"{ANYONE.format(there, 3, 'b')}\n{differ}")) == []
-    aggressive = 'mode = "aggressive"'
+    aggressive = 'mode = "aggressive"\nanswer_aggressive = true'
     both = (f"{ANYONE.format('any', 2, 'a')}\n{aggressive}", f"{ANYONE.format('any', 3, 'b')}\n{aggressive}\n{differ}")
     assert not any("unknown addresses" in each for each in warnings(two(*both)))
 

@@ -35,6 +35,7 @@ def tunnel(**changes: object) -> Tunnel:
         remotes=(AddressRange.of_address(THERE.address),),
         psk=Secret(b"swordfish"),
         dpd_interval_s=0,
+        answer_aggressive=True,
         ipsec_lifetime=Lifetime(3600),
     )
     return replace(plain, **changes)  # type: ignore[arg-type]

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from ikevpn.ike import protect
+from ikevpn.ike.effects import Report, Send
 from ikevpn.ike.sa import IkeState
 from ikevpn.model.address import AddressRange, Endpoint
 from ikevpn.model.events import Code, Reason
@@ -14,6 +16,7 @@ from ikevpn.model.secret import Secret
 from ikevpn.model.tunnel import NattDraft, Phase1Mode, SharedSecret, Tunnel
 from ikevpn.wire import message
 from ikevpn.wire.header import HEADER_SIZE
+from ikevpn.wire.message import Chain
 from ikevpn.wire.payload import HashPayload, Identification, Payload
 from ikevpn.wire.registry import ExchangeType, Group
 from tests.ike.bench import (
@@ -25,6 +28,7 @@ from tests.ike.bench import (
     events,
     facts,
     header_of,
+    ike_sas,
     losing,
     only_sa,
     other_side,
@@ -33,7 +37,7 @@ from tests.ike.bench import (
 from tests.manners import bend
 
 AGGRESSIVE = ExchangeType.AGGRESSIVE
-ALICE, BOB = Identity.of("alice@example.net"), Identity.of("keyid:bob")
+ALICE, BOB, CAROL = Identity.of("alice@example.net"), Identity.of("keyid:bob"), Identity.of("carol@example.net")
 
 
 def aggressive(**changes: object) -> Tunnel:
@@ -138,6 +142,70 @@ def test_nobody_of_that_name() -> None:
     assert bench.b.reasons(Code.PHASE1_FAILED)[0] is Reason.WRONG_PEER_IDENTITY
     assert failed["received"] == str(ALICE) and failed["expected"] == (f"ba: {BOB}",)
     assert failed["received_type"] == "user-fqdn"
+
+
+def answers(name: Identity, theirs: Tunnel, secret: bytes = b"no idea", **ours: object) -> Bench:
+    """Somebody who knows no secret asks whether there is a peer of this name: message 2 is there, unread."""
+    bench = Bench(aggressive(psk=Secret(secret), local_id=name, **ours), theirs)
+    bench.b.engine.set_secrets([SharedSecret(Secret(b"bobs"), identity=BOB)])
+    bench.initiate()
+    bench.step()
+    return bench
+
+
+def chain_of(data: bytes) -> Chain:
+    return message.read_chain(header_of(data).next_payload, data[HEADER_SIZE:])
+
+
+HUB = replace(dialup(), local_id=Identity.of("hub.example.net"))
+
+
+@pytest.mark.parametrize(
+    ("theirs", "reason"),
+    [
+        (HUB, Reason.NO_SECRET),
+        (replace(HUB, remote_id=BOB), Reason.WRONG_PEER_IDENTITY),
+        (replace(HUB, psk=Secret(b"for carol"), remote_id=CAROL), Reason.WRONG_PEER_IDENTITY),
+    ],
+)
+def test_a_name_that_nobody_has_is_answered_like_one_that_somebody_has(theirs: Tunnel, reason: Reason) -> None:
+    """Else whoever asks learns which names there are (CVE-2010-4354)."""
+    known, unknown = answers(BOB, HUB), answers(ALICE, theirs)
+    shapes = [
+        [(len(data), [type(each) for each in chain_of(data).payloads]) for data in bench.datagrams("b")]
+        for bench in (known, unknown)
+    ]
+    assert shapes[0] == shapes[1] and len(shapes[0]) == 1
+    (refused,) = events(unknown.b, Code.CALL_REFUSED)
+    assert refused.reason is reason and not events(known.b, Code.CALL_REFUSED)
+    kinds = [type(effect) for effect in unknown.effects["b"]]
+    assert kinds.index(Send) < len(kinds) - 1 and isinstance(unknown.effects["b"][-1], Report)  # told when it is out
+    for bench, why in ((known, Reason.WRONG_SECRET), (unknown, reason)):
+        bench.tamper = lambda sent: []
+        bench.give("b", protect.clear(only_sa(bench.b), AGGRESSIVE, 0, [HashPayload(bytes(20))]))
+        bench.run(70)
+        assert bench.b.reasons(Code.PHASE1_FAILED) == [why] and not ike_sas(bench.b)
+    said = [[(data[18], len(data)) for data in bench.datagrams("b")] for bench in (known, unknown)]
+    assert said[0] == said[1] and len(said[0]) == 2
+
+
+def test_an_offer_that_only_others_take_does_not_show_whose_name_it_is() -> None:
+    """Bob's own tunnel does not take it, another one at that address does."""
+    bobs = replace(HUB, name="bobs", remote_id=BOB, psk=Secret(b"bobs"), ike_proposals=(replace(AES, key_bits=256),))
+    bench = Bench(aggressive(psk=Secret(b"bobs"), local_id=BOB), HUB)
+    bench.b.engine.add_tunnel(bobs)
+    bench.up()
+    assert events(bench.b, Code.CALL_REFUSED)[0].reason is Reason.NO_PROPOSAL_PHASE1 and not bench.b.sas
+    assert bench.a.reasons(Code.DATAGRAM_DROPPED)[:1] == [Reason.WRONG_SECRET]
+
+
+def test_who_has_not_said_so_does_not_answer() -> None:
+    """Nor is it an obstacle to calls of its own."""
+    mine = aggressive(answer_aggressive=False)
+    bench = Bench(mine, replace(other_side(mine), answer_aggressive=False)).up()
+    (refused,) = events(bench.b, Code.CALL_REFUSED)
+    assert refused.reason is Reason.AGGRESSIVE_MODE and refused.tunnel == "ba" and not ike_sas(bench.b)
+    assert Bench(mine, replace(other_side(mine), answer_aggressive=True)).up().matched()
 
 
 def test_the_responder_proves_who_it_is() -> None:

@@ -321,7 +321,8 @@ def test_a_capture_that_ran_before_goes_on_where_another_is_refused(tmp_path: Pa
 
 def test_a_tunnel_that_only_listens_is_recorded_until_it_is_removed(tmp_path: Path) -> None:
     async def scenario() -> None:
-        service = Service(tmp_path, remote='"any"', remote_id='"a@b.c"', mode='"aggressive"')
+        aggressive = {"mode": '"aggressive"', "answer_aggressive": "true"}
+        service = Service(tmp_path, remote='"any"', remote_id='"a@b.c"', **aggressive)
         await service.daemon.apply()
         answer = await service.say(api.Up(tunnel="paris", capture="x.pcapng"))
         assert isinstance(answer, api.UpAnswer) and list(service.captures.running) == ["paris"]

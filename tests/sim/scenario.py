@@ -201,6 +201,7 @@ def _common(rng: random.Random, behind_nat: bool) -> Tunnel:
         ipsec_proposals=(ipsec,),
         children=(),
         mode=mode,
+        answer_aggressive=True,
         psk=Secret(rng.randbytes(rng.choice((1, 8, 32, 65)))),
         nat_traversal=natt,
         dpd_interval_s=0 if rng.random() < 0.06 else rng.choice((5, 10, 30, 30)),
