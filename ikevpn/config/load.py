@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ikevpn.config import files
@@ -17,6 +17,8 @@ from ikevpn.config.finding import ConfigErrors, Finding, Severity, Unfit
 from ikevpn.config.manual_keys import spis
 from ikevpn.config.schema import DaemonTable, PskTable, TunnelTable
 from ikevpn.config.walk import Walk
+from ikevpn.model.address import AddressRange
+from ikevpn.model.identity import Identity
 from ikevpn.model.secret import Secret
 from ikevpn.model.tunnel import SharedSecret
 
@@ -98,6 +100,7 @@ class _Reader:
         self.secrets: tuple[SharedSecret, ...] = ()
         self.places: dict[str, Secret] = {}  # where in the files the secrets of [[psk]] tables stand
         self._seen: dict[Keys, str] = {}
+        self._first_for: dict[tuple[AddressRange | None, Identity | None], str] = {}  # entries of [[psk]]
         self._of_tunnel: dict[str, Document] = {}
 
     def findings(self) -> list[Finding]:
@@ -129,8 +132,19 @@ class _Reader:
             table = walk.table(PskTable, item, ("psk", index), "[[psk]]")
             if table:
                 made = build_psk(walk, table, ("psk", index))
+                self._same_peers(walk, made, ("psk", index))
                 self.places |= {walk.document.where("psk", index, "secret"): each.secret for each in made}
                 yield from made
+
+    def _same_peers(self, walk: Walk, made: Sequence[SharedSecret], keys: Keys) -> None:
+        """Of two entries for the same peers the first counts, and the second nobody can use."""
+        for each in made:
+            peers = each.remote, each.identity.folded if each.identity else None
+            where = self._first_for.setdefault(peers, walk.document.where(*keys))
+            if where != walk.document.where(*keys):
+                sentence = f"it is for the same peers as {where}, and the first one counts."
+                walk.warn(keys, Unfit(sentence, "Keep one of them.", "same-peers"))
+                break
 
     def _tunnels(self, walk: Walk, value: object) -> Iterator[tuple[Walk, str, TunnelTable]]:
         if not isinstance(value, dict):

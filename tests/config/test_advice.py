@@ -189,3 +189,24 @@ def test_who_only_listens_must_say_that_it_answers_in_aggressive_mode(tunnel: Wr
         "Use main mode where you can; else write answer_aggressive = true, and have a long random secret."
     ]
     assert not check(tunnel('mode = "aggressive"', listens, "answer_aggressive = true")).errors
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        ('id = "a@example.net"', 'id = "A@example.net"', True),
+        ('remote = "203.0.113.0/24"', 'remote = ["198.51.100.7", "203.0.113.0/24"]', True),
+        ("", "", True),
+        ('id = "a@example.net"', 'id = "b@example.net"', False),
+        ('remote = "203.0.113.0/24"', 'remote = "203.0.113.0/25"', False),
+    ],
+)
+def test_of_two_secrets_for_the_same_peers_the_first_counts(tunnel: Write, first: str, second: str, same: bool) -> None:
+    tables = "\n".join(f'[[psk]]\n{each}\nsecret = {{ text = "long enough for all" }}' for each in (first, second))
+    path = tunnel(after=tables)
+    line = path.read_text().splitlines().index("[[psk]]") + 1
+    found = [each for each in warnings(path) if "same peers" in each]
+    assert found == same * [
+        f"FILE:{line + 3}: psk[2]: it is for the same peers as FILE:{line}: psk[1], and the first one counts. "
+        "Keep one of them."
+    ]
