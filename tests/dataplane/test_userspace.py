@@ -216,7 +216,10 @@ def test_who_asks_a_dying_worker_is_told() -> None:
     run(story)
 
 
-def test_a_worker_that_is_behind_gets_everything_in_the_end() -> None:
+def test_a_worker_that_is_behind_gets_everything_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine that is busy with other things too: how long it takes is not what counts here."""
+    monkeypatch.setattr("ikevpn.dataplane.pool.ANSWER_WITHIN_S", 300.0)
+
     async def story(outside: Outside) -> None:
         assert outside.plane._pool.workers[0] is not None
         pid = outside.plane._pool.workers[0]._process.pid
