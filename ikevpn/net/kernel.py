@@ -23,12 +23,14 @@ from ikevpn.model.address import Address, Network
 from ikevpn.model.own_mark import OWN_MARK
 from ikevpn.net.packet_table import PacketTable
 from ikevpn.net.rule import (
+    BEYOND_PREFERENCE,
     HOSTS_TABLE,
     OUR_PROTOCOL,
     TUNNELS_TABLE,
     WAYS_TABLE,
     HostRule,
     Rule,
+    RuleAction,
     read_host_rule,
     read_rule,
 )
@@ -41,6 +43,8 @@ _UP = 1
 _NO_DAD = 0x02  # IFA_F_NODAD: nobody else is on a tunnel who could have the same address
 _GONE = (errno.ESRCH, errno.ENODEV, errno.ENOENT, errno.EADDRNOTAVAIL, errno.ENXIO)
 _READINGS = 5
+_NEWS = Rule(6, BEYOND_PREFERENCE, RuleAction.NOTHING, mark=1)
+"""It does nothing to any packet; that it comes and goes is what counts."""
 _FAMILIES = {4: AF_INET, 6: AF_INET6}
 
 
@@ -173,11 +177,13 @@ class Kernel:
         """
         arguments = self._route_arguments(route)
         if self._add(f"adding the route {route}", "route", **arguments):
+            self._forget_ways(route)
             return True
         others = self.routes(route.network.version, ours=False, table=route.table)
         there = [each for each in others if each.place == route.place]
         if not there:
             self._do(f"replacing the route {route}", "route", "replace", **arguments)
+            self._forget_ways(route)
             return True
         if any((each.device, each.gateway, each.kind) == (route.device, route.gateway, route.kind) for each in there):
             return False
@@ -189,7 +195,18 @@ class Kernel:
 
     def renew_route(self, route: Route) -> None:
         """Add a route that was ours unless something is in its place, without asking what. Raises HostError."""
-        self._add(f"adding the route {route}", "route", **self._route_arguments(route))
+        if self._add(f"adding the route {route}", "route", **self._route_arguments(route)):
+            self._forget_ways(route)
+
+    def _forget_ways(self, route: Route) -> None:
+        """Sockets that are connected ask for a route again.
+
+        In IPv6 they keep the one they have while its own table stays as it is, and a new route in a table that is asked
+        before would not count for them. A rule that comes and goes ends that. Raises HostError.
+        """
+        if route.network.version == 6 and route.table != MAIN_TABLE:
+            self.add_rule(_NEWS)
+            self.delete_rule(_NEWS)
 
     def delete_route(self, route: Route) -> None:
         """Delete a route that is ours; nothing happens where it or its device is gone. Raises HostError."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
@@ -481,6 +482,39 @@ def test_our_table_goes_before_all_that_the_host_knows_and_leaves_out_what_is_pa
             assert place.see(marked.format(target))[0]["dev"] == "lan"
             assert (await host.path_to(target)).device == "lan"
         assert place.see(f"-{version} route get {lan}")[0]["dev"] == "lan"
+
+    run(place, tmp_path, story)
+    assert ours(place) == 0
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_connected_sockets_hear_of_new_blocks_and_routes(place: Place, tmp_path: Path, version: int) -> None:
+    """Also where the rules stand already: a connection from before the tunnel does not go on in the clear."""
+    first, second = (
+        ip_network(text) for text in (("10.2.2.0/24", "10.3.3.0/24") if version == 4 else ("fd02::/64", "fd03::/64"))
+    )
+    place.ip(
+        f"-{version} neigh add {'192.0.2.254' if version == 4 else '2001:db8::fe'} lladdr 02:00:00:00:00:01 dev wan"
+    )
+    rules = (*plan_outside([version], (500,)), *plan_tunnels_table([version]))
+
+    async def story(host: Host) -> None:
+        await host.apply("paris", (*rules, *plan_blocks([first], TUNNELS_TABLE)))
+        with socket.socket(socket.AF_INET if version == 4 else socket.AF_INET6, socket.SOCK_DGRAM) as connected:
+            connected.connect((str(second[9]), 9))
+            connected.send(b"in the clear, as long as there is no tunnel")
+            block = (*rules, *plan_blocks([second], TUNNELS_TABLE))
+            await host.apply("lyon", block)
+            with pytest.raises(OSError, match="Invalid argument"):
+                connected.send(b"blocked")
+            await host.apply(
+                "lyon", (*block, *plan_device("vpn0"), *plan_routes([second], "vpn0", 100, table=TUNNELS_TABLE))
+            )
+            sent = place.see("-statistics link show vpn0")[0]["stats64"]["tx"]
+            with contextlib.suppress(OSError):  # nobody has the other end of this TUN device
+                connected.send(b"protected")
+            after = place.see("-statistics link show vpn0")[0]["stats64"]["tx"]
+            assert after != sent, "into the tunnel"
 
     run(place, tmp_path, story)
     assert ours(place) == 0
