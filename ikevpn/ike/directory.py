@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ikevpn.errors import UsageError
 from ikevpn.model.address import Address, Endpoint
 from ikevpn.model.tunnel import Tunnel
@@ -63,9 +65,7 @@ class Directory:
 
     def calls_only(self, local: Endpoint, remote: Endpoint) -> Tunnel | None:
         """A tunnel whose peer may be at that address and is not answered when it calls."""
-        near = {**self._by_address.get(remote.address, {}), **self._wide}
-        silent = (each for each in near.values() if each.initiator_only)
-        return next((each for each in silent if may_be(each, local.address, remote.address)), None)
+        return next((each for each in self.between(local, remote) if each.initiator_only), None)
 
     def names(self, address: Address) -> bool:
         """Whether a tunnel has that very address for its peer."""
@@ -78,10 +78,13 @@ class Directory:
 
     def may_call(self, local: Endpoint, remote: Endpoint) -> list[Tunnel]:
         """Tunnels whose peer may be at that address and may call us at this one; the more specific come first."""
+        answering = (each for each in self.between(local, remote) if not each.initiator_only)
+        return sorted(answering, key=lambda each: _width(each, remote))
+
+    def between(self, local: Endpoint, remote: Endpoint) -> Iterator[Tunnel]:
+        """All tunnels whose peer may be at that address while we are at this one, whoever calls."""
         near = {**self._by_address.get(remote.address, {}), **self._wide}
-        answering = [each for each in near.values() if not each.initiator_only]
-        found = [each for each in answering if may_be(each, local.address, remote.address)]
-        return sorted(found, key=lambda each: _width(each, remote))
+        return (each for each in near.values() if may_be(each, local.address, remote.address))
 
 
 def may_be(tunnel: Tunnel, local: Address, remote: Address) -> bool:

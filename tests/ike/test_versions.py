@@ -8,7 +8,7 @@ from ikevpn.ike.sa import ZERO_COOKIE
 from ikevpn.model import reasons
 from ikevpn.model.address import Endpoint
 from ikevpn.model.events import Code, Reason
-from tests.ike.bench import Bench, events, ike_sas
+from tests.ike.bench import Bench, events, ike_sas, tunnel
 
 NOTIFY = bytes.fromhex("0000000800000005")  # INVALID_MAJOR_VERSION
 STRANGER = Endpoint.of("203.0.113.77", 500)
@@ -84,6 +84,17 @@ def test_what_a_router_says_is_the_reason_where_no_answer_comes() -> None:
     assert failed.reason is Reason.UNREACHABLE and failed.facts["tries"] == 6, "it is not believed: we go on trying"
     assert "192.0.2.254 says: nothing listens on UDP 500 there" in reasons.sentence(failed)
     assert reasons.advice(failed)[0].startswith("start the peer's IKE service")
+
+
+def test_what_a_router_says_counts_for_a_tunnel_that_only_calls() -> None:
+    """It is the one for which nobody else will say why there is no answer."""
+    bench = Bench(tunnel(initiator_only=True), tamper=lambda sent: [])
+    bench.initiate()
+    sa = ike_sas(bench.a)[0]
+    bench.perform(bench.a, bench.a.engine.unreachable(sa.local, sa.remote, FACTS, bench.now))
+    assert len(events(bench.a, Code.ICMP_ERROR)) == 1
+    bench.run(200)
+    assert bench.a.reasons(Code.PHASE1_FAILED) == [Reason.UNREACHABLE]
 
 
 def test_what_a_router_says_of_others_is_nothing_to_us() -> None:
