@@ -8,7 +8,7 @@ call both protocols' mode "tunnel" then, some that of AH "transport"; we say the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count, groupby, product
 from typing import NamedTuple
@@ -193,10 +193,11 @@ def choose(
     Suites of other protocols are passed over.
     """
     modes = _modes(mode, encapsulation)
-    places, found = count(), []
+    ours = {each: place for place, each in enumerate(dict.fromkeys(accepted))}
+    theirs, found = count(), []
     for proposals in _suites(offer):
-        for choice in _choices(_by_protocol(proposals), accepted, modes):
-            found.append((accepted.index(choice.proposal), next(places), choice))
+        for choice in _choices(_by_protocol(proposals), ours, modes):
+            found.append((ours[choice.proposal], next(theirs), choice))
     plain = [each for each in found if not each[2].compressed]
     return select.best(plain or found, order)
 
@@ -243,7 +244,7 @@ def _by_protocol(proposals: Sequence[Proposal]) -> dict[Protocol, Proposal]:
 
 
 def _choices(
-    suite: Mapping[Protocol, Proposal], accepted: Sequence[IpsecProposal], modes: set[Mode]
+    suite: Mapping[Protocol, Proposal], accepted: Collection[IpsecProposal], modes: set[Mode]
 ) -> Iterator[Choice]:
     """What is acceptable in one suite. Of transforms that say the same the first counts."""
     ipcomp = suite.get(Protocol.IPCOMP)
@@ -260,7 +261,7 @@ def _choices(
 
 
 def _uncompressed(
-    suite: Mapping[Protocol, Proposal], accepted: Sequence[IpsecProposal], modes: set[Mode]
+    suite: Mapping[Protocol, Proposal], accepted: Collection[IpsecProposal], modes: set[Mode]
 ) -> Iterator[Choice]:
     """The same for ESP, AH or both."""
     wanted = {Protocol.ESP: {replace(each, around=None) for each in accepted}, Protocol.AH: set(accepted)}

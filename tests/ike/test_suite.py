@@ -314,6 +314,36 @@ def test_an_endless_bundle_costs_little() -> None:
     assert picked(offer, BOTH) == BOTH and suite.names(offer) == (str(BOTH),)
 
 
+def test_a_bundle_of_many_alternatives_costs_no_more_than_its_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A peer offers all that it can, and each pair of ESP and AH is looked up among all that we accept."""
+    kinds = (Integrity.HMAC_SHA1, Integrity.HMAC_SHA2_256, Integrity.HMAC_SHA2_512)
+    accepted = suite.with_pfs(
+        [
+            replace(BOTH, key_bits=bits, integrity=one, around=replace(AH, integrity=other))
+            for bits, one, other in product((128, 192, 256), kinds, kinds)
+        ]
+    )
+    some = [each for each in accepted if each.group in (Group.MODP_2048, Group.ECP_256)]
+    offer = suite.propose(some, Lifetime(3600), OWN, Mode.TUNNEL)
+    parts = [
+        Proposal(1, protocol, SPI, tuple(each for part in offer.proposals if part.protocol is protocol
+                                         for each in part.transforms))
+        for protocol in (Protocol.AH, Protocol.ESP)
+    ]  # fmt: skip
+    pairs = 1
+    for part in parts:
+        pairs *= len({each.attributes for each in part.transforms})
+    compare, compared = IpsecProposal.__eq__, [0]
+
+    def counting(one: IpsecProposal, other: object) -> bool:
+        compared[0] += 1
+        return compare(one, other)
+
+    monkeypatch.setattr(IpsecProposal, "__eq__", counting)
+    assert picked(replace(offer, proposals=tuple(parts)), *accepted) in some
+    assert compared[0] < 10 * pairs
+
+
 def test_what_cannot_be_taken_is_named() -> None:
     esp, ah = phase2(*ESP_ATTRIBUTES), phase2(basic(Ipsec.MODE, 1), protocol=Protocol.AH, kind=5)
     assert suite.names(replace(esp, proposals=(*esp.proposals, *ah.proposals))) == ("unknown",)
