@@ -84,9 +84,13 @@ class Core:
         self.looked_up: float | None = None  # when we last asked for names to be looked up
         self.half_open = HalfOpen(self.draw)  # responder's SAs that nobody has authenticated
         self.initiating: dict[str, IkeSa] = {}  # the phase 1 that we have started for a tunnel and that is not done
-        self.established = Register[IkeSa]()
+        self.established = Register[Peer, IkeSa]()
+        self.established_for = Register[str, IkeSa]()  # by each tunnel that they may be used for
+        self.established_at = Register[Address, IkeSa]()  # by where the peer is
         self.children: dict[int, Child] = {}
-        self.children_of = Register[Child]()
+        self.children_of = Register[Peer, Child]()
+        self.children_for = Register[str, Child]()  # by tunnel
+        self.sending = Register[int, Child]()  # by the peer's inbound SPI, which several peers may choose alike
         self.held = Territory[Child]()  # what peers of tunnels for many have
         self.by_spi: dict[int, Child] = {}  # our inbound SPI
         self.standing: Counter[Standing] = Counter()  # established IKE SAs, as `quota` counts them
@@ -149,6 +153,7 @@ class Core:
         """Remove an SA with all that hangs on it except its children."""
         if sa.state is IkeState.ESTABLISHED:
             _less(self.neighbours, sa.remote.address)
+            self.established_at.remove(sa.remote.address, sa)
             for group in _groups(sa):
                 _less(self.standing, group)
         sa.state = IkeState.ENDED
@@ -159,6 +164,7 @@ class Core:
         self.close_half_open(sa)
         for peer in sa.peers:
             self.established.remove(peer, sa)
+            self.established_for.remove(peer.tunnel, sa)
         self.keep_alive(sa, False)
         self.timers.cancel_owner(sa.serial)
 
@@ -183,6 +189,9 @@ class Core:
             for near in self._near(holder):
                 _less(near, holder.remote.address)
                 near[remote.address] += 1
+            if isinstance(holder, IkeSa):
+                self.established_at.remove(holder.remote.address, holder)
+                self.established_at.add(remote.address, holder)
         holder.local, holder.remote = local, remote
         if isinstance(holder, IkeSa):
             for exchange in holder.exchanges.values():
@@ -200,10 +209,12 @@ class Core:
         sa.state, sa.established, sa.heard = IkeState.ESTABLISHED, self.now, self.now
         self.close_half_open(sa)
         self.neighbours[sa.remote.address] += 1
+        self.established_at.add(sa.remote.address, sa)
         for group in _groups(sa):
             self.standing[group] += 1
         for peer in sa.peers:
             self.established.add(peer, sa)
+            self.established_for.add(peer.tunnel, sa)
 
     def siblings(self, sa: IkeSa) -> list[IkeSa]:
         """Other established IKE SAs with the same peer for the same tunnel."""
@@ -221,7 +232,9 @@ class Core:
         self.children[child.serial] = child
         for layer in child.layers:
             self.by_spi[layer.spi_in] = child
+            self.sending.add(layer.spi_out, child)
         self.children_of.add(child.peer, child)
+        self.children_for.add(child.tunnel.name, child)
         if child.tunnel.many_peers:
             self.held.add(child.selector.remote, child)
         for near in self._near(child):
@@ -234,7 +247,9 @@ class Core:
             return False
         for layer in child.layers:
             self.by_spi.pop(layer.spi_in, None)
+            self.sending.remove(layer.spi_out, child)
         self.children_of.remove(child.peer, child)
+        self.children_for.remove(child.tunnel.name, child)
         if child.tunnel.many_peers:
             self.held.remove(child.selector.remote, child)
         for near in self._near(child):

@@ -133,16 +133,16 @@ class Engine:
         """Take down a tunnel or one child, with Deletes to the peer. Raises UsageError for an unknown tunnel."""
         core = self._at(now)
         core.tunnels.check(tunnel)
-        for each in [each for each in core.children.values() if each.tunnel.name == tunnel]:
+        for each in core.children_for.of(tunnel):
             if child in (None, each.name):
                 negotiation.delete_child(core, each, reason)
-        for sa in [sa for sa in core.ike_sas.values() if sa.name == tunnel]:
+        for sa in (*standing.ike_sas(core, tunnel), *standing.under_way(core, tunnel)):
             if child is None:
                 negotiation.end(core, sa, reason, with_children=False, tell=True)
             else:
                 negotiation.cancel(core, sa, tunnel, child)
         if child is None:
-            for sa in list(core.ike_sas.values()):  # those of other tunnels that this one may use as well
+            for sa in core.established_for.of(tunnel):  # those of other tunnels that this one may use as well
                 negotiation.cancel(core, sa, tunnel)
         return self._out()
 
@@ -151,11 +151,11 @@ class Engine:
         core = self._at(now)
         core.tunnels.check(tunnel)
         if child is None:
-            for sa in [sa for sa in core.ike_sas.values() if sa.name == tunnel and sa.state is IkeState.ESTABLISHED]:
+            for sa in standing.ike_sas(core, tunnel):
                 if not sa.superseded:
                     negotiation.renew_ike(core, sa)
-        for each in [each for each in core.children.values() if (each.tunnel.name, each.name) == (tunnel, child)]:
-            if not each.superseded and each.outbound:
+        for each in core.children_for.of(tunnel):
+            if each.name == child and not each.superseded and each.outbound:
                 negotiation.renew_child(core, each)
         return self._out()
 
@@ -163,7 +163,7 @@ class Engine:
         """Ask the peers of a tunnel whether they live; the answer is the event DPD_ANSWERED or IKE_DOWN."""
         core = self._at(now)
         core.tunnels.check(tunnel)
-        for sa in [sa for sa in core.ike_sas.values() if sa.name == tunnel and sa.state is IkeState.ESTABLISHED]:
+        for sa in standing.ike_sas(core, tunnel):
             if Capability.DPD in sa.capabilities and not sa.superseded:
                 sa.dpd.on_demand = True
                 informational.send(core, sa, [dpd.question(core, sa)])
@@ -354,8 +354,8 @@ class Engine:
         """An outbound SPI is the peer's choice, and two peers may choose alike."""
         if direction is Direction.IN:
             return self._core.by_spi.get(spi)
-        same = (child for child in self._core.children.values() if child.reqid == reqid and child.outbound)
-        return next((child for child in same if any(layer.spi_out == spi for layer in child.layers)), None)
+        alike = self._core.sending.of(spi)
+        return next((child for child in alike if child.reqid == reqid and child.outbound), None)
 
     def _expire(self, child: Child) -> None:
         negotiation.delete_child(self._core, child, Reason.EXPIRED)

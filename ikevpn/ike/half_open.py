@@ -7,6 +7,7 @@ what is drawn is compared.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any
 
 from ikevpn.ike.sa import IkeSa
@@ -83,6 +84,9 @@ class HalfOpen:
 
     def __contains__(self, sa: IkeSa) -> bool:
         return sa in self._silent or sa in self._answered
+
+    def __iter__(self) -> Iterator[IkeSa]:
+        return chain(self._silent, self._answered)
 
     def add(self, sa: IkeSa) -> None:
         """`sa.first_from` must be known."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ikevpn.ike import children, exchange, informational, negotiation
 from ikevpn.ike.budget import Budget
 from ikevpn.ike.core import Core
-from ikevpn.ike.sa import IkeSa, IkeState
+from ikevpn.ike.sa import IkeSa
 from ikevpn.ike.script import QUICK
 from ikevpn.ike.timers import Timer, TimerKind
 from ikevpn.model.address import Endpoint
@@ -51,16 +51,12 @@ def unknown_spi(core: Core, spi: int, remote: Endpoint) -> None:
     """
     if spi in core.by_spi or not core.neighbours[remote.address] or not core.affords(Budget.INVALID_SPI):
         return
-    there = [sa for sa in core.ike_sas.values() if sa.state is IkeState.ESTABLISHED and _is_at(sa, remote)]
+    there = core.established_at.of(remote.address)
     if any(_is_promised(each, spi) for each in there):
         return
     sa = max(there, key=lambda sa: (sa.remote == remote, not sa.superseded, sa.established), default=None)
     if sa is not None:
         informational.notify(core, sa, NotifyType.INVALID_SPI, spi=spi.to_bytes(4, "big"))
-
-
-def _is_at(sa: IkeSa, remote: Endpoint) -> bool:
-    return sa.remote.address == remote.address
 
 
 def _is_promised(sa: IkeSa, spi: int) -> bool:

@@ -474,7 +474,10 @@ def test_two_peers_may_choose_the_same_spi() -> None:
     one = dialup("one.example", "10.1.0.7", "203.0.113.1").up()
     dialup("two.example", "10.1.0.8", "203.0.113.2", one).up()
     first, second = children(one.b)
+    core = core_of(one.b)
+    core.sending.remove(second.spi_out, second)
     second.spi_out = first.spi_out
+    core.sending.add(second.spi_out, second)
     one.perform(one.b, one.b.engine.expired(second.spi_out, Direction.OUT, second.reqid, ExpireKind.HARD, one.now))
     assert children(one.b) == [first]
 

@@ -45,12 +45,12 @@ def test_who_has_another_secret_is_somebody_else() -> None:
 def test_nothing_is_kept_of_what_was_removed() -> None:
     bench = Bench().up()
     (child,) = children(bench.a)
-    register = Register[Child]()
+    register = Register[Peer, Child]()
     register.remove(child.peer, child)
     register.add(child.peer, child)
     assert register.of(child.peer, child.peer)[0] is child
     register.remove(child.peer, child)
-    assert register.of(child.peer) == [] and not register._by_peer
+    assert register.of(child.peer) == [] and not register._by_key
 
 
 def test_tables_are_empty_in_the_end() -> None:
@@ -64,7 +64,9 @@ def test_tables_are_empty_in_the_end() -> None:
         core = core_of(side)
         left = (core.ike_sas, core.by_cookie, core.by_first, core.half_open, core.half_open._by_source, core.initiating)
         assert not any((*left, core.children, core.by_spi, core.neighbours, core.keepalives)), side.name
-        assert not core.established._by_peer and not core.children_of._by_peer
+        registers = (core.established, core.established_for, core.established_at)
+        for register in (*registers, core.children_of, core.children_for, core.sending):
+            assert not register._by_key
         assert not len(core.timers)
 
 
