@@ -26,7 +26,7 @@ WORK_S, REST_S = 0.008, 0.004
 REMEMBERED = 20_000
 """First messages that may be repeated: at 2000 a second those of the last ten seconds, and of some before."""
 _EXCHANGE = 18
-_COOKIE_I, _COOKIE_R = slice(0, 8), slice(8, 16)
+_COOKIE_R = slice(8, 16)
 
 
 class First(NamedTuple):
@@ -44,15 +44,15 @@ def is_first(data: bytes) -> bool:
 
 
 class Repeats:
-    """Whether a first message came before. Two sets take turns, so that what is old is forgotten at once."""
+    """Whether a first message came before, word for word. Two sets take turns, so that what is old is forgotten."""
 
     def __init__(self) -> None:
-        self._now: set[tuple[bytes, Endpoint]] = set()
-        self._before: set[tuple[bytes, Endpoint]] = set()
+        self._now: set[tuple[int, Endpoint]] = set()
+        self._before: set[tuple[int, Endpoint]] = set()
 
     def is_one(self, first: First) -> bool:
         """Takes note of it, too."""
-        key = first.data[_COOKIE_I], first.remote
+        key = hash(first.data), first.remote
         repeated = key in self._now or key in self._before
         self._now.add(key)
         if len(self._now) >= REMEMBERED:

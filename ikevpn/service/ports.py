@@ -30,6 +30,8 @@ Received = Callable[[bytes, Endpoint, Endpoint], None]
 
 QUEUED = 256
 IP_MTU_DISCOVER, IP_PMTUDISC_DONT = 10, 0  # Linux's numbers; the socket module lacks them
+SO_RCVBUFFORCE, RECEIVE_BUFFER = 33, 4 << 20
+"""A flood has to be seen to be drawn from: the usual buffer holds what comes while others have one turn."""
 SO_SNDBUFFORCE, SEND_BUFFER = 32, 8 << 20
 """Answers to an address of our own network that nobody has wait there for some seconds, up to 208 KiB for each address.
 By default a socket may have no more than that waiting: a flood under such an address would hold up every answer."""
@@ -219,6 +221,7 @@ def _bind(address: Address, port: int, *, shared: bool = False) -> socket.socket
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, shared)
         with contextlib.suppress(PermissionError):
             bound.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, SEND_BUFFER)
+            bound.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER)
         bound.setblocking(False)
         bound.bind((str(address), port))
     except OSError as error:

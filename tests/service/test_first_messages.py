@@ -75,9 +75,10 @@ def test_who_repeats_itself_waits_apart() -> None:
     other_port = honest._replace(remote=Endpoint(honest.remote.address, 501))
     done = admitted(honest, *flood, honest, turns=4)
     assert honest in done
+    third = honest._replace(data=honest.data[:16] + b"\4" + honest.data[17:])
     assert not Repeats().is_one(honest)
     repeats = Repeats()
-    assert [repeats.is_one(each) for each in (honest, other_port, honest)] == [False, False, True]
+    assert [repeats.is_one(each) for each in (honest, other_port, third, honest)] == [False, False, False, True]
     assert sum(repeats.is_one(first(number, stranger(1))) for number in range(3 * REMEMBERED)) == 0
     assert not repeats.is_one(honest) and len(repeats._now) + len(repeats._before) <= 2 * REMEMBERED
 

@@ -138,7 +138,7 @@ def test_first_messages_have_a_queue_of_their_own() -> None:
         async with ports() as (ike, arrived):
             await ike.follow([ONE])
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as flood:
-                for _ in range(3000):
+                for _ in range(10_000):
                     flood.sendto(b"i" * 8 + bytes(8) + bytes(500), (str(ONE), ike.port))
                 flood.sendto(b"i" * 8 + b"r" * 8 + bytes(500), (str(ONE), ike.port))
             data, _, _ = await asyncio.wait_for(_with_cookie(arrived), 5)
