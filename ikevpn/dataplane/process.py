@@ -10,7 +10,8 @@ import socket
 from collections import deque
 from collections.abc import Callable
 from functools import cache
-from typing import Any, Self
+from itertools import count
+from typing import Any, NamedTuple, Self
 
 from ikevpn.dataplane import channel, message
 from ikevpn.dataplane.children import Child, Children
@@ -30,6 +31,14 @@ _LOSABLE = (message.EspDatagram, message.SendIke)
 _log = logging.getLogger(__name__)
 
 
+class _Unsent(NamedTuple):
+    """What waits for the worker; `number` says in which order."""
+
+    number: int
+    command: message.Command
+    descriptors: tuple[int, ...]
+
+
 class WorkerProcess:
     """`event` is called for every event, `crashed` once where the worker ends unasked. Belongs to one event loop."""
 
@@ -47,7 +56,9 @@ class WorkerProcess:
         self._event = event
         self._crashed = crashed
         self._loop = asyncio.get_running_loop()
-        self._unsent: deque[tuple[message.Command, tuple[int, ...]]] = deque()
+        self._numbers = count()
+        self._unsent: deque[_Unsent] = deque()  # what must not be lost
+        self._datagrams: deque[_Unsent] = deque()  # those that may be lost
         self._asked: deque[asyncio.Future[Any]] = deque()
         self._uses: list[SaUse | Total] = []
         self._wanted = False  # its end is a crash
@@ -94,13 +105,11 @@ class WorkerProcess:
 
         Of the datagrams that wait, which anybody may have called forth, the oldest is lost where there are too many.
         """
-        self._unsent.append((command, descriptors))
+        queue = self._datagrams if isinstance(command, _LOSABLE) else self._unsent
+        queue.append(_Unsent(next(self._numbers), command, descriptors))
         self._flush()
-        if not isinstance(command, _LOSABLE):
-            return
-        waiting = [each for each in self._unsent if isinstance(each[0], _LOSABLE)]
-        if len(waiting) > MOST_WAITING:
-            self._unsent.remove(waiting[0])
+        if len(self._datagrams) > MOST_WAITING:
+            self._datagrams.popleft()
             self.lost += 1
 
     async def ask(self, command: message.Command) -> Any:
@@ -135,16 +144,22 @@ class WorkerProcess:
 
     def _flush(self) -> None:
         try:
-            while self._unsent:
-                channel.send(self._end, *self._unsent[0])
-                self._unsent.popleft()
+            while (queue := self._next()) is not None:
+                channel.send(self._end, queue[0].command, queue[0].descriptors)
+                queue.popleft()
         except BlockingIOError:
             self._loop.add_writer(self._end, self._flush)
         except OSError:
             self._unsent.clear()  # the worker is gone; reading tells so and says what follows
+            self._datagrams.clear()
         else:
             if self._end.fileno() >= 0:
                 self._loop.remove_writer(self._end)
+
+    def _next(self) -> deque[_Unsent] | None:
+        """Where what was said first stands first."""
+        waiting = [each for each in (self._unsent, self._datagrams) if each]
+        return min(waiting, key=lambda each: each[0].number, default=None)
 
     def _read(self) -> None:
         try:

@@ -84,7 +84,7 @@ CALLS = (
     Call("fcntl", 72, 25, "do not wait for a descriptor, do not inherit it; not: whom it sends signals",
          (OneOf(1, (_F_GETFD, _F_SETFD, _F_GETFL, _F_SETFL, _F_DUPFD_CLOEXEC)),)),
     Call("fstat", 5, 80, "of which kind a received descriptor is"),
-    Call("newfstatat", 262, 79, "the same, as some C libraries say it; not: a file by name",
+    Call("newfstatat", 262, 79, "the same, as some C libraries say it; a name instead finds nothing in an empty root",
          (OneOf(3, (_AT_EMPTY_PATH,)),)),
     Call("lseek", 8, 62, "of which kind a received descriptor is"),
     Call("close", 3, 57, "give a device or a socket back"),

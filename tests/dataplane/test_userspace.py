@@ -4,8 +4,10 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -233,6 +235,35 @@ def test_a_worker_that_is_behind_gets_everything_in_the_end(monkeypatch: pytest.
     run(story)
 
 
+class Unsearched(deque[Any]):
+    """A queue that may be long: none of its steps costs more for that."""
+
+    def __iter__(self) -> Iterator[Any]:
+        raise AssertionError("a search through all that waits")
+
+    remove = insert = __delitem__ = None  # type: ignore[assignment]
+
+
+def test_one_more_datagram_costs_the_same_however_much_waits() -> None:
+    """A reload sends thousands of commands, and strangers go on."""
+
+    async def story(outside: Outside) -> None:
+        worker = outside.plane._pool.workers[0]
+        assert worker is not None
+        os.kill(worker._process.pid, signal.SIGSTOP)
+        worker._unsent = Unsearched(worker._unsent)
+        for spi in range(1000, 1500):
+            outside.plane.add_sa(sa(Direction.IN, spi=spi))
+        for number in range(2 * MOST_WAITING):
+            outside.plane.esp_datagram(number.to_bytes(4, "big") * 200, outside.local, outside.remote)
+        outside.plane.add_sa(sa(Direction.IN, spi=1500))
+        assert worker.lost and worker._unsent
+        os.kill(worker._process.pid, signal.SIGCONT)
+        assert len(await outside.plane.query()) == 501
+
+    run(story)
+
+
 def test_datagrams_for_a_worker_that_is_behind_are_few() -> None:
     """Strangers send them; what changes something is never lost."""
 
@@ -244,8 +275,9 @@ def test_datagrams_for_a_worker_that_is_behind_are_few() -> None:
         for number in range(5000):
             outside.plane.esp_datagram(number.to_bytes(4, "big") * 200, outside.local, outside.remote)
         outside.plane.add_sa(sa(Direction.IN, spi=1001))
-        waiting = [command for command, _ in worker._unsent if isinstance(command, message.EspDatagram)]
-        assert len(waiting) == MOST_WAITING and waiting[-1].data[:4] == (4999).to_bytes(4, "big")
+        assert len(worker._datagrams) == MOST_WAITING
+        latest = worker._datagrams[-1].command
+        assert isinstance(latest, message.EspDatagram) and latest.data[:4] == (4999).to_bytes(4, "big")
         os.kill(worker._process.pid, signal.SIGCONT)
         assert len(await outside.plane.query()) == 2
         assert (await outside.plane.counters())["datagrams-lost"] == worker.lost > 1000
