@@ -86,7 +86,11 @@ class Worker:
             entropy=os.urandom,
         )
         self._commands = self._by_kind()
-        self._descriptor_commands: dict[type, Callable[[Any, int], None]] = {
+        self._descriptor_commands = self._by_kind_of_descriptor()
+
+    def _by_kind_of_descriptor(self) -> dict[type, Callable[[Any, int], None]]:
+        """What to do for each command that brings one."""
+        return {
             message.UseDevice: self._use_device,
             message.UseUdp: self._use_udp,
             message.UseRaw: self._use_raw,
