@@ -46,6 +46,7 @@ BAD = frozenset(
         Code.HOST_REFUSED,
         Code.NETWORK_REFUSED,
         Code.ROUTE_COMPETES,
+        Code.HOST_RESTORED,
         Code.SEQUENCE_LOW,
         Code.DATA_PLANE_CRASHED,
         Code.INTERNAL_ERROR,

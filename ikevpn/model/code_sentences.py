@@ -100,6 +100,16 @@ CODES: Mapping[Code, Entry] = {
             "strict_routes = true lets the tunnel's routes go before those of the main table",
         ),
     ),
+    Code.HOST_RESTORED: Entry(
+        "deleted by another program and restored: {what}[ and {more} more]",
+        "Routes, rules or the nftables table of ikevpn were gone. Until they were back, some milliseconds, traffic may "
+        "have left or come in the clear.",
+        (
+            "systemd-networkd deletes rules and routes of others when it starts: write ManageForeignRoutes=no and "
+            "ManageForeignRoutingPolicyRules=no in /etc/systemd/networkd.conf",
+            "`nft flush ruleset`, with which many firewall scripts begin, deletes the tables of others: flush your own",
+        ),
+    ),
     Code.DATA_PLANE_CRASHED: Entry(
         "the data plane ended unexpectedly and is started again[ in {seconds} s][: {detail}]",
         "The process that carries the traffic is gone. Nothing leaves in clear; tunnels that are wanted come up again.",

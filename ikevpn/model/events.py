@@ -39,6 +39,7 @@ class Code(StrEnum):
     HOST_REFUSED = "host-refused"
     NETWORK_REFUSED = "network-refused"
     ROUTE_COMPETES = "route-competes"
+    HOST_RESTORED = "host-restored"
     DATA_PLANE_CRASHED = "data-plane-crashed"
     INTERNAL_ERROR = "internal-error"
     RELOADED = "reloaded"

@@ -44,6 +44,7 @@ _OF: Mapping[Code, Severity] = {
             Code.CALL_REFUSED,
             Code.NETWORK_REFUSED,
             Code.ROUTE_COMPETES,
+            Code.HOST_RESTORED,
             Code.SEQUENCE_LOW,
             Code.ADDRESSES_CHANGED,
         ),

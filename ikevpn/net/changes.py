@@ -1,5 +1,5 @@
-"""Hears when something changes on the host: a link, an address, a rule, a route of others, a table of nftables that
-goes. Says what kind of thing, not which one.
+"""Hears when something changes on the host: a link, an address, a rule or a route of others, one of ours that others
+have deleted, a table of nftables that goes. Says what kind of thing, not which one.
 
 Whoever wants to know more asks the kernel; so a burst of changes costs one question, and no change can be missed.
 """
@@ -19,6 +19,7 @@ from ikevpn.net.rule import OUR_PROTOCOL
 _GROUPS = 0x1 | 0x10 | 0x40 | 0x100 | 0x400  # links, IPv4 addresses and routes, IPv6 addresses and routes
 _RULE_GROUPS = 0x80 | 0x40000  # of IPv4 and IPv6
 _PROTOCOL = 5  # its place in an rtmsg
+_DELETED_ROUTE, _DELETED_RULE = 25, 33
 _HEADER = struct.Struct("=IHHII")
 _ROOM = 65536
 
@@ -29,6 +30,7 @@ class Kind(StrEnum):
     ROUTE = "route"
     RULE = "rule"
     TABLE = "table"
+    OURS = "ours"  # a rule, or a route with our protocol number, that somebody else has deleted
 
 
 _KINDS = {16: Kind.LINK, 17: Kind.LINK, 20: Kind.ADDRESS, 21: Kind.ADDRESS, 24: Kind.ROUTE, 25: Kind.ROUTE}
@@ -40,9 +42,12 @@ _NETFILTER, _NFTABLES = 12, 1 << (7 - 1)
 
 
 class Changes:
-    """A subscription, from the moment it is made until `close`: to links, addresses and routes, or to `tables`."""
+    """A subscription, from the moment it is made until `close`: to links, addresses and routes, or to `tables`. Routes
+    and rules that the socket with `own_port` changes are no news.
+    """
 
-    def __init__(self, *, tables: bool = False) -> None:
+    def __init__(self, *, tables: bool = False, own_port: int = 0) -> None:
+        self._own_port = own_port
         protocol, groups = (_NETFILTER, _NFTABLES) if tables else (0, _GROUPS | _RULE_GROUPS)
         try:
             self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, protocol)
@@ -79,7 +84,7 @@ class Changes:
         found: set[Kind] = set()
         while True:
             try:
-                found.update(_read_kinds(self._socket.recv(_ROOM)))
+                found.update(_read_kinds(self._socket.recv(_ROOM), self._own_port))
             except BlockingIOError:
                 return frozenset(found)
             except OSError:
@@ -91,18 +96,26 @@ def _wake(ready: asyncio.Future[None]) -> None:
         ready.set_result(None)
 
 
-def _read_kinds(data: bytes) -> Iterator[Kind]:
+def _read_kinds(data: bytes, own_port: int = 0) -> Iterator[Kind]:
     """The kinds of the messages in a datagram of the kernel (rtnetlink(7))."""
     offset = 0
     while offset + _HEADER.size <= len(data):
-        length, number, *_ = _HEADER.unpack_from(data, offset)
+        length, number, _, _, port = _HEADER.unpack_from(data, offset)
         if length < _HEADER.size:
             return
-        if number in _KINDS and not _is_ours(_KINDS[number], data[offset + _HEADER.size : offset + length]):
-            yield _KINDS[number]
+        kind = _KINDS.get(number)
+        if kind in (Kind.ROUTE, Kind.RULE):
+            if not own_port or port != own_port:
+                yield from _of_others(kind, number, data[offset + _HEADER.size : offset + length])
+        elif kind is not None:
+            yield kind
         offset += (length + 3) & ~3
 
 
-def _is_ours(kind: Kind, body: bytes) -> bool:
-    """Whether we have set that route ourselves, as all tunnels do that come and go."""
-    return kind is Kind.ROUTE and body[_PROTOCOL : _PROTOCOL + 1] == bytes([OUR_PROTOCOL])
+def _of_others(kind: Kind, number: int, body: bytes) -> Iterator[Kind]:
+    """Routes with our protocol number we set ourselves, as all tunnels do that come and go, or another ikevpn."""
+    ours = kind is Kind.ROUTE and body[_PROTOCOL : _PROTOCOL + 1] == bytes([OUR_PROTOCOL])
+    if not ours:
+        yield kind
+    if number == _DELETED_RULE or (ours and number == _DELETED_ROUTE):
+        yield Kind.OURS

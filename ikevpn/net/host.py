@@ -107,6 +107,14 @@ class Host:
         """How many packets that came unprotected were discarded; None where none would be. Raises HostError."""
         return await self._call(self._kernel.packets.discarded)
 
+    async def port(self) -> int:
+        """By which our changes are known in what the kernel tells everybody. Raises HostError."""
+        return await self._call(lambda: self._kernel.port)
+
+    async def restore_routes(self) -> list[str]:
+        """Put back rules and routes of ours that somebody else has deleted, and name them. Raises HostError."""
+        return [str(step) for step in await self._call(self._ledger.restore)]
+
     async def restore_packets(self) -> bool:
         """Write our table of nftables anew where somebody has flushed it; says whether so. Raises HostError."""
         return await self._call(self._kernel.packets.restore)

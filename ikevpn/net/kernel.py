@@ -22,18 +22,7 @@ from ikevpn.errors import HostError
 from ikevpn.model.address import Address, Network
 from ikevpn.model.own_mark import OWN_MARK
 from ikevpn.net.packet_table import PacketTable
-from ikevpn.net.rule import (
-    BEYOND_PREFERENCE,
-    HOSTS_TABLE,
-    OUR_PROTOCOL,
-    TUNNELS_TABLE,
-    WAYS_TABLE,
-    HostRule,
-    Rule,
-    RuleAction,
-    read_host_rule,
-    read_rule,
-)
+from ikevpn.net.rule import BEYOND_PREFERENCE, OUR_PROTOCOL, HostRule, Rule, RuleAction, read_host_rule, read_rule
 
 Interface = IPv4Interface | IPv6Interface
 
@@ -110,6 +99,14 @@ class Kernel:
         """Give the socket back."""
         self._netlink.close()
         self.packets.close()
+
+    @property
+    def port(self) -> int:
+        """The socket's number: what the kernel tells everybody of a change names that of who made it. Raises
+        HostError.
+        """
+        links = self._read("listing the devices", "get_links")
+        return int(links[0]["header"]["pid"])
 
     # Devices
 
@@ -223,14 +220,13 @@ class Kernel:
         return [route for protocol, route in self._routes(version, table) if ours or protocol != OUR_PROTOCOL]
 
     def own_routes(self, version: int) -> list[Route]:
-        """The routes that carry our protocol number, in the main table and in ours. Raises HostError."""
-        tables = (MAIN_TABLE, TUNNELS_TABLE, HOSTS_TABLE, WAYS_TABLE)
-        found = (each for table in tables for each in self._routes(version, table))
-        return [route for protocol, route in found if protocol == OUR_PROTOCOL]
+        """The routes that carry our protocol number, in all tables. Raises HostError."""
+        return [route for protocol, route in self._routes(version) if protocol == OUR_PROTOCOL]
 
-    def _routes(self, version: int, table: int) -> Iterator[tuple[int, Route]]:
+    def _routes(self, version: int, table: int | None = None) -> Iterator[tuple[int, Route]]:
         names = self.device_names()
-        for message in self._read("listing the routes", "get_routes", family=_FAMILIES[version], table=table):
+        which = {} if table is None else {"table": table}
+        for message in self._read("listing the routes", "get_routes", family=_FAMILIES[version], **which):
             kind = _KIND_NUMBERS.get(message["type"])
             if kind:
                 yield int(message["proto"]), _read_route(message, kind, version, names)

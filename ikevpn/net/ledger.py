@@ -6,6 +6,7 @@ Blocking, like the kernel's verbs that it uses.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Hashable
 
 from ikevpn.errors import HostError
@@ -66,6 +67,22 @@ class Ledger:
         """Undo what an earlier run left behind and nobody has wanted since. Raises HostError."""
         self.undo(_BEFORE)
 
+    def restore(self) -> list[Step]:
+        """Put back rules and routes of ours that somebody else has deleted, and return them. Raises HostError where the
+        kernel cannot be asked; what it refuses has lost its device, which will say so.
+        """
+        places: set[Hashable] = set()
+        for version in (4, 6):
+            places.update(self._kernel.own_rules(version))
+            places.update(route.place for route in self._kernel.own_routes(version))
+        restored: list[Step] = []
+        for place, step in self._in_force.items():
+            if isinstance(step, AddRule | AddRoute) and place not in places and step not in self._foreign:
+                with contextlib.suppress(HostError):
+                    step.renew(self._kernel)
+                    restored.append(step)
+        return restored
+
     def undo_all(self) -> None:
         """Undo what this run did. Raises HostError after everything was tried.
 
@@ -113,7 +130,8 @@ class Ledger:
 
     def _shrink(self, owner: str, rest: Plan) -> None:
         """Let go, from last to first, of what `owner` has and `rest` has not."""
-        leaving = [step for step in self.plan_of(owner) if step not in rest]
+        staying = set(rest)
+        leaving = [step for step in self.plan_of(owner) if step not in staying]
         self._plans[owner] = rest
         if not rest:
             del self._plans[owner]

@@ -104,6 +104,9 @@ class AddRoute:
 
     route: Route
 
+    def __str__(self) -> str:
+        return f"route {self.route}"
+
     @property
     def place(self) -> Hashable:
         return self.route.place
@@ -146,6 +149,9 @@ class AddRule:
     """A rule says which table of routes counts for some packets. None replaces another."""
 
     rule: Rule
+
+    def __str__(self) -> str:
+        return f"rule {self.rule}"
 
     @property
     def place(self) -> Hashable:

@@ -146,7 +146,8 @@ class Daemon:
         self._follow(plane_events.follow(), undo)
         self._follow(plane_events.watch(), undo)
         self._follow(listening.follow(), undo)
-        self._follow(flushes.follow(parts.host), undo)
+        self._follow(flushes.follow_tables(parts.host, parts.report), undo)
+        self._follow(flushes.follow_routes(parts.host, parts.report), undo)
         self._catch_signals(undo)
         await parts.tunnels.apply(configuration, start=not self._options.until_idle)
         self._when_stopped = configuration.daemon.when_stopped

@@ -53,7 +53,7 @@ class Listening:
         """After every change of the host: the right addresses have sockets, bindings are in force, and manual keys
         lead to the peer.
         """
-        changes = Changes()
+        changes = Changes(own_port=await self._parts.host.port())
         try:
             async for _ in changes:
                 self._parts.host.forget_surroundings()
