@@ -100,6 +100,7 @@ class Reason(StrEnum):
     NO_MATCHING_TUNNEL = "no-matching-tunnel"
     ALREADY_CONNECTED = "already-connected"
     INITIATOR_ONLY = "initiator-only"
+    TUNNEL_DOWN = "tunnel-down"
     MALFORMED = "malformed"
     BAD_HASH = "bad-hash"
     BAD_KEY_EXCHANGE = "bad-key-exchange"

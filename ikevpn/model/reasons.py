@@ -213,6 +213,11 @@ REASONS: Mapping[Reason, Entry] = {
             'if several machines share this identity, write unique = "keep"; if one of them moves, unique = "replace"',
         ),
     ),
+    Reason.TUNNEL_DOWN: Entry(
+        "tunnel {tunnel} is for {remote}, and is down on this host",
+        "The peer tried to start a tunnel that `ikevpn down` has taken down, or that nobody has started yet.",
+        ("ikevpn up {tunnel}",),
+    ),
     Reason.INITIATOR_ONLY: Entry(
         "tunnel {tunnel} only calls and does not answer calls (initiator_only)",
         "The peer tried to start phase 1, and the configuration says that only we start it.",

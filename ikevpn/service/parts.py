@@ -58,7 +58,9 @@ class Parts:
         self.bindings = Bindings(self.host, self.plane, self.report, (daemon.ike_port, daemon.natt_port))
         self.captures = Captures((daemon.ike_port, daemon.natt_port), self._tunnel_of)
         sequences = Sequences(daemon.sequences)
-        world = World(self.driver, self.host, self.ports, self.bindings, self.report, sequences, daemon.natt_port)
+        self._world = world = World(
+            self.driver, self.host, self.ports, self.bindings, self.report, sequences, daemon.natt_port
+        )
         self.tunnels = Tunnels(world, workers, self.captures.stop)
         performer = Performer(
             self.plane,
@@ -73,6 +75,7 @@ class Parts:
 
     def report(self, event: Event) -> None:
         """Every event goes here: into the history, and to the tunnel that it is about."""
+        event = self._world.at_rest.explain(event)
         if event.reason in _ABOUT_THE_SECRET:
             event = replace(event, facts={**event.facts, **self.tunnels.secret_facts(event.tunnel)})
         self.history.add(event)

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ikevpn.config.configuration import TunnelConfig
 from ikevpn.errors import HostError, UsageError
@@ -19,6 +19,7 @@ from ikevpn.model.events import Code, Event, Fact, Reason
 from ikevpn.model.tunnel import DpdAction
 from ikevpn.net.dns import resolve
 from ikevpn.net.host import Host
+from ikevpn.service.at_rest import AtRest
 from ikevpn.service.binding import Bindings
 from ikevpn.service.driver import Driver
 from ikevpn.service.keeper import Keeper, Path, Unreachable, Wanted
@@ -46,6 +47,7 @@ class World:
     report: Callable[[Event], None]
     sequences: Sequences
     natt_port: int = 4500
+    at_rest: AtRest = field(default_factory=AtRest)
 
 
 class Tunnel:
@@ -68,6 +70,7 @@ class Tunnel:
         self._turning: asyncio.Task[None] | None = None
         self._afterwards: Wanted | None = None  # what is wanted again once a dead peer is back
         self._wish = asyncio.Lock()  # the last wish is the one that counts, so none overtakes another
+        self._rest()
 
     @property
     def name(self) -> str:
@@ -90,6 +93,7 @@ class Tunnel:
         self._afterwards = None
         async with self._wish:
             self.put_down = False
+            self._world.at_rest.discard(self.name)
             refusal = await self._stand(always_open=wanted is Wanted.ON_DEMAND)
             if not self.config.remote_names:
                 await self._find_own([remote for remote in self.config.remotes if isinstance(remote, AddressRange)])
@@ -123,7 +127,18 @@ class Tunnel:
                 self._following = None
             self.lose_everything()
             self.keying.forget()
-            await (self.binding.close() if still_configured else self.binding.leave())
+            if still_configured:
+                self._rest()
+                await self.binding.close()
+            else:
+                self._world.at_rest.discard(self.name)
+                await self.binding.leave()
+
+    def _rest(self) -> None:
+        """A peer that calls now calls a tunnel that is down."""
+        if self.config.manual is None:
+            known = self.remotes or [each for each in self.config.remotes if isinstance(each, AddressRange)]
+            self._world.at_rest.add(self.name, known)
 
     def lose_everything(self, reason: Reason = Reason.REQUESTED) -> None:
         """All SAs go on our side: tell the peer, and begin again where the tunnel is wanted."""
