@@ -214,7 +214,7 @@ REASONS: Mapping[Reason, Entry] = {
         ),
     ),
     Reason.TUNNEL_DOWN: Entry(
-        "tunnel {tunnel} is for {remote}, and is down on this host",
+        "it was for {tunnel}, which was down on this host",
         "The peer tried to start a tunnel that `ikevpn down` has taken down, or that nobody has started yet.",
         ("ikevpn up {tunnel}",),
     ),
@@ -367,7 +367,9 @@ def advice(event: Event) -> tuple[str, ...]:
 
 
 def _no_answer(facts: Mapping[str, Fact]) -> tuple[str, ...]:
-    """Advice for somebody who stops waiting: the same as where nobody answered to the end."""
+    """Advice for somebody who stops waiting: the same as where nobody answered to the end, or the peer refused."""
+    if "notify" in facts:
+        return _NOTIFIES.get((Reason.PEER_REFUSED_PHASE1, str(facts["notify"])), ())
     said = _NOTIFIES.get((Reason.UNREACHABLE, str(facts.get("icmp", ""))))
     return said or SILENT_PEER
 

@@ -26,7 +26,7 @@ from ikevpn.model import reasons
 from ikevpn.model.events import Code, Event, Fact, Reason
 from ikevpn.model.sa import Total
 from ikevpn.model.severity import severity
-from ikevpn.service import api, metrics, process_use
+from ikevpn.service import api, last_step, metrics, process_use
 from ikevpn.service.errands import Errands
 from ikevpn.service.keeper import Wanted
 from ikevpn.service.parts import Parts
@@ -127,8 +127,8 @@ class Requests:
                 return await tunnel.keeper.outcome()
         except TimeoutError:
             facts: dict[str, Fact] = {"seconds": timeout_s or 0, "remote": ", ".join(map(str, tunnel.config.remotes))}
-            for record in self._parts.history.last(1, tunnel.name):
-                facts |= _unanswered(record.event) or {"last": reasons.sentence(record.event)}
+            newest = self._parts.history.last(last_step.LOOKED_AT, tunnel.name)
+            facts |= last_step.facts_of([record.event for record in newest])
             return Event(Code.PHASE1_FAILED, tunnel.name, Reason.TIMEOUT, facts)
 
     async def _take_back(self, tunnel: Tunnel, before: _Before) -> None:
@@ -356,13 +356,6 @@ def _is_address(text: str) -> bool:
 
 def _rekey(engine: Engine, tunnel: str, child: str, now: float) -> list[Effect]:
     return engine.rekey(tunnel, now, child or None)
-
-
-def _unanswered(last: Event) -> dict[str, Fact]:
-    """Where the last step of a negotiation was to wait for an answer: facts for the advice on that."""
-    if last.code not in (Code.PHASE1_STARTED, Code.PHASE2_STARTED, Code.RETRANSMITTED, Code.ICMP_ERROR):
-        return {}
-    return {**last.facts, "last": reasons.sentence(last), "unanswered": True}
 
 
 def _failed(event: Event) -> api.Error:
