@@ -113,7 +113,7 @@ _BARE_VALUE = re.compile(r"^\s*[\w.-]+\s*=\s*[^\s\"'\[{\d+-]")
 def _advice(lines: list[str], number: int) -> str:
     line = lines[number - 1] if 0 < number <= len(lines) else ""
     if _BARE_VALUE.match(line) and not re.search(r"=\s*(true|false)\s*(#.*)?$", line):
-        return 'Texts stand in quotes: key = "value".'
+        return 'Quote strings: key = "value".'
     if re.match(r"^\s*[\w.-]+\s*=\s*\d+(\.\d+){2}", line):
         return 'Addresses stand in quotes: key = "192.0.2.1".'
     return ""

@@ -111,7 +111,7 @@ class Hidden:
         try:
             return self.kind.read(value)
         except Unfit as unfit:
-            fix = "Texts stand in quotes." if isinstance(value, _WITHOUT_QUOTES) else unfit.fix
+            fix = "Quote strings." if isinstance(value, _WITHOUT_QUOTES) else unfit.fix
             raise Unfit(f"this is not {self.expects}.", fix) from None
 
 

@@ -249,7 +249,7 @@ def _check_zone(value: object) -> None:
 
 
 def _no_network(value: str, expects: str) -> Unfit:
-    """Says which of the usual slips it is: bits of the host set, a range from back to front, an octet too large."""
+    """Says which of the usual slips it is: host bits set, a range from back to front, an octet too large."""
     try:
         network = ip_network(value, strict=False)
     except ValueError:
@@ -257,7 +257,7 @@ def _no_network(value: str, expects: str) -> Unfit:
     else:
         host = value.partition("/")[0]
         return Unfit(
-            f"{show(value)} has bits of the host set.",
+            f"{show(value)} has host bits set.",
             f'Write "{network}" for the network or "{host}/{network.max_prefixlen}" for the one host.',
             "host-bits",
         )

@@ -143,7 +143,7 @@ def test_the_key_of_ah_counts_in_the_four_digits(manual: Write) -> None:
 @pytest.mark.parametrize("place", ["encryption_key", "integrity_key_in", "passphrase"])
 def test_a_key_without_quotes_is_not_shown(manual: Write, place: str) -> None:
     found = " ".join(errors(manual(**{place: "{ text = 0x00112233445566778899aabbccddeeff }"})))
-    assert f"{place}.text: this is not a text of at least one character. Texts stand in quotes." in found
+    assert f"{place}.text: this is not a text of at least one character. Quote strings." in found
     assert str(0x00112233445566778899AABBCCDDEEFF) not in found
 
 

@@ -144,12 +144,12 @@ def test_nobody_is_told_to_write_quotes_that_are_there(tunnel: Write, value: str
 @pytest.mark.parametrize("value", ["1.5", "true", "2026-01-02", "12:30:00"])
 def test_but_those_that_are_not(tunnel: Write, value: str) -> None:
     (error,) = errors(tunnel(f"secret = {{ text = {value} }}"))
-    assert error.endswith("Texts stand in quotes.")
+    assert error.endswith("Quote strings.")
 
 
 def test_a_secret_without_quotes(tunnel: Write) -> None:
     assert errors(tunnel("secret = { text = 31415926535 }")) == [
-        "FILE:5: tunnel.paris.secret.text: this is not a text of at least one character. Texts stand in quotes."
+        "FILE:5: tunnel.paris.secret.text: this is not a text of at least one character. Quote strings."
     ]
 
 

@@ -22,7 +22,7 @@ DAEMON = [field.name for field in dataclasses.fields(DaemonTable)]
         ),
         (
             "[tunnel.paris]\nremote = paris\n",
-            'FILE:2:10: this is not TOML: invalid value. Texts stand in quotes: key = "value".',
+            'FILE:2:10: this is not TOML: invalid value. Quote strings: key = "value".',
         ),
         (
             "[tunnel.paris]\nremote = 203.0.113.2\n",
@@ -131,7 +131,7 @@ IDENTITIES = 'an address, a domain name, "user@domain" or "keyid:…"'
         ),
         (
             'remote_networks = ["10.2.2.1/24"]',
-            'remote_networks: "10.2.2.1/24" has bits of the host set. '
+            'remote_networks: "10.2.2.1/24" has host bits set. '
             'Write "10.2.2.0/24" for the network or "10.2.2.1/32" for the one host.',
         ),
         (
