@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from ikevpn.net.nftables import Nftables
 
 PREFIX = "ikevpn"
 _USUAL_STATE = Path("/run/ikevpn")
+_OURS = re.compile(rf"{PREFIX}(_[0-9a-f]{{8}})?")
 _log = logging.getLogger(__name__)
 
 
@@ -119,7 +121,7 @@ class PacketTable:
         if not self._nftables.is_installed:
             return []
         names = [str(each["table"]["name"]) for each in self._nftables.list("tables inet") if "table" in each]
-        return [name for name in names if name != self.name and name.partition("_")[0] == PREFIX]
+        return [name for name in names if name != self.name and _OURS.fullmatch(name)]
 
     def delete_other(self, name: str) -> None:
         """Raises HostError."""

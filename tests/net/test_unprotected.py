@@ -317,7 +317,9 @@ def test_what_no_journal_knows_of_is_swept(wire: Wire, tmp_path: Path) -> None:
     for name in ("a", "b"):
         asyncio.run(leave(tmp_path / name))
         (tmp_path / name / JOURNAL).unlink()
+    wire.kernel.packets._nftables.change("an operator's own", "add table inet ikevpn_nat\n")
     asyncio.run(start())
+    assert wire.kernel.packets._nftables.list("table inet ikevpn_nat"), "an operator's own, for NAT of these networks"
     assert not wire.table(table_name(tmp_path / "a")) and not wire.table(table_name(tmp_path / "b"))
 
 
