@@ -1,4 +1,4 @@
-"""What a configuration takes for granted of this host and is not so: its addresses, and that it forwards.
+"""What a configuration takes for granted of this host and is not so: its addresses, interfaces, and that it forwards.
 
 Asks the kernel, sends nothing, needs no privilege.
 """
@@ -21,7 +21,7 @@ SYSCTL = Path("/proc/sys")
 def not_so(configuration: Configuration) -> list[str]:
     """A sentence for each thing."""
     tunnels = configuration.tunnels.values()
-    return [*_addresses(configuration, tunnels), *_forwarding(tunnels)]
+    return [*_addresses(configuration, tunnels), *_interfaces(tunnels), *_forwarding(tunnels)]
 
 
 def _addresses(configuration: Configuration, tunnels: Collection[TunnelConfig]) -> Iterator[str]:
@@ -36,6 +36,16 @@ def _addresses(configuration: Configuration, tunnels: Collection[TunnelConfig]) 
         if not _is_ours(address):
             whose = f"which is `local` of {_names(names)}"
             yield f"this host does not have the address {address}, {whose}: see `ip address`"
+
+
+def _interfaces(tunnels: Collection[TunnelConfig]) -> Iterator[str]:
+    present = {name for _, name in socket.if_nameindex()}
+    missing: dict[str, list[str]] = {}
+    for tunnel in tunnels:
+        if tunnel.interface is not None and tunnel.interface not in present:
+            missing.setdefault(tunnel.interface, []).append(tunnel.name)
+    for interface, names in missing.items():
+        yield f"this host has no interface {interface}, which is `interface` of {_names(names)}: see `ip link`"
 
 
 def _forwarding(tunnels: Collection[TunnelConfig]) -> Iterator[str]:

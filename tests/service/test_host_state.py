@@ -54,6 +54,14 @@ def test_addresses_that_are_not_here(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.usefixtures("sysctl")
+def test_an_interface_that_is_not_here(tmp_path: Path) -> None:
+    text = tunnel("paris", interface='"nosuch0"') + tunnel("rome", interface='"lo"', remote_networks='["10.3.0.0/16"]')
+    assert notes(tmp_path, text) == [
+        "this host has no interface nosuch0, which is `interface` of tunnel paris: see `ip link`"
+    ]
+
+
 def test_forwarding_that_is_off(tmp_path: Path, sysctl: Path) -> None:
     assert notes(tmp_path, tunnel("paris")) == []
     sysctl.write_text("0\n")
