@@ -8,7 +8,13 @@ import click
 
 from ikevpn.cli import render
 from ikevpn.cli.context import Context, as_json, ending, pass_context
+from ikevpn.config.load import daemon_settings
 from ikevpn.errors import HostError
+
+_BROKEN = (
+    "warning: the configuration {config} cannot be read or has errors (`ikevpn check`); "
+    "releasing what the state folder {state} notes"
+)
 
 
 @click.command()
@@ -19,10 +25,12 @@ def unblock(context: Context, as_json: bool) -> None:
     """Let the traffic of all tunnels pass in the clear while no daemon runs."""
     from ikevpn.service import blocking, privileges  # noqa: PLC0415 - slower to import than most commands are to run
 
-    configuration = context.load()
+    daemon, is_good = daemon_settings(context.config)
+    if not is_good:  # no reason to leave anybody locked out
+        render.say(_BROKEN.format(config=context.config, state=daemon.state), "yellow", stderr=True)
     privileges.require()
     try:
-        asyncio.run(blocking.unblock(configuration))
+        asyncio.run(blocking.unblock(daemon))
     except HostError as error:
         if error.reason != blocking.DAEMON_RUNS:
             raise

@@ -51,6 +51,16 @@ def examine(path: Path) -> tuple[Configuration | None, list[Finding]]:
     return Configuration(reader.daemon, tunnels, reader.secrets, tuple(findings)), findings
 
 
+def daemon_settings(path: Path) -> tuple[DaemonSettings, bool]:
+    """What the [daemon] table says whatever is wrong with the rest, the defaults where it cannot be read; and whether
+    nothing is wrong.
+    """
+    findings: list[Finding] = []
+    reader = _Reader(list(_documents(path, findings)))
+    reader.read()
+    return reader.daemon, not _fatal(findings + reader.findings())
+
+
 def _no_tunnels(path: Path) -> Finding:
     return Finding(
         Severity.WARNING, "no-tunnels", f"{path}", "no tunnel is configured.", "Write [tunnel.NAME] for one."

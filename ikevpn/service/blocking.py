@@ -6,7 +6,7 @@ The journal is the daemon's: its start takes over what stands.
 
 from __future__ import annotations
 
-from ikevpn.config.configuration import Configuration, TunnelConfig
+from ikevpn.config.configuration import Configuration, DaemonSettings, TunnelConfig
 from ikevpn.config.words import WhenDown
 from ikevpn.errors import HostError
 from ikevpn.net.host import Host
@@ -35,9 +35,8 @@ async def block(configuration: Configuration) -> int:
     return sum(tunnel.when_down is not WhenDown.PASS for tunnel in configuration.tunnels.values())
 
 
-async def unblock(configuration: Configuration) -> None:
+async def unblock(daemon: DaemonSettings) -> None:
     """Withdraw everything that an earlier run has left in force. Raises HostError, also where a daemon runs."""
-    daemon = configuration.daemon
     host = Host(daemon.state, (daemon.ike_port, daemon.natt_port))
     await host.open()
     try:

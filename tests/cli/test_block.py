@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ikevpn.cli.exit_codes import ExitCode
+from ikevpn.config.configuration import DaemonSettings
 from ikevpn.errors import HostError
 from ikevpn.net.journal import Journal
 from ikevpn.service import blocking, privileges
@@ -21,10 +22,37 @@ def test_nothing_is_blocked_where_the_user_wants_it_so(ikevpn: Ikevpn, folder: P
     assert json.loads(ikevpn("block", "--json").output) == {"blocked": 0}
 
 
-@pytest.mark.parametrize("verb", ["block", "unblock"])
-def test_a_broken_configuration_is_told(ikevpn: Ikevpn, folder: Path, verb: str) -> None:
+def test_a_broken_configuration_blocks_nothing(ikevpn: Ikevpn, folder: Path) -> None:
     (folder / "ikevpn.toml").write_text("[tunnel.paris\n")
-    assert ikevpn(verb).exit_code == ExitCode.USAGE
+    assert ikevpn("block").exit_code == ExitCode.USAGE
+
+
+@pytest.mark.parametrize(
+    ("text", "state"),
+    [
+        ('[daemon]\nstate = "/run/mine"\n[tunnel.paris]\nremote = "nobody at all"\n', "/run/mine"),
+        ("[tunnel.paris\n", "/run/ikevpn"),
+        (None, "/run/ikevpn"),
+    ],
+)
+def test_a_broken_configuration_or_none_keeps_nobody_locked_out(
+    ikevpn: Ikevpn, folder: Path, monkeypatch: pytest.MonkeyPatch, text: str | None, state: str
+) -> None:
+    released: list[Path] = []
+
+    async def release(daemon: DaemonSettings) -> None:
+        released.append(daemon.state)
+
+    monkeypatch.setattr(privileges, "require", lambda: None)
+    monkeypatch.setattr(blocking, "unblock", release)
+    if text is None:
+        (folder / "ikevpn.toml").unlink()
+    else:
+        (folder / "ikevpn.toml").write_text(text)
+    result = ikevpn("unblock")
+    assert result.exit_code == 0 and released == [Path(state)]
+    assert "cannot be read or has errors (`ikevpn check`)" in result.output and state in result.output
+    assert result.output.endswith("nothing is blocked any more\n")
 
 
 def test_a_daemon_that_runs_has_its_own_blocks(
