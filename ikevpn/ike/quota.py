@@ -9,7 +9,7 @@ from ikevpn.ike.core import Core, Standing
 from ikevpn.ike.exchange import Rejected
 from ikevpn.ike.half_open import source_of
 from ikevpn.ike.sa import IkeSa, Role
-from ikevpn.model.events import Fact, Reason, cut
+from ikevpn.model.events import Fact, Reason
 from ikevpn.model.tunnel import Tunnel
 from ikevpn.wire.registry import NotifyType
 
@@ -29,8 +29,9 @@ def check(core: Core, sa: IkeSa, tunnel: Tunnel) -> None:
     )
     for group, place, most, key in limits:
         if core.standing[group] >= most:
-            who = cut(str(sa.peer_id))
-            detail = f"{who} authenticated itself, but {place} has {most} peers already; `{key}` allows more"
+            peers = "1 peer" if most == 1 else f"{most} peers"
+            who = f"{sa.peer_id}, which has authenticated itself, is one more"
+            detail = f"{place} has {peers} already (`{key}` allows more), and {who}"
             facts: dict[str, Fact] = {"detail": detail, "key": key}
             raise Rejected(detail, NotifyType.AUTHENTICATION_FAILED, Reason.LIMIT, facts)
 

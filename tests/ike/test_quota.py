@@ -57,7 +57,17 @@ def test_one_secret_under_many_names(settings: EngineSettings, changes: dict[str
         *(True, False, False)
     ]
     sentence = reasons.sentence(hub.refused[0])
-    assert f"a limit was reached: user3@evil authenticated itself, but {said}; `max_" in sentence
+    assert f"a limit was reached: {said} (`max_" in sentence
+    assert sentence.endswith("), and user3@evil, which has authenticated itself, is one more")
+
+
+def test_a_long_name_does_not_hide_the_limit() -> None:
+    """What a peer says of itself is cut off in the end; the cause stands before it."""
+    hub = Hub(AT_ONCE, max_peers=1)
+    hub.call("one@here")
+    hub.call(f"{'x' * 3000}@here")
+    sentence = reasons.sentence(hub.refused[0])
+    assert "tunnel ba has 1 peer already (`max_peers` allows more)" in sentence and len(sentence) < 500
 
 
 def test_who_is_connected_may_renew_and_who_leaves_makes_room() -> None:
