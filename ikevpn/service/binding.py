@@ -36,12 +36,12 @@ from ikevpn.net.plan import Plan
 from ikevpn.net.rivals import Claim, Rival
 from ikevpn.service.devices import Devices
 from ikevpn.service.errands import Errands
+from ikevpn.service.expectation import Expectation
 from ikevpn.service.needs import Needs
 from ikevpn.service.priority import priority
 
 FIRST_DYNAMIC_REQID = 1_000_000
 """From here on the engine numbers pairs that no configuration names: dialup peers and narrowed networks."""
-EXPECTED_WITHIN_S = 10.0
 AGAIN_S = 60.0
 """How long after a refusal the host is asked again."""
 _log = logging.getLogger(__name__)
@@ -70,7 +70,8 @@ class Binding:
         self._inbound: Counter[int] = Counter()  # SAs by reqid
         self._wanted = False
         self._always_open = False
-        self._expecting: asyncio.TimerHandle | None = None
+        self._expecting = Expectation(self.refresh)
+        self._opening: asyncio.Future[None] | None = None
         self._level = Level.ABSENT
         self._again: asyncio.TimerHandle | None = None  # set while something is refused
         self._moving = asyncio.Lock()
@@ -101,8 +102,8 @@ class Binding:
 
     def expect(self) -> None:
         """SAs will follow at once: open; and close again if none came."""
-        if self._expecting is None:
-            self._expect_for_a_while()
+        if not self._expecting:
+            self._expecting.begin()
             self.refresh()
 
     async def open(self) -> None:
@@ -110,31 +111,18 @@ class Binding:
 
         Raises HostError.
         """
-        self._expect_no_more()
-        self._expect_for_a_while()
+        self._expecting.begin()
         try:
             await self._move()
         except HostError:
-            self._expect_no_more()
+            self._expecting.end()
             raise
-
-    def _expect_for_a_while(self) -> None:
-        self._expecting = asyncio.get_running_loop().call_later(EXPECTED_WITHIN_S, self._expected_long_enough)
-
-    def _expected_long_enough(self) -> None:
-        self._expect_no_more()
-        self.refresh()
-
-    def _expect_no_more(self) -> None:
-        if self._expecting is not None:
-            self._expecting.cancel()
-            self._expecting = None
 
     async def close(self) -> None:
         """Down, yet still configured: what belongs into the tunnel does not leave in clear, unless the user says so."""
         self._wanted = self._wanted and self._config.when_down is not WhenDown.PASS
         self._always_open = False
-        self._expect_no_more()
+        self._expecting.end()
         await self._move()
 
     async def bar(self) -> None:
@@ -145,7 +133,7 @@ class Binding:
     async def leave(self) -> None:
         """Undo everything. Raises HostError after everything was tried."""
         self._wanted = False
-        self._expect_no_more()
+        self._expecting.end()
         await self._move()
 
     def blocks(self) -> Plan:
@@ -177,10 +165,9 @@ class Binding:
         """Wait until everything is in force."""
         await self._errands.settled()
 
-    def refresh(self) -> None:
-        """Something changed: put in force what should be, soon; what the host refuses is reported."""
-        if self._wanted:
-            self._errands.start(self._move_and_report())
+    def refresh(self) -> asyncio.Future[None] | None:
+        """Something changed: put in force what should be, soon; what the host refuses is reported. Done when it is."""
+        return self._errands.start(self._move_and_report()) if self._wanted else None
 
     async def admit(self, remotes: Iterable[Address]) -> None:
         """The peer is at one of these addresses: they must be reached outside of the tunnel. What was refused before
@@ -197,24 +184,25 @@ class Binding:
 
     # SAs
 
-    def adding(self, sa: Sa) -> None:
+    def adding(self, sa: Sa) -> asyncio.Future[None] | None:
         """Before an SA is installed: the first opens the tunnel, and one that no configuration names gets policy and
-        route.
+        route. Where these are not in force yet, the future is done when they are, or the host has refused.
         """
         if sa.direction is not Direction.IN:
-            return
-        self._expect_no_more()
+            return None
+        self._expecting.end()
         self._inbound[sa.reqid] += 1
-        first = self._inbound.total() == 1
+        first, is_open = self._inbound.total() == 1, self._level is Level.OPEN
         if sa.reqid < FIRST_DYNAMIC_REQID:
             self._needs.admit([sa.remote.address])
             self._agree(sa.reqid, sa.selectors)
         elif sa.reqid not in self._needs.dynamic:
             self._needs.dynamic[sa.reqid] = sa
             self._change_dynamic(sa, self._plane.add_policy)
-            first = first or self._config.any_remote
+            first, is_open = first or self._config.any_remote, is_open and not self._config.any_remote
         if first:
-            self.refresh()
+            self._opening = self.refresh()
+        return None if is_open else self._opening
 
     def deleted(self, effect: DeleteSa) -> None:
         """After an SA was deleted: the last closes the tunnel, and what was made for one of a kind goes with it."""
@@ -386,11 +374,10 @@ class Bindings:
         """The tunnel is no longer configured."""
         self._by_tunnel.pop(tunnel, None)
 
-    def adding(self, sa: Sa) -> None:
-        """An SA is about to be installed."""
+    def adding(self, sa: Sa) -> asyncio.Future[None] | None:
+        """An SA is about to be installed; where the host is not ready for it yet, the future says when."""
         binding = self._by_tunnel.get(sa.tunnel)
-        if binding is not None:
-            binding.adding(sa)
+        return binding.adding(sa) if binding is not None else None
 
     def deleted(self, effect: DeleteSa) -> None:
         """An SA was deleted."""

@@ -30,9 +30,11 @@ class Errands:
             task.add_done_callback(_log_failure)
             raise
 
-    def start(self, errand: Coroutine[Any, Any, None]) -> None:
-        """Nobody waits for it; what it raises is logged."""
-        self._start(errand).add_done_callback(_log_failure)
+    def start(self, errand: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Nobody has to wait for it; what it raises is logged."""
+        task = self._start(errand)
+        task.add_done_callback(_log_failure)
+        return task
 
     async def settled(self) -> None:
         """Wait until nothing is under way."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
@@ -19,9 +20,11 @@ class Ports(Protocol):
 
 
 class SaWatcher(Protocol):
-    """Who prepares the host for an SA before it is installed, and tidies up after it is gone."""
+    """Who prepares the host for an SA before it is installed, and tidies up after it is gone. A future says when the
+    host will be ready for what the peer sends; None: it is.
+    """
 
-    def adding(self, sa: Sa) -> None: ...
+    def adding(self, sa: Sa) -> asyncio.Future[None] | None: ...
 
     def deleted(self, effect: DeleteSa) -> None: ...
 
@@ -53,6 +56,7 @@ class Performer:
         self._ports = ports
         self._bindings = bindings
         self._captures = captures
+        self._preparing: asyncio.Future[None] | None = None
         self._acts: Mapping[type[Effect], Callable[[Any], None]] = {
             Send: self._send,
             AddSa: self._add_sa,
@@ -66,18 +70,27 @@ class Performer:
         }
 
     def perform(self, effects: Iterable[Effect]) -> None:
-        """Carry out `effects` in order."""
+        """Carry out `effects` in order. What is sent after an SA was installed waits until the host is ready for it:
+        it lets the peer send, and answers would fall into the block of a tunnel that is just being opened.
+        """
+        self._preparing = None
         for effect in effects:
             self._acts[type(effect)](effect)
 
     def _send(self, effect: Send) -> None:
+        if self._preparing is None or self._preparing.done():
+            self._send_now(effect)
+        else:
+            self._preparing.add_done_callback(lambda _: self._send_now(effect))
+
+    def _send_now(self, effect: Send) -> None:
         if effect.natt:
             self._plane.send_ike(effect.data, effect.local, effect.remote)
         else:
             self._ports.send(effect.data, effect.local, effect.remote)
 
     def _add_sa(self, effect: AddSa) -> None:
-        self._bindings.adding(effect.sa)
+        self._preparing = self._bindings.adding(effect.sa) or self._preparing
         self._captures.add_esp(effect.sa)
         self._plane.add_sa(effect.sa)
 

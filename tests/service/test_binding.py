@@ -24,7 +24,8 @@ from ikevpn.net.local import Path, Surroundings
 from ikevpn.net.plan import AddPair, AddRoute, AddRule, Plan
 from ikevpn.net.rivals import Claim, Rival
 from ikevpn.net.rule import Rule
-from ikevpn.service.binding import AGAIN_S, EXPECTED_WITHIN_S, Binding, Bindings
+from ikevpn.service.binding import AGAIN_S, Binding, Bindings
+from ikevpn.service.expectation import EXPECTED_WITHIN_S
 from ikevpn.wire.registry import EspCipher
 from tests.service.test_wireshark import sa as sample
 from tests.service.virtual import run
@@ -150,6 +151,33 @@ class Ground:
     def delete(self, sa: Sa) -> Coroutine[Any, Any, None]:
         self.bindings.deleted(DeleteSa(sa.spi, sa.direction, sa.reqid, sa.tunnel))
         return self.binding.settled()
+
+
+def test_the_first_inbound_sa_says_when_the_host_is_ready(tmp_path: FilePath) -> None:
+    async def scenario() -> None:
+        ground = Ground(tmp_path)
+        await ground.binding.stand(always_open=False)
+        ready = ground.bindings.adding(SA)
+        again = ground.bindings.adding(replace(SA, reqid=8, spi=2))
+        assert ready is not None and again is ready, "nothing is in force yet"
+        await ready
+        assert ROUTE in ground.host.routes
+        assert ground.bindings.adding(replace(SA, spi=3)) is None, "a renewal finds the tunnel open"
+
+    run(scenario())
+
+
+def test_a_host_that_refuses_holds_nobody_up(tmp_path: FilePath) -> None:
+    async def scenario() -> None:
+        ground = Ground(tmp_path)
+        await ground.binding.stand(always_open=False)
+        ground.host.refusal = HostError("no")
+        ready = ground.bindings.adding(SA)
+        assert ready is not None
+        await ready
+        assert [event.code for event in ground.reports] == [Code.HOST_REFUSED]
+
+    run(scenario())
 
 
 def test_closed_until_the_first_inbound_sa_and_after_the_last(tmp_path: FilePath) -> None:

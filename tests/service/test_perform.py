@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, get_args
 
 from ikevpn.ike.effects import AddSa, DeleteSa, Effect, ExportKeys, Keepalive, LookUp, MoveSas, QuerySa, Report, Send
 from ikevpn.model.address import Endpoint
 from ikevpn.model.events import Code, Event
-from ikevpn.model.sa import Direction
+from ikevpn.model.sa import Direction, Sa
 from ikevpn.service.perform import Performer
 from ikevpn.wire.registry import EspCipher
 from tests.service.test_wireshark import sa
@@ -24,7 +25,10 @@ class Recorder:
         self._name, self._done = name, done
 
     def __getattr__(self, verb: str) -> Any:
-        return lambda *what: self._done.append((f"{self._name}.{verb}", *what))
+        def act(*what: Any) -> None:
+            self._done.append((f"{self._name}.{verb}", *what))
+
+        return act
 
 
 def perform(*effects: Effect) -> list[tuple[Any, ...]]:
@@ -78,3 +82,34 @@ def test_the_host_is_prepared_before_an_sa_and_tidied_after_it() -> None:
     verbs = [act[0] for act in perform(AddSa(SA), DeleteSa(SA.spi, SA.direction, SA.reqid, SA.tunnel))]
     assert verbs.index("bindings.adding") < verbs.index("plane.add_sa")
     assert verbs.index("plane.delete_sa") < verbs.index("bindings.deleted")
+
+
+def test_what_lets_the_peer_send_waits_until_the_host_is_ready_for_it() -> None:
+    """The answer to the first packet of the peer found the block of a tunnel that was just being opened."""
+
+    async def scenario() -> None:
+        done: list[tuple[Any, ...]] = []
+        ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        plane, ports, captures = (Recorder(name, done) for name in ("plane", "ports", "captures"))
+        performer = Performer(plane, ports, Preparing(ready), captures, done.append, done.append)
+        performer.perform([Send(b"before", HERE, THERE), AddSa(SA), Send(b"after", HERE, THERE)])
+        assert [act[0] for act in done] == ["ports.send", "captures.add_esp", "plane.add_sa"]
+        performer.perform([Send(b"of another peer", HERE, THERE)])
+        assert done[-1] == ("ports.send", b"of another peer", HERE, THERE)
+        ready.set_result(None)
+        await asyncio.sleep(0)
+        assert done[-1] == ("ports.send", b"after", HERE, THERE)
+
+    asyncio.run(scenario())
+
+
+class Preparing:
+    """A host that is not ready at once."""
+
+    def __init__(self, ready: asyncio.Future[None]) -> None:
+        self._ready = ready
+
+    def adding(self, sa: Sa) -> asyncio.Future[None]:
+        return self._ready
+
+    def deleted(self, effect: DeleteSa) -> None: ...
