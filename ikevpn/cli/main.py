@@ -1,39 +1,62 @@
-"""`ikevpn`: the verbs and the options before them."""
+"""`ikevpn`: the verbs and the options before them.
+
+A verb's module is imported when it is called: what `check` needs of the host must not make every `status` slower.
+"""
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 import click
 from click.core import ParameterSource
 
 from ikevpn import __version__
-from ikevpn.cli import (
-    block,
-    check,
-    completion,
-    daemon,
-    down,
-    exit_codes,
-    explain,
-    listing,
-    log,
-    metrics,
-    rekey,
-    reload,
-    restart,
-    status,
-    unblock,
-    up,
-    version,
-)
+from ikevpn.cli import exit_codes
 from ikevpn.cli.context import DEFAULT_CONFIG, Context
 from ikevpn.cli.values import PATH
 
+VERBS = {
+    "up": "up",
+    "down": "down",
+    "status": "status",
+    "list": "listing",
+    "log": "log",
+    "metrics": "metrics",
+    "check": "check",
+    "reload": "reload",
+    "restart": "restart",
+    "rekey": "rekey",
+    "block": "block",
+    "unblock": "unblock",
+    "explain": "explain",
+    "daemon": "daemon",
+    "version": "version",
+    "completion": "completion",
+}
+"""Each in a module of its own, with a command of the module's name."""
 _STATUSES = "\n".join(f"  {code.value:>3}  {meaning}" for code, meaning in exit_codes.MEANINGS.items())
 
 
-@click.group(epilog=f"\b\nExit status:\n{_STATUSES}", context_settings={"help_option_names": ["-h", "--help"]})
+class Verbs(click.Group):
+    """The verbs of the table."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """As `--help` shows them."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """None: there is no such verb, which click says."""
+        module = VERBS.get(cmd_name)
+        if module is None:
+            return None
+        found: click.Command = getattr(importlib.import_module(f"ikevpn.cli.{module}"), module)
+        return found
+
+
+@click.group(
+    cls=Verbs, epilog=f"\b\nExit status:\n{_STATUSES}", context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.option(
     "--config",
     type=PATH,
@@ -49,24 +72,3 @@ def main(context: click.Context, config: Path, socket: Path | None) -> None:
     """An IKEv1/ESP VPN endpoint: tunnels to the gateways that are still there."""
     chosen = context.get_parameter_source("config") is not ParameterSource.DEFAULT
     context.obj = Context(config, socket, chosen)
-
-
-for verb in (
-    up.up,
-    down.down,
-    status.status,
-    listing.listing,
-    log.log,
-    metrics.metrics,
-    check.check,
-    reload.reload,
-    restart.restart,
-    rekey.rekey,
-    block.block,
-    unblock.unblock,
-    explain.explain,
-    daemon.daemon,
-    version.version,
-    completion.completion,
-):
-    main.add_command(verb)

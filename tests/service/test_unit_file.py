@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import ikevpn.service
-from ikevpn.cli.main import main
+from ikevpn.cli.main import VERBS
 from ikevpn.config.schema import DaemonTable
 from ikevpn.dataplane import confinement, launcher
 from ikevpn.service import privileges
@@ -28,12 +28,12 @@ def unit(name: str = "ikevpn.service") -> configparser.ConfigParser:
 def test_it_starts_the_daemon_and_waits_for_its_word() -> None:
     service = unit()["Service"]
     assert service["Type"] == "notify"
-    assert service["ExecStart"].split()[-2:] == ["ikevpn", "daemon"] and "daemon" in main.commands
+    assert service["ExecStart"].split()[-2:] == ["ikevpn", "daemon"] and "daemon" in VERBS
 
 
 def test_its_reload_waits_and_fails_where_the_configuration_is_broken() -> None:
     words = unit()["Service"]["ExecReload"].split()
-    assert words[-2:] == ["ikevpn", "reload"] and "reload" in main.commands
+    assert words[-2:] == ["ikevpn", "reload"] and "reload" in VERBS
 
 
 def test_it_grants_what_the_daemon_keeps_and_no_more() -> None:
@@ -81,7 +81,7 @@ def test_it_leaves_the_tun_device_and_the_socket_families() -> None:
 
 def test_blocks_stand_before_there_is_a_network_and_before_the_daemon() -> None:
     block, daemon = unit("ikevpn-block.service"), unit()
-    assert block["Service"]["ExecStart"].split()[-2:] == ["ikevpn", "block"] and "block" in main.commands
+    assert block["Service"]["ExecStart"].split()[-2:] == ["ikevpn", "block"] and "block" in VERBS
     assert {"network-pre.target", "ikevpn.service"} <= set(block["Unit"]["Before"].split())
     assert "nftables.service" in block["Unit"]["After"].split(), "which flushes all tables when it starts"
     assert block["Unit"]["DefaultDependencies"] == "no"
