@@ -15,9 +15,9 @@ from ikevpn.config.finding import Unfit
 from ikevpn.config.host_pair import check_host_pair, host_pair
 from ikevpn.config.manual_keys import build_manual
 from ikevpn.config.network_kinds import ANY
+from ikevpn.config.peer_network import remote_network
 from ikevpn.config.schema import PskTable, TunnelTable
 from ikevpn.config.secret_source import build_secret, secret_source
-from ikevpn.config.traffic_keys import SelectorTable
 from ikevpn.config.walk import Walk
 from ikevpn.config.without_ike import check_without_ike
 from ikevpn.config.words import Binding, InMode, Start
@@ -218,7 +218,7 @@ def _children(walk: Walk, table: TunnelTable, keys: Keys) -> tuple[Child, ...]:
         walk.error(keys, Unfit("it has selector tables and local_networks or remote_networks.", fix))
         return ()
     if table.selector:
-        return _from_tables(walk, table.selector, keys)
+        return _from_tables(walk, table, keys)
     if table.local_networks and table.remote_networks:
         return _from_networks(walk, table, keys)
     if networks:
@@ -239,7 +239,11 @@ def _children(walk: Walk, table: TunnelTable, keys: Keys) -> tuple[Child, ...]:
 
 
 def _from_networks(walk: Walk, table: TunnelTable, keys: Keys) -> tuple[Child, ...]:
-    pairs = product(table.local_networks, table.remote_networks)
+    found = [remote_network(walk, table, each, (*keys, "remote_networks")) for each in table.remote_networks]
+    remotes = [each for each in found if each is not None]
+    if len(remotes) < len(found):
+        return ()
+    pairs = product(table.local_networks, remotes)
     children = [_child(Selector(local, remote)) for local, remote in pairs if local.version == remote.version]
     if not children:
         sentence = "local_networks and remote_networks have no family in common, IPv4 or IPv6."
@@ -247,16 +251,19 @@ def _from_networks(walk: Walk, table: TunnelTable, keys: Keys) -> tuple[Child, .
     return tuple(dict.fromkeys(children))
 
 
-def _from_tables(walk: Walk, tables: tuple[SelectorTable, ...], keys: Keys) -> tuple[Child, ...]:
+def _from_tables(walk: Walk, table: TunnelTable, keys: Keys) -> tuple[Child, ...]:
     children: dict[str, Child] = {}
-    for index, table in enumerate(tables):
+    for index, pair in enumerate(table.selector):
         place = (*keys, "selector", index)
-        if table.local.version != table.remote.version:
+        remote = remote_network(walk, table, pair.remote, (*place, "remote"))
+        if remote is None:
+            continue
+        if pair.local.version != remote.version:
             walk.error(place, Unfit("local and remote are of different families, IPv4 and IPv6."))
             continue
-        ports = (table.local_port, table.remote_port)
-        child = _child(Selector(table.local, table.remote, table.protocol, *ports), table.name)
-        if any(ports) and table.protocol not in (6, 17, 132):
+        ports = (pair.local_port, pair.remote_port)
+        child = _child(Selector(pair.local, remote, pair.protocol, *ports), pair.name)
+        if any(ports) and pair.protocol not in (6, 17, 132):
             walk.error(place, Unfit("ports need a protocol that has ports.", 'Write protocol = "tcp" or "udp".'))
         elif child.name in children:
             walk.error(place, Unfit(f'a selector called "{child.name}" stands above.', "Give one another name."))

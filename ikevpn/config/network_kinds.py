@@ -18,6 +18,8 @@ _LABEL = r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"
 _NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
 _PROTOCOLS = {"any": 0, "icmp": 1, "tcp": 6, "udp": 17, "gre": 47, "icmpv6": 58, "sctp": 132}
 ANY = "any"
+PEER = "peer"
+_PEER_ELSEWHERE = ("dynamic", "%dynamic")  # strongSwan
 _NOT_OURS = {
     "lo": "it is the loopback device",
     "all": "in sysctl it stands for every device",
@@ -60,6 +62,21 @@ class Network:
         found = _read_range(value, self.expects)
         _check_zone(value)
         return found
+
+
+@dataclass(frozen=True)
+class RemoteNetwork:
+    """The same on the peer's side, where `peer` stands for its own address."""
+
+    expects: str = 'a network like "10.2.2.0/24", an address, a range like "10.2.2.5-10.2.2.9", or "peer"'
+
+    def read(self, value: object) -> AddressRange | str:
+        """A range, or `PEER`."""
+        if value == PEER:
+            return PEER
+        if isinstance(value, str) and value.lower() in (PEER, *_PEER_ELSEWHERE):
+            raise Unfit(f"{show(value)} is not {self.expects}.", f'Write "{PEER}" for the peer\'s own address.')
+        return Network(self.expects).read(value)
 
 
 @dataclass(frozen=True)

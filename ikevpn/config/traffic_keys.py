@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ikevpn.config.key import Table, key
 from ikevpn.config.kinds import Choice, Many, Named, Whole, Word, YesNo
-from ikevpn.config.network_kinds import IpProtocol, Network
+from ikevpn.config.network_kinds import IpProtocol, Network, RemoteNetwork
 from ikevpn.config.words import InMode
 from ikevpn.model.address import AddressRange
 
@@ -25,7 +25,9 @@ class SelectorTable:
         "made from the networks",
     )
     local: AddressRange = key(Network(), "The network on our side.", '"10.1.1.0/24"')
-    remote: AddressRange = key(Network(), "The network on the peer's side.", '"10.2.2.0/24"')
+    remote: AddressRange | str = key(
+        RemoteNetwork(), "The network on the peer's side, or `peer` as in `remote_networks`.", '"10.2.2.0/24"'
+    )
     protocol: int = key(IpProtocol(), "The protocol, by name or number.", '"tcp"', 0, '`"any"`')
     local_port: int = key(_ANY_PORT, "The port on our side.", "443", 0, '`"any"`')
     remote_port: int = key(_ANY_PORT, "The port on the peer's side.", "443", 0, '`"any"`')
@@ -42,10 +44,11 @@ class TrafficKeys:
         (),
         'required for `"policy"`; everything for `"route"`; `local` in transport mode',
     )
-    remote_networks: tuple[AddressRange, ...] = key(
-        Many(Network(), least=1),
-        "The networks on the peer's side. Of what a peer from anywhere names in them nothing is routed that is wider "
-        "than /8 (IPv6: /16), or in which this host or its router has an address.",
+    remote_networks: tuple[AddressRange | str, ...] = key(
+        Many(RemoteNetwork(), least=1),
+        "The networks on the peer's side; `peer` stands for its own address, the one in `remote`, as `dynamic` does "
+        "for strongSwan. Of what a peer from anywhere names in them nothing is routed that is wider than /8 (IPv6: "
+        "/16), or in which this host or its router has an address.",
         '["10.2.2.0/24", "10.2.3.0/24"]',
         (),
         'required for `"policy"`; everything for `"route"`; `remote` in transport mode',

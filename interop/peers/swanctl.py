@@ -12,7 +12,10 @@ _START = {"listen": "none", "on-demand": "trap", "up": "start"}
 
 
 def configuration(tunnels: tuple[TunnelParameters, ...], *, dpd_s: int = 0) -> str:
-    """The text of swanctl.conf for IKEv1 tunnels with pre-shared keys; every tunnel's child has the tunnel's name."""
+    """The text of swanctl.conf for IKEv1 tunnels with pre-shared keys; every tunnel's child has the tunnel's name.
+
+    Networks that are not given are left to strongSwan: on each side the address that it has.
+    """
     connections = "\n".join(_connection(tunnel, dpd_s) for tunnel in tunnels)
     secrets = "\n".join(_secret(tunnel) for tunnel in tunnels)
     return f"connections {{\n{connections}\n}}\nsecrets {{\n{secrets}\n}}\n"
@@ -48,8 +51,8 @@ def _connection(tunnel: TunnelParameters, dpd_s: int) -> str:
   }}
   children {{
     {tunnel.name} {{
-      local_ts = {",".join(tunnel.local_networks)}
-      remote_ts = {",".join(tunnel.remote_networks)}
+      {f"local_ts = {','.join(tunnel.local_networks)}" if tunnel.local_networks else ""}
+      {f"remote_ts = {','.join(tunnel.remote_networks)}" if tunnel.remote_networks else ""}
       mode = {tunnel.sa_mode}
       ipcomp = {"yes" if tunnel.compress else "no"}
       {suite.protocol}_proposals = {esp}

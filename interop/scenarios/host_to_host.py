@@ -1,4 +1,5 @@
-"""Transport mode: what two gateways send to each other under their own addresses, ikevpn to ikevpn and to a kernel.
+"""What two gateways send to each other under their own addresses, ikevpn to ikevpn and to a kernel: transport mode, and
+tunnel mode where neither side writes the peer's address down a second time.
 
 left: ikevpn 192.0.2.1 / 2001:db8::1 ─────── 192.0.2.2 / 2001:db8::2 right: ikevpn, or a guest with strongSwan
 """
@@ -17,7 +18,7 @@ from interop.scenarios.manual_keys import manual
 from interop.stage import Side, Stage
 from interop.topology import Topology, pair, routed
 from interop.traffic import End
-from interop.tunnel import TunnelParameters, between
+from interop.tunnel import Choices, TunnelParameters, between
 
 OCTETS = 5_000_000
 _WATCH = """
@@ -53,24 +54,37 @@ class Public(Side):
 
 
 def _two(
-    stage: Stage, base: TunnelParameters, theirs: str, family: int, **options: object
+    stage: Stage, base: TunnelParameters, theirs: str, family: int, *, defaults: bool = False, **options: object
 ) -> tuple[Topology, Side, Side]:
+    """With `defaults` we say `peer`, and the other side leaves the networks out."""
     topology = pair(stage.site, family=family)
     for gateway in topology.gateways():
         gateway.host.nft(_WATCH)
-    left_view, right_view = between(topology.left, topology.right, replace(base, sa_mode="transport"))
+    left_view, right_view = between(topology.left, topology.right, base)
     ours, peers = (topology.left.outer,), (topology.right.outer,)
-    right_view = replace(right_view, local_networks=peers, remote_networks=ours)
-    right = stage.side(theirs, topology.right, right_view, **options)
-    left = stage.side("ikevpn", topology.left, replace(left_view, local_networks=ours, remote_networks=peers))
+    named = _networks((), ()) if defaults else _networks(peers, ours)
+    right = stage.side(theirs, topology.right, replace(right_view, **named), **options)
+    named = _networks(ours, ("peer",) if defaults else peers)
+    left = stage.side("ikevpn", topology.left, replace(left_view, **named))
     stage.stands()
     left, right = (Host(side.gateway, side.peer, side.host) for side in (left, right))
     return topology, left, right
 
 
-def play(stage: Stage, base: TunnelParameters, theirs: str = "ikevpn", family: int = 4, we_start: bool = True) -> None:
+def _networks(local: tuple[str, ...], remote: tuple[str, ...]) -> Choices:
+    return {"local_networks": local, "remote_networks": remote}
+
+
+def play(
+    stage: Stage,
+    base: TunnelParameters,
+    theirs: str = "ikevpn",
+    family: int = 4,
+    we_start: bool = True,
+    defaults: bool = False,
+) -> None:
     """The whole life of a tunnel between two hosts; large UDP crosses whole, and nothing but ESP and IKE is seen."""
-    topology, left, right = _two(stage, base, theirs, family)
+    topology, left, right = _two(stage, base, theirs, family, defaults=defaults)
     initiator, responder = (left, right) if we_start else (right, left)
     proof.comes_up(initiator, responder)
     proof.encapsulation_is(left, udp=base.nat_traversal == "force")
@@ -86,7 +100,7 @@ def play(stage: Stage, base: TunnelParameters, theirs: str = "ikevpn", family: i
 def through_nat(stage: Stage, boxes: tuple[Kind | None, Kind | None], theirs: str) -> None:
     """Each end knows its own address and the one under which it reaches the other; TCP checksums are mended."""
     topology = routed(stage.site, left=boxes[0], right=boxes[1])
-    left_view, right_view = between(topology.left, topology.right, replace(_base("aes128gcm16"), sa_mode="transport"))
+    left_view, right_view = between(topology.left, topology.right, _base("aes128gcm16"))
     own, seen = (topology.left.outer, topology.right.outer), (topology.left.public, topology.right.public)
     left_view = replace(left_view, local_networks=(own[0],), remote_networks=(seen[1],))
     right_view = replace(right_view, remote=seen[0], local_networks=(own[1],), remote_networks=(seen[0],))
@@ -103,7 +117,7 @@ def through_nat(stage: Stage, boxes: tuple[Kind | None, Kind | None], theirs: st
 
 def without_ike(stage: Stage, proposal: str, family: int) -> None:
     """Manual keys and transport mode, as the kernel of a guest has them by `ip xfrm`."""
-    base = TunnelParameters(manual=manual(proposal))
+    base = TunnelParameters(manual=manual(proposal), sa_mode="transport")
     topology, left, right = _two(stage, base, "guest-xfrm", family, mode="transport")
     proof.both_hold(left, right)
     proof.carries(left, right, OCTETS)
@@ -120,7 +134,11 @@ def _nothing_bare(topology: Topology) -> None:
 
 def _base(suite: str, force: bool = False) -> TunnelParameters:
     return TunnelParameters(
-        ike_suite="aes256-sha256-g14", esp_suite=suite, pfs=True, nat_traversal="force" if force else True
+        ike_suite="aes256-sha256-g14",
+        esp_suite=suite,
+        pfs=True,
+        nat_traversal="force" if force else True,
+        sa_mode="transport",
     )
 
 
@@ -150,6 +168,24 @@ SCENARIOS = (
             needs("ikevpn", "guest-strongswan"),
         )
         for suite, family in (("aes128-sha", 4), ("aes128gcm16", 6), ("null-sha", 4), ("ah-sha256", 4), ("ah-sha", 6))
+        for we_start in (True, False)
+    ),
+    *(
+        Scenario(
+            f"host-to-host-strongswan-{'i' if we_start else 'r'}-ipv{family}",
+            f"tunnel mode over IPv{family} for the peer's own address: \"peer\" here, strongSwan's default there, "
+            f"{'we' if we_start else 'strongswan'} start",
+            partial(
+                play,
+                base=replace(_base("aes128gcm16"), sa_mode="tunnel"),
+                theirs="guest-strongswan",
+                family=family,
+                we_start=we_start,
+                defaults=True,
+            ),
+            needs("ikevpn", "guest-strongswan"),
+        )
+        for family in (4, 6)
         for we_start in (True, False)
     ),
     *(

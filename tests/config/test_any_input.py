@@ -26,7 +26,7 @@ scalars = st.one_of(
     st.text(max_size=12),
     st.datetimes(),
     st.sampled_from(
-        ["any", "", "10.1.1.1/24", "10.1.1.0/24", "::/0", "pre-g2-aes-sha", "nopfs-esp-3des-sha", "-", "/"]
+        ["any", "peer", "", "10.1.1.1/24", "10.1.1.0/24", "::/0", "pre-g2-aes-sha", "nopfs-esp-3des-sha", "-", "/"]
     ),
 )
 values = st.recursive(

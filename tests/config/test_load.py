@@ -197,6 +197,30 @@ def test_every_pair_of_one_family_is_a_child(tunnel: Write) -> None:
     assert [str(route) for route in config.routes] == ["10.2.2.0/24", "10.2.3.5/32", "10.2.3.6/32", "fd02::/64"]
 
 
+@pytest.mark.parametrize(
+    ("remote", "ours"), [("203.0.113.2", "192.0.2.1"), ("203.0.113.2/32", "10.1.1.0/24"), ("2001:db8::2", "fd01::/64")]
+)
+def test_the_peers_own_address_as_its_network(tunnel: Write, remote: str, ours: str) -> None:
+    said = [f'remote = "{remote}"', f'local_networks = "{ours}"']
+    address = remote.partition("/")[0]
+    for words in ("peer", address):
+        config = only(tunnel(*said, f'remote_networks = ["{words}"]'))
+        assert [str(each) for each in config.selectors] == [f"{ours} === {address}"]
+        assert config.routes == (ip_network(address),)
+    pair = f'[[tunnel.paris.selector]]\nlocal = "{ours}"\nremote = "peer"\nprotocol = "tcp"\nremote_port = 443\n'
+    exact = only(tunnel(f'remote = "{remote}"', without=NETWORKS, after=pair))
+    assert [str(each) for each in exact.selectors] == [f"{ours} === {address}[443] tcp"]
+
+
+def test_the_peers_own_address_beside_other_networks(tunnel: Write) -> None:
+    config = only(tunnel('remote_networks = ["10.2.2.0/24", "peer", "203.0.113.2", "fd02::/64"]'))
+    assert [str(each.remote) for each in config.selectors] == ["10.2.2.0/24", "203.0.113.2"]
+    pair = ('local = "192.0.2.1"', 'local_networks = "192.0.2.1"', 'remote_networks = "peer"')
+    assert only(tunnel('sa_mode = "transport"', *pair)) == only(
+        tunnel('sa_mode = "transport"', 'local = "192.0.2.1"', without=NETWORKS)
+    )
+
+
 def test_exact_selectors(tunnel: Write) -> None:
     one = '[[tunnel.paris.selector]]\nlocal = "10.1.1.0/24"\nremote = "10.2.2.9"\n'
     more = ('protocol = "tcp"\nremote_port = 443', 'name = "ping"\nprotocol = 1', 'local_port = "any"')

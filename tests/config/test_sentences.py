@@ -116,18 +116,26 @@ IDENTITIES = 'an address, a domain name, "user@domain" or "keyid:…"'
         ),
         (
             'remote_networks = ["10.2.2.0/33"]',
-            'remote_networks: "10.2.2.0/33" is not a network like "10.1.1.0/24", an address, or a range like '
-            '"10.1.1.5-10.1.1.9": a prefix length ends at 32.',
+            'remote_networks: "10.2.2.0/33" is not a network like "10.2.2.0/24", an address, a range like '
+            '"10.2.2.5-10.2.2.9", or "peer": a prefix length ends at 32.',
         ),
         (
             'remote_networks = ["10.2.2.256/32"]',
-            'remote_networks: "10.2.2.256/32" is not a network like "10.1.1.0/24", an address, or a range like '
-            '"10.1.1.5-10.1.1.9": 256 is larger than 255.',
+            'remote_networks: "10.2.2.256/32" is not a network like "10.2.2.0/24", an address, a range like '
+            '"10.2.2.5-10.2.2.9", or "peer": 256 is larger than 255.',
         ),
         (
             'remote_networks = ["10.2.2/24"]',
-            'remote_networks: "10.2.2/24" is not a network like "10.1.1.0/24", an address, or a range like '
-            '"10.1.1.5-10.1.1.9": 3 numbers instead of 4.',
+            'remote_networks: "10.2.2/24" is not a network like "10.2.2.0/24", an address, a range like '
+            '"10.2.2.5-10.2.2.9", or "peer": 3 numbers instead of 4.',
+        ),
+        *(
+            (
+                f'remote_networks = ["{word}"]',
+                f'remote_networks: "{word}" is not a network like "10.2.2.0/24", an address, a range like '
+                '"10.2.2.5-10.2.2.9", or "peer". Write "peer" for the peer\'s own address.',
+            )
+            for word in ("Peer", "dynamic", "%dynamic")
         ),
         (
             'remote_networks = ["10.2.2.1/24"]',
@@ -482,3 +490,24 @@ def test_who_calls_whom(write: Write, lines: list[str], sentence: str) -> None:
     common = ['secret = { file = "paris.psk" }', 'local_networks = "10.1.1.0/24"', 'remote_networks = "10.2.2.0/24"']
     path = write("\n".join(["[tunnel.paris]", *common, *lines]))
     assert [each.partition("tunnel.paris.")[2] for each in errors(path)] == [sentence]
+
+
+@pytest.mark.parametrize(
+    ("remote", "instead"),
+    [
+        ('"any"', 'with "any" the peer may be anywhere'),
+        ('"203.0.113.0/24"', "there is a network"),
+        ('"gw.example.net"', "a DNS name may lead to another one at any time"),
+        ('["203.0.113.2", "203.0.113.3"]', "there are several places"),
+    ],
+)
+def test_the_peers_own_address_must_be_known(tunnel: Write, remote: str, instead: str) -> None:
+    sentence = (
+        f'"peer" needs one fixed address in remote, and {instead}. Write one address: remote = "203.0.113.2"; '
+        'or in place of "peer" the networks that the peer may have.'
+    )
+    path = tunnel(f"remote = {remote}", 'remote_networks = ["peer", "10.2.2.0/24"]')
+    assert errors(path) == [f"FILE:5: tunnel.paris.remote_networks: {sentence}"]
+    pair = '[[tunnel.paris.selector]]\nlocal = "10.1.1.0/24"\nremote = "peer"\n'
+    path = tunnel(f"remote = {remote}", without=("local_networks", "remote_networks"), after=pair)
+    assert errors(path) == [f"FILE:6: tunnel.paris.selector[1].remote: {sentence}"]

@@ -47,3 +47,8 @@ def test_aggressive_mode_and_identities() -> None:
 
 def test_anybody_may_call() -> None:
     assert "remote_addrs = %any" in swanctl.configuration((replace(TUNNEL, remote="any"),))
+
+
+def test_networks_that_are_not_given_are_left_to_strongswan() -> None:
+    assert "_ts = " not in swanctl.configuration((replace(TUNNEL, local_networks=(), remote_networks=()),))
+    assert "local_ts = 10.1.1.0/24\n      remote_ts = 10.2.2.0/24\n" in swanctl.configuration((TUNNEL,))

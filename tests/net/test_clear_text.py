@@ -100,13 +100,16 @@ def test_the_sniffer_sees_what_is_in_clear(sides: tuple[Side, Side]) -> None:
 @pytest.mark.parametrize("strict", ["true", "false"])
 @pytest.mark.parametrize("version", [4, 6])
 def test_the_address_of_the_peer_itself(sides: tuple[Side, Side], version: int, strict: str) -> None:
-    """Host to host in tunnel mode; also where reverse path filtering is loose, as most hosts have it."""
+    """Host to host in tunnel mode; also where reverse path filtering is loose, as most hosts have it. One side says
+    `peer`, the other one the address.
+    """
     left, right = sides
     for side, other, start in ((left, right, "up"), (right, left, "listen")):
         for name in ("all", "default", "cable"):
             side.run("sysctl", "-qw", f"net.ipv4.conf.{name}.rp_filter=2")
         side.run("ip", "neigh", "flush", "dev", "cable")
-        networks = {"local_networks": [outer(side, version)], "remote_networks": [outer(other, version)]}
+        theirs = "peer" if side is left else outer(other, version)
+        networks = {"local_networks": [outer(side, version)], "remote_networks": [theirs]}
         side.write("t", remote=outer(other, version), start=start, strict_routes=strict == "true", **networks)
     found: list[str] = []
     with in_clear(right, found), right.daemon(), left.daemon():
