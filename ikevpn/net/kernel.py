@@ -190,10 +190,12 @@ class Kernel:
             reason="route-exists",
         )
 
-    def renew_route(self, route: Route) -> None:
-        """Add a route that was ours unless something is in its place, without asking what. Raises HostError."""
-        if self._add(f"adding the route {route}", "route", **self._route_arguments(route)):
+    def renew_route(self, route: Route) -> bool:
+        """Add a route that was ours; False where something is in its place, whatever it is. Raises HostError."""
+        added = self._add(f"adding the route {route}", "route", **self._route_arguments(route))
+        if added:
             self._forget_ways(route)
+        return added
 
     def _forget_ways(self, route: Route) -> None:
         """Sockets that are connected ask for a route again.
@@ -287,9 +289,9 @@ class Kernel:
 
     # Rules
 
-    def add_rule(self, rule: Rule) -> None:
-        """Add a rule; nothing happens where it is there. Raises HostError."""
-        self._add(f"adding the rule {rule}", "rule", **rule.arguments())
+    def add_rule(self, rule: Rule) -> bool:
+        """Add a rule; False where it is there. Raises HostError."""
+        return self._add(f"adding the rule {rule}", "rule", **rule.arguments())
 
     def delete_rule(self, rule: Rule) -> None:
         """Delete a rule; nothing happens where it is gone. Raises HostError."""

@@ -49,10 +49,11 @@ class Ledger:
         """
         before = self.plan_of(owner)
         wanted = tuple(dict.fromkeys(plan))
+        vanished: dict[Hashable, bool] = {}
         try:
             for step in wanted:
                 self._refuse_theft(owner, step)
-                self._apply(owner, step)
+                self._apply(owner, step, vanished)
                 self._hold(owner, step)
         except HostError:
             self._shrink(owner, before)
@@ -97,14 +98,17 @@ class Ledger:
         if failed:
             raise failed
 
-    def _apply(self, owner: str, step: Step) -> None:
+    def _apply(self, owner: str, step: Step, vanished: dict[Hashable, bool]) -> None:
         """Steps that are in force already are renewed: their device may have been made anew and lost them.
 
-        One that waits until another has gone is none of them.
+        One that waits until another has gone is none of them. Of the routes of a device the first one tells whether
+        they have `vanished`, for they go together: thousands of peers in one tunnel cost no question each.
         """
         if step in self._owners:
             if self._in_force[step.place] == step and not isinstance(step, AddRule):  # rules need no device
-                step.renew(self._kernel)
+                group: Hashable = step.group if isinstance(step, AddRoute) else step.place
+                if vanished.get(group, True):
+                    vanished[group] = step.renew(self._kernel)
             return
         if not self._others(owner, step):
             self._put_in_force(step)

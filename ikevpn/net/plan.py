@@ -31,8 +31,8 @@ class Step(Protocol):
         """Change the host; False where somebody else has done so already. Raises HostError."""
         ...
 
-    def renew(self, kernel: Kernel) -> None:
-        """Change it again where it has vanished since; costs little where it has not. Raises HostError."""
+    def renew(self, kernel: Kernel) -> bool:
+        """Change it again where it has vanished since, and say whether it had. Raises HostError."""
         ...
 
     def undo(self, kernel: Kernel) -> None:
@@ -63,8 +63,8 @@ class SetLinkUp:
             kernel.set_link(self.device, up=True)
         return not was_up
 
-    def renew(self, kernel: Kernel) -> None:
-        self.apply(kernel)
+    def renew(self, kernel: Kernel) -> bool:
+        return self.apply(kernel)
 
     def undo(self, kernel: Kernel) -> None:
         if self.device in kernel.device_names().values():
@@ -88,8 +88,8 @@ class AddAddress:
     def apply(self, kernel: Kernel) -> bool:
         return kernel.add_address(self.device, self.address)
 
-    def renew(self, kernel: Kernel) -> None:
-        kernel.add_address(self.device, self.address)
+    def renew(self, kernel: Kernel) -> bool:
+        return kernel.add_address(self.device, self.address)
 
     def undo(self, kernel: Kernel) -> None:
         kernel.delete_address(self.device, self.address)
@@ -108,6 +108,11 @@ class AddRoute:
         return f"route {self.route}"
 
     @property
+    def group(self) -> Hashable:
+        """What all routes have in common that go when their device does."""
+        return self.route.device, self.route.network.version, self.route.table
+
+    @property
     def place(self) -> Hashable:
         return self.route.place
 
@@ -122,8 +127,8 @@ class AddRoute:
     def apply(self, kernel: Kernel) -> bool:
         return kernel.add_route(self.route)
 
-    def renew(self, kernel: Kernel) -> None:
-        kernel.renew_route(self.route)
+    def renew(self, kernel: Kernel) -> bool:
+        return kernel.renew_route(self.route)
 
     def undo(self, kernel: Kernel) -> None:
         kernel.delete_route(self.route)
@@ -161,8 +166,8 @@ class AddRule:
         kernel.add_rule(self.rule)
         return True  # at our preferences nothing is anybody else's
 
-    def renew(self, kernel: Kernel) -> None:
-        kernel.add_rule(self.rule)
+    def renew(self, kernel: Kernel) -> bool:
+        return kernel.add_rule(self.rule)
 
     def undo(self, kernel: Kernel) -> None:
         kernel.delete_rule(self.rule)
@@ -198,8 +203,9 @@ class AddPair:
         kernel.packets.add_pair(self.pair)
         return True  # nobody else's is in our table
 
-    def renew(self, kernel: Kernel) -> None:
+    def renew(self, kernel: Kernel) -> bool:
         kernel.packets.add_pair(self.pair)
+        return False  # the table itself is watched
 
     def undo(self, kernel: Kernel) -> None:
         kernel.packets.delete_pair(self.pair)
@@ -231,8 +237,9 @@ class AddTunnelDevice:
         kernel.packets.add_device(self.device)
         return True
 
-    def renew(self, kernel: Kernel) -> None:
+    def renew(self, kernel: Kernel) -> bool:
         kernel.packets.add_device(self.device)
+        return False
 
     def undo(self, kernel: Kernel) -> None:
         kernel.packets.delete_device(self.device)

@@ -73,7 +73,7 @@ def _words(stray: Stray) -> str:
             return f"the mark of {stray.device} as a tunnel's device"
 
 
-def _try(act: Callable[[Kernel], None], kernel: Kernel) -> None:
+def _try(act: Callable[[Kernel], object], kernel: Kernel) -> None:
     try:
         act(kernel)
     except HostError as error:

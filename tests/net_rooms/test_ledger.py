@@ -49,8 +49,8 @@ class Put:
         table.history.append(self.number)
         return True
 
-    def renew(self, kernel: Kernel) -> None:
-        self.apply(kernel)
+    def renew(self, kernel: Kernel) -> bool:
+        return self.apply(kernel)
 
     def undo(self, kernel: Kernel) -> None:
         cast(Table, kernel).there.discard(self.number)
@@ -150,15 +150,32 @@ class Routes:
 
     def __init__(self) -> None:
         self.there: dict[object, Route] = {}
+        self.asked = 0
 
     def add_route(self, route: Route) -> bool:
         self.there[route.place] = route
         return True
 
-    renew_route = add_route
+    def renew_route(self, route: Route) -> bool:
+        self.asked += 1
+        vanished = route.place not in self.there
+        self.there.setdefault(route.place, route)
+        return vanished
 
     def delete_route(self, route: Route) -> None:
         del self.there[route.place]
+
+
+def test_one_more_peer_of_a_tunnel_costs_no_question_for_each_that_is_there(tmp_path: Path) -> None:
+    plan = tuple(AddRoute(Route(network, "vpn0")) for network in ip_network("10.8.0.0/24").subnets(new_prefix=32))
+    routes = Routes()
+    ledger = Ledger(cast(Kernel, routes), Journal(tmp_path / "journal"))
+    ledger.apply("dialup", plan[:-1])
+    ledger.apply("dialup", plan)
+    assert routes.asked == 1 and len(routes.there) == len(plan)
+    routes.there.clear()  # the device was made anew
+    ledger.apply("dialup", plan)
+    assert len(routes.there) == len(plan)
 
 
 def test_two_owners_share_a_route_that_differs_in_its_source_only(tmp_path: Path) -> None:
