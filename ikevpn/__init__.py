@@ -1,3 +1,3 @@
 """ikevpn: an IKEv1/ESP VPN endpoint for Linux."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
