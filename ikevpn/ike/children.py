@@ -243,10 +243,10 @@ def _send_on(core: Core, child: Child) -> None:
 
 def _install(core: Core, child: Child, direction: Direction) -> None:
     """The SA of that direction; of a bundle both, and neither works without the other."""
-    wraps = 0
+    wraps, answering = 0, direction is Direction.IN and child.role is Role.RESPONDER
     for layer in child.layers:
         sa = _sa(child, layer, direction)
-        core.emit(AddSa(replace(sa, wraps=wraps, wrapped=layer.proposal.around is not None)))
+        core.emit(AddSa(replace(sa, wraps=wraps, wrapped=layer.proposal.around is not None), answering))
         wraps = sa.spi
 
 

@@ -21,9 +21,13 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class AddSa:
-    """Install one direction. For a new pair the inbound one comes first."""
+    """Install one direction. For a new pair the inbound one comes first.
+
+    `answering`: what is sent next is our answer to a quick mode of the peer, which may send on this SA once it has it.
+    """
 
     sa: Sa
+    answering: bool = False
 
 
 @dataclass(frozen=True, slots=True)

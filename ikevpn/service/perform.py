@@ -70,8 +70,9 @@ class Performer:
         }
 
     def perform(self, effects: Iterable[Effect]) -> None:
-        """Carry out `effects` in order. What is sent after an SA was installed waits until the host is ready for it:
-        it lets the peer send, and answers would fall into the block of a tunnel that is just being opened.
+        """Carry out `effects` in order. The answer to a quick mode, after which the peer may send, waits until the host
+        is ready: else what is answered to its packets falls into the block of a tunnel that is just being opened. An
+        initiator's last message does not wait, for our own packets must not overtake it.
         """
         self._preparing = None
         for effect in effects:
@@ -90,7 +91,9 @@ class Performer:
             self._ports.send(effect.data, effect.local, effect.remote)
 
     def _add_sa(self, effect: AddSa) -> None:
-        self._preparing = self._bindings.adding(effect.sa) or self._preparing
+        preparing = self._bindings.adding(effect.sa)
+        if effect.answering:
+            self._preparing = preparing or self._preparing
         self._captures.add_esp(effect.sa)
         self._plane.add_sa(effect.sa)
 

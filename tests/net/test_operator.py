@@ -54,7 +54,8 @@ def test_all_patterns_and_restart(sides: tuple[Side, Side]) -> None:
         until(lambda: left.ikevpn("status", "br-*", "--json").json["tunnels"][0]["state"] == "up", "paris")
         assert left.ikevpn("status").out.splitlines()[-1] == "2 tunnels: 1 up, 1 listening"
         assert left.ikevpn("status", "--problems").status == 0
-        assert sorted(left.ikevpn("down", "--all").out.splitlines()) == ["br-paris is down", "rome is down"]
+        ended = left.ikevpn("down", "--all").out.splitlines()
+        assert [line for line in ended if not line.startswith(" ")] == ["br-paris is down", "rome is down"]
         assert left.ikevpn("status").out.splitlines()[-1] == "2 tunnels: 2 down"
         ended = left.ikevpn("restart", "--all")
         assert ended.status == 0 and "rome listens: only the peer can start it" in ended.out

@@ -131,7 +131,7 @@ class Story:
             side.when_stopped = "block"
             n = side.number
             self._ip(side, f"address add fd0{n}::1/64 dev lo nodad")
-            self._ip(side, f"-6 route add default via 2001:db8::{3 - n}")
+            self._ip(side, f"-6 route add default via 2001:db8::{13 - n}")  # that one stays in every phase
             for extra in (n + 10,):
                 self._ip(side, f"address add 192.0.2.{extra}/24 dev cable")
                 self._ip(side, f"address add 2001:db8::{extra}/64 dev cable nodad")

@@ -92,8 +92,10 @@ def test_what_lets_the_peer_send_waits_until_the_host_is_ready_for_it() -> None:
         ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         plane, ports, captures = (Recorder(name, done) for name in ("plane", "ports", "captures"))
         performer = Performer(plane, ports, Preparing(ready), captures, done.append, done.append)
-        performer.perform([Send(b"before", HERE, THERE), AddSa(SA), Send(b"after", HERE, THERE)])
+        performer.perform([Send(b"before", HERE, THERE), AddSa(SA, answering=True), Send(b"after", HERE, THERE)])
         assert [act[0] for act in done] == ["ports.send", "captures.add_esp", "plane.add_sa"]
+        performer.perform([AddSa(SA), Send(b"message 3", HERE, THERE)])
+        assert done[-1] == ("ports.send", b"message 3", HERE, THERE), "our own packets must not overtake it"
         performer.perform([Send(b"of another peer", HERE, THERE)])
         assert done[-1] == ("ports.send", b"of another peer", HERE, THERE)
         ready.set_result(None)
