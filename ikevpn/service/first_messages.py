@@ -20,12 +20,16 @@ from typing import NamedTuple
 from ikevpn.ike.half_open import Source, source_of
 from ikevpn.model.address import Address, Endpoint
 from ikevpn.wire.header import HEADER_SIZE
+from ikevpn.wire.limits import FIRST_MESSAGE
+from ikevpn.wire.registry import ExchangeType
 
 WAITING = 64  # in each line
 WORK_S, REST_S = 0.008, 0.004
 REMEMBERED = 20_000
 """First messages that may be repeated: at 2000 a second those of the last ten seconds, and of some before."""
 _EXCHANGE = 18
+_KINDS = {int(mode): mode for mode in (ExchangeType.MAIN, ExchangeType.AGGRESSIVE)}
+"""What has a line of its own; all other octets share one, for a stranger may invent any."""
 _COOKIE_R = slice(8, 16)
 
 
@@ -78,14 +82,16 @@ class FirstMessages:
         self._names = names
         self._draw = draw
         self._repeats = Repeats()
-        self._lines: dict[tuple[bool, bool, int], _Line] = {}
+        self._lines: dict[tuple[bool, bool, ExchangeType | None], _Line] = {}
         self._loop = asyncio.get_running_loop()
         self._next: asyncio.Handle | None = None
         self._worked_s = 0.0
 
     def add(self, first: First) -> None:
         """It is its turn soon, or it gives way to another: to one whose sender has fewer waiting, else to chance."""
-        key = self._names(first.remote.address), self._repeats.is_one(first), first.data[_EXCHANGE]
+        if len(first.data) > FIRST_MESSAGE:
+            first = first._replace(data=first.data[: FIRST_MESSAGE + 1])  # too long still, and will be refused
+        key = self._names(first.remote.address), self._repeats.is_one(first), _KINDS.get(first.data[_EXCHANGE])
         line = self._lines.get(key)
         if line is None:
             served = [each.spent_s for each in self._lines.values()]

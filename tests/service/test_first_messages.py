@@ -8,6 +8,7 @@ from collections import Counter
 
 from ikevpn.model.address import Address, Endpoint
 from ikevpn.service.first_messages import REMEMBERED, WAITING, First, FirstMessages, Repeats, is_first
+from ikevpn.wire.limits import FIRST_MESSAGE
 from ikevpn.wire.registry import ExchangeType
 
 HERE = Endpoint.of("192.0.2.1", 500)
@@ -127,3 +128,15 @@ def test_others_have_their_turn_between_two() -> None:
 
     asyncio.run(scenario())
     assert order[:4] == ["first", "other", "first", "other"]
+
+
+def test_invented_exchanges_share_one_line_and_its_time() -> None:
+    """Each kind of exchange had a line: by 254 invented ones a stranger kept 254 shares, of time and of room."""
+    flood = [first(number, stranger(number), kind) for number in range(200) for kind in range(256) if kind != MAIN]
+    done = admitted(*flood, *(first(9000 + number, stranger(number)) for number in range(WAITING)), turns=8)
+    assert sum(each.data[18] == MAIN for each in done) >= 2
+
+
+def test_what_is_too_long_takes_no_room_while_it_waits() -> None:
+    (done,) = admitted(First(first(1, stranger(1)).data + bytes(60_000), HERE, stranger(1), natt=True))
+    assert len(done.data) == FIRST_MESSAGE + 1
