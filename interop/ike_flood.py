@@ -20,7 +20,7 @@ from typing import Any
 from interop import requirements
 from interop.bench.ike_flood_ends import KINDS, SECRET
 from interop.namespace import Namespace
-from interop.outcome import interrupted, wait_until
+from interop.outcome import expect, interrupted, wait_until
 from interop.process import Process
 from interop.site import Site
 from interop.stage import NEEDS
@@ -46,6 +46,18 @@ local_networks = ["10.1.0.0/16"]
 remote_id = "any"
 start = "listen"
 """
+
+
+def configuration(folder: Path, socket: Path) -> str:
+    """The gateway's: peers from anywhere in main mode and in aggressive mode, and one whose address it knows."""
+    return (
+        f'[daemon]\nlisten = ["{GATEWAY}"]\nsocket = "{socket}"\nstate = "{folder / "state"}"\n'
+        f'sequences = "{folder / "sequences"}"\nmax_established_per_source = 10000\n'
+        f'[tunnel.road]\nremote = "any"\nremote_networks = ["10.2.2.0/24", "10.2.3.0/24", "10.2.5.0/24"]\n{_TUNNEL}'
+        f'[tunnel.site]\nremote = "192.0.2.4"\nremote_networks = ["10.2.4.0/24"]\n{_TUNNEL}'
+        '[tunnel.phones]\nremote = "any"\nmode = "aggressive"\nanswer_aggressive = true\n'
+        f'remote_networks = ["10.9.0.0/16"]\n{_TUNNEL}'
+    )
 
 
 @dataclass
@@ -147,18 +159,12 @@ class _Daemon:
     def __init__(self, host: Namespace) -> None:
         folder = Path(host.write_file("gateway.toml", "")).parent
         socket = folder / "control.sock"
-        daemon = f'[daemon]\nlisten = ["{GATEWAY}"]\nsocket = "{socket}"\nstate = "{folder / "state"}"\n'
-        daemon += f'sequences = "{folder / "sequences"}"\nmax_established_per_source = 10000\n'
-        tunnels = (
-            f'[tunnel.road]\nremote = "any"\nremote_networks = ["10.2.0.0/16"]\n{_TUNNEL}'
-            f'[tunnel.site]\nremote = "192.0.2.4"\nremote_networks = ["10.2.4.0/24"]\n{_TUNNEL}'
-            f'[tunnel.phones]\nremote = "any"\nmode = "aggressive"\nremote_networks = ["10.9.0.0/16"]\n{_TUNNEL}'
-        )
-        path = host.write_file("gateway.toml", daemon + tunnels)
+        path = host.write_file("gateway.toml", configuration(folder, socket))
         self._host = host
         self._words = (Namespace.python, "-m", "ikevpn", "--config", path, "--socket", str(socket))
         self._process = host.spawn(*self._words, "daemon", name="daemon")
-        wait_until(socket.exists, "the start of the gateway", _PATIENCE_S)
+        wait_until(lambda: socket.exists() or not self._process.running(), "the start of the gateway", _PATIENCE_S)
+        expect(self._process.running(), f"the gateway ended: {self._process.output().strip()}")
         interrupted.wait(SETTLE_S)
 
     def use(self) -> tuple[float, int]:
