@@ -342,12 +342,15 @@ class Meters:
 
 @contextlib.contextmanager
 def ground(folder: Path, outer: int = 4) -> Iterator[tuple[Story, Meters]]:
-    """Two namespaces, and the meters at work."""
+    """Two namespaces, and the meters at work, once they see everything. A packet that waits for its neighbour's address
+    already has its route: one that the kernel holds when the blocks come would leave in the clear after them.
+    """
     with two_sides(folder) as (left, right), contextlib.ExitStack() as undo:
         story = Story(left, right, outer)
         undo.callback(story.close)
         meters = Meters(left, right)
         undo.callback(meters.close)
+        until(lambda: meters.take().is_open, "traffic of both families in both directions")
         yield story, meters
 
 
@@ -355,7 +358,7 @@ def watch(story: Story, meters: Meters, phases: list[str]) -> Iterator[tuple[str
     """Each phase with what was seen in it, between one without blocks before and one after. The first act is not
     counted: it ends where the blocks are in force.
     """
-    time.sleep(2 * SETTLE_S)  # neighbour discovery takes one
+    time.sleep(SETTLE_S)
     yield CONTROLS[0], meters.take()
     for place, name in enumerate(phases):
         PHASES[name](story)
