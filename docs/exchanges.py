@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ikevpn.ike.exchange import Protection, Row, Script
-from ikevpn.ike.sa import Role
+from ikevpn.ike.runner.exchange import Protection, Row, Script
 from ikevpn.ike.script import SCRIPTS
+from ikevpn.ike.state.sa import Role
 
 PAGE = Path(__file__).with_name("exchanges.md")
 _MARKS = {Protection.CLEAR: "", Protection.ENCRYPTED: " *", Protection.EITHER: " (*)"}

@@ -21,11 +21,11 @@ from click.shell_completion import CompletionItem
 from ikevpn.cli import exit_codes, render
 from ikevpn.cli.exit_codes import ExitCode
 from ikevpn.config.configuration import Configuration
+from ikevpn.config.keys.schema import DaemonTable
 from ikevpn.config.load import load
-from ikevpn.config.schema import DaemonTable
+from ikevpn.control import api, client
+from ikevpn.control.server import as_reply
 from ikevpn.errors import ConfigError, IkevpnError, UsageError
-from ikevpn.service import api, client
-from ikevpn.service.control import as_reply
 
 DEFAULT_CONFIG = Path("/etc/ikevpn")
 T = TypeVar("T")

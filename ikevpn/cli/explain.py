@@ -7,8 +7,8 @@ import click
 from ikevpn.cli import render
 from ikevpn.cli.context import as_json, ending
 from ikevpn.errors import UsageError
-from ikevpn.model import reasons
-from ikevpn.model.sentence import fill, is_general
+from ikevpn.model.events import reasons
+from ikevpn.model.events.sentence import fill, is_general
 
 
 def codes(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:

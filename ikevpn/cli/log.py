@@ -6,8 +6,8 @@ import click
 
 from ikevpn.cli import render
 from ikevpn.cli.context import Context, as_json, ending, fail_reply, pass_context, tunnel_names
-from ikevpn.model.severity import Severity
-from ikevpn.service import api
+from ikevpn.control import api
+from ikevpn.model.events.severity import Severity
 
 
 @click.command()

@@ -17,20 +17,20 @@ from ikevpn.cli.context import DEFAULT_CONFIG, Context
 from ikevpn.cli.values import PATH
 
 VERBS = {
-    "up": "up",
-    "down": "down",
-    "status": "status",
-    "list": "listing",
+    "up": "tunnels.up",
+    "down": "tunnels.down",
+    "status": "tunnels.status",
+    "list": "tunnels.listing",
     "log": "log",
     "metrics": "metrics",
-    "check": "check",
+    "check": "host.check",
     "reload": "reload",
-    "restart": "restart",
-    "rekey": "rekey",
-    "block": "block",
-    "unblock": "unblock",
+    "restart": "tunnels.restart",
+    "rekey": "tunnels.rekey",
+    "block": "host.block",
+    "unblock": "host.unblock",
     "explain": "explain",
-    "daemon": "daemon",
+    "daemon": "host.daemon",
     "version": "version",
     "completion": "completion",
 }
@@ -50,7 +50,7 @@ class Verbs(click.Group):
         module = VERBS.get(cmd_name)
         if module is None:
             return None
-        found: click.Command = getattr(importlib.import_module(f"ikevpn.cli.{module}"), module)
+        found: click.Command = getattr(importlib.import_module(f"ikevpn.cli.{module}"), module.rpartition(".")[2])
         return found
 
 

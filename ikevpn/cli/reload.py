@@ -6,7 +6,7 @@ import click
 
 from ikevpn.cli import render
 from ikevpn.cli.context import Context, as_json, ending, last, pass_context
-from ikevpn.service import api
+from ikevpn.control import api
 
 
 @click.command()

@@ -17,9 +17,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ikevpn.control import api
 from ikevpn.errors import ConfigError, HostError, IkevpnError
-from ikevpn.model.events import Code
-from ikevpn.service import api
+from ikevpn.model.events.event import Code
 
 GOOD = frozenset(
     code.value

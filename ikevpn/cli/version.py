@@ -7,8 +7,8 @@ import click
 from ikevpn import __version__
 from ikevpn.cli import render
 from ikevpn.cli.context import Context, as_json, ending, pass_context
+from ikevpn.control import api
 from ikevpn.errors import HostError
-from ikevpn.service import api
 
 
 @click.command()

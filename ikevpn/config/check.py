@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ikevpn.config.configuration import Configuration
 from ikevpn.config.finding import Finding, Severity
+from ikevpn.config.keys.words import WhenUnprotected
 from ikevpn.config.load import examine
-from ikevpn.config.words import WhenUnprotected
 
 
 @dataclass(frozen=True, slots=True)

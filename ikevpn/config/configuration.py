@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ikevpn.config.finding import Finding
-from ikevpn.config.network_kinds import Interface
-from ikevpn.config.schema import DaemonTable
-from ikevpn.config.secrets import fingerprint
-from ikevpn.config.words import Binding, Start, WhenDown, WhenUnprotected
+from ikevpn.config.keys.network_kinds import Interface
+from ikevpn.config.keys.schema import DaemonTable
+from ikevpn.config.keys.words import Binding, Start, WhenDown, WhenUnprotected
+from ikevpn.config.toml.secrets import fingerprint
 from ikevpn.errors import UsageError
 from ikevpn.model.address import Address, AddressRange, Network
 from ikevpn.model.manual import ManualKeys

@@ -7,16 +7,16 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ikevpn.config import files
-from ikevpn.config.advice import advise, advise_on_secrets
-from ikevpn.config.build import build_psk, build_tunnel
 from ikevpn.config.configuration import Configuration, DaemonSettings, TunnelConfig
-from ikevpn.config.daemon import check_daemon
-from ikevpn.config.document import Document, Keys, read, unreadable
 from ikevpn.config.finding import ConfigErrors, Finding, Severity, Unfit
-from ikevpn.config.manual_keys import spis
-from ikevpn.config.schema import DaemonTable, PskTable, TunnelTable
-from ikevpn.config.walk import Walk
+from ikevpn.config.keys.schema import DaemonTable, PskTable, TunnelTable
+from ikevpn.config.keys.walk import Walk
+from ikevpn.config.rules.advice import advise, advise_on_secrets
+from ikevpn.config.toml import files
+from ikevpn.config.toml.document import Document, Keys, read, unreadable
+from ikevpn.config.tunnel.build import build_psk, build_tunnel
+from ikevpn.config.tunnel.daemon import check_daemon
+from ikevpn.config.tunnel.manual_keys import spis
 from ikevpn.model.address import AddressRange
 from ikevpn.model.identity import Identity
 from ikevpn.model.secret import Secret

@@ -13,12 +13,12 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
-from ikevpn.config.key import REQUIRED, Key, Table, key_of
-from ikevpn.config.manual_table import KeyTable, ManualTable
-from ikevpn.config.proposals import ESP_LEVELS, IKE_LEVELS
-from ikevpn.config.schema import DaemonTable, PskTable, TunnelTable
-from ikevpn.config.secret_table import SecretTable
-from ikevpn.config.traffic_keys import SelectorTable
+from ikevpn.config.keys.key import REQUIRED, Key, Table, key_of
+from ikevpn.config.keys.manual_table import KeyTable, ManualTable
+from ikevpn.config.keys.schema import DaemonTable, PskTable, TunnelTable
+from ikevpn.config.keys.secret_table import SecretTable
+from ikevpn.config.keys.traffic_keys import SelectorTable
+from ikevpn.config.proposals.names import ESP_LEVELS, IKE_LEVELS
 from ikevpn.model import algorithm_names
 
 PAGE = Path("docs/configuration.md")
@@ -37,7 +37,7 @@ _TABLES: tuple[tuple[str, type[Any]], ...] = (
 _HEAD = """\
 # Configuration
 
-This page is written by `python -m ikevpn.config.reference`; edit `ikevpn/config/schema.py` and its `…_keys.py` instead.
+This page is written by `python -m ikevpn.config.reference`; edit `ikevpn/config/keys/` instead.
 
 ikevpn reads one TOML file, or all files of a folder whose names end in `.toml` as if they were one. The shortest useful
 tunnel is this:

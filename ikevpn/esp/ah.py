@@ -18,15 +18,15 @@ from collections.abc import Sequence
 
 from ikevpn.crypto.tables import integrity_row
 from ikevpn.errors import UsageError
-from ikevpn.esp.cbc import Entropy, Octets
-from ikevpn.esp.drops import Drop
 from ikevpn.esp.inside import Opened, look_inside
-from ikevpn.esp.layout import AH
 from ikevpn.esp.limits import last_sequence
-from ikevpn.esp.mac import Mac
 from ikevpn.esp.outbound import SequenceExhausted
+from ikevpn.esp.packet.drops import Drop
+from ikevpn.esp.packet.selection import Selection
 from ikevpn.esp.replay import ReplayWindow
-from ikevpn.esp.selection import Selection
+from ikevpn.esp.transforms.cbc import Entropy, Octets
+from ikevpn.esp.transforms.layout import AH
+from ikevpn.esp.transforms.mac import Mac
 from ikevpn.model.sa import Direction, Sa, SaMode
 from ikevpn.wire.registry import EspCipher, Integrity
 

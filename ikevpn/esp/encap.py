@@ -8,8 +8,8 @@ from __future__ import annotations
 from enum import StrEnum
 
 from ikevpn.esp.ah import header_size
-from ikevpn.esp.layout import HEADER, TRAILER
-from ikevpn.esp.transform import shape
+from ikevpn.esp.transforms.layout import HEADER, TRAILER
+from ikevpn.esp.transforms.transform import shape
 from ikevpn.model.sa import Encapsulation, Sa, SaMode
 from ikevpn.wire.registry import Protocol
 

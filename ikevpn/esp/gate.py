@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ikevpn.esp.cbc import Octets
-from ikevpn.esp.drops import Drop
-from ikevpn.esp.layout import HEADER
+from ikevpn.esp.packet.drops import Drop
 from ikevpn.esp.replay import ReplayWindow
-from ikevpn.esp.room import LARGEST_PACKET, RAMP, Rows, numbers
-from ikevpn.esp.transform import opening, shape
+from ikevpn.esp.transforms.cbc import Octets
+from ikevpn.esp.transforms.layout import HEADER
+from ikevpn.esp.transforms.room import LARGEST_PACKET, RAMP, Rows, numbers
+from ikevpn.esp.transforms.transform import opening, shape
 from ikevpn.model.sa import Sa
 
 _SPI = np.uint64(32)  # where it stands above the sequence number

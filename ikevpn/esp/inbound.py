@@ -17,18 +17,18 @@ from collections import Counter
 from collections.abc import Sequence
 
 from ikevpn.errors import UsageError
-from ikevpn.esp import ipcomp
-from ikevpn.esp.cbc import Octets
-from ikevpn.esp.drops import Drop
-from ikevpn.esp.flows import starts
 from ikevpn.esp.gate import Gate
-from ikevpn.esp.inner import NO_NEXT, lane_key, packet_size, plain_key
 from ikevpn.esp.inside import VERSIONS, Opened, look_inside
-from ikevpn.esp.layout import PADDINGS, TRAILER
+from ikevpn.esp.packet import ipcomp
+from ikevpn.esp.packet.drops import Drop
+from ikevpn.esp.packet.flows import starts
+from ikevpn.esp.packet.inner import NO_NEXT, lane_key, packet_size, plain_key
+from ikevpn.esp.packet.selection import Selection
 from ikevpn.esp.replay import ReplayWindow
-from ikevpn.esp.room import Rows
-from ikevpn.esp.selection import Selection
-from ikevpn.esp.transform import shape
+from ikevpn.esp.transforms.cbc import Octets
+from ikevpn.esp.transforms.layout import PADDINGS, TRAILER
+from ikevpn.esp.transforms.room import Rows
+from ikevpn.esp.transforms.transform import shape
 from ikevpn.esp.truncation import TruncationGate, has_two_truncations
 from ikevpn.model.sa import Direction, Sa, SaMode
 

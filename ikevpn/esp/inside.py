@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ikevpn.esp.drops import Drop
-from ikevpn.esp.inner import IPV4, IPV6, packet_size
-from ikevpn.esp.selection import Selection
+from ikevpn.esp.packet.drops import Drop
+from ikevpn.esp.packet.inner import IPV4, IPV6, packet_size
+from ikevpn.esp.packet.selection import Selection
 
 VERSIONS = {IPV4: 4, IPV6: 6}
 """IP versions by next header."""

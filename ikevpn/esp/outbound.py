@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ikevpn.errors import IkevpnError, UsageError
-from ikevpn.esp.cbc import Entropy, Octets
-from ikevpn.esp.layout import PADDINGS, TRAILER
 from ikevpn.esp.limits import last_sequence
-from ikevpn.esp.room import LARGEST_PACKET, Rows, octets
-from ikevpn.esp.transform import Sealing, Shape, sealing, shape
+from ikevpn.esp.transforms.cbc import Entropy, Octets
+from ikevpn.esp.transforms.layout import PADDINGS, TRAILER
+from ikevpn.esp.transforms.room import LARGEST_PACKET, Rows, octets
+from ikevpn.esp.transforms.transform import Sealing, Shape, sealing, shape
 from ikevpn.esp.truncation import with_truncation
 from ikevpn.model.sa import Direction, Sa
 

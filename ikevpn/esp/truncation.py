@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ikevpn.crypto.tables import INTEGRITIES
-from ikevpn.esp.cbc import Octets
-from ikevpn.esp.drops import Drop
 from ikevpn.esp.gate import Gate
+from ikevpn.esp.packet.drops import Drop
 from ikevpn.esp.replay import ReplayWindow
-from ikevpn.esp.room import Rows
+from ikevpn.esp.transforms.cbc import Octets
+from ikevpn.esp.transforms.room import Rows
 from ikevpn.model.sa import Sa
 
 BELIEVED_AFTER = 3

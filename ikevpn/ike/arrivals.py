@@ -5,18 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ikevpn.errors import Malformed
-from ikevpn.ike import admission, farewell, informational, negotiation, protect, quota, refusal, versions
-from ikevpn.ike.core import Core
-from ikevpn.ike.exchange import Arrival, Outcome, Result, Script, receive, repeat
-from ikevpn.ike.phase1 import Phase1
-from ikevpn.ike.quick_state import Quick
-from ikevpn.ike.sa import ZERO_COOKIE, Exchange, IkeSa, IkeState, Role
+from ikevpn.ike import negotiation
+from ikevpn.ike.phase1 import admission, quota, refusal, versions
+from ikevpn.ike.phase1.common import Phase1
+from ikevpn.ike.phase2 import late_deletes
+from ikevpn.ike.phase2.quick_state import Quick
+from ikevpn.ike.runner import protect
+from ikevpn.ike.runner.exchange import Arrival, Outcome, Result, Script, receive, repeat
 from ikevpn.ike.script import AGGRESSIVE, INFORMATIONAL, MAIN, QUICK
-from ikevpn.ike.timers import Timer, TimerKind
-from ikevpn.model.events import Code, Reason
+from ikevpn.ike.state.core import Core
+from ikevpn.ike.state.sa import ZERO_COOKIE, Exchange, IkeSa, IkeState, Role
+from ikevpn.ike.state.timers import Timer, TimerKind
+from ikevpn.ike.upkeep import informational
+from ikevpn.model.events.event import Code, Reason
 from ikevpn.wire import header as isakmp_header
-from ikevpn.wire import limits, message
+from ikevpn.wire import message
 from ikevpn.wire.header import HEADER_SIZE
+from ikevpn.wire.octets import limits
 from ikevpn.wire.payload import Fragment
 from ikevpn.wire.registry import ExchangeType, PayloadType
 from ikevpn.wire.vendor import Capability
@@ -33,7 +38,7 @@ def take(core: Core, arrival: Arrival) -> None:
         return
     sa = _find(core, arrival)
     if sa is None:
-        if not (_repeated(core, arrival) or farewell.take(core, arrival)):
+        if not (_repeated(core, arrival) or late_deletes.take(core, arrival)):
             _begin(core, arrival)
     elif header.next_payload == PayloadType.FRAGMENT:  # racoon leaves the encryption bit of the whole in its pieces
         _fragment(core, sa, arrival)

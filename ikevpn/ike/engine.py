@@ -9,31 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from ikevpn.errors import Malformed
-from ikevpn.ike import (
-    arrivals,
-    children,
-    dpd,
-    exchange,
-    farewell,
-    icmp,
-    informational,
-    negotiation,
-    plane,
-    relocation,
-    revocation,
-    standing,
-)
-from ikevpn.ike.core import Core, EngineSettings
-from ikevpn.ike.dpd import Verdict
-from ikevpn.ike.effects import Effect, QuerySa
-from ikevpn.ike.exchange import Arrival
-from ikevpn.ike.keyring import Keyring
+from ikevpn.ike import arrivals, negotiation, plane, relocation, revocation
 from ikevpn.ike.negotiation import wanted
-from ikevpn.ike.sa import Child, Hint, IkeState
+from ikevpn.ike.phase2 import children, late_deletes
+from ikevpn.ike.runner import exchange
+from ikevpn.ike.runner.exchange import Arrival
+from ikevpn.ike.state import standing
+from ikevpn.ike.state.core import Core, EngineSettings
+from ikevpn.ike.state.effects import Effect, QuerySa
+from ikevpn.ike.state.keyring import Keyring
+from ikevpn.ike.state.sa import Child, Hint, IkeState
+from ikevpn.ike.state.timers import Timer, TimerKind
 from ikevpn.ike.status import EngineStatus, snapshot
-from ikevpn.ike.timers import Timer, TimerKind
+from ikevpn.ike.upkeep import dpd, icmp, informational
+from ikevpn.ike.upkeep.dpd import Verdict
 from ikevpn.model.address import Address, AddressRange, Endpoint
-from ikevpn.model.events import Fact, Reason
+from ikevpn.model.events.event import Fact, Reason
 from ikevpn.model.sa import Direction, ExpireKind, SaUse
 from ikevpn.model.tunnel import SharedSecret, Tunnel
 from ikevpn.wire import header as isakmp_header
@@ -316,7 +307,7 @@ class Engine:
             informational.send(self._core, sa, [dpd.question(self._core, sa)])
 
     def _farewell(self, timer: Timer) -> None:
-        for child in farewell.forget(self._core, timer.owner):
+        for child in late_deletes.forget(self._core, timer.owner):
             negotiation.renew_child(self._core, child)
 
     def _child_rekey(self, timer: Timer) -> None:

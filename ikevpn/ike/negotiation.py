@@ -7,16 +7,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import SimpleNamespace
 
-from ikevpn.ike import children, dpd, farewell, informational, lifetime, phase1, protect, quick, refusal, succession
-from ikevpn.ike.core import Core
-from ikevpn.ike.exchange import Outcome, Rejected, Result, Script, begin
-from ikevpn.ike.phase1 import Phase1
-from ikevpn.ike.quick_state import Quick
-from ikevpn.ike.sa import ZERO_COOKIE, Child, ChildRequest, Exchange, Hint, IkeSa, IkeState, Role
+from ikevpn.ike.phase1 import common, refusal
+from ikevpn.ike.phase1.common import Phase1
+from ikevpn.ike.phase2 import children, late_deletes, quick
+from ikevpn.ike.phase2.quick_state import Quick
+from ikevpn.ike.runner import protect
+from ikevpn.ike.runner.exchange import Outcome, Rejected, Result, Script, begin
 from ikevpn.ike.script import AGGRESSIVE, MAIN, QUICK
-from ikevpn.ike.timers import Timer, TimerKind
+from ikevpn.ike.state.core import Core
+from ikevpn.ike.state.sa import ZERO_COOKIE, Child, ChildRequest, Exchange, Hint, IkeSa, IkeState, Role
+from ikevpn.ike.state.timers import Timer, TimerKind
+from ikevpn.ike.upkeep import dpd, informational, lifetime, succession
 from ikevpn.model.address import Endpoint
-from ikevpn.model.events import Code, Fact, Reason
+from ikevpn.model.events.event import Code, Fact, Reason
 from ikevpn.model.tunnel import Child as ChildConfiguration
 from ikevpn.model.tunnel import Phase1Mode, Tunnel
 from ikevpn.wire.registry import ExchangeType, NotifyType
@@ -29,9 +32,6 @@ _REFUSALS = {
 _RENEW_AGAIN_S = 10.0
 
 
-# Beginning
-
-
 def start_phase1(
     core: Core, tunnel: Tunnel, local: Endpoint, remote: Endpoint, natt: bool = False, group_index: int = 0
 ) -> IkeSa:
@@ -40,10 +40,10 @@ def start_phase1(
     sa.natt = natt
     core.add_ike_sa(sa)
     state = Phase1(group_index=group_index)
-    offered = tuple(map(str, phase1.offered_in_attempt(tunnel, group_index)))
+    offered = tuple(map(str, common.offered_in_attempt(tunnel, group_index)))
     core.report(Code.PHASE1_STARTED, sa, mode=str(tunnel.mode), offered=offered)
-    expected = phase1.expected_identity(tunnel, remote.address)
-    if phase1.known_secret(core, tunnel, remote.address, expected) is None:
+    expected = common.expected_identity(tunnel, remote.address)
+    if common.known_secret(core, tunnel, remote.address, expected) is None:
         core.forget_ike_sa(sa)
         core.report(Code.PHASE1_FAILED, sa, Reason.NO_SECRET, remote=str(remote.address))
         return sa
@@ -202,7 +202,7 @@ def _act_on_news(core: Core, sa: IkeSa, exchange: Exchange) -> None:
         end(core, sa, Reason.IDENTITY_REFUSED, with_children=False, facts=facts)
     for each in news.ended:
         end(core, each, Reason.PEER_DELETED, with_children=False)  # which outlive it (RFC 2408 §5, RFC 2409 §5.5)
-        farewell.remember(core, each)
+        late_deletes.remember(core, each)
 
 
 # Failure
@@ -252,7 +252,7 @@ def phase1_failed(core: Core, sa: IkeSa, exchange: Exchange, hint: Hint) -> None
     """The end of a phase 1, unless a refusal leaves another group to offer."""
     core.forget_ike_sa(sa)
     attempt = exchange.scratch.group_index + 1
-    if hint.reason is Reason.PEER_REFUSED_PHASE1 and sa.tunnel and phase1.offered_in_attempt(sa.tunnel, attempt):
+    if hint.reason is Reason.PEER_REFUSED_PHASE1 and sa.tunnel and common.offered_in_attempt(sa.tunnel, attempt):
         again = start_phase1(core, sa.tunnel, sa.local, sa.remote, sa.natt, group_index=attempt)
         again.waiting.extend(sa.waiting)
         return

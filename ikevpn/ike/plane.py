@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from ikevpn.ike import children, exchange, informational, negotiation
-from ikevpn.ike.budget import Budget
-from ikevpn.ike.core import Core
-from ikevpn.ike.sa import IkeSa
+from ikevpn.ike import negotiation
+from ikevpn.ike.phase2 import children
+from ikevpn.ike.runner import exchange
 from ikevpn.ike.script import QUICK
-from ikevpn.ike.timers import Timer, TimerKind
+from ikevpn.ike.state.budget import Budget
+from ikevpn.ike.state.core import Core
+from ikevpn.ike.state.sa import IkeSa
+from ikevpn.ike.state.timers import Timer, TimerKind
+from ikevpn.ike.upkeep import informational
 from ikevpn.model.address import Endpoint
-from ikevpn.model.events import Reason
+from ikevpn.model.events.event import Reason
 from ikevpn.model.sa import SaUse
 from ikevpn.wire.registry import NotifyType
 

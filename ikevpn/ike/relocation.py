@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from ikevpn.ike import children, negotiation
-from ikevpn.ike.core import Core
+from ikevpn.ike import negotiation
+from ikevpn.ike.phase2 import children
+from ikevpn.ike.state.core import Core
 from ikevpn.model.address import Address
-from ikevpn.model.events import Reason
+from ikevpn.model.events.event import Reason
 
 
 def leave(core: Core, gone: Collection[Address]) -> None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from ikevpn.ike import negotiation, phase1, rights
-from ikevpn.ike.core import Core
-from ikevpn.ike.keyring import Keyring
-from ikevpn.ike.sa import Child, IkeSa, IkeState, Role
+from ikevpn.ike import negotiation
+from ikevpn.ike.phase1 import common
+from ikevpn.ike.state import rights
+from ikevpn.ike.state.core import Core
+from ikevpn.ike.state.keyring import Keyring
+from ikevpn.ike.state.sa import Child, IkeSa, IkeState, Role
 from ikevpn.model.address import AddressRange
-from ikevpn.model.events import Reason
+from ikevpn.model.events.event import Reason
 from ikevpn.model.tunnel import SharedSecret
 
 
@@ -50,5 +52,5 @@ def _is_revoked(core: Core, sa: IkeSa) -> bool:
     if sa.role is Role.RESPONDER:
         return False
     remote = sa.remote.address
-    identity = phase1.expected_identity(sa.tunnel, remote)
-    return phase1.known_secret(core, sa.tunnel, remote, identity) != sa.keys.secret
+    identity = common.expected_identity(sa.tunnel, remote)
+    return common.known_secret(core, sa.tunnel, remote, identity) != sa.keys.secret

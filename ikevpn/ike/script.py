@@ -5,11 +5,13 @@ Both roles read the same row from their own end. The diagrams in the documentati
 
 from __future__ import annotations
 
-from ikevpn.ike import aggressive, informational, main_mode, quick
-from ikevpn.ike.core import Core
-from ikevpn.ike.exchange import Protection, Row, Script
-from ikevpn.ike.protect import HashKind
-from ikevpn.ike.sa import Exchange, IkeSa, Role
+from ikevpn.ike.phase1 import aggressive, main_mode
+from ikevpn.ike.phase2 import quick
+from ikevpn.ike.runner.exchange import Protection, Row, Script
+from ikevpn.ike.runner.protect import HashKind
+from ikevpn.ike.state.core import Core
+from ikevpn.ike.state.sa import Exchange, IkeSa, Role
+from ikevpn.ike.upkeep import informational
 from ikevpn.wire.message import Chain
 from ikevpn.wire.payload import (
     SA,

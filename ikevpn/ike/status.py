@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ikevpn.ike.core import Core
-from ikevpn.ike.sa import Child, IkeSa, IkeState
+from ikevpn.ike.state.core import Core
+from ikevpn.ike.state.sa import Child, IkeSa, IkeState
 
 
 @dataclass(frozen=True, slots=True)

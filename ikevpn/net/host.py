@@ -10,16 +10,16 @@ from typing import TypeVar
 
 from ikevpn.errors import HostError
 from ikevpn.model.address import Address, AddressRange
-from ikevpn.net import local
-from ikevpn.net.journal import Journal
-from ikevpn.net.kernel import Interface, Kernel
-from ikevpn.net.ledger import Ledger
-from ikevpn.net.local import Path, Surroundings
-from ikevpn.net.packet_table import PacketTable, table_name
-from ikevpn.net.plan import Plan
-from ikevpn.net.presence import Presence
-from ikevpn.net.rivals import Claim, Rival, find_rivals
-from ikevpn.net.strays import sweep
+from ikevpn.net.follow.presence import Presence
+from ikevpn.net.follow.rivals import Claim, Rival, find_rivals
+from ikevpn.net.kernel.packet_table import PacketTable, table_name
+from ikevpn.net.kernel.rtnetlink import Interface, Kernel
+from ikevpn.net.plan import local
+from ikevpn.net.plan.journal import Journal
+from ikevpn.net.plan.ledger import Ledger
+from ikevpn.net.plan.local import Path, Surroundings
+from ikevpn.net.plan.steps import Plan
+from ikevpn.net.plan.strays import sweep
 
 T = TypeVar("T")
 JOURNAL = "host.journal"

@@ -14,25 +14,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ikevpn import __version__
+from ikevpn.capture.captures import EVERYTHING
 from ikevpn.config.configuration import Configuration
+from ikevpn.config.keys.words import LogLevel, WhenStopped
 from ikevpn.config.load import load
-from ikevpn.config.words import LogLevel, WhenStopped
+from ikevpn.control import api, ready
+from ikevpn.control.server import ControlSocket
 from ikevpn.crypto import modexp
-from ikevpn.dataplane import confinement
+from ikevpn.dataplane.userspace.confinement import confinement
 from ikevpn.errors import IkevpnError
-from ikevpn.model.events import Code, Event, Fact
-from ikevpn.service import api, flushes, log, notify, privileges, ready
-from ikevpn.service.captures import EVERYTHING
-from ikevpn.service.control import ControlSocket
-from ikevpn.service.errands import Errands
-from ikevpn.service.icmp_errors import IcmpErrors
+from ikevpn.model.events.event import Code, Event, Fact
+from ikevpn.service.history import log
+from ikevpn.service.history.loaded_files import LoadedFiles
+from ikevpn.service.host import notify, privileges, restore
+from ikevpn.service.host.threads import UnjoinedThreads
+from ikevpn.service.ike_port.icmp_errors import IcmpErrors
 from ikevpn.service.listening import Listening
-from ikevpn.service.loaded_files import LoadedFiles
 from ikevpn.service.parts import Parts
 from ikevpn.service.plane_events import PlaneEvents
 from ikevpn.service.requests import Requests
-from ikevpn.service.threads import UnjoinedThreads
-from ikevpn.service.tunnels import Difference
+from ikevpn.service.tasks import Errands
+from ikevpn.service.tunnel.tunnels import Difference
 
 IDLE_START_S = 30.0
 """How long a daemon that was started for one command waits for that command."""
@@ -146,8 +148,8 @@ class Daemon:
         self._follow(plane_events.follow(), undo)
         self._follow(plane_events.watch(), undo)
         self._follow(listening.follow(), undo)
-        self._follow(flushes.follow_tables(parts.host, parts.report), undo)
-        self._follow(flushes.follow_routes(parts.host, parts.report), undo)
+        self._follow(restore.follow_tables(parts.host, parts.report), undo)
+        self._follow(restore.follow_routes(parts.host, parts.report), undo)
         self._catch_signals(undo)
         await parts.tunnels.apply(configuration, start=not self._options.until_idle)
         self._when_stopped = configuration.daemon.when_stopped

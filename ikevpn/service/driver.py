@@ -12,14 +12,14 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from ikevpn.dataplane.interface import DataPlane, Expire, IkeDatagram, Mapping, UnknownSpi
+from ikevpn.dataplane.interface.sa_plane import DataPlane, Expire, IkeDatagram, Mapping, UnknownSpi
 from ikevpn.errors import HostError
-from ikevpn.ike.effects import Effect
 from ikevpn.ike.engine import Engine
+from ikevpn.ike.state.effects import Effect
 from ikevpn.model.address import Endpoint
 from ikevpn.model.sa import Direction, SaUse
-from ikevpn.service.first_messages import First, FirstMessages, is_first
-from ikevpn.service.icmp_errors import IcmpError
+from ikevpn.service.ike_port.first_messages import First, FirstMessages, is_first
+from ikevpn.service.ike_port.icmp_errors import IcmpError
 
 NON_IKE_MARKER = bytes(8)
 """In front of ESP on the IKE port (drafts 00 and 01 of NAT traversal)."""

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ikevpn.errors import HostError
 from ikevpn.model.address import Address, Endpoint
-from ikevpn.model.events import Code, Event, Fact
-from ikevpn.net.changes import Changes
+from ikevpn.model.events.event import Code, Event, Fact
+from ikevpn.net.follow.changes import Changes
 from ikevpn.service.parts import Parts
 from ikevpn.wire.registry import Protocol
 

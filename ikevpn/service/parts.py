@@ -9,23 +9,23 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from ikevpn.capture.captures import Captures
 from ikevpn.config.configuration import Configuration
-from ikevpn.dataplane.userspace import UserspaceDataPlane
+from ikevpn.dataplane.userspace.control.userspace import UserspaceDataPlane
 from ikevpn.errors import HostError
 from ikevpn.ike.engine import Engine, EngineSettings
-from ikevpn.model.events import Event, Reason
+from ikevpn.model.events.event import Event, Reason
 from ikevpn.net.host import Host
-from ikevpn.service.binding import Bindings
-from ikevpn.service.captures import Captures
+from ikevpn.service.binding.binding import Bindings
 from ikevpn.service.driver import Driver
-from ikevpn.service.events import History
-from ikevpn.service.loaded_files import LoadedFiles
+from ikevpn.service.history.events import History
+from ikevpn.service.history.loaded_files import LoadedFiles
+from ikevpn.service.history.refused import RefusedCalls
+from ikevpn.service.ike_port.ports import IkePorts
 from ikevpn.service.perform import Performer
-from ikevpn.service.ports import IkePorts
-from ikevpn.service.refused import RefusedCalls
-from ikevpn.service.sequences import Sequences
-from ikevpn.service.tunnel import World
-from ikevpn.service.tunnels import Tunnels
+from ikevpn.service.tunnel.sequences import Sequences
+from ikevpn.service.tunnel.tunnel import World
+from ikevpn.service.tunnel.tunnels import Tunnels
 
 _ABOUT_THE_SECRET = {
     Reason.WRONG_SECRET,

@@ -6,10 +6,21 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
-from ikevpn.dataplane.interface import DataPlane
-from ikevpn.ike.effects import AddSa, DeleteSa, Effect, ExportKeys, Keepalive, LookUp, MoveSas, QuerySa, Report, Send
+from ikevpn.dataplane.interface.sa_plane import DataPlane
+from ikevpn.ike.state.effects import (
+    AddSa,
+    DeleteSa,
+    Effect,
+    ExportKeys,
+    Keepalive,
+    LookUp,
+    MoveSas,
+    QuerySa,
+    Report,
+    Send,
+)
 from ikevpn.model.address import Endpoint
-from ikevpn.model.events import Event
+from ikevpn.model.events.event import Event
 from ikevpn.model.sa import Sa
 
 

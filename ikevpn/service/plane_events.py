@@ -11,12 +11,12 @@ import random
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from ikevpn.dataplane import interface as dataplane
-from ikevpn.dataplane.children import LAUNCHER_GONE
+from ikevpn.dataplane.interface import sa_plane as dataplane
+from ikevpn.dataplane.userspace.control.children import LAUNCHER_GONE
 from ikevpn.errors import HostError
-from ikevpn.model.events import Code, Event, Fact, Reason
-from ikevpn.service.keeper import pause_s
+from ikevpn.model.events.event import Code, Event, Fact, Reason
 from ikevpn.service.parts import Parts
+from ikevpn.service.tunnel.keeper import pause_s
 
 SIGN_OF_LIFE_S = 15.0
 """How often the worker is asked anything at all: one that hangs is ended by the data plane, and then started anew."""

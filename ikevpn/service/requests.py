@@ -18,21 +18,23 @@ from pathlib import Path
 from typing import Any
 
 from ikevpn import __version__
-from ikevpn.config.words import Start
+from ikevpn.config.keys.words import Start
+from ikevpn.control import api
 from ikevpn.errors import HostError, UsageError
-from ikevpn.ike.effects import Effect
 from ikevpn.ike.engine import Engine
-from ikevpn.model import reasons
-from ikevpn.model.events import Code, Event, Fact, Reason
+from ikevpn.ike.state.effects import Effect
+from ikevpn.model.events import reasons
+from ikevpn.model.events.event import Code, Event, Fact, Reason
+from ikevpn.model.events.severity import severity
 from ikevpn.model.sa import Total
-from ikevpn.model.severity import severity
-from ikevpn.service import api, last_step, metrics, process_use
-from ikevpn.service.errands import Errands
-from ikevpn.service.keeper import Wanted
+from ikevpn.service.history import metrics, process_use
 from ikevpn.service.parts import Parts
-from ikevpn.service.state import index, tunnel_state
-from ikevpn.service.tunnel import Tunnel
-from ikevpn.service.tunnels import WANTED, Difference
+from ikevpn.service.tasks import Errands
+from ikevpn.service.tunnel import last_step
+from ikevpn.service.tunnel.keeper import Wanted
+from ikevpn.service.tunnel.state import index, tunnel_state
+from ikevpn.service.tunnel.tunnel import Tunnel
+from ikevpn.service.tunnel.tunnels import WANTED, Difference
 
 Answer = AsyncGenerator[api.Reply, None]
 

@@ -11,8 +11,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from ikevpn.errors import Malformed
-from ikevpn.wire import ident, vendor
-from ikevpn.wire.attributes import Attribute
+from ikevpn.wire import vendor
 from ikevpn.wire.header import Header
 from ikevpn.wire.message import Chain, Message
 from ikevpn.wire.payload import (
@@ -29,6 +28,8 @@ from ikevpn.wire.payload import (
     Payload,
     VendorId,
 )
+from ikevpn.wire.payloads import ident
+from ikevpn.wire.payloads.attributes import Attribute
 from ikevpn.wire.registry import Cfg, Doi, ExchangeType, IdType
 from ikevpn.wire.words import proposal, transform, value
 

@@ -6,10 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ikevpn.errors import Malformed, UsageError
-from ikevpn.wire import limits
-from ikevpn.wire.reader import Reader
+from ikevpn.wire.octets import limits
+from ikevpn.wire.octets.reader import Reader
+from ikevpn.wire.octets.writer import pack
 from ikevpn.wire.registry import ExchangeType, Flag, PayloadType
-from ikevpn.wire.writer import pack
 
 HEADER_SIZE = 28
 COOKIE_SIZE = 8

@@ -10,12 +10,13 @@ from typing import TypeVar
 
 from ikevpn.errors import Malformed
 from ikevpn.wire import header as isakmp_header
-from ikevpn.wire import limits, payload
+from ikevpn.wire import payload
 from ikevpn.wire.header import HEADER_SIZE, Header
+from ikevpn.wire.octets import limits
+from ikevpn.wire.octets.reader import Reader
+from ikevpn.wire.octets.writer import GENERIC_SIZE, with_generic
 from ikevpn.wire.payload import Payload
-from ikevpn.wire.reader import Reader
 from ikevpn.wire.registry import ExchangeType, Flag, PayloadType
-from ikevpn.wire.writer import GENERIC_SIZE, with_generic
 
 P = TypeVar("P", bound=Payload)
 

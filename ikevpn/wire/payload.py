@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from ikevpn.wire.certificate import Certificate, CertificateRequest
-from ikevpn.wire.configuration import Configuration
-from ikevpn.wire.fragment import Fragment
-from ikevpn.wire.ident import Identification
-from ikevpn.wire.nat import NatD, NatOa
-from ikevpn.wire.notify import Delete, Notify
-from ikevpn.wire.opaque import HashPayload, KeyExchange, Nonce, Signature, Unknown, VendorId
-from ikevpn.wire.proposal import SA, SIT_IDENTITY_ONLY, Proposal, Transform
-from ikevpn.wire.reader import Reader
+from ikevpn.wire.octets.reader import Reader
+from ikevpn.wire.payloads.certificate import Certificate, CertificateRequest
+from ikevpn.wire.payloads.configuration import Configuration
+from ikevpn.wire.payloads.fragment import Fragment
+from ikevpn.wire.payloads.ident import Identification
+from ikevpn.wire.payloads.nat import NatD, NatOa
+from ikevpn.wire.payloads.notify import Delete, Notify
+from ikevpn.wire.payloads.opaque import HashPayload, KeyExchange, Nonce, Signature, Unknown, VendorId
+from ikevpn.wire.payloads.proposal import SA, SIT_IDENTITY_ONLY, Proposal, Transform
 from ikevpn.wire.registry import PayloadType
 
 __all__ = [

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ikevpn.wire.attributes import Attribute
-from ikevpn.wire.proposal import Proposal, Transform
+from ikevpn.wire.payloads.attributes import Attribute
+from ikevpn.wire.payloads.proposal import Proposal, Transform
 from ikevpn.wire.registry import (
     AhTransform,
     Auth,

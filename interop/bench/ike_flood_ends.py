@@ -20,10 +20,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from ikevpn.ike.effects import Effect, Report, Send
 from ikevpn.ike.engine import Engine, EngineSettings
+from ikevpn.ike.state.effects import Effect, Report, Send
 from ikevpn.model.address import AddressRange, Endpoint
-from ikevpn.model.events import Code, Event
+from ikevpn.model.events.event import Code, Event
 from ikevpn.model.identity import Identity
 from ikevpn.model.proposal import IkeProposal, IpsecProposal
 from ikevpn.model.secret import Secret

@@ -86,7 +86,7 @@ class Rig:
     def workers(self) -> list[int]:
         """The processes that carry ESP, of the left and of the right gateway; for rigs of ikevpn."""
         hosts = (self._topology.left.host, self._topology.right.host)
-        return [pid for host in hosts for pid in cpu.processes(host, ("ikevpn.dataplane.worker",))]
+        return [pid for host in hosts for pid in cpu.processes(host, ("ikevpn.dataplane.userspace.worker.worker",))]
 
 
 def _without_offloads(host: Host) -> None:

@@ -28,8 +28,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from statistics import median
 
-from ikevpn.dataplane import offload, udp
-from ikevpn.dataplane.userspace import UserspaceDataPlane
+from ikevpn.dataplane.userspace.control.userspace import UserspaceDataPlane
+from ikevpn.dataplane.userspace.io import offload, udp
 from ikevpn.esp.outbound import Outbound
 from ikevpn.model.address import AddressRange, Endpoint
 from ikevpn.model.sa import Algorithms, Direction, Encapsulation, Policy, Sa, SaMode

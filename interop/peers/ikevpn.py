@@ -138,8 +138,8 @@ class Ikevpn:
     @property
     def workers(self) -> list[int]:
         """Its processes that carry packets, oldest first."""
-        launchers = _children(self.pid, "ikevpn.dataplane.launcher")
-        return sorted(pid for each in launchers for pid in _children(each, "ikevpn.dataplane.worker"))
+        launchers = _children(self.pid, "ikevpn.dataplane.userspace.control.launcher")
+        return sorted(pid for each in launchers for pid in _children(each, "ikevpn.dataplane.userspace.worker.worker"))
 
     def configure(self, *tunnels: TunnelParameters) -> None:
         """Write the configuration and have the daemon read it."""

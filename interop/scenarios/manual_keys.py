@@ -16,7 +16,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from ikevpn.service.manual_numbers import FIRST_BLOCK
+from ikevpn.service.tunnel.manual_numbers import FIRST_BLOCK
 from interop import proof, traffic
 from interop.outcome import expect, wait_until
 from interop.peers.ikevpn import Ikevpn

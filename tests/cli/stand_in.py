@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 from click.testing import Result
 
-from ikevpn.service import api
-from ikevpn.service.control import ControlSocket
+from ikevpn.control import api
+from ikevpn.control.server import ControlSocket
 
 Ikevpn = Callable[..., Result]
 """The fixture `ikevpn`: calls the command line with words."""

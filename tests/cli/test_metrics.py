@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ikevpn.service import api
+from ikevpn.control import api
 from tests.cli.stand_in import Ikevpn, daemon
 
 TEXT = "# HELP ikevpn_up_seconds How long.\n# TYPE ikevpn_up_seconds gauge\nikevpn_up_seconds 1\n"

@@ -9,14 +9,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ikevpn.config.check import check
-from ikevpn.config.document import dotted
 from ikevpn.config.finding import Unfit
-from ikevpn.config.key import Table, key_of
+from ikevpn.config.keys.key import Table, key_of
+from ikevpn.config.keys.network_kinds import InterfaceAddress, Network, OwnAddress, PeerIdentity, Place, Prefix, Remote
+from ikevpn.config.keys.schema import DaemonTable, TunnelTable
+from ikevpn.config.keys.traffic_keys import SelectorTable
 from ikevpn.config.load import load
-from ikevpn.config.network_kinds import InterfaceAddress, Network, OwnAddress, PeerIdentity, Place, Prefix, Remote
-from ikevpn.config.proposals import EspProposals, IkeProposals
-from ikevpn.config.schema import DaemonTable, TunnelTable
-from ikevpn.config.traffic_keys import SelectorTable
+from ikevpn.config.proposals.names import EspProposals, IkeProposals
+from ikevpn.config.toml.document import dotted
 from tests.config.conftest import Write
 
 scalars = st.one_of(

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from ikevpn.config.build import device_name
 from ikevpn.config.check import check
 from ikevpn.config.configuration import TunnelConfig
+from ikevpn.config.keys.words import Binding, Start, WhenDown
 from ikevpn.config.load import load
-from ikevpn.config.words import Binding, Start, WhenDown
+from ikevpn.config.tunnel.build import device_name
 from ikevpn.errors import UsageError
 from ikevpn.model.address import AddressRange
 from ikevpn.model.identity import Identity

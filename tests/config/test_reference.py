@@ -13,12 +13,12 @@ import pytest
 
 from ikevpn.config import reference
 from ikevpn.config.check import check
-from ikevpn.config.key import key_of
+from ikevpn.config.keys.key import key_of
+from ikevpn.config.keys.manual_table import KeyTable, ManualTable
+from ikevpn.config.keys.schema import DaemonTable, PskTable, TunnelTable
+from ikevpn.config.keys.secret_table import SecretTable
+from ikevpn.config.keys.traffic_keys import SelectorTable
 from ikevpn.config.load import load
-from ikevpn.config.manual_table import KeyTable, ManualTable
-from ikevpn.config.schema import DaemonTable, PskTable, TunnelTable
-from ikevpn.config.secret_table import SecretTable
-from ikevpn.config.traffic_keys import SelectorTable
 from tests.conftest import REPOSITORY
 
 SAMPLES = sorted((REPOSITORY / "configs").glob("*.toml"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ikevpn.config.schema import DaemonTable
+from ikevpn.config.keys.schema import DaemonTable
 from tests.config.conftest import Write, errors
 
 DAEMON = [field.name for field in dataclasses.fields(DaemonTable)]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ikevpn.dataplane import message
-from ikevpn.dataplane.ends import Arrival, Path
-from ikevpn.dataplane.forwarding import Forwarding
-from ikevpn.dataplane.interface import DataPlaneEvent
-from ikevpn.dataplane.marking import PLAIN, Mark
-from ikevpn.dataplane.stats import Stats
+from ikevpn.dataplane.interface.sa_plane import DataPlaneEvent
+from ikevpn.dataplane.userspace.forward.forwarding import Forwarding
+from ikevpn.dataplane.userspace.ipc import message
+from ikevpn.dataplane.userspace.packet.ends import Arrival, Path
+from ikevpn.dataplane.userspace.packet.marking import PLAIN, Mark
+from ikevpn.dataplane.userspace.packet.stats import Stats
 from ikevpn.model.address import AddressRange, Endpoint
 from ikevpn.model.sa import Encapsulation, Policy
 from ikevpn.model.selector import Selector

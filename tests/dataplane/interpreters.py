@@ -20,7 +20,7 @@ def launcher_of(worker: str, folder: Path) -> str:
     program = folder / "launcher.py"
     program.write_text(
         "import sys\n"
-        "from ikevpn.dataplane import launcher\n"
+        "from ikevpn.dataplane.userspace.control import launcher\n"
         f"sys.executable = {worker!r}\n"
         "launcher.main(['', sys.argv[-1]])\n"
     )

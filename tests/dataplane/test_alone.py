@@ -8,11 +8,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ikevpn.dataplane import lookup, message
-from ikevpn.dataplane.ends import Arrival, Path
-from ikevpn.dataplane.error_queue import TooBig
-from ikevpn.dataplane.inward import Inward
-from ikevpn.dataplane.outward import Outward
+from ikevpn.dataplane.userspace.forward import lookup
+from ikevpn.dataplane.userspace.forward.inward import Inward
+from ikevpn.dataplane.userspace.forward.outward import Outward
+from ikevpn.dataplane.userspace.io.error_queue import TooBig
+from ikevpn.dataplane.userspace.ipc import message
+from ikevpn.dataplane.userspace.packet.ends import Arrival, Path
 from ikevpn.esp.outbound import Outbound
 from ikevpn.model.address import Endpoint
 from ikevpn.model.outer_header import DfBit, OuterHeader

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from ikevpn.dataplane import message
-from ikevpn.dataplane.ends import Arrival, Path
+from ikevpn.dataplane.userspace.ipc import message
+from ikevpn.dataplane.userspace.packet.ends import Arrival, Path
 from ikevpn.esp import ah
 from ikevpn.model.address import AddressRange, Endpoint
 from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, Limits, Sa, SaMode

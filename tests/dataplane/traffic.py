@@ -9,8 +9,8 @@ from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.packet import Packet, Raw
 
-from ikevpn.dataplane import vnet
-from ikevpn.dataplane.vnet import Offload
+from ikevpn.dataplane.userspace.packet import vnet
+from ikevpn.dataplane.userspace.packet.vnet import Offload
 
 TIMESTAMP = [("NOP", None), ("NOP", None), ("Timestamp", (7, 9))]
 

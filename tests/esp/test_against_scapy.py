@@ -14,7 +14,7 @@ from ikevpn.crypto.tables import ESP_CIPHERS
 from ikevpn.esp.inbound import Inbound
 from ikevpn.esp.inside import Opened
 from ikevpn.esp.outbound import Outbound
-from ikevpn.esp.transform import shape
+from ikevpn.esp.transforms.transform import shape
 from ikevpn.model.sa import Direction, SaMode
 from ikevpn.wire.registry import EspCipher, Integrity
 from tests.esp import samples

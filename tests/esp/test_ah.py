@@ -16,9 +16,9 @@ from scapy.layers.ipsec import SecurityAssociation
 from ikevpn.errors import UsageError
 from ikevpn.esp import ah
 from ikevpn.esp.ah import AhInbound, AhOutbound
-from ikevpn.esp.drops import Drop
 from ikevpn.esp.inside import Opened
 from ikevpn.esp.outbound import SequenceExhausted
+from ikevpn.esp.packet.drops import Drop
 from ikevpn.model.address import Endpoint
 from ikevpn.model.sa import Algorithms, Direction, Encapsulation, Sa, SaMode
 from ikevpn.model.secret import Secret

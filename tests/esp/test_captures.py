@@ -15,9 +15,9 @@ import pytest
 from ikevpn.errors import UsageError
 from ikevpn.esp.encap import Datagram, classify
 from ikevpn.esp.inbound import Inbound
-from ikevpn.esp.inner import read_flow
 from ikevpn.esp.inside import Opened
-from ikevpn.esp.transform import shape
+from ikevpn.esp.packet.inner import read_flow
+from ikevpn.esp.transforms.transform import shape
 from ikevpn.model.sa import Algorithms, Direction, SaMode
 from ikevpn.wire.registry import EspCipher, Integrity
 from tests import captures

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ikevpn.esp.drops import Drop
 from ikevpn.esp.inbound import Inbound
 from ikevpn.esp.inside import Opened
 from ikevpn.esp.outbound import Outbound
+from ikevpn.esp.packet.drops import Drop
 from ikevpn.model.sa import Direction
 from tests.esp import samples
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ikevpn.esp.drops import Drop
 from ikevpn.esp.gate import Gate
 from ikevpn.esp.outbound import Outbound
+from ikevpn.esp.packet.drops import Drop
 from ikevpn.esp.replay import ReplayWindow
 from ikevpn.model.sa import Direction
 from tests.esp import samples

@@ -10,11 +10,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ikevpn.errors import UsageError
-from ikevpn.esp.drops import Drop
 from ikevpn.esp.inbound import Inbound
 from ikevpn.esp.inside import Opened
 from ikevpn.esp.outbound import Outbound
-from ikevpn.esp.transform import sealing, shape
+from ikevpn.esp.packet.drops import Drop
+from ikevpn.esp.transforms.transform import sealing, shape
 from ikevpn.model.address import AddressRange
 from ikevpn.model.sa import Direction, SaMode
 from ikevpn.model.selector import Selector

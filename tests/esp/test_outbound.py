@@ -10,7 +10,7 @@ from ikevpn.errors import UsageError
 from ikevpn.esp.inbound import Inbound
 from ikevpn.esp.inside import Opened
 from ikevpn.esp.outbound import Outbound, SequenceExhausted
-from ikevpn.esp.transform import shape
+from ikevpn.esp.transforms.transform import shape
 from ikevpn.model.sa import Direction, Limits
 from tests.esp import samples
 from tests.esp.samples import ipv4, ipv6, ports

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from scapy.layers.ipsec import ESP
 
 from ikevpn.crypto.tables import ESP_CIPHERS, CipherMode
-from ikevpn.esp.drops import Drop
 from ikevpn.esp.inbound import Inbound
 from ikevpn.esp.inside import Opened
 from ikevpn.esp.outbound import Outbound, SequenceExhausted
-from ikevpn.esp.room import LARGEST_PACKET, Rows
+from ikevpn.esp.packet.drops import Drop
+from ikevpn.esp.transforms.room import LARGEST_PACKET, Rows
 from ikevpn.model.address import AddressRange
 from ikevpn.model.sa import Direction
 from ikevpn.model.selector import Selector

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from ikevpn.esp.drops import Drop
 from ikevpn.esp.inbound import Inbound
 from ikevpn.esp.inside import Opened
 from ikevpn.esp.outbound import Outbound
+from ikevpn.esp.packet.drops import Drop
 from ikevpn.esp.truncation import has_two_truncations, with_truncation
 from ikevpn.model.sa import Direction
 from tests.esp import samples

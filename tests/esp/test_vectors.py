@@ -12,12 +12,12 @@ import pytest
 from ikevpn.crypto import ciphers
 from ikevpn.crypto.tables import ESP_CIPHERS
 from ikevpn.errors import UsageError
-from ikevpn.esp.ctr import CounterMode
 from ikevpn.esp.inbound import Inbound
 from ikevpn.esp.inside import Opened
-from ikevpn.esp.layout import HEADER, TRAILER
 from ikevpn.esp.outbound import Outbound
-from ikevpn.esp.transform import shape
+from ikevpn.esp.transforms.ctr import CounterMode
+from ikevpn.esp.transforms.layout import HEADER, TRAILER
+from ikevpn.esp.transforms.transform import shape
 from ikevpn.model.sa import Algorithms, Direction, SaMode
 from ikevpn.wire.registry import EspCipher, IkeCipher, Integrity
 from tests.esp import samples

@@ -11,7 +11,7 @@ from tests.house.imports import modules
 MODULES = modules()
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 60
-TABLES = {"ikevpn.wire.registry", "ikevpn.model.reasons"}  # numbers, and sentences
+TABLES = {"ikevpn.wire.registry", "ikevpn.model.events.reasons"}  # numbers, and sentences
 
 
 @pytest.mark.parametrize("name", [name for name in MODULES if name not in TABLES])

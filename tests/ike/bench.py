@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from ikevpn.ike import informational
-from ikevpn.ike.core import Core
-from ikevpn.ike.effects import Effect, Keepalive, MoveSas, QuerySa
-from ikevpn.ike.sa import Child, Exchange, IkeSa
+from ikevpn.ike.state.core import Core
+from ikevpn.ike.state.effects import Effect, Keepalive, MoveSas, QuerySa
+from ikevpn.ike.state.sa import Child, Exchange, IkeSa
+from ikevpn.ike.upkeep import informational
 from ikevpn.model.address import AddressRange, Endpoint
-from ikevpn.model.events import Code, Event, Fact
+from ikevpn.model.events.event import Code, Event, Fact
 from ikevpn.model.proposal import IkeProposal, IpsecProposal
 from ikevpn.model.sa import Direction, Sa, SaUse
 from ikevpn.model.selector import Selector

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from ikevpn.ike.effects import Send
 from ikevpn.ike.engine import Engine
+from ikevpn.ike.state.effects import Send
 from ikevpn.model.address import Endpoint
 from ikevpn.model.proposal import IpsecProposal
 from ikevpn.model.tunnel import Phase1Mode

@@ -16,10 +16,10 @@ from dataclasses import dataclass, field, replace
 
 from ikevpn.crypto import ciphers
 from ikevpn.errors import Malformed
-from ikevpn.ike import protect
-from ikevpn.ike.effects import Effect, Send
-from ikevpn.ike.protect import HashKind
-from ikevpn.ike.sa import IkeSa, IkeState
+from ikevpn.ike.runner import protect
+from ikevpn.ike.runner.protect import HashKind
+from ikevpn.ike.state.effects import Effect, Send
+from ikevpn.ike.state.sa import IkeSa, IkeState
 from ikevpn.model.proposal import IpsecProposal
 from ikevpn.model.tunnel import Phase1Mode
 from ikevpn.wire import header as isakmp_header

@@ -7,10 +7,10 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ikevpn.ike.effects import AddSa, DeleteSa, Effect, Report, Send
 from ikevpn.ike.engine import Engine, EngineSettings
+from ikevpn.ike.state.effects import AddSa, DeleteSa, Effect, Report, Send
 from ikevpn.model.address import AddressRange, Endpoint
-from ikevpn.model.events import Code, Event, Reason
+from ikevpn.model.events.event import Code, Event, Reason
 from ikevpn.model.proposal import IkeProposal, IpsecProposal, Lifetime
 from ikevpn.model.sa import Direction, Sa
 from ikevpn.model.secret import Secret

@@ -9,10 +9,10 @@ import pytest
 
 from ikevpn.ike.engine import EngineSettings
 from ikevpn.model.address import Endpoint
-from ikevpn.model.events import Code, Reason
+from ikevpn.model.events.event import Code, Reason
 from ikevpn.model.tunnel import Phase1Mode
-from ikevpn.wire import fragment
 from ikevpn.wire.payload import VendorId
+from ikevpn.wire.payloads import fragment
 from ikevpn.wire.registry import ExchangeType
 from tests.ike.bench import PFS, Bench, Sent, core_of, events, ike_sas, only_sa, state_of, tunnel
 from tests.manners import bend

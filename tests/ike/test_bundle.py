@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from ikevpn.crypto import keys
-from ikevpn.ike.effects import AddSa
 from ikevpn.ike.engine import EngineSettings
-from ikevpn.ike.sa import Child
+from ikevpn.ike.state.effects import AddSa
+from ikevpn.ike.state.sa import Child
 from ikevpn.model.address import Endpoint
-from ikevpn.model.events import Code, Reason
+from ikevpn.model.events.event import Code, Reason
 from ikevpn.model.proposal import IpsecProposal, Lifetime
 from ikevpn.model.proposal_name import read_ipsec
 from ikevpn.model.sa import Direction, ExpireKind, Sa, SaMode

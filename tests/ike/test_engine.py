@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from ikevpn.errors import UsageError
-from ikevpn.ike.effects import ExportKeys, Report, Send
 from ikevpn.ike.engine import Engine, EngineSettings
+from ikevpn.ike.state.effects import ExportKeys, Report, Send
 from ikevpn.model.address import AddressRange, Endpoint
-from ikevpn.model.events import Code, Reason
+from ikevpn.model.events.event import Code, Reason
 from ikevpn.model.sa import Direction, ExpireKind, SaUse
 from ikevpn.wire.registry import ExchangeType
 from tests.ike.bench import (

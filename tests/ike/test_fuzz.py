@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ikevpn.ike.effects import Effect, Send
 from ikevpn.ike.engine import Engine, EngineSettings
+from ikevpn.ike.state.effects import Effect, Send
 from ikevpn.model.address import Endpoint
 from tests.ike.fuzz import flood, run
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ikevpn.ike import informational
+from ikevpn.ike.upkeep import informational
 from tests.ike.fuzz_inside import run
 
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from ikevpn.model.events import Code, Reason
-from ikevpn.model.reasons import sentence
+from ikevpn.model.events.event import Code, Reason
+from ikevpn.model.events.reasons import sentence
 from ikevpn.model.tunnel import Phase1Mode
 from tests.ike.bench import Bench, children, core_of, events, ike_sas, networks, other_side, tunnel
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ikevpn.ike import protect
-from ikevpn.model.events import Code, Reason
+from ikevpn.ike.runner import protect
+from ikevpn.model.events.event import Code, Reason
 from ikevpn.model.proposal import Lifetime
 from ikevpn.wire.registry import ExchangeType, NotifyType
 from tests.ike.bench import Bench, events, ike_sas, only_sa, other_side, tunnel

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 
-from ikevpn.model import reasons
-from ikevpn.model.events import Code, Reason
+from ikevpn.model.events import reasons
+from ikevpn.model.events.event import Code, Reason
 from tests.ike.bench import Bench, core_of, events, ike_sas
 
 

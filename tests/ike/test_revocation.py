@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ikevpn.model.address import AddressRange
-from ikevpn.model.events import Code, Reason
+from ikevpn.model.events.event import Code, Reason
 from ikevpn.model.identity import Identity
 from ikevpn.model.secret import Secret
 from ikevpn.model.tunnel import Phase1Mode, SharedSecret

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from ikevpn.ike.exchange import Protection, Script
-from ikevpn.ike.protect import HashKind
-from ikevpn.ike.sa import Role
+from ikevpn.ike.runner.exchange import Protection, Script
+from ikevpn.ike.runner.protect import HashKind
 from ikevpn.ike.script import INFORMATIONAL, QUICK, SCRIPTS
-from ikevpn.model.events import Reason
+from ikevpn.ike.state.sa import Role
+from ikevpn.model.events.event import Reason
 from ikevpn.model.tunnel import Phase1Mode, Tunnel
 from ikevpn.wire.payload import HashPayload
 from ikevpn.wire.registry import ExchangeType

@@ -15,11 +15,12 @@ import pytest
 
 from ikevpn.crypto import groups
 from ikevpn.crypto.groups import KeyPair
-from ikevpn.ike import phase1, select, suite
-from ikevpn.ike.effects import AddSa, Effect, ExportKeys, Report, Send
 from ikevpn.ike.engine import Engine, EngineSettings
+from ikevpn.ike.offers import select, suite
+from ikevpn.ike.phase1 import common
+from ikevpn.ike.state.effects import AddSa, Effect, ExportKeys, Report, Send
 from ikevpn.model.address import AddressRange, Endpoint
-from ikevpn.model.events import Code, Reason
+from ikevpn.model.events.event import Code, Reason
 from ikevpn.model.proposal import IkeProposal, IpsecProposal, Lifetime
 from ikevpn.model.sa import Direction
 from ikevpn.model.secret import Secret
@@ -27,8 +28,8 @@ from ikevpn.model.selector import Selector
 from ikevpn.model.tunnel import Child, NatTraversal, Phase1Mode, Tunnel
 from ikevpn.wire import header as isakmp_header
 from ikevpn.wire import message
-from ikevpn.wire.attributes import Attribute
 from ikevpn.wire.payload import SA, Identification, KeyExchange, Nonce, Proposal, Transform
+from ikevpn.wire.payloads.attributes import Attribute
 from ikevpn.wire.registry import (
     Doi,
     EspCipher,
@@ -113,7 +114,7 @@ def test_as_initiator_every_octet_is_the_recorded_one(
     monkeypatch.setattr(
         suite, "propose", lambda proposals, lifetime, spis, mode: _recorded_esp_offer(spis[Protocol.ESP])
     )
-    monkeypatch.setattr(phase1, "build_vendor_ids", lambda sa, tunnel: [])
+    monkeypatch.setattr(common, "build_vendor_ids", lambda sa, tunnel: [])
     entropy = Recorded(
         (8, messages[0][:8]),
         (32, _equivalent_exponent(bytes.fromhex(handshake["dh"]["initiator_private_hex"]))),

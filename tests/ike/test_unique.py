@@ -9,7 +9,7 @@ import pytest
 
 from ikevpn.ike.engine import Engine
 from ikevpn.model.address import AddressRange, Endpoint
-from ikevpn.model.events import Code, Reason
+from ikevpn.model.events.event import Code, Reason
 from ikevpn.model.identity import Identity
 from ikevpn.model.selector import Selector
 from ikevpn.model.tunnel import Child, NatTraversal, Unique

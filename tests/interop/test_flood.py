@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from ikevpn.esp.drops import Drop
 from ikevpn.esp.inbound import Inbound
 from ikevpn.esp.inside import Opened
 from ikevpn.esp.outbound import Outbound
+from ikevpn.esp.packet.drops import Drop
 from ikevpn.model.sa import Direction
 from interop import spray
 from interop.flood import LARGEST_GROWTH_KIB, Record, report

@@ -11,10 +11,10 @@ from dataclasses import replace
 from unittest import mock
 
 from ikevpn.crypto import ciphers
-from ikevpn.ike import exchange as runner
-from ikevpn.ike import protect
-from ikevpn.ike.exchange import Row
-from ikevpn.ike.sa import Exchange, IkeSa
+from ikevpn.ike.runner import exchange as runner
+from ikevpn.ike.runner import protect
+from ikevpn.ike.runner.exchange import Row
+from ikevpn.ike.state.sa import Exchange, IkeSa
 from ikevpn.wire import header as isakmp_header
 from ikevpn.wire import message
 from ikevpn.wire.header import HEADER_SIZE, Header

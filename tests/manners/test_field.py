@@ -11,14 +11,15 @@ from unittest import mock
 import pytest
 
 from ikevpn.crypto.ciphers import block_size
-from ikevpn.ike import dpd, phase1, select
-from ikevpn.ike.effects import Send
-from ikevpn.ike.sa import Exchange, IkeSa
-from ikevpn.model.events import Code, Reason
+from ikevpn.ike.offers import select
+from ikevpn.ike.phase1 import common
+from ikevpn.ike.state.effects import Send
+from ikevpn.ike.state.sa import Exchange, IkeSa
+from ikevpn.ike.upkeep import dpd
+from ikevpn.model.events.event import Code, Reason
 from ikevpn.model.proposal import IkeProposal, Lifetime
 from ikevpn.model.tunnel import Phase1Mode, Tunnel
 from ikevpn.wire import message
-from ikevpn.wire.attributes import Attribute
 from ikevpn.wire.payload import (
     SA,
     Delete,
@@ -28,6 +29,7 @@ from ikevpn.wire.payload import (
     Transform,
     VendorId,
 )
+from ikevpn.wire.payloads.attributes import Attribute
 from ikevpn.wire.registry import (
     Doi,
     ExchangeType,
@@ -50,7 +52,7 @@ from tests.ike.bench import (
     says,
     tunnel,
 )
-from tests.ike.test_natt import behind_nat
+from tests.ike.phase1.test_natt import behind_nat
 from tests.manners import bend
 
 _M, _A, _Q = "main mode message ", "aggressive mode message ", "quick mode message "
@@ -242,7 +244,7 @@ def test_an_identity_with_udp_and_port_500(who: str) -> None:
             exchange.scratch.set_id(exchange.role, message.body_of(built))
         return built
 
-    bench, genuine = Bench(), phase1.build_identity
-    with mock.patch.object(phase1, "build_identity", identity):
+    bench, genuine = Bench(), common.build_identity
+    with mock.patch.object(common, "build_identity", identity):
         bench.up()
     assert bench.matched()

@@ -11,13 +11,11 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from ikevpn.ike.effects import Send
+from ikevpn.ike.state.effects import Send
 from ikevpn.model.address import Endpoint
-from ikevpn.model.events import Code, Reason
+from ikevpn.model.events.event import Code, Reason
 from ikevpn.model.proposal import IpsecProposal, Lifetime
 from ikevpn.model.tunnel import Phase1Mode, Tunnel
-from ikevpn.wire import ident
-from ikevpn.wire.attributes import Attribute
 from ikevpn.wire.payload import (
     SA,
     CertificateRequest,
@@ -32,6 +30,8 @@ from ikevpn.wire.payload import (
     Unknown,
     VendorId,
 )
+from ikevpn.wire.payloads import ident
+from ikevpn.wire.payloads.attributes import Attribute
 from ikevpn.wire.registry import (
     Doi,
     EspCipher,

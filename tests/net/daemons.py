@@ -23,8 +23,8 @@ from typing import Any
 
 import msgspec
 
+from ikevpn.control import api, client
 from ikevpn.errors import HostError
-from ikevpn.service import api, client
 from tests.conftest import REPOSITORY
 from tests.net import pings
 
@@ -174,12 +174,12 @@ class Side:
 
 def launcher_of(daemon: int) -> int:
     """The process that starts the workers of a daemon."""
-    return _child(daemon, "ikevpn.dataplane.launcher")
+    return _child(daemon, "ikevpn.dataplane.userspace.control.launcher")
 
 
 def worker_of(daemon: int) -> int:
     """The only worker of a daemon, 0 where it has none at the moment."""
-    return _child(launcher_of(daemon), "ikevpn.dataplane.worker")
+    return _child(launcher_of(daemon), "ikevpn.dataplane.userspace.worker.worker")
 
 
 def statuses(process: int) -> list[dict[str, str]]:

@@ -16,7 +16,7 @@ import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-from ikevpn.dataplane.userspace import UserspaceDataPlane
+from ikevpn.dataplane.userspace.control.userspace import UserspaceDataPlane
 from ikevpn.model.address import AddressRange, Endpoint
 from ikevpn.model.outer_header import OuterHeader
 from ikevpn.model.sa import Direction, Encapsulation, Policy, Sa

@@ -13,11 +13,11 @@ import pytest
 from scapy.layers.inet import UDP
 from scapy.utils import PcapNgReader
 
+from ikevpn.capture.capture import PER_TURN, Capture
 from ikevpn.errors import HostError
-from ikevpn.service.capture import PER_TURN, Capture
 from ikevpn.wire.registry import EspCipher
-from tests.service.test_offload import esp
-from tests.service.test_wireshark import sa
+from tests.capture.test_offload import esp
+from tests.capture.test_wireshark import sa
 
 pytestmark = pytest.mark.root
 UDP_SEGMENT = 103

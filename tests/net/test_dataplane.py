@@ -18,13 +18,13 @@ from scapy.layers.ipsec import ESP, SecurityAssociation
 from scapy.layers.l2 import Ether
 from scapy.packet import Packet
 
-from ikevpn.dataplane import offload, tun
-from ikevpn.dataplane.interface import Acquire, Crashed
+from ikevpn.capture.offload import split
+from ikevpn.dataplane.interface.sa_plane import Acquire, Crashed
+from ikevpn.dataplane.userspace.io import offload, tun
 from ikevpn.errors import HostError
 from ikevpn.model.address import Endpoint
 from ikevpn.model.outer_header import DfBit, Fragment, OuterHeader
 from ikevpn.model.sa import Direction, Encapsulation, Policy
-from ikevpn.service.offload import split
 from tests.esp.samples import CBC_SHA1, CBC_SHA256, GCM, Pair, algorithms
 from tests.net import pings
 from tests.net.gateways import DEVICE, REQID, Gateway, join, packet_socket, pair_of, two_gateways
@@ -345,13 +345,14 @@ def test_a_policy_of_a_device_that_is_not_there_does_no_harm() -> None:
 def test_refusals_without_privilege() -> None:
     program = (
         "import os; os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
-        "from ikevpn.dataplane import rawip, tun\n"
+        "from ikevpn.dataplane.userspace.io import rawip, tun\n"
         "from ikevpn.errors import HostError\n"
         "for act in (lambda: tun.open_device('ikevpnx', 1400), lambda: rawip.open_socket(4)):\n"
         "    try: act()\n"
         "    except HostError as error: print(error.reason, error, error.fix, sep=': ')\n"
     )
-    code = f"import sys; sys.path[:0] = {sys.path!r}\nimport ikevpn.dataplane.userspace, scapy\n{program}"
+    all_of_it = "import ikevpn.dataplane.userspace.control.userspace, scapy"
+    code = f"import sys; sys.path[:0] = {sys.path!r}\n{all_of_it}\n{program}"
     printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     assert printed.splitlines() == [
         "not-root: creating the device ikevpnx is not permitted: run as root",

@@ -23,17 +23,17 @@ from ikevpn.errors import HostError
 from ikevpn.model.address import AddressRange, Network
 from ikevpn.model.own_mark import OWN_MARK
 from ikevpn.model.selector import Selector
-from ikevpn.net.addresses import plan_device
-from ikevpn.net.changes import Changes, Kind
+from ikevpn.net.follow.changes import Changes, Kind
+from ikevpn.net.follow.presence import Presence
 from ikevpn.net.host import Host
-from ikevpn.net.kernel import Kernel, Route, RouteKind
-from ikevpn.net.local import Path as LocalPath
-from ikevpn.net.plan import AddAddress, AddRoute, Plan, SetLinkUp
-from ikevpn.net.presence import Presence
-from ikevpn.net.routes import plan_blocks, plan_past, plan_routes, plan_way_out
-from ikevpn.net.rule import TUNNELS_TABLE
-from ikevpn.net.rules import plan_into, plan_nowhere, plan_outside, plan_tunnels_table, plan_ways_table
-from ikevpn.net.strays import find_strays
+from ikevpn.net.kernel.rtnetlink import Kernel, Route, RouteKind
+from ikevpn.net.kernel.rule import TUNNELS_TABLE
+from ikevpn.net.plan.addresses import plan_device
+from ikevpn.net.plan.local import Path as LocalPath
+from ikevpn.net.plan.routes import plan_blocks, plan_past, plan_routes, plan_way_out
+from ikevpn.net.plan.rules import plan_into, plan_nowhere, plan_outside, plan_tunnels_table, plan_ways_table
+from ikevpn.net.plan.steps import AddAddress, AddRoute, Plan, SetLinkUp
+from ikevpn.net.plan.strays import find_strays
 from tests.conftest import REPOSITORY
 from tests.net.places import Place, new_place
 

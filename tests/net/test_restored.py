@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from ikevpn.model import reasons
-from ikevpn.model.events import Event
-from ikevpn.net.changes import Changes, Kind
+from ikevpn.model.events import reasons
+from ikevpn.model.events.event import Event
+from ikevpn.net.follow.changes import Changes, Kind
 from ikevpn.net.host import Host
-from ikevpn.net.plan import Plan
-from ikevpn.net.routes import plan_blocks
-from ikevpn.net.rule import TUNNELS_TABLE
-from ikevpn.net.rules import plan_outside, plan_tunnels_table
-from ikevpn.service import flushes
+from ikevpn.net.kernel.rule import TUNNELS_TABLE
+from ikevpn.net.plan.routes import plan_blocks
+from ikevpn.net.plan.rules import plan_outside, plan_tunnels_table
+from ikevpn.net.plan.steps import Plan
+from ikevpn.service.host import restore
 from tests.net.places import Place, new_place
 
 pytestmark = pytest.mark.root
@@ -64,7 +64,7 @@ def test_rules_and_routes_come_back_and_it_is_said(place: Place, tmp_path: Path)
                 place.ip(deletion)
                 assert ours(place) != stood
                 assert Kind.OURS in changes._drain()
-                await flushes.restore_routes(host, reported.append)
+                await restore.restore_routes(host, reported.append)
                 assert ours(place) == stood, deletion
             await host.close()
             assert changes._drain() == frozenset(), "nor is what we delete"
@@ -90,7 +90,7 @@ def test_one_daemon_that_ends_takes_no_rules_from_another(place: Place, tmp_path
         with contextlib.closing(Changes(own_port=await first.port())) as changes:
             await second.close()
             assert Kind.OURS in changes._drain()
-            await flushes.restore_routes(first, lambda event: None)
+            await restore.restore_routes(first, lambda event: None)
             assert ours(place) == stood
         await first.close()
         assert ours(place) == []

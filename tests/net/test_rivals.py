@@ -15,14 +15,14 @@ from pathlib import Path
 import pytest
 
 from ikevpn.model.address import AddressRange
-from ikevpn.net.addresses import plan_device
-from ikevpn.net.journal import Journal
-from ikevpn.net.kernel import MAIN_TABLE, Kernel
-from ikevpn.net.ledger import Ledger
-from ikevpn.net.rivals import Claim, find_rivals
-from ikevpn.net.routes import plan_routes
-from ikevpn.net.rule import TUNNELS_TABLE
-from ikevpn.net.rules import plan_outside, plan_tunnels_table
+from ikevpn.net.follow.rivals import Claim, find_rivals
+from ikevpn.net.kernel.rtnetlink import MAIN_TABLE, Kernel
+from ikevpn.net.kernel.rule import TUNNELS_TABLE
+from ikevpn.net.plan.addresses import plan_device
+from ikevpn.net.plan.journal import Journal
+from ikevpn.net.plan.ledger import Ledger
+from ikevpn.net.plan.routes import plan_routes
+from ikevpn.net.plan.rules import plan_outside, plan_tunnels_table
 from tests.net.places import Place, new_place
 
 pytestmark = pytest.mark.root

@@ -30,14 +30,14 @@ from scapy.packet import Packet, Raw
 
 from ikevpn.model.address import AddressRange
 from ikevpn.model.selector import Selector
-from ikevpn.net.addresses import plan_device
-from ikevpn.net.changes import Changes, Kind
+from ikevpn.net.follow.changes import Changes, Kind
 from ikevpn.net.host import JOURNAL, Host
-from ikevpn.net.kernel import Kernel
-from ikevpn.net.packet_table import PacketTable, table_name
-from ikevpn.net.plan import Plan
-from ikevpn.net.routes import plan_blocks, plan_routes
-from ikevpn.net.unprotected import plan_accept, plan_discard, plan_discard_routed
+from ikevpn.net.kernel.packet_table import PacketTable, table_name
+from ikevpn.net.kernel.rtnetlink import Kernel
+from ikevpn.net.plan.addresses import plan_device
+from ikevpn.net.plan.routes import plan_blocks, plan_routes
+from ikevpn.net.plan.steps import Plan
+from ikevpn.net.plan.unprotected import plan_accept, plan_discard, plan_discard_routed
 from tests.conftest import REPOSITORY
 from tests.net.places import Place, new_place
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 import pytest
 from scapy.layers.inet import IP
 
-from ikevpn.dataplane import message
-from ikevpn.dataplane.interface import Crashed, Expire, Mapping
-from ikevpn.dataplane.steering import Steering
+from ikevpn.dataplane.interface.sa_plane import Crashed, Expire, Mapping
+from ikevpn.dataplane.userspace.io.steering import Steering
+from ikevpn.dataplane.userspace.ipc import message
 from ikevpn.model.address import AddressRange, Endpoint
 from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, Policy, Sa, SaUse
 from ikevpn.model.selector import Selector

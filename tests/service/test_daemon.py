@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from ikevpn.config.words import WhenStopped
+from ikevpn.config.keys.words import WhenStopped
 from ikevpn.errors import ConfigError, HostError
-from ikevpn.model import reasons
-from ikevpn.model.events import Event
+from ikevpn.model.events import reasons
+from ikevpn.model.events.event import Event
 from ikevpn.service.daemon import Daemon, Options
-from ikevpn.service.loaded_files import LoadedFiles
-from ikevpn.service.tunnels import Difference
+from ikevpn.service.history.loaded_files import LoadedFiles
+from ikevpn.service.tunnel.tunnels import Difference
 
 
 class Parts:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ikevpn.model.events import Code, Event, Reason
-from ikevpn.service.keeper import Wanted
-from tests.service.test_binding import ROUTE
-from tests.service.test_tunnels import Daemon
+from ikevpn.model.events.event import Code, Event, Reason
+from ikevpn.service.tunnel.keeper import Wanted
+from tests.service.binding.test_binding import ROUTE
+from tests.service.tunnel.test_tunnels import Daemon
 from tests.service.virtual import run
 
 CHILD = {"child": "10.1.0.0/16-10.2.0.0/16", "reqid": 1}

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from ikevpn.ike.effects import Effect, QuerySa, Report, Send
 from ikevpn.ike.engine import Engine, EngineSettings
+from ikevpn.ike.state.effects import Effect, QuerySa, Report, Send
 from ikevpn.model.address import AddressRange, Endpoint
-from ikevpn.model.events import Code
+from ikevpn.model.events.event import Code
 from ikevpn.model.proposal import IkeProposal, IpsecProposal
 from ikevpn.model.sa import Direction, SaUse
 from ikevpn.model.secret import Secret

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from ikevpn.errors import HostError
-from ikevpn.model import reasons
-from ikevpn.model.events import Event
+from ikevpn.model.events import reasons
+from ikevpn.model.events.event import Event
 from ikevpn.service.listening import Listening, spread
 
 OWN = [ip_address(text) for text in ("127.0.0.1", "192.0.2.1", "10.1.1.1", "2001:db8::1", "fe80::1")]

@@ -5,13 +5,24 @@ from __future__ import annotations
 import asyncio
 from typing import Any, get_args
 
-from ikevpn.ike.effects import AddSa, DeleteSa, Effect, ExportKeys, Keepalive, LookUp, MoveSas, QuerySa, Report, Send
+from ikevpn.ike.state.effects import (
+    AddSa,
+    DeleteSa,
+    Effect,
+    ExportKeys,
+    Keepalive,
+    LookUp,
+    MoveSas,
+    QuerySa,
+    Report,
+    Send,
+)
 from ikevpn.model.address import Endpoint
-from ikevpn.model.events import Code, Event
+from ikevpn.model.events.event import Code, Event
 from ikevpn.model.sa import Direction, Sa
 from ikevpn.service.perform import Performer
 from ikevpn.wire.registry import EspCipher
-from tests.service.test_wireshark import sa
+from tests.capture.test_wireshark import sa
 
 HERE, THERE = Endpoint.of("192.0.2.1", 500), Endpoint.of("192.0.2.2", 500)
 SA = sa(EspCipher.AES_GCM_16, "00" * 20)

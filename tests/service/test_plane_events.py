@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 from itertools import pairwise
 from types import SimpleNamespace
 
-from ikevpn.dataplane.interface import Crashed
+from ikevpn.dataplane.interface.sa_plane import Crashed
 from ikevpn.errors import HostError
-from ikevpn.model import reasons
-from ikevpn.model.events import Code, Event, Reason
+from ikevpn.model.events import reasons
+from ikevpn.model.events.event import Code, Event, Reason
 from ikevpn.service.plane_events import SIGN_OF_LIFE_S, STEADY_S, PlaneEvents
 from tests.service.virtual import run
 

@@ -14,17 +14,17 @@ from typing import Any
 
 import pytest
 
+from ikevpn.control import api
 from ikevpn.errors import UsageError
 from ikevpn.model.address import Address
-from ikevpn.net.plan import Plan
-from ikevpn.service import api
-from ikevpn.service.errands import Errands
-from ikevpn.service.events import History
-from ikevpn.service.keeper import Wanted
-from ikevpn.service.loaded_files import LoadedFiles
+from ikevpn.net.plan.steps import Plan
+from ikevpn.service.history.events import History
+from ikevpn.service.history.loaded_files import LoadedFiles
 from ikevpn.service.requests import Requests, child_of
-from tests.service.test_binding import BLOCK, Host
-from tests.service.test_tunnels import Daemon
+from ikevpn.service.tasks import Errands
+from ikevpn.service.tunnel.keeper import Wanted
+from tests.service.binding.test_binding import BLOCK, Host
+from tests.service.tunnel.test_tunnels import Daemon
 from tests.service.virtual import run
 
 

@@ -10,9 +10,10 @@ import pytest
 
 import ikevpn.service
 from ikevpn.cli.main import VERBS
-from ikevpn.config.schema import DaemonTable
-from ikevpn.dataplane import confinement, launcher
-from ikevpn.service import privileges
+from ikevpn.config.keys.schema import DaemonTable
+from ikevpn.dataplane.userspace.confinement import confinement
+from ikevpn.dataplane.userspace.control import launcher
+from ikevpn.service.host import privileges
 from tests.lacking import tool
 
 FOLDER = Path(ikevpn.service.__path__[0])

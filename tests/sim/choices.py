@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from ikevpn.model.address import AddressRange
-from ikevpn.model.events import Reason
+from ikevpn.model.events.event import Reason
 from ikevpn.model.identity import Identity
 from ikevpn.model.proposal import IkeProposal, IpsecProposal
 from ikevpn.model.secret import Secret

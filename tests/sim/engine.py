@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from ikevpn.ike.effects import Effect
+from ikevpn.ike.state.effects import Effect
 from ikevpn.model.address import Endpoint
 from ikevpn.model.sa import Direction, ExpireKind, SaUse
 from ikevpn.model.tunnel import Tunnel

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ikevpn.ike.effects import AddSa, DeleteSa, Effect, ExportKeys, Keepalive, MoveSas, QuerySa, Report, Send
+from ikevpn.ike.state.effects import AddSa, DeleteSa, Effect, ExportKeys, Keepalive, MoveSas, QuerySa, Report, Send
 from ikevpn.model.address import Address, Endpoint
-from ikevpn.model.events import Code, Event, Reason
+from ikevpn.model.events.event import Code, Event, Reason
 from ikevpn.model.sa import Direction, ExpireKind, SaUse
 from ikevpn.model.tunnel import Tunnel
 from tests.sim.keeper import Keeper, Start

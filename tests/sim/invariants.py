@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict, deque
 from typing import TYPE_CHECKING, Any
 
-from ikevpn.model.events import Reason
+from ikevpn.model.events.event import Reason
 from ikevpn.model.sa import Direction
 from tests.sim.choices import EXPECTED
 from tests.sim.keeper import Start

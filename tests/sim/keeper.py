@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from ikevpn.model.address import Endpoint
-from ikevpn.model.events import Code, Event, Fact, Reason
+from ikevpn.model.events.event import Code, Event, Fact, Reason
 from ikevpn.model.tunnel import Tunnel
 
 FAILURES = (Code.PHASE1_FAILED, Code.PHASE2_FAILED)

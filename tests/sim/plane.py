@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ikevpn.ike.effects import AddSa, DeleteSa, Keepalive, MoveSas
+from ikevpn.ike.state.effects import AddSa, DeleteSa, Keepalive, MoveSas
 from ikevpn.model.address import Address, Endpoint
 from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, Sa, SaUse
 from ikevpn.model.tunnel import Child, Tunnel

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ikevpn.ike.effects import AddSa, DeleteSa, Effect, Report, Send
+from ikevpn.ike.state.effects import AddSa, DeleteSa, Effect, Report, Send
 from ikevpn.model.address import Endpoint
-from ikevpn.model.events import Code, Event, Reason
+from ikevpn.model.events.event import Code, Event, Reason
 from ikevpn.model.sa import Algorithms, Direction, Encapsulation, ExpireKind, Sa, SaMode, SaUse
 from ikevpn.model.secret import Secret
 from ikevpn.model.tunnel import Tunnel

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from ikevpn.ike.effects import AddSa, Effect
 from ikevpn.ike.engine import Engine, EngineSettings
+from ikevpn.ike.state.effects import AddSa, Effect
 from ikevpn.model.sa import Direction, Sa
 from ikevpn.model.tunnel import NatTraversal
 from tests.sim.bundles import nest

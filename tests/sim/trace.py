@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 
 from ikevpn.errors import Malformed
-from ikevpn.ike.effects import ExportKeys
-from ikevpn.model.events import Event
+from ikevpn.ike.state.effects import ExportKeys
+from ikevpn.model.events.event import Event
 from ikevpn.wire import describe, message
 from ikevpn.wire import header as isakmp_header
 from tests.sim.packet import Kind, Packet

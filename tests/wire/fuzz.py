@@ -15,10 +15,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ikevpn.errors import Malformed
-from ikevpn.wire import describe, fragment, message
+from ikevpn.wire import describe, message
 from ikevpn.wire.header import HEADER_SIZE
 from ikevpn.wire.message import read_chain, write_chain
 from ikevpn.wire.payload import Fragment
+from ikevpn.wire.payloads import fragment
 from ikevpn.wire.registry import PayloadType
 from tests.captures import ike
 from tests.conftest import corpus_folder

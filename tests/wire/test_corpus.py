@@ -12,9 +12,9 @@ import pytest
 
 from ikevpn.errors import Malformed
 from ikevpn.wire import describe, header, message, vendor
-from ikevpn.wire.attributes import Attribute
 from ikevpn.wire.message import Message
 from ikevpn.wire.payload import SA, Identification, KeyExchange, NatD, Nonce, Notify, VendorId
+from ikevpn.wire.payloads.attributes import Attribute
 from ikevpn.wire.registry import ExchangeType, Hash, Ike, NotifyType, PayloadType, Protocol
 from tests.captures import Datagram, datagrams, frames, ike
 

@@ -19,7 +19,6 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 
 from ikevpn.wire import describe, header, message
 from ikevpn.wire.header import HEADER_SIZE, Header
-from ikevpn.wire.ident import to_range
 from ikevpn.wire.message import Chain, read_chain
 from ikevpn.wire.payload import (
     SA,
@@ -33,6 +32,7 @@ from ikevpn.wire.payload import (
     Notify,
     Signature,
 )
+from ikevpn.wire.payloads.ident import to_range
 from ikevpn.wire.registry import Cfg, ExchangeType, NotifyType, PayloadType
 from tests.captures import ike
 

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 
 from ikevpn.wire import describe, message
-from ikevpn.wire.attributes import Attribute
 from ikevpn.wire.payload import (
     Certificate,
     Configuration,
@@ -19,6 +18,7 @@ from ikevpn.wire.payload import (
     Unknown,
     VendorId,
 )
+from ikevpn.wire.payloads.attributes import Attribute
 from ikevpn.wire.registry import (
     CertificateEncoding,
     Cfg,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ikevpn.wire.fragment import Reassembly
+from ikevpn.wire.payloads.fragment import Reassembly
 from tests.wire import fuzz
 
 

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ikevpn.errors import Malformed, UsageError
-from ikevpn.wire import header, limits
+from ikevpn.wire import header
 from ikevpn.wire.header import Header
+from ikevpn.wire.octets import limits
 from ikevpn.wire.registry import ExchangeType, Flag, PayloadType
 from tests.wire import values
 

@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ikevpn.errors import Malformed
-from ikevpn.wire import limits, message
+from ikevpn.wire import message
 from ikevpn.wire.header import HEADER_SIZE
 from ikevpn.wire.message import body_of, read_chain, write_chain
+from ikevpn.wire.octets import limits
 from ikevpn.wire.payload import HashPayload, KeyExchange, Nonce, Payload, VendorId
 from ikevpn.wire.registry import ExchangeType, Flag, PayloadType
 from tests.wire import values

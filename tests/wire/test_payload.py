@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from ikevpn.errors import Malformed
 from ikevpn.wire import payload
+from ikevpn.wire.octets.reader import Reader
 from ikevpn.wire.payload import Fragment, Nonce, Payload, Unknown
-from ikevpn.wire.reader import Reader
 from ikevpn.wire.registry import PayloadType
 from tests.wire import values
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 
 from ikevpn.wire import words
-from ikevpn.wire.attributes import Attribute
 from ikevpn.wire.payload import Proposal, Transform
+from ikevpn.wire.payloads.attributes import Attribute
 from ikevpn.wire.registry import (
     AhTransform,
     Auth,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from ikevpn.wire import limits
-from ikevpn.wire.attributes import Attribute
+from ikevpn.wire.octets import limits
 from ikevpn.wire.payload import (
     SA,
     Certificate,
@@ -27,6 +26,7 @@ from ikevpn.wire.payload import (
     Unknown,
     VendorId,
 )
+from ikevpn.wire.payloads.attributes import Attribute
 from ikevpn.wire.registry import (
     CertificateEncoding,
     CfgType,

@@ -1,0 +1,1 @@
+"""Captures that a user asked for: pcapng files, and keys in the tables of Wireshark."""

@@ -1,0 +1,1 @@
+"""What is said about complete configurations: advice, and tunnels that cannot live together."""

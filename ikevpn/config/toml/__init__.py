@@ -1,0 +1,1 @@
+"""Files, the tables in them, and secrets: what was written, and where."""

@@ -1,0 +1,1 @@
+"""From the tables of a file to complete tunnels and to the settings of the daemon."""

@@ -1,0 +1,1 @@
+"""What a process of ours gives up for good: user, root, capabilities, system calls."""

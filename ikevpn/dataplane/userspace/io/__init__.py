@@ -1,0 +1,1 @@
+"""TUN devices and sockets, read and written in batches."""

@@ -1,0 +1,1 @@
+"""What control process and workers say to each other, and how it travels."""

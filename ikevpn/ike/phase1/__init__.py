@@ -1,0 +1,1 @@
+"""Main mode and aggressive mode, and who may begin one."""

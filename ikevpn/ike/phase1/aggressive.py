@@ -1,0 +1,153 @@
+"""Aggressive mode with pre-shared keys: three messages, identities in clear (RFC 2409 §5.4).
+
+`build_n` and `take_n` are message n.
+"""
+
+from __future__ import annotations
+
+from ikevpn.errors import NotAuthentic
+from ikevpn.ike.phase1 import common, natt
+from ikevpn.ike.phase1.common import Phase1
+from ikevpn.ike.runner.exchange import Rejected
+from ikevpn.ike.state import rights
+from ikevpn.ike.state.core import Core
+from ikevpn.ike.state.sa import Exchange, Hint, IkeSa, Keys, Role
+from ikevpn.model.events.event import Code, Fact, Reason
+from ikevpn.model.identity import Identity
+from ikevpn.model.secret import Secret
+from ikevpn.model.tunnel import Tunnel
+from ikevpn.wire.message import Chain
+from ikevpn.wire.payload import HashPayload, Payload
+
+_UNKNOWN = 32  # octets of a secret that nobody knows
+
+
+def build_1(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
+    """SA, KE, Ni, IDii, vendor ids. The public value fixes the group: only proposals of one group can be offered."""
+    tunnel = _tunnel(sa)
+    offer = common.build_offer(exchange, tunnel)
+    sa.proposal = exchange.scratch.offered[0]
+    key_exchange = common.build_key_exchange(core, sa, exchange)
+    identity = common.build_identity(sa, exchange, tunnel)
+    return [offer, *key_exchange, identity, *common.build_vendor_ids(sa, tunnel)]
+
+
+def take_1(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
+    """The responder knows at once who is meant, though not yet whether it is true, and has all keys."""
+    state: Phase1 = exchange.scratch
+    identity = common.read_identity(exchange, chain)
+    common.take_key_exchange(exchange, chain)
+    everybody = sa.candidates
+    fitting = _expecting(sa, identity)
+    if not fitting:
+        sa.decoy = _nobody(sa, identity)
+    sa.candidates = fitting or everybody
+    try:
+        state.answer = common.take_offer(core, sa, exchange, chain)
+    except Rejected as error:
+        if sa.candidates == everybody:
+            raise
+        sa.decoy, sa.candidates = Hint(error.why, error.facts), everybody
+        state.answer = common.take_offer(core, sa, exchange, chain)
+    common.take_vendor_ids(sa, chain)
+    secret = _secret(core, sa, identity)
+    state.own = common.build_key_exchange(core, sa, exchange)
+    common.share(exchange)
+    assert sa.proposal is not None
+    sa.keys = common.derive(sa, exchange, sa.proposal, secret)
+
+
+def _expecting(sa: IkeSa, identity: Identity) -> tuple[Tunnel, ...]:
+    """The candidates that may be meant: those for this very identity, or else those for anybody."""
+    fitting = [each for each in sa.candidates if _may_be(each, sa, identity)]
+    return tuple([each for each in fitting if each.remote_id is not None] or fitting)
+
+
+def _nobody(sa: IkeSa, identity: Identity) -> Hint:
+    expected = tuple(f"{each.name}: {each.remote_id or sa.remote.address}" for each in sa.candidates)
+    facts: dict[str, Fact] = {"received": str(identity), "received_type": identity.type.label, "expected": expected}
+    return Hint(Reason.WRONG_PEER_IDENTITY, facts)
+
+
+def _secret(core: Core, sa: IkeSa, identity: Identity) -> Secret:
+    """The secret of the peer; where there is none, one that nobody knows.
+
+    An answer that were another for a name which nobody here has would tell everybody who asks which names there are
+    (CVE-2010-4354). So all are answered alike, and who is not meant fails when it has to prove itself.
+    """
+    tunnel, remote = _tunnel(sa), sa.remote.address
+    found = None if sa.decoy else common.known_secret(core, tunnel, remote, identity)
+    if found is None:
+        sa.decoy = sa.decoy or Hint(Reason.NO_SECRET, {"tunnel": tunnel.name, "remote": str(remote)})
+        return Secret(core.entropy(_UNKNOWN))
+    return found
+
+
+def build_2(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
+    """SA, KE, Nr, IDir, HASH_R, vendor ids, NAT-D."""
+    state: Phase1 = exchange.scratch
+    tunnel = _tunnel(sa)
+    assert state.answer is not None and sa.proposal is not None and sa.keys is not None
+    core.report(Code.KEYS_DERIVED, sa)
+    identity = common.build_identity(sa, exchange, tunnel)
+    proof = HashPayload(common.proof(sa, exchange, sa.keys, Role.RESPONDER))
+    vendor_ids = common.build_vendor_ids(sa, tunnel)
+    return [state.answer, *state.own, identity, proof, *vendor_ids, *natt.detection(core, sa, sa.proposal.hash)]
+
+
+def verify_2(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, keys: Keys | None) -> Keys:
+    """HASH_R needs everything that message 2 brings. Raises NotAuthentic, or Rejected for what we did not offer."""
+    tunnel = _tunnel(sa)
+    choice = common.read_answer(exchange, chain)
+    common.take_key_exchange(exchange, chain)
+    common.share(exchange)
+    identity = common.read_identity(exchange, chain)
+    secret = common.secret_of(core, tunnel, sa.remote.address, identity)
+    found = common.derive(sa, exchange, choice.proposal, secret)
+    common.check_proof(sa, exchange, chain, found)
+    return found
+
+
+def take_2(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
+    """The responder has proved itself; the initiator moves to port 4500 where there is a NAT."""
+    common.take_choice(core, sa, exchange.scratch, _tunnel(sa), common.read_answer(exchange, chain))
+    assert sa.proposal is not None
+    core.report(Code.KEYS_DERIVED, sa)
+    common.take_vendor_ids(sa, chain)
+    natt.detect(core, sa, sa.proposal.hash, chain)
+    common.settle_identity(core, sa, exchange, chain, common.read_identity(exchange, chain))
+    natt.move(core, sa)
+
+
+def build_3(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
+    """HASH_I, NAT-D, INITIAL-CONTACT; encrypted."""
+    assert sa.keys is not None and sa.proposal is not None
+    proof = HashPayload(common.proof(sa, exchange, sa.keys, Role.INITIATOR))
+    detection = natt.detection(core, sa, sa.proposal.hash)
+    return [proof, *detection, *common.initial_contact(core, sa, _tunnel(sa))]
+
+
+def verify_3(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, keys: Keys | None) -> Keys:
+    """HASH_I. Raises NotAuthentic."""
+    if keys is None:
+        raise NotAuthentic("no keys yet")
+    common.check_proof(sa, exchange, chain, keys)
+    return keys
+
+
+def take_3(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
+    """The initiator has proved itself."""
+    state: Phase1 = exchange.scratch
+    assert sa.proposal is not None and sa.keys is not None
+    natt.detect(core, sa, sa.proposal.hash, chain)
+    common.settle_identity(core, sa, exchange, chain, common.identity_in(state.id_body_i))
+
+
+def _may_be(tunnel: Tunnel, sa: IkeSa, identity: Identity) -> bool:
+    """NAT in front of the peer is not yet known: with no `remote_id` any address will do for now."""
+    return rights.accepts(tunnel, sa, identity) or (tunnel.remote_id is None and identity.is_address)
+
+
+def _tunnel(sa: IkeSa) -> Tunnel:
+    assert sa.tunnel is not None
+    return sa.tunnel

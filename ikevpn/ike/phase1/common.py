@@ -1,0 +1,357 @@
+"""What main and aggressive mode have in common: offers, keys, proofs and identities (RFC 2409 §5)."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass, field
+
+from ikevpn.crypto import ciphers, groups, keys
+from ikevpn.crypto.groups import BadPublicValue, KeyPair
+from ikevpn.crypto.iv import phase1_iv
+from ikevpn.errors import NotAuthentic, Refused
+from ikevpn.ike.offers import select
+from ikevpn.ike.offers.select import IkeChoice
+from ikevpn.ike.phase1 import natt, quota
+from ikevpn.ike.runner.exchange import Rejected
+from ikevpn.ike.state import rights
+from ikevpn.ike.state.core import Core
+from ikevpn.ike.state.effects import ExportKeys
+from ikevpn.ike.state.sa import Exchange, IkeSa, Keys, Peer, Role
+from ikevpn.ike.upkeep import informational
+from ikevpn.model.address import Address
+from ikevpn.model.events.event import Code, Fact, Reason
+from ikevpn.model.identity import Identity
+from ikevpn.model.proposal import IkeProposal, Lifetime
+from ikevpn.model.secret import Secret
+from ikevpn.model.tunnel import Phase1Mode, Tunnel, Unique
+from ikevpn.wire import message, vendor
+from ikevpn.wire.message import Chain
+from ikevpn.wire.payload import (
+    SA,
+    SIT_IDENTITY_ONLY,
+    HashPayload,
+    Identification,
+    KeyExchange,
+    Nonce,
+    Notify,
+    Payload,
+    VendorId,
+)
+from ikevpn.wire.registry import Doi, IdType, NotifyType, Protocol
+
+_NONCE_SIZE = 32
+
+
+@dataclass(slots=True)
+class Phase1:
+    """What a phase 1 must remember until its keys are proved. `_i` and `_r` are the sides of the exchange."""
+
+    group_index: int = 0  # which of the tunnel's groups this attempt offers
+    offered: tuple[IkeProposal, ...] = ()
+    sa_body: bytes = b""  # SAi_b
+    pair: KeyPair | None = None
+    public_i: bytes = b""
+    public_r: bytes = b""
+    nonce_i: bytes = b""
+    nonce_r: bytes = b""
+    shared: bytes = field(default=b"", repr=False)
+    id_body_i: bytes = b""
+    id_body_r: bytes = b""
+    trials: tuple[Keys, ...] = ()
+    answer: SA | None = None  # the responder's choice, until it is sent
+    own: list[Payload] = field(default_factory=list)  # the responder's KE and nonce, until they are sent
+    told: Lifetime = Lifetime()  # in the transform that was chosen
+    initial_contact: bool = False  # the peer, authenticated, says that it remembers nothing of us
+
+    def set_nonce(self, role: Role, nonce: bytes) -> None:
+        if role is Role.INITIATOR:
+            self.nonce_i = nonce
+        else:
+            self.nonce_r = nonce
+
+    def set_public(self, role: Role, public: bytes) -> None:
+        if role is Role.INITIATOR:
+            self.public_i = public
+        else:
+            self.public_r = public
+
+    def set_id(self, role: Role, body: bytes) -> None:
+        if role is Role.INITIATOR:
+            self.id_body_i = body
+        else:
+            self.id_body_r = body
+
+
+# The offer
+
+
+def offered_in_attempt(tunnel: Tunnel, index: int) -> tuple[IkeProposal, ...]:
+    """What the nth attempt offers: everything at once in main mode, one group at a time in aggressive mode."""
+    if tunnel.mode is Phase1Mode.MAIN:
+        return tunnel.ike_proposals if index == 0 else ()
+    found = list(dict.fromkeys(each.group for each in tunnel.ike_proposals))[index : index + 1]
+    return tuple(each for each in tunnel.ike_proposals if each.group in found)
+
+
+def build_offer(exchange: Exchange, tunnel: Tunnel) -> SA:
+    """The initiator's SA payload; its body goes into both hashes."""
+    state: Phase1 = exchange.scratch
+    state.offered = offered_in_attempt(tunnel, state.group_index)
+    offer = select.offer_ike(state.offered, tunnel.ike_lifetime)
+    state.sa_body = message.body_of(offer)
+    return offer
+
+
+def take_offer(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> SA:
+    """Choose from what the initiator offers, among the tunnels that it may mean; returns the answer.
+
+    Raises Rejected with what was offered and what we would have accepted.
+    """
+    state: Phase1 = exchange.scratch
+    offer = chain.first(SA)
+    assert offer is not None
+    if offer.doi != Doi.IPSEC or offer.situation != SIT_IDENTITY_ONLY:
+        notify = NotifyType.SITUATION_NOT_SUPPORTED if offer.doi == Doi.IPSEC else NotifyType.DOI_NOT_SUPPORTED
+        raise Rejected(f"DOI {offer.doi}, situation {offer.situation}", notify, Reason.UNSUPPORTED)
+    read = select.read_offer(offer)
+    tried: dict[tuple[object, ...], select.IkeChoice | None] = {}  # many tunnels accept alike
+    for tunnel in sa.candidates:
+        taste = (tunnel.ike_proposals, tunnel.proposal_order)
+        if taste in tried:
+            continue
+        choice = tried[taste] = select.choose_ike(read, *taste)
+        if choice is not None:
+            state.sa_body = chain.body(SA) or b""
+            # Which of several tunnels is meant shows only with the identity: keep all that agree with this choice.
+            sa.candidates = tuple(each for each in sa.candidates if choice.proposal in each.ike_proposals)
+            take_choice(core, sa, state, tunnel, choice)
+            return choice.payload
+    accepted = dict.fromkeys(str(each) for tunnel in sa.candidates for each in tunnel.ike_proposals)
+    facts = {"offered": select.names_ike(read), "accepted": tuple(accepted)}
+    raise Rejected("no proposal that we accept", NotifyType.NO_PROPOSAL_CHOSEN, Reason.NO_PROPOSAL_PHASE1, facts)
+
+
+def read_answer(exchange: Exchange, chain: Chain) -> IkeChoice:
+    """The initiator reads what the responder chose; changes nothing. Raises Rejected where that was not offered."""
+    answer = chain.first(SA)
+    assert answer is not None
+    choice = select.check_ike(answer, exchange.scratch.offered)
+    if choice is None:
+        facts = {
+            "offered": tuple(map(str, exchange.scratch.offered)),
+            "chosen": select.names_ike(select.read_offer(answer)),
+        }
+        raise Rejected(
+            "the peer chose what we did not offer", NotifyType.BAD_PROPOSAL_SYNTAX, Reason.PEER_REFUSED_PHASE1, facts
+        )
+    return choice
+
+
+def take_choice(core: Core, sa: IkeSa, state: Phase1, tunnel: Tunnel, choice: IkeChoice) -> None:
+    """Both sides know now what is agreed on."""
+    state.told = choice.lifetime
+    sa.tunnel = tunnel
+    sa.proposal = choice.proposal
+    sa.lifetime = tunnel.ike_lifetime.shorter(choice.lifetime)
+    core.report(Code.PROPOSAL_CHOSEN, sa, chosen=str(choice.proposal))
+
+
+# Vendor ids
+
+
+def build_vendor_ids(sa: IkeSa, tunnel: Tunnel) -> list[Payload]:
+    """What we can do. A responder names only the text of NAT traversal that it will use."""
+    natt_ids = natt.announce(tunnel) if sa.role is Role.INITIATOR else natt.answer(sa)
+    ids: list[Payload] = [*natt_ids, VendorId(vendor.DPD)]
+    if tunnel.fragment_size:
+        ids.append(VendorId(vendor.FRAGMENTATION))
+    return ids + [VendorId(data) for data in tunnel.vendor_ids]
+
+
+def take_vendor_ids(sa: IkeSa, chain: Chain) -> None:
+    """Those of the first pair of messages also decide which text of NAT traversal is spoken from then on."""
+    note_vendor_ids(sa, chain)
+    if sa.tunnel is not None:
+        natt.settle(sa, sa.tunnel)
+
+
+def note_vendor_ids(sa: IkeSa, chain: Chain) -> None:
+    """Remember what the peer can do and, for people, what it is. Cisco announces DPD only with its last messages."""
+    for payload in chain.all(VendorId):
+        row = vendor.recognise(payload.data)
+        if row is not None:
+            sa.capabilities |= row.capability
+            if row.product and row.name not in sa.peer_products:
+                sa.peer_products += (row.name,)
+
+
+# Key exchange
+
+
+def build_key_exchange(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
+    """Our public value and nonce."""
+    state: Phase1 = exchange.scratch
+    assert sa.proposal is not None
+    state.pair = groups.generate(sa.proposal.group, core.entropy)
+    nonce = core.entropy(_NONCE_SIZE)
+    state.set_public(exchange.role, state.pair.public)
+    state.set_nonce(exchange.role, nonce)
+    return [KeyExchange(state.pair.public), Nonce(nonce)]
+
+
+def take_key_exchange(exchange: Exchange, chain: Chain) -> None:
+    """The peer's public value and nonce, as they came."""
+    state: Phase1 = exchange.scratch
+    public, nonce = chain.first(KeyExchange), chain.first(Nonce)
+    assert public is not None and nonce is not None
+    state.set_public(exchange.role.other, public.data)
+    state.set_nonce(exchange.role.other, nonce.data)
+
+
+def share(exchange: Exchange) -> None:
+    """Compute g^xy once both public values are known. Raises Rejected for a bad public value."""
+    state: Phase1 = exchange.scratch
+    assert state.pair is not None
+    theirs = state.public_r if exchange.role is Role.INITIATOR else state.public_i
+    try:
+        if theirs == state.pair.public:
+            raise BadPublicValue("the peer's public value is our own, played back")
+        state.shared = groups.shared(state.pair, theirs)
+    except Refused as error:
+        facts = {"detail": str(error)}
+        raise Rejected(str(error), NotifyType.INVALID_KEY_INFORMATION, Reason.BAD_KEY_EXCHANGE, facts) from error
+
+
+def derive(sa: IkeSa, exchange: Exchange, proposal: IkeProposal, secret: Secret) -> Keys:
+    """All keys of phase 1 with one pre-shared key (RFC 2409 §5, §5.4, appendix B)."""
+    state: Phase1 = exchange.scratch
+    skeyid = keys.skeyid_psk(proposal.hash, secret.reveal(), state.nonce_i, state.nonce_r)
+    skeyids = keys.derive(proposal.hash, skeyid, state.shared, sa.cky_i, sa.cky_r)
+    size = ciphers.key_size(proposal.cipher, proposal.key_bits)
+    iv = phase1_iv(proposal.hash, state.public_i, state.public_r, ciphers.block_size(proposal.cipher))
+    return Keys(secret, proposal, skeyids, Secret(keys.encryption_key(proposal.hash, skeyids.e, size)), iv)
+
+
+def expected_identity(tunnel: Tunnel, remote: Address) -> Identity | None:
+    """Who must be on the other side when we initiate; None: anybody."""
+    if tunnel.remote_id is not None or tunnel.any_remote or tunnel.any_remote_id:
+        return tunnel.remote_id
+    return Identity.of_address(remote)
+
+
+def secret_of(core: Core, tunnel: Tunnel, remote: Address, identity: Identity | None) -> Secret:
+    """The pre-shared key for a peer; without an identity, the likeliest. Raises Rejected where there is none."""
+    found = known_secret(core, tunnel, remote, identity)
+    if found is None:
+        facts = {"tunnel": tunnel.name, "remote": str(remote)}
+        raise Rejected("no pre-shared key", NotifyType.AUTHENTICATION_FAILED, Reason.NO_SECRET, facts)
+    return found
+
+
+def known_secret(core: Core, tunnel: Tunnel, remote: Address, identity: Identity | None) -> Secret | None:
+    """The same, or None."""
+    if identity is not None:
+        return core.keyring.best(tunnel, remote, identity)
+    return next(iter(core.keyring.possible(tunnel, remote, 1)), None)
+
+
+# Identity and proof
+
+
+def build_identity(sa: IkeSa, exchange: Exchange, tunnel: Tunnel) -> Identification:
+    """Who we are: as configured, or our address."""
+    sa.local_id = tunnel.local_id or Identity.of_address(sa.local.address)
+    payload = Identification(sa.local_id.type, 0, 0, sa.local_id.data)
+    exchange.scratch.set_id(exchange.role, message.body_of(payload))
+    return payload
+
+
+def read_identity(exchange: Exchange, chain: Chain) -> Identity:
+    """Who the peer says it is; its body goes into the hash as it came."""
+    payload = chain.first(Identification)
+    assert payload is not None
+    exchange.scratch.set_id(exchange.role.other, chain.body(Identification) or b"")
+    return Identity(payload.id_type, payload.data)
+
+
+def identity_in(body: bytes) -> Identity:
+    """The identity in the body of an identification payload that has been read before."""
+    return Identity(IdType(body[0]), body[4:])
+
+
+def proof(sa: IkeSa, exchange: Exchange, used: Keys, prover: Role) -> bytes:
+    """HASH_I or HASH_R (RFC 2409 §5)."""
+    state: Phase1 = exchange.scratch
+    values = (used.proposal.hash, used.skeyids, state.public_i, state.public_r, sa.cky_i, sa.cky_r, state.sa_body)
+    if prover is Role.INITIATOR:
+        return keys.hash_i(*values, state.id_body_i)
+    return keys.hash_r(*values, state.id_body_r)
+
+
+def check_proof(sa: IkeSa, exchange: Exchange, chain: Chain, used: Keys) -> None:
+    """Raises NotAuthentic where the peer's hash is not the one that its secret would give."""
+    found = chain.first(HashPayload)
+    if found is None or not hmac.compare_digest(found.data, proof(sa, exchange, used, exchange.role.other)):
+        raise NotAuthentic("the peer's proof does not verify")
+
+
+def settle_identity(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, identity: Identity) -> None:
+    """Choose the tunnel that the authenticated peer means, as all are configured now.
+
+    Raises Rejected with every candidate and what it expects, or where its secret is not the one for this identity.
+    """
+    assert sa.keys is not None
+    sa.peer_id, sa.proved_from = identity, sa.remote.address
+    note_vendor_ids(sa, chain)
+    # What came in clear (messages 2 and 3 of aggressive mode) is not covered by the hash: anybody may have added it.
+    exchange.scratch.initial_contact = bool(exchange.iv) and asks_initial_contact(chain)
+    fitting = rights.expecting(core, sa)
+    granted = [each for each in fitting if rights.proved(core, sa, each)]
+    if not granted:
+        raise _unwelcome(sa, identity, known=bool(fitting))
+    peers = tuple(Peer.of(each, identity, sa.proved_from, sa.keys.secret) for each in granted)
+    _check_unique(core, sa, granted[0], peers[0])
+    sa.tunnel, sa.candidates, sa.peers = granted[0], tuple(granted), peers
+    sa.lifetime = sa.tunnel.ike_lifetime.shorter(exchange.scratch.told)
+    quota.check(core, sa, sa.tunnel)
+    core.report(
+        Code.PEER_AUTHENTICATED, sa, product=sa.peer_products, identity=str(identity), identity_type=identity.type.label
+    )
+    core.emit(ExportKeys(sa.cky_i, sa.keys.encryption_key.reveal()))
+
+
+def _check_unique(core: Core, sa: IkeSa, tunnel: Tunnel, peer: Peer) -> None:
+    """Where a tunnel wants that, who is connected from another address stays, and is asked whether it still lives.
+
+    From the same address a phase 1 may always come: it renews what is there. Raises Rejected.
+    """
+    if tunnel.unique is not Unique.REFUSE or sa.role is Role.INITIATOR:
+        return
+    there = (each for each in core.established.of(peer) if each.remote.address != sa.remote.address)
+    older = next((each for each in there if not each.superseded), None)
+    if older is None:
+        return
+    informational.suspect(core, older)
+    facts: dict[str, Fact] = {"identity": str(peer.identity), "connected": str(older.remote)}
+    raise Rejected("connected already", NotifyType.AUTHENTICATION_FAILED, Reason.ALREADY_CONNECTED, facts)
+
+
+def _unwelcome(sa: IkeSa, identity: Identity, *, known: bool) -> Rejected:
+    """A peer with a secret of ours: either nobody is called what it says, or who is has another secret."""
+    facts: dict[str, Fact] = {"received": str(identity), "received_type": identity.type.label}
+    if known:
+        return Rejected("a secret of somebody else", NotifyType.AUTHENTICATION_FAILED, Reason.WRONG_SECRET, facts)
+    facts["expected"] = tuple(f"{each.name}: {each.remote_id or sa.remote.address}" for each in sa.candidates)
+    sentence = f"the peer calls itself {identity}"
+    return Rejected(sentence, NotifyType.INVALID_ID_INFORMATION, Reason.WRONG_PEER_IDENTITY, facts)
+
+
+def initial_contact(core: Core, sa: IkeSa, tunnel: Tunnel) -> list[Payload]:
+    """INITIAL-CONTACT where we have nothing else with this peer (RFC 2407 §4.6.3.3)."""
+    if core.neighbours[sa.remote.address] or not tunnel.initial_contact:
+        return []
+    return [Notify(Doi.IPSEC, Protocol.ISAKMP, sa.cookies, NotifyType.INITIAL_CONTACT)]
+
+
+def asks_initial_contact(chain: Chain) -> bool:
+    return any(notify.type == NotifyType.INITIAL_CONTACT for notify in chain.all(Notify))

@@ -1,0 +1,148 @@
+"""Main mode with pre-shared keys: six messages, identities encrypted (RFC 2409 §5.4).
+
+`build_n` and `take_n` are message n.
+"""
+
+from __future__ import annotations
+
+from ikevpn.errors import NotAuthentic
+from ikevpn.ike.phase1 import common, natt
+from ikevpn.ike.phase1.common import Phase1
+from ikevpn.ike.runner.exchange import Rejected
+from ikevpn.ike.state.core import Core
+from ikevpn.ike.state.sa import Exchange, IkeSa, Keys, Role
+from ikevpn.model.events.event import Code, Reason
+from ikevpn.model.secret import Secret
+from ikevpn.model.tunnel import Tunnel
+from ikevpn.wire.message import Chain
+from ikevpn.wire.payload import SA, HashPayload, Payload
+from ikevpn.wire.registry import NotifyType
+
+_MESSAGE_5 = 4
+_MAX_TRIALS = 16  # secrets tried on message 5; more would let a stranger buy too much work
+
+
+def build_1(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
+    """SA, vendor ids."""
+    tunnel = _tunnel(sa)
+    return [common.build_offer(exchange, tunnel), *common.build_vendor_ids(sa, tunnel)]
+
+
+def take_1(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
+    """The responder chooses a proposal; message 2 will carry it."""
+    exchange.scratch.answer = common.take_offer(core, sa, exchange, chain)
+    common.take_vendor_ids(sa, chain)
+
+
+def build_2(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
+    """The chosen SA, vendor ids."""
+    answer: SA = exchange.scratch.answer
+    return [answer, *common.build_vendor_ids(sa, _tunnel(sa))]
+
+
+def take_2(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
+    """The initiator learns what was chosen."""
+    common.take_choice(core, sa, exchange.scratch, _tunnel(sa), common.read_answer(exchange, chain))
+    common.take_vendor_ids(sa, chain)
+
+
+def build_3(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
+    """KE, Ni, NAT-D."""
+    assert sa.proposal is not None
+    return common.build_key_exchange(core, sa, exchange) + natt.detection(core, sa, sa.proposal.hash)
+
+
+def take_3(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
+    """The responder has both halves. Whose secret is right shows with message 5: all that may be are made ready.
+
+    Raises Rejected for a bad public value or without any secret, before the exchange moves on.
+    """
+    assert sa.proposal is not None
+    common.note_vendor_ids(sa, chain)
+    common.take_key_exchange(exchange, chain)
+    state: Phase1 = exchange.scratch
+    state.own = common.build_key_exchange(core, sa, exchange)
+    common.share(exchange)
+    state.trials = _trials(core, sa, exchange)
+    natt.detect(core, sa, sa.proposal.hash, chain)
+
+
+def build_4(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
+    """KE, Nr, NAT-D."""
+    assert sa.proposal is not None
+    core.report(Code.KEYS_DERIVED, sa)
+    own: list[Payload] = exchange.scratch.own
+    return own + natt.detection(core, sa, sa.proposal.hash)
+
+
+def take_4(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
+    """The initiator has all keys and moves to port 4500 where there is a NAT."""
+    tunnel = _tunnel(sa)
+    assert sa.proposal is not None
+    common.note_vendor_ids(sa, chain)
+    common.take_key_exchange(exchange, chain)
+    common.share(exchange)
+    remote = sa.remote.address
+    secret = common.secret_of(core, tunnel, remote, common.expected_identity(tunnel, remote))
+    sa.keys = common.derive(sa, exchange, sa.proposal, secret)
+    core.report(Code.KEYS_DERIVED, sa)
+    natt.detect(core, sa, sa.proposal.hash, chain)
+    natt.move(core, sa)
+
+
+def build_proof(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
+    """Messages 5 and 6: identity, hash, INITIAL-CONTACT; encrypted."""
+    assert sa.keys is not None
+    tunnel = _tunnel(sa)
+    identity = common.build_identity(sa, exchange, tunnel)
+    proof = HashPayload(common.proof(sa, exchange, sa.keys, exchange.role))
+    return [identity, proof, *common.initial_contact(core, sa, tunnel)]
+
+
+def take_5(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
+    """The initiator has proved that it knows a secret; which of our tunnels it means follows from who it is.
+
+    Raises Rejected where the secret is somebody else's: all that may be were tried before there was an identity.
+    """
+    common.settle_identity(core, sa, exchange, chain, common.read_identity(exchange, chain))
+
+
+def take_6(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
+    """The responder has proved itself."""
+    common.settle_identity(core, sa, exchange, chain, common.read_identity(exchange, chain))
+
+
+def trials(sa: IkeSa, exchange: Exchange) -> tuple[Keys, ...]:
+    """The keys with which to open a message: those that are proved, or all candidates."""
+    if exchange.role is Role.RESPONDER and exchange.row == _MESSAGE_5:
+        found: tuple[Keys, ...] = exchange.scratch.trials
+        return found
+    return (sa.keys,) if sa.keys else ()
+
+
+def _trials(core: Core, sa: IkeSa, exchange: Exchange) -> tuple[Keys, ...]:
+    found: list[Secret] = []
+    for tunnel in sa.candidates:
+        possible = core.keyring.possible(tunnel, sa.remote.address, _MAX_TRIALS)
+        found += [each for each in possible if each not in found]
+        if len(found) >= _MAX_TRIALS:
+            break
+    if not found:
+        facts = {"remote": str(sa.remote.address)}
+        raise Rejected("no pre-shared key", NotifyType.AUTHENTICATION_FAILED, Reason.NO_SECRET, facts)
+    assert sa.proposal is not None
+    return tuple(common.derive(sa, exchange, sa.proposal, secret) for secret in found[:_MAX_TRIALS])
+
+
+def verify(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, keys: Keys | None) -> Keys:
+    """Messages 5 and 6: the hash over everything that was said. Raises NotAuthentic."""
+    if keys is None:
+        raise NotAuthentic("no keys yet")
+    common.read_identity(exchange, chain)
+    common.check_proof(sa, exchange, chain, keys)
+    return keys
+
+
+def _tunnel(sa: IkeSa) -> Tunnel:
+    assert sa.tunnel is not None
+    return sa.tunnel

@@ -1,0 +1,1 @@
+"""Quick mode, and the pairs of IPsec SAs that it makes."""

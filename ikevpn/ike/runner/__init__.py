@@ -1,0 +1,1 @@
+"""Takes the rows of a script one after the other, whatever the exchange: duplicates, retransmission, protection."""

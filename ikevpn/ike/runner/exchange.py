@@ -1,0 +1,380 @@
+"""The runner: takes the rows of a script one after the other, whoever we are in it (RFC 2408 §4, RFC 2409 §5).
+
+Here, once for all exchanges, are duplicates, retransmission, IV chains and the rule that nothing unauthenticated moves
+an SA: a datagram is opened, checked and verified first; only then does anything change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from ikevpn.errors import Malformed, NotAuthentic, Refused, Undecipherable
+from ikevpn.ike.runner import protect, unreadable
+from ikevpn.ike.runner.protect import HashKind
+from ikevpn.ike.state.core import Core
+from ikevpn.ike.state.effects import MoveSas
+from ikevpn.ike.state.sa import Exchange, Hint, IkeSa, IkeState, Keys, Place, Role
+from ikevpn.ike.state.timers import Timer, TimerKind
+from ikevpn.model.address import Endpoint
+from ikevpn.model.events.event import Code, Fact, Reason
+from ikevpn.wire import message
+from ikevpn.wire.header import HEADER_SIZE, Header
+from ikevpn.wire.message import Chain
+from ikevpn.wire.payload import HashPayload, Notify, Payload, Unknown, VendorId
+from ikevpn.wire.registry import ExchangeType, NotifyType
+
+_TOLERATED = (VendorId, Notify, Unknown)
+
+
+class Protection(StrEnum):
+    """How a row travels."""
+
+    CLEAR = "clear"
+    ENCRYPTED = "encrypted"
+    EITHER = "either"  # aggressive message 3: should be encrypted, SonicWall and others send it in clear
+
+
+class Rejected(Refused):
+    """We cannot go on with this peer; says why in the words of events."""
+
+    def __init__(self, sentence: str, notify: NotifyType, why: Reason, facts: Mapping[str, Fact] | None = None) -> None:
+        super().__init__(sentence, notify=notify, reason=why)
+        self.why = why
+        self.facts: dict[str, Fact] = dict(facts or {})
+
+
+Build = Callable[[Core, IkeSa, Exchange], list[Payload]]
+Verify = Callable[[Core, IkeSa, Exchange, Chain, "Keys | None"], "Keys | None"]
+Take = Callable[[Core, IkeSa, Exchange, Chain], None]
+
+
+def proves_nothing(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, keys: Keys | None) -> Keys | None:
+    """The `verify` of rows that carry no proof of their own."""
+    return keys
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One message of an exchange, read by both sides from their own end.
+
+    `verify` raises NotAuthentic and returns the keys that the message proved; `take` may raise Rejected.
+    `authenticates`: who passes `verify` is the peer, so its address may be followed and its refusal believed.
+    """
+
+    name: str
+    sender: Role
+    required: tuple[type[Payload], ...]
+    optional: tuple[type[Payload], ...]
+    build: Build
+    take: Take
+    verify: Verify = proves_nothing
+    protection: Protection = Protection.CLEAR
+    hash: HashKind = HashKind.NONE
+    authenticates: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """An exchange as a table. `trials` gives the keys to try on a row, where there can be several."""
+
+    name: str
+    kind: ExchangeType
+    rows: tuple[Row, ...]
+    trials: Callable[[IkeSa, Exchange], tuple[Keys, ...]] = field(
+        default=lambda sa, exchange: (sa.keys,) if sa.keys else ()
+    )
+
+    @property
+    def phase1(self) -> bool:
+        return self.kind in (ExchangeType.MAIN, ExchangeType.AGGRESSIVE)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A datagram with its header read and the addresses between which it came."""
+
+    header: Header
+    data: bytes
+    local: Endpoint
+    remote: Endpoint
+    natt: bool
+    chain: Chain | None = None  # its payloads, where it came in clear and they have been read
+
+
+class Outcome(StrEnum):
+    IGNORED = "ignored"
+    DOUBTED = "doubted"  # the first sign that the peer has another secret, or proves itself in another way
+    ADVANCED = "advanced"
+    FINISHED = "finished"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of a datagram; `rejection` belongs to REJECTED and DOUBTED."""
+
+    outcome: Outcome
+    rejection: Rejected | None = None
+
+
+_IGNORED = Result(Outcome.IGNORED)
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    chain: Chain
+    iv: bytes
+    keys: Keys | None
+
+
+def begin(core: Core, sa: IkeSa, exchange: Exchange) -> Result:
+    """Start an exchange of ours: send its first row."""
+    sa.exchanges[exchange.message_id] = exchange
+    return _advance(core, sa, exchange)
+
+
+def receive(core: Core, sa: IkeSa, exchange: Exchange, arrival: Arrival) -> Result:
+    """Take one datagram into an exchange. Whatever is wrong with it is counted, reported and leaves no trace."""
+    if repeat(core, sa, exchange, arrival):
+        return _IGNORED
+    if exchange.done or (row := exchange.script.rows[exchange.row]).sender is exchange.role:
+        core.drop(Reason.UNEXPECTED_MESSAGE, sa, message=f"{arrival.header.exchange.label} after the exchange was done")
+        return _IGNORED
+    try:
+        opened = _open(core, sa, exchange, row, arrival)
+    except (Malformed, NotAuthentic) as error:
+        return _doubt(core, sa, exchange, row, error)
+    except Rejected as error:
+        return _rejected(core, sa, exchange, row, error, proved=False)
+    return _commit(core, sa, exchange, row, arrival, opened)
+
+
+def repeat(core: Core, sa: IkeSa, exchange: Exchange, arrival: Arrival) -> bool:
+    """Answer a datagram that was taken before as it was answered then. False where this one was not."""
+    digest = _digest(arrival)
+    if digest not in exchange.answered:
+        return False
+    _answer_duplicate(core, sa, exchange, digest)
+    return True
+
+
+def _digest(arrival: Arrival) -> bytes:
+    return hashlib.sha256(arrival.data).digest()
+
+
+def _commit(core: Core, sa: IkeSa, exchange: Exchange, row: Row, arrival: Arrival, opened: _Opened) -> Result:
+    sa.keys, exchange.iv = opened.keys, opened.iv
+    if row.authenticates:
+        heard(core, sa, exchange, arrival)
+    flight, digest = exchange.flight, _digest(arrival)
+    try:
+        row.take(core, sa, exchange, opened.chain)
+    except (Malformed, Rejected) as error:
+        if row.authenticates:
+            exchange.answered[digest] = exchange.row  # the refusal that follows is our answer
+        return _rejected(core, sa, exchange, row, error, proved=row.authenticates)
+    core.timers.cancel(Timer(TimerKind.RETRANSMIT, sa.serial, exchange.message_id))
+    exchange.answered[digest] = exchange.row
+    exchange.row += 1
+    exchange.tries = exchange.tries_allowed = exchange.resent = 0
+    if exchange.flight is flight:  # what we said before is answered; `take` may have said something new
+        exchange.flight = b""
+    sa.hint = None
+    sa.icmp.clear()
+    return _advance(core, sa, exchange)
+
+
+def _advance(core: Core, sa: IkeSa, exchange: Exchange) -> Result:
+    """Send what is ours to send, as far as the script goes."""
+    rows = exchange.script.rows
+    while not exchange.done and rows[exchange.row].sender is exchange.role:
+        row = rows[exchange.row]
+        try:
+            exchange.flight = _write(sa, exchange, row, row.build(core, sa, exchange))
+        except Rejected as error:
+            return Result(Outcome.REJECTED, error)
+        exchange.row += 1
+        core.send(sa, exchange.flight, exchange.place)
+    if exchange.done:
+        core.timers.set(Timer(TimerKind.FORGET, sa.serial, exchange.message_id), core.now + core.settings.linger_s)
+        return Result(Outcome.FINISHED)
+    if _retransmits(exchange):
+        _arm(core, sa, exchange)
+    return Result(Outcome.ADVANCED)
+
+
+def _write(sa: IkeSa, exchange: Exchange, row: Row, payloads: list[Payload]) -> bytes:
+    kind, message_id = exchange.script.kind, exchange.message_id
+    if row.protection is Protection.CLEAR:
+        return protect.clear(sa, kind, message_id, payloads)
+    if row.hash is not HashKind.NONE:
+        payloads = protect.with_hash(sa, row.hash, message_id, exchange.scratch.nonces, payloads)
+    assert sa.keys is not None
+    datagram, exchange.iv = protect.encrypt(sa, kind, message_id, exchange.iv or sa.keys.first_iv, payloads)
+    return datagram
+
+
+# Opening
+
+
+def _open(core: Core, sa: IkeSa, exchange: Exchange, row: Row, arrival: Arrival) -> _Opened:
+    """Decrypt, parse, check and verify with the first keys that fit; changes nothing."""
+    if not arrival.header.encrypted:
+        if row.protection is Protection.ENCRYPTED:
+            raise NotAuthentic(f"{row.name} came unencrypted", reason="in-the-clear")
+        chain = arrival.chain
+        if chain is None:
+            chain = message.read_chain(arrival.header.next_payload, arrival.data[HEADER_SIZE:], origin=HEADER_SIZE)
+        return _verified(core, sa, exchange, row, _Opened(chain, exchange.iv, sa.keys))
+    if row.protection is Protection.CLEAR:
+        raise NotAuthentic(f"{row.name} came encrypted", reason="encrypted")
+    failure: Malformed | NotAuthentic = NotAuthentic("no keys yet")
+    opens = False
+    for keys in exchange.script.trials(sa, exchange):
+        try:
+            chain, iv = protect.decrypt(keys, arrival.header, arrival.data, exchange.iv or keys.first_iv)
+            return _verified(core, sa, exchange, row, _Opened(chain, iv, keys))
+        except (Malformed, NotAuthentic) as error:
+            if not opens:  # what opens was made with these keys: what is wrong with it says more than other keys do
+                failure, opens = error, not isinstance(error, Undecipherable)
+    raise failure
+
+
+def _verified(core: Core, sa: IkeSa, exchange: Exchange, row: Row, opened: _Opened) -> _Opened:
+    check(row, opened.chain)
+    if row.hash is not HashKind.NONE:
+        protect.check_hash(sa, row.hash, exchange.message_id, exchange.scratch.nonces, opened.chain)
+    return _Opened(opened.chain, opened.iv, row.verify(core, sa, exchange, opened.chain, opened.keys))
+
+
+def check(row: Row, chain: Chain) -> None:
+    """Whether a message has what its row requires, once, and nothing that it does not know. Raises Malformed."""
+    for kind in row.required:
+        found = len(chain.all(kind))
+        if found != 1:
+            raise Malformed(f"{row.name} has {found or 'no'} {kind.__name__} payload{'s' * (found > 1)}", HEADER_SIZE)
+    known = (*row.required, *row.optional, *_TOLERATED, HashPayload)
+    for payload, (start, _) in zip(chain.payloads, chain.spans, strict=True):
+        if not isinstance(payload, known):
+            raise Malformed(f"{row.name} has no place for a {payload.payload_type.label} payload", HEADER_SIZE + start)
+
+
+# What a datagram may change
+
+
+def heard(core: Core, sa: IkeSa, exchange: Exchange, arrival: Arrival) -> None:
+    """An authenticated message came: the peer lives. Where it lives is told by what answers something of ours.
+
+    A first message may have been held back for any time; it is answered where it came from, and moves nothing. Where
+    there is no NAT nobody moves: what comes from elsewhere was sent on by somebody (RFC 3947 §7).
+    """
+    sa.heard = core.now
+    sa.dpd.waiting = 0
+    exchange.place = None
+    place = Place(arrival.local, arrival.remote, arrival.natt)
+    established = sa.state is IkeState.ESTABLISHED
+    stays = not sa.follows if established else sa.nat.decided and not sa.nat.found
+    if place == (sa.local, sa.remote, sa.natt) or stays:
+        return
+    if established and exchange.row == 0:
+        exchange.place = place
+    else:
+        follow(core, sa, place)
+
+
+def follow(core: Core, sa: IkeSa, place: Place | None) -> None:
+    """What came from `place` was fresh: the peer is there, and so are its children. None: it is where it was."""
+    if place is None:
+        return
+    core.move(sa, place.local, place.remote)
+    sa.natt = place.natt
+    if sa.state is IkeState.ESTABLISHED:
+        move_children(core, sa)
+
+
+def move_children(core: Core, sa: IkeSa) -> None:
+    """The children of a peer follow its IKE SA."""
+    moved = [child for child in core.children_with(sa) if (child.local, child.remote) != (sa.local, sa.remote)]
+    for child in moved:
+        core.move(child, sa.local, sa.remote)
+    if moved:
+        installed = tuple(child.spi_out for child in moved if child.outbound)
+        core.emit(MoveSas(installed, sa.local, sa.remote))
+        core.report(Code.PEER_MOVED, sa)
+
+
+def doubt(core: Core, sa: IkeSa, exchange: Exchange, reason: Reason, **facts: Fact) -> None:
+    """Something that proves nothing suggests that this will fail: remember why, and try once more only."""
+    if sa.hint is None:
+        sa.hint = Hint(reason, facts)
+    exchange.tries_allowed = min(exchange.tries_allowed, exchange.tries + 1)
+
+
+def _doubt(core: Core, sa: IkeSa, exchange: Exchange, row: Row, error: Malformed | NotAuthentic) -> Result:
+    reason = unreadable.cause(exchange.script.kind, error)
+    first, proof = sa.hint is None, row.protection is not Protection.CLEAR
+    if not exchange.script.phase1 or not (proof or isinstance(error, NotAuthentic)):
+        core.drop(reason, sa, message=row.name, detail=str(error))
+        return _IGNORED
+    why = sa.decoy or Hint(reason, {"message": row.name, "detail": str(error)})
+    doubt(core, sa, exchange, why.reason, **why.facts)
+    core.drop(why.reason, sa if first or not proof else None, **why.facts)
+    if not (first and proof):
+        return _IGNORED
+    return Result(Outcome.DOUBTED, Rejected(str(error), unreadable.refusal(error), reason))
+
+
+def _rejected(
+    core: Core, sa: IkeSa, exchange: Exchange, row: Row, error: Malformed | Rejected, *, proved: bool
+) -> Result:
+    """A message that we understood and cannot accept: what follows depends on whether it proved where it came from."""
+    if isinstance(error, Malformed):
+        error = Rejected(str(error), NotifyType.PAYLOAD_MALFORMED, Reason.MALFORMED, {"detail": str(error)})
+    if proved or exchange.role is Role.RESPONDER:
+        return Result(Outcome.REJECTED, error)
+    doubt(core, sa, exchange, error.why, **error.facts)
+    core.drop(error.why, sa, message=row.name, detail=str(error))
+    return _IGNORED
+
+
+# Duplicates and retransmission
+
+
+def _answer_duplicate(core: Core, sa: IkeSa, exchange: Exchange, digest: bytes) -> None:
+    """The peer did not get our answer to its latest message; older messages are only late copies."""
+    latest = max(exchange.answered.values())
+    core.counters[f"drop-{Reason.DUPLICATE}"] += 1
+    if exchange.answered[digest] == latest and exchange.flight and exchange.resent < core.settings.max_resent:
+        exchange.resent += 1
+        core.counters["resent"] += 1
+        core.send(sa, exchange.flight, exchange.place)
+
+
+def _retransmits(exchange: Exchange) -> bool:
+    """A responder that nobody has authenticated yet must not send on its own: that would amplify."""
+    return exchange.role is Role.INITIATOR or not exchange.script.phase1
+
+
+def _arm(core: Core, sa: IkeSa, exchange: Exchange) -> None:
+    tunnel = sa.tunnel
+    assert tunnel is not None
+    if not exchange.tries_allowed:
+        exchange.tries_allowed = tunnel.retransmit_tries
+    delay = tunnel.retransmit_s * tunnel.retransmit_factor**exchange.tries
+    core.timers.set(Timer(TimerKind.RETRANSMIT, sa.serial, exchange.message_id), core.now + delay)
+
+
+def retransmit(core: Core, sa: IkeSa, exchange: Exchange) -> bool:
+    """The timer of an unanswered message rang: send it again. False where we have tried enough."""
+    if exchange.tries >= exchange.tries_allowed:
+        return False
+    exchange.tries += 1
+    core.counters["retransmitted"] += 1
+    row = exchange.script.rows[exchange.row - 1]
+    core.report(Code.RETRANSMITTED, sa, message=row.name, tries=exchange.tries, of=exchange.tries_allowed)
+    core.send(sa, exchange.flight, exchange.place)
+    _arm(core, sa, exchange)
+    return True

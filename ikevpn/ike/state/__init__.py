@@ -1,0 +1,1 @@
+"""What the engine remembers, its indexes and its timers. Decides nothing."""

@@ -1,0 +1,57 @@
+"""Which tunnels a peer may use that has proved to know a secret: as they are configured now, whatever was so before.
+
+Asked when a peer has proved itself, and again for every pair of networks that it wants.
+"""
+
+from __future__ import annotations
+
+from ikevpn.ike.state.core import Core
+from ikevpn.ike.state.directory import may_be
+from ikevpn.ike.state.sa import IkeSa, Role
+from ikevpn.model.address import Address
+from ikevpn.model.identity import Identity
+from ikevpn.model.tunnel import Tunnel
+
+
+def tunnels(core: Core, sa: IkeSa) -> list[Tunnel]:
+    """What an established IKE SA is good for: its tunnels, less those that have changed so that it is no more."""
+    return [each for each in expecting(core, sa) if proved(core, sa, each)]
+
+
+def expecting(core: Core, sa: IkeSa) -> list[Tunnel]:
+    """The candidates of an SA that expect a peer of this identity. One that names it excludes those for anybody."""
+    assert sa.peer_id is not None
+    now = (core.tunnels.known(each.name) for each in sa.candidates)
+    found = [each for each in now if each is not None and _fits(sa, each) and accepts(each, sa, sa.peer_id)]
+    return [each for each in found if each.remote_id is not None] or found
+
+
+def proved(core: Core, sa: IkeSa, tunnel: Tunnel) -> bool:
+    """Whether the secret that was used is the one that proves this identity under a tunnel."""
+    assert sa.keys is not None and sa.peer_id is not None
+    return core.keyring.best(tunnel, _place(sa), sa.peer_id) == sa.keys.secret
+
+
+def accepts(tunnel: Tunnel, sa: IkeSa, identity: Identity) -> bool:
+    """Whether an authenticated identity is the one that a tunnel expects.
+
+    Without `remote_id` that is the peer's address; a peer behind a NAT cannot know it and names its inner one.
+    """
+    if tunnel.remote_id is not None:
+        return tunnel.remote_id.matches(identity)
+    if tunnel.any_remote or tunnel.any_remote_id or identity.matches(Identity.of_address(_place(sa))):
+        return True
+    return sa.nat.peer_is_behind and identity.is_address
+
+
+def _fits(sa: IkeSa, tunnel: Tunnel) -> bool:
+    """Whether phase 1 could be negotiated so under this tunnel. The peer of the SA's own may have moved since."""
+    assert sa.tunnel is not None
+    if sa.proposal not in tunnel.ike_proposals or tunnel.mode is not sa.tunnel.mode:
+        return False
+    return sa.role is Role.INITIATOR or tunnel.name == sa.name or may_be(tunnel, sa.local.address, _place(sa))
+
+
+def _place(sa: IkeSa) -> Address:
+    """Where the peer was when it proved itself; a peer that has moved since is not judged by its new address."""
+    return sa.proved_from or sa.remote.address

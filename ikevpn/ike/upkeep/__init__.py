@@ -1,0 +1,1 @@
+"""What keeps an IKE SA alive and ends it: DPD, informational exchanges, lifetimes."""

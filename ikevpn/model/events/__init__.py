@@ -1,0 +1,1 @@
+"""What happened and why, as codes and facts, and the one table of sentences for people."""

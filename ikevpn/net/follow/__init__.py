@@ -1,0 +1,1 @@
+"""What others change on this host, and what DNS says."""

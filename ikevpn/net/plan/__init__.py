@@ -1,0 +1,1 @@
+"""What is changed on the host, as steps: planned, applied forwards, undone backwards, and kept in a journal."""

@@ -1,0 +1,1 @@
+"""What the daemon needs of its host, gives up, and puts back."""

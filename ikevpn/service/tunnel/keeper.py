@@ -1,0 +1,272 @@
+"""What is wanted of one tunnel and what it is: starts it, starts it again for as long as it is wanted, and never gives
+up.
+
+Knows names of children and events, nothing of sockets, devices or configuration; those are behind `Reach`. Every
+attempt looks the peer's name up again and tries all of its addresses in turn. Pauses between attempts grow to a cap and
+are jittered, so that a hundred tunnels to one rebooting gateway do not call at the same moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from ikevpn.model.address import Endpoint
+from ikevpn.model.events.event import Code, Event, Reason
+
+FIRST_PAUSE_S = 2.0
+LONGEST_PAUSE_S = 60.0
+GROWTH = 2.0
+LONGEST_ATTEMPT_S = 300.0
+"""The engine ends every attempt by itself; this is for the day when it does not."""
+_log = logging.getLogger(__name__)
+
+
+class Wanted(StrEnum):
+    """What the user wants. `LISTEN` and `ON_DEMAND` do not start by themselves."""
+
+    UP = "up"
+    ON_DEMAND = "on-demand"
+    LISTEN = "listen"
+    DOWN = "down"
+
+
+class Unreachable(Exception):
+    """There is no way to the peer now; carries the event that says why."""
+
+    def __init__(self, event: Event) -> None:
+        super().__init__(event.code)
+        self.event = event
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """From where to where to talk."""
+
+    local: Endpoint
+    remote: Endpoint
+
+
+class Reach(Protocol):
+    """How a keeper acts."""
+
+    async def paths(self) -> Sequence[Path]:
+        """Ways to the peer, best first. Raises Unreachable."""
+
+    def initiate(self, path: Path, children: tuple[str, ...]) -> None:
+        """Start a negotiation; its events come back through `Keeper.heard`."""
+
+    def report(self, event: Event) -> None: ...
+
+
+def pause_s(failures: int, chance: float) -> float:
+    """Seconds to wait after `failures` attempts in a row failed; `chance` in [0, 1) spreads it by a quarter to both
+    sides.
+    """
+    return min(FIRST_PAUSE_S * GROWTH ** min(failures - 1, 30), LONGEST_PAUSE_S) * (0.75 + chance / 2)
+
+
+class Keeper:
+    """Keeps one tunnel as it is wanted. `children` maps names to reqids."""
+
+    def __init__(
+        self, name: str, children: Mapping[str, int], reach: Reach, chance: Callable[[], float] = random.random
+    ) -> None:
+        self.name = name
+        self.wanted = Wanted.DOWN
+        self.failures = 0
+        self.last_failure: Event | None = None
+        self.next_attempt: float | None = None
+        self._children = dict(children)
+        self._reach = reach
+        self._chance = chance
+        self._up: set[tuple[str, int]] = set()  # names and reqids: a dialup child is up once for every peer
+        self._demanded: set[str] = set()
+        self._pending: set[str] = set()
+        self._settled: asyncio.Event = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._striving: asyncio.Task[None] | None = None
+        self._waiters: list[asyncio.Future[Event | None]] = []
+
+    # Inputs
+
+    def want(self, wanted: Wanted) -> None:
+        """Change what is wanted. Going down is the caller's business; from here on nothing is started for it."""
+        self.wanted = wanted
+        self._demanded.clear()
+        self._stop_striving()
+        self._judge()
+
+    def acquire(self, reqid: int) -> None:
+        """A packet wants out through the child with `reqid`."""
+        names = [name for name, number in self._children.items() if number == reqid]
+        if self.wanted is Wanted.ON_DEMAND:
+            self._demanded.update(names)
+            self._judge()
+
+    def hurry(self) -> None:
+        """What kept the last attempt from success may be gone: the next one need not wait."""
+        self._hurry.set()
+
+    def heard(self, event: Event) -> None:
+        """Something happened to this tunnel."""
+        child, reqid = str(event.facts.get("child", "")), int(str(event.facts.get("reqid", 0)))
+        ours = event.facts.get("role") != "responder"
+        match event.code:
+            case Code.CHILD_UP | Code.CHILD_REKEYED | Code.MANUAL_UP:
+                self._up.add((child, reqid))
+                self._settle(child)
+            case Code.CHILD_DOWN | Code.MANUAL_DOWN:
+                self._up.discard((child, reqid))
+                self._demanded.discard(child)
+            case Code.PHASE2_FAILED if ours:
+                self.last_failure = event
+                self._settle(child)
+            case Code.PHASE1_FAILED if ours:
+                self.last_failure = event
+                self._settle_all()
+            case Code.IKE_DOWN if event.reason is not Reason.REPLACED and self._pending:
+                self.last_failure = event
+                self._settle_all()
+        self._judge()
+
+    async def outcome(self) -> Event | None:
+        """Waits until all children are up (None) or an attempt failed (the event that says why)."""
+        if not self.missing():
+            return None
+        waiter: asyncio.Future[Event | None] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        try:
+            return await waiter
+        finally:
+            self._waiters.remove(waiter)
+
+    async def close(self) -> None:
+        """Start nothing any more."""
+        self.wanted = Wanted.DOWN
+        striving = self._striving
+        self._stop_striving()
+        self._tell(Event(Code.PHASE1_FAILED, self.name, Reason.REQUESTED))
+        if striving is not None:
+            await asyncio.gather(striving, return_exceptions=True)
+
+    # What it is
+
+    def missing(self) -> set[str]:
+        """Children that are wanted now and are not up."""
+        match self.wanted:
+            case Wanted.UP:
+                return self._children.keys() - self.up
+            case Wanted.ON_DEMAND:
+                return self._demanded - self.up
+            case _:
+                return set()
+
+    @property
+    def up(self) -> set[str]:
+        """Names of the children that are up."""
+        return {name for name, _ in self._up}
+
+    @property
+    def state(self) -> str:
+        """One word for people."""
+        if self._pending:
+            return "connecting"
+        if self._up:
+            return "up" if self._children.keys() <= self.up else "partly up"
+        if self.missing():
+            return "waiting" if self.next_attempt is not None else "connecting"
+        return {Wanted.ON_DEMAND: "ready", Wanted.LISTEN: "listening"}.get(self.wanted, "down")
+
+    # Striving
+
+    def _judge(self) -> None:
+        missing = self.missing()
+        if not missing:
+            self._tell(None)
+        elif self._striving is None:
+            self._striving = asyncio.create_task(self._strive(), name=f"tunnel {self.name}")
+
+    async def _strive(self) -> None:
+        try:
+            while missing := self.missing():
+                await self._attempt(missing)
+                if not self.missing():
+                    break
+                self._demanded.clear()
+                self.failures += 1
+                self._tell(self.last_failure)
+                await self._pause()
+            self.failures = 0
+        finally:
+            self._pending.clear()
+            self.next_attempt = None
+            if self._striving is asyncio.current_task():
+                self._striving = None
+
+    async def _attempt(self, missing: set[str]) -> None:
+        """One try; what comes of it is in `_up` and `last_failure`. A mistake of ours costs this try and no more."""
+        try:
+            await self._try_all(await self._reach.paths(), missing)
+        except Unreachable as unreachable:
+            failure = unreachable.event
+        except Exception as error:
+            _log.exception("%s: an attempt was not made to its end", self.name)
+            failure = Event(Code.INTERNAL_ERROR, self.name, facts={"detail": f"{type(error).__name__}: {error}"})
+        else:
+            return
+        self._settle_all()
+        self.last_failure = failure
+        self._reach.report(failure)
+
+    async def _try_all(self, paths: Sequence[Path], missing: set[str]) -> None:
+        for path in paths:
+            self._pending = missing - self.up
+            self._settled.clear()
+            self._reach.initiate(path, tuple(sorted(self._pending)))
+            try:
+                async with asyncio.timeout(LONGEST_ATTEMPT_S):
+                    if self._pending:
+                        await self._settled.wait()
+            except TimeoutError:
+                self._settle_all()
+            if not missing - self.up or (self.last_failure and self.last_failure.code is Code.PHASE2_FAILED):
+                return
+
+    async def _pause(self) -> None:
+        seconds = pause_s(self.failures, self._chance())
+        self.next_attempt = asyncio.get_running_loop().time() + seconds
+        if self.wanted is Wanted.UP:
+            self._reach.report(Event(Code.RETRY_LATER, self.name, facts={"seconds": round(seconds, 1)}))
+        self._hurry.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._hurry.wait(), seconds)
+        self.next_attempt = None
+
+    def _stop_striving(self) -> None:
+        if self._striving is not None:
+            self._striving.cancel()
+            self._striving = None
+        self._pending.clear()
+        self.next_attempt = None
+        self.failures = 0
+
+    def _settle(self, child: str) -> None:
+        self._pending.discard(child)
+        if not self._pending:
+            self._settled.set()
+
+    def _settle_all(self) -> None:
+        self._pending.clear()
+        self._settled.set()
+
+    def _tell(self, outcome: Event | None) -> None:
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(outcome)

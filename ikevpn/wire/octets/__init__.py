@@ -1,0 +1,1 @@
+"""The only way in which octets of a peer are touched: bounded reading, and writing."""

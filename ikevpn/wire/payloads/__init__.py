@@ -1,0 +1,1 @@
+"""One file a kind of payload: octets to frozen values and back."""

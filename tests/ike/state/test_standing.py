@@ -1,0 +1,59 @@
+"""What one tunnel has is found without a look at what all others have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from ikevpn.ike.engine import Engine
+from ikevpn.model.events.event import Code
+from ikevpn.model.sa import Direction, ExpireKind
+from tests.ike.bench import HERE, THERE, Bench, children, core_of, ike_sas, networks, other_side, tunnel
+
+STEPS: dict[str, Callable[[Engine, float, int], object]] = {
+    "initiate": lambda engine, now, spi: engine.initiate("ab", HERE, THERE, now),
+    "acquire": lambda engine, now, spi: engine.acquire("ab", 2, HERE, THERE, now),
+    "probe": lambda engine, now, spi: engine.probe("ab", now),
+    "rekey": lambda engine, now, spi: engine.rekey("ab", now),
+    "rekey a child": lambda engine, now, spi: engine.rekey("ab", now, "net1"),
+    "an outbound SA is used up": lambda engine, now, spi: engine.expired(spi, Direction.OUT, 1, ExpireKind.HARD, now),
+    "an unknown SPI": lambda engine, now, spi: engine.unknown_spi(0x99999999, HERE, THERE, now),
+    "terminate a child": lambda engine, now, spi: engine.terminate("ab", now, "net1"),
+    "terminate": lambda engine, now, spi: engine.terminate("ab", now),
+}
+
+
+class Unsearched(dict[int, Any]):
+    """A table of all that there is: who goes through it makes one tunnel pay for ten thousand others."""
+
+    def values(self) -> Any:
+        raise AssertionError("a search through all")
+
+    items = values
+
+    def __iter__(self) -> Iterator[int]:
+        raise AssertionError("a search through all")
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_nothing_is_searched(step: str) -> None:
+    bench = Bench(tunnel(children=networks(1, 2), dpd_interval_s=30)).up()
+    core, (first, _) = core_of(bench.a), children(bench.a)
+    core.ike_sas, core.children = Unsearched(core.ike_sas), Unsearched(core.children)
+    effects = STEPS[step](bench.a.engine, bench.now, first.spi_out)
+    assert effects or step in ("initiate", "acquire"), "it has something to do"
+
+
+def test_a_tunnel_that_ends_takes_what_is_under_way_with_it() -> None:
+    """Ours, and a call of the peer's that has not proved itself yet."""
+    ours = tunnel()
+    bench = Bench(ours, other_side(ours), tamper=lambda sent: [])
+    bench.initiate()
+    bench.give("b", bench.datagrams("a")[0])
+    assert ike_sas(bench.a) and ike_sas(bench.b)
+    for side in (bench.a, bench.b):
+        bench.perform(side, side.engine.terminate(side.tunnel.name, bench.now))
+        assert not ike_sas(side) and not len(core_of(side).timers)
+    assert bench.a.codes()[-1] is Code.PHASE1_FAILED

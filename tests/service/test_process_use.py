@@ -1,8 +1,0 @@
-from ikevpn.dataplane.own_use import Use
-from ikevpn.service.process_use import ProcessUse, of_all
-
-
-def test_our_own_process_and_the_workers() -> None:
-    control, worker = of_all({"worker": Use(1.5, 4096)})
-    assert worker == ProcessUse("worker", 1.5, 4096)
-    assert control.name == "control" and control.cpu_s > 0
