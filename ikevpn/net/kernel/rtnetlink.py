@@ -21,6 +21,7 @@ from pyroute2.netlink.exceptions import NetlinkDumpInterrupted, NetlinkError
 from ikevpn.errors import HostError
 from ikevpn.model.address import Address, Network
 from ikevpn.model.own_mark import OWN_MARK
+from ikevpn.net.kernel import rule as rules
 from ikevpn.net.kernel.packet_table import PacketTable
 from ikevpn.net.kernel.rule import BEYOND_PREFERENCE, OUR_PROTOCOL, HostRule, Rule, RuleAction
 
