@@ -23,7 +23,7 @@ SCENARIOS ?= strongswan-main-*-aes256-sha256-g14-* strongswan-aggressive-*-3des-
   manual-kernel-*-aes256-sha256 path-mtu-*-strongswan-udp nested-ikevpn-main nested-kernel-esp-aes256-* word-* \
   host-to-host-strongswan-i-ipv4 transport-nat-napt-none-guest-*
 
-.PHONY: demo test packages lint format unit net sim interop nightly bench docs clean
+.PHONY: demo test packages lint format unit net sim growth interop nightly bench docs clean
 
 demo: $(VENV)/demo.stamp ## a tunnel between two namespaces, seen at work
 	@sh interop/packages.sh demo
@@ -59,6 +59,9 @@ interop: packages $(VENV)/test.stamp ## real peers in network namespaces; needs 
 nightly: packages $(VENV)/test.stamp ## what is long and rarely finds anything: before a release, by hand
 	$(BIN)/python -m tests.sim $(NIGHTLY_SEEDS) --jobs $(JOBS)
 	$(BIN)/python -m interop run --jobs $(WAITING_JOBS) all
+
+growth: $(VENV)/test.stamp ## what each step costs with 10 to 10,000 tunnels up; some minutes
+	$(BIN)/python -m tests.growth
 
 bench: packages $(VENV)/test.stamp ## the figures of docs/performance.md; needs root, some twenty minutes, a quiet machine
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[bench]'

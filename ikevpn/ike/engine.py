@@ -20,7 +20,7 @@ from ikevpn.ike.state.effects import Effect, QuerySa
 from ikevpn.ike.state.keyring import Keyring
 from ikevpn.ike.state.sa import Child, Hint, IkeState
 from ikevpn.ike.state.timers import Timer, TimerKind
-from ikevpn.ike.status import EngineStatus, snapshot
+from ikevpn.ike.status import EngineStatus, snapshot, snapshot_of
 from ikevpn.ike.upkeep import dpd, icmp, informational
 from ikevpn.ike.upkeep.dpd import Verdict
 from ikevpn.model.address import Address, AddressRange, Endpoint
@@ -235,9 +235,9 @@ class Engine:
 
     # Knowledge
 
-    def status(self, now: float) -> EngineStatus:
-        """A frozen snapshot."""
-        return snapshot(self._core, now)
+    def status(self, now: float, tunnel: str | None = None) -> EngineStatus:
+        """A frozen snapshot, of everything or of one tunnel."""
+        return snapshot(self._core, now) if tunnel is None else snapshot_of(self._core, now, tunnel)
 
     def names(self, address: Address) -> bool:
         """Whether a tunnel has that very address for its peer."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ikevpn.ike.state import standing
 from ikevpn.ike.state.core import Core
 from ikevpn.ike.state.sa import Child, IkeSa, IkeState
 
@@ -68,6 +69,17 @@ def snapshot(core: Core, now: float) -> EngineStatus:
     return EngineStatus(
         tuple(_ike(sa, now) for sa in core.ike_sas.values()),
         tuple(_child(child, now) for child in core.children.values()),
+        len(core.half_open),
+        len(core.timers),
+    )
+
+
+def snapshot_of(core: Core, now: float, tunnel: str) -> EngineStatus:
+    """One tunnel: what is up, and the phase 1 that we have begun for it. One that a peer has begun shows when done."""
+    begun = core.initiating.get(tunnel)
+    return EngineStatus(
+        tuple(_ike(sa, now) for sa in [*standing.ike_sas(core, tunnel), *([begun] if begun else [])]),
+        tuple(_child(child, now) for child in core.children_for.of(tunnel)),
         len(core.half_open),
         len(core.timers),
     )

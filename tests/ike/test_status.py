@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ikevpn.model.address import Endpoint
+from ikevpn.model.address import AddressRange, Endpoint
 from tests.ike.bench import HERE, THERE, Bench, children, core_of, only_sa, tunnel
 
 
@@ -70,3 +70,13 @@ def test_no_secret_is_shown() -> None:
     for secret in secrets:
         for text in shown:
             assert repr(secret)[2:-1] not in text and secret.hex() not in text
+
+
+def test_of_one_tunnel_it_tells_nothing_of_the_others() -> None:
+    bench = Bench().up()
+    other = tunnel(name="other", remotes=(AddressRange.of("203.0.113.1/32"),))
+    bench.a.engine.add_tunnel(other)
+    bench.perform(bench.a, bench.a.engine.initiate("other", HERE, Endpoint.of("203.0.113.1", 500), bench.now))
+    one, rest = (bench.a.engine.status(bench.now, name) for name in ("ab", "other"))
+    assert ([each.tunnel for each in one.ike_sas], [each.tunnel for each in one.children]) == (["ab"], ["ab"])
+    assert ([each.state for each in rest.ike_sas], rest.children) == (["negotiating"], ())

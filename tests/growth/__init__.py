@@ -1,0 +1,1 @@
+"""What one step costs while ten, a hundred or ten thousand other tunnels are up."""
