@@ -5,16 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ikevpn.errors import Malformed
-from ikevpn.ike import negotiation
-from ikevpn.ike.phase1 import admission, quota, refusal, versions
-from ikevpn.ike.phase1.common import Phase1
+from ikevpn.ike import association
+from ikevpn.ike.phase1 import admission, refusal, versions
+from ikevpn.ike.phase1 import ending as phase1_ending
 from ikevpn.ike.phase2 import late_deletes
-from ikevpn.ike.phase2.quick_state import Quick
-from ikevpn.ike.runner import protect
+from ikevpn.ike.runner import protect, settle
 from ikevpn.ike.runner.exchange import Arrival, Outcome, Result, Script, receive, repeat
-from ikevpn.ike.script import AGGRESSIVE, INFORMATIONAL, MAIN, QUICK
 from ikevpn.ike.state.core import Core
-from ikevpn.ike.state.sa import ZERO_COOKIE, Exchange, IkeSa, IkeState, Role
+from ikevpn.ike.state.sa import PHASE1, ZERO_COOKIE, Exchange, IkeSa, IkeState, Role
 from ikevpn.ike.state.timers import Timer, TimerKind
 from ikevpn.ike.upkeep import informational
 from ikevpn.model.events.event import Code, Reason
@@ -23,11 +21,8 @@ from ikevpn.wire import message
 from ikevpn.wire.header import HEADER_SIZE
 from ikevpn.wire.octets import limits
 from ikevpn.wire.payload import Fragment
-from ikevpn.wire.registry import ExchangeType, PayloadType
+from ikevpn.wire.registry import PayloadType
 from ikevpn.wire.vendor import Capability
-
-_PHASE1 = {ExchangeType.MAIN: MAIN, ExchangeType.AGGRESSIVE: AGGRESSIVE}
-_PHASE2 = {ExchangeType.QUICK: QUICK, ExchangeType.INFORMATIONAL: INFORMATIONAL}
 
 
 def take(core: Core, arrival: Arrival) -> None:
@@ -69,7 +64,7 @@ def _repeated(core: Core, arrival: Arrival) -> bool:
     sa = core.by_first.get((arrival.header.cky_i, arrival.remote))
     if sa is None:
         return False
-    exchange = sa.exchanges.get(0)
+    exchange = sa.exchanges.get(PHASE1)
     if exchange is None or not repeat(core, sa, exchange, arrival):
         core.drop(Reason.UNKNOWN_COOKIE)
     return True
@@ -78,9 +73,10 @@ def _repeated(core: Core, arrival: Arrival) -> bool:
 def _begin(core: Core, arrival: Arrival) -> None:
     """Nobody knows these cookies: message 1 of a phase 1, or noise that is not answered."""
     header = arrival.header
-    script = _PHASE1.get(header.exchange)
+    script = core.scripts.get(header.exchange)
     if (
         script is None
+        or not script.phase1
         or header.cky_r != ZERO_COOKIE
         or header.cky_i == ZERO_COOKIE
         or header.cky_i in core.by_cookie  # our own message 1, played back
@@ -101,11 +97,12 @@ def _begin(core: Core, arrival: Arrival) -> None:
     sa = admission.admit(core, arrival)
     if sa is None:
         return
-    exchange = sa.exchanges[0] = Exchange(script, 0, Role.RESPONDER, Phase1())
+    exchange = Exchange(script, PHASE1, Role.RESPONDER, script.life.state(), begun=core.now)
+    sa.exchanges[PHASE1] = exchange
     result = receive(core, sa, exchange, arrival)
     if result.outcome is Outcome.IGNORED:
         core.forget_ike_sa(sa)
-    negotiation.settle(core, sa, exchange, result)
+    settle.settle(core, sa, exchange, result)
     if sa.decoy is not None and result.outcome is Outcome.ADVANCED:  # told when the answer is out: it is no later
         core.report(Code.CALL_REFUSED, sa, sa.decoy.reason, **sa.decoy.facts)
 
@@ -138,21 +135,22 @@ def _fragment(core: Core, sa: IkeSa, arrival: Arrival) -> None:
 
 def _dispatch(core: Core, sa: IkeSa, arrival: Arrival) -> None:
     header = arrival.header
-    if header.exchange in _PHASE1:
-        _phase1(core, sa, arrival)
+    script = core.scripts.get(header.exchange)
+    if script is not None and script.phase1:
+        _phase1(core, sa, arrival, script)
     elif not header.encrypted:
         refusal.in_clear(core, sa, arrival)
-    elif sa.state is not IkeState.ESTABLISHED:
-        _too_early(core, sa, arrival)
-    elif header.exchange in _PHASE2 and header.message_id:
-        _phase2(core, sa, arrival, _PHASE2[header.exchange])
+    elif script is not None and sa.state is not IkeState.ESTABLISHED and sa.stage is not script:
+        _too_early(core, sa, arrival, script)
+    elif script is not None and header.message_id:
+        _under_keys(core, sa, arrival, script)
     else:
         core.drop(Reason.UNKNOWN_EXCHANGE, sa, exchange=header.exchange.label)
 
 
-def _phase1(core: Core, sa: IkeSa, arrival: Arrival) -> None:
-    exchange = sa.exchanges.get(0)
-    if exchange is None or exchange.script.kind != arrival.header.exchange or arrival.header.message_id:
+def _phase1(core: Core, sa: IkeSa, arrival: Arrival, script: Script) -> None:
+    exchange = sa.exchanges.get(PHASE1)
+    if exchange is None or exchange.script is not script or arrival.header.message_id:
         core.drop(Reason.UNEXPECTED_MESSAGE, sa, message=arrival.header.exchange.label)
         return
     if not admission.may_answer(core, sa):
@@ -167,36 +165,35 @@ def _phase1(core: Core, sa: IkeSa, arrival: Arrival) -> None:
     if unknown and result.outcome is Outcome.IGNORED:
         sa.cky_r = ZERO_COOKIE
     core.half_open.answered(sa)
-    _settle_phase1(core, sa, exchange, result)
+    _settle(core, sa, exchange, result)
 
 
-def _settle_phase1(core: Core, sa: IkeSa, exchange: Exchange, result: Result) -> None:
-    negotiation.settle(core, sa, exchange, result)
-    if result.outcome is Outcome.FINISHED:
-        if (surplus := quota.surplus(core, sa)) is not None:
-            negotiation.end(core, surplus, Reason.REPLACED, with_children=False, tell=True)
+def _settle(core: Core, sa: IkeSa, exchange: Exchange, result: Result) -> None:
+    """Where that has established the IKE SA, what came too early is taken now."""
+    settle.settle(core, sa, exchange, result)
+    if sa.state is IkeState.ESTABLISHED and sa.early:
         early, sa.early = sa.early, []
         for each in early:
             if sa.state is IkeState.ESTABLISHED:
                 _dispatch(core, sa, each)
 
 
-def _phase2(core: Core, sa: IkeSa, arrival: Arrival, script: Script) -> None:
+def _under_keys(core: Core, sa: IkeSa, arrival: Arrival, script: Script) -> None:
     message_id = arrival.header.message_id
     exchange = sa.exchanges.get(message_id)
     if exchange is None:
         if not protect.is_whole(sa, arrival.data):
             core.drop(Reason.MALFORMED, sa, message=script.name)
             return
-        if message_id in sa.spent and not (script is INFORMATIONAL and message_id in sa.said):
+        if message_id in sa.spent and not (script.life.answers_by_id and message_id in sa.said):
             # An exchange that was forgotten: its messages are still authentic, so that only the id tells a replay.
             core.drop(Reason.DUPLICATE)
             return
         if len(sa.exchanges) >= core.settings.max_exchanges and _oldest_done(sa) is None:
             core.drop(Reason.LIMIT, sa, message=script.name)
             return
-        scratch: object = Quick() if script is QUICK else informational.scratch()
-        exchange = Exchange(script, message_id, Role.RESPONDER, scratch, iv=_first_iv(core, sa, arrival))
+        iv = script.life.first_iv(core, sa, arrival.header, arrival.data)
+        exchange = Exchange(script, message_id, Role.RESPONDER, script.life.state(), begun=core.now, iv=iv)
         result = receive(core, sa, exchange, arrival)
         if result.outcome is not Outcome.IGNORED:
             _make_room(core, sa)
@@ -204,25 +201,16 @@ def _phase2(core: Core, sa: IkeSa, arrival: Arrival, script: Script) -> None:
             sa.spent.append(message_id)
             sa.said.pop(message_id, None)
             if len(sa.spent) >= core.settings.max_spent:
-                negotiation.end(core, sa, Reason.LIMIT, with_children=False, tell=True)
+                association.end(core, sa, Reason.LIMIT, with_children=False, tell=True)
                 return
     elif exchange.script is not script:
         core.drop(Reason.UNEXPECTED_MESSAGE, sa, message=script.name)
         return
     else:
         result = receive(core, sa, exchange, arrival)
-    negotiation.settle(core, sa, exchange, result)
+    _settle(core, sa, exchange, result)
     if exchange.place is not None and result.outcome is not Outcome.IGNORED and sa.state is IkeState.ESTABLISHED:
         informational.suspect(core, sa, exchange.place)
-
-
-def _first_iv(core: Core, sa: IkeSa, arrival: Arrival) -> bytes:
-    """Just after phase 1 a peer may refuse with an IV that starts afresh, because for it phase 1 was never done."""
-    usual = protect.first_iv(sa, arrival.header.message_id)
-    if arrival.header.exchange != ExchangeType.INFORMATIONAL or core.now - sa.established > core.settings.linger_s:
-        return usual
-    opened = protect.open_informational(sa, arrival.header, arrival.data, (sa.last_block, b""))
-    return opened[1] if opened else usual
 
 
 def _oldest_done(sa: IkeSa) -> Exchange | None:
@@ -240,19 +228,15 @@ def _make_room(core: Core, sa: IkeSa) -> None:
 # What cannot be believed
 
 
-def _too_early(core: Core, sa: IkeSa, arrival: Arrival) -> None:
+def _too_early(core: Core, sa: IkeSa, arrival: Arrival, script: Script) -> None:
     """Encrypted before phase 1 is done: kept for later; to an initiator, perhaps the reason why it never will be."""
-    exchange = sa.exchanges[0]
-    if arrival.header.exchange not in _PHASE2:
-        core.drop(Reason.UNKNOWN_EXCHANGE, sa, exchange=arrival.header.exchange.label)
-        return
+    exchange = sa.exchanges[PHASE1]
     if sa.role is Role.INITIATOR:
-        if arrival.header.exchange == ExchangeType.INFORMATIONAL and sa.keys is not None:
-            why = refusal.under_keys(core, sa, exchange, arrival)
-            if why is not None:
-                negotiation.phase1_failed(core, sa, exchange, why)
-        else:
+        explains = script.life.explains
+        if explains is None or sa.keys is None:
             core.drop(Reason.UNEXPECTED_MESSAGE, sa, message=arrival.header.exchange.label)
+        elif (why := explains(core, sa, exchange, arrival.header, arrival.data)) is not None:
+            phase1_ending.failed(core, sa, why)
         return
     octets = sum(len(each.data) for each in sa.early) + len(arrival.data)
     if len(sa.early) < core.settings.max_early and octets <= core.settings.max_early_octets:
@@ -262,6 +246,6 @@ def _too_early(core: Core, sa: IkeSa, arrival: Arrival) -> None:
             return
     else:
         core.drop(Reason.LIMIT, sa, message=arrival.header.exchange.label)
-    if exchange.flight and exchange.resent < core.settings.max_resent and exchange.script is AGGRESSIVE:
-        exchange.resent += 1  # the initiator believes to be done: our message 2 makes it repeat its message 3
+    if exchange.flight and exchange.resent < core.settings.max_resent and settle.at_last_message(exchange):
+        exchange.resent += 1  # the initiator believes to be done: what we said last makes it repeat its last message
         core.send(sa, exchange.flight)

@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from ikevpn.errors import Malformed
-from ikevpn.ike import arrivals, negotiation, plane, relocation, revocation
-from ikevpn.ike.negotiation import wanted
-from ikevpn.ike.phase2 import children, late_deletes
+from ikevpn.ike import arrivals, association, plane, relocation, revocation
+from ikevpn.ike.phase1 import ending as phase1_ending
+from ikevpn.ike.phase1 import initiation
+from ikevpn.ike.phase2 import children, ending, late_deletes, requests
 from ikevpn.ike.runner import exchange
-from ikevpn.ike.runner.exchange import Arrival
+from ikevpn.ike.runner.exchange import Arrival, Script
+from ikevpn.ike.script import SCRIPTS
 from ikevpn.ike.state import standing
 from ikevpn.ike.state.core import Core, EngineSettings
 from ikevpn.ike.state.effects import Effect, QuerySa
 from ikevpn.ike.state.keyring import Keyring
-from ikevpn.ike.state.sa import Child, Hint, IkeState
+from ikevpn.ike.state.sa import Child, IkeState
 from ikevpn.ike.state.timers import Timer, TimerKind
 from ikevpn.ike.status import EngineStatus, snapshot, snapshot_of
 from ikevpn.ike.upkeep import dpd, icmp, informational
@@ -34,8 +36,10 @@ from ikevpn.wire.vendor import Capability
 class Engine:
     """One per host. Every input returns the effects that it has, in order."""
 
-    def __init__(self, settings: EngineSettings, entropy: Callable[[int], bytes]) -> None:
-        self._core = Core(settings, entropy)
+    def __init__(
+        self, settings: EngineSettings, entropy: Callable[[int], bytes], scripts: Sequence[Script] = SCRIPTS
+    ) -> None:
+        self._core = Core(settings, entropy, {each.kind: each for each in scripts})
         self._timers: Mapping[TimerKind, Callable[[Timer], None]] = {
             TimerKind.RETRANSMIT: self._retransmit,
             TimerKind.HALF_OPEN: self._half_open,
@@ -106,16 +110,16 @@ class Engine:
         """
         core = self._at(now)
         found = core.tunnels[tunnel]
-        requests = [
-            wanted(found, child)
+        missing = [
+            requests.wanted(found, child)
             for child in found.children
             if (children is None or child.name in children) and not standing.is_up(core, found, child.reqid)
         ]
         sa = standing.sa_towards(core, found, remote)
         if sa is None:
-            sa = negotiation.start_phase1(core, found, *negotiation.begins_at(core, found, local, remote))
-        for request in requests:
-            negotiation.request_child(core, sa, request)
+            sa = initiation.start(core, found, *initiation.begins_at(core, found, local, remote))
+        for request in missing:
+            requests.start(core, sa, request)
         return self._out()
 
     def terminate(
@@ -126,15 +130,15 @@ class Engine:
         core.tunnels.check(tunnel)
         for each in core.children_for.of(tunnel):
             if child in (None, each.name):
-                negotiation.delete_child(core, each, reason)
+                ending.delete_child(core, each, reason)
         for sa in (*standing.ike_sas(core, tunnel), *standing.under_way(core, tunnel)):
             if child is None:
-                negotiation.end(core, sa, reason, with_children=False, tell=True)
+                association.end(core, sa, reason, with_children=False, tell=True)
             else:
-                negotiation.cancel(core, sa, tunnel, child)
+                ending.cancel(core, sa, tunnel, child)
         if child is None:
             for sa in core.established_for.of(tunnel):  # those of other tunnels that this one may use as well
-                negotiation.cancel(core, sa, tunnel)
+                ending.cancel(core, sa, tunnel)
         return self._out()
 
     def rekey(self, tunnel: str, now: float, child: str | None = None) -> list[Effect]:
@@ -144,10 +148,10 @@ class Engine:
         if child is None:
             for sa in standing.ike_sas(core, tunnel):
                 if not sa.superseded:
-                    negotiation.renew_ike(core, sa)
+                    initiation.renew(core, sa)
         for each in core.children_for.of(tunnel):
             if each.name == child and not each.superseded and each.outbound:
-                negotiation.renew_child(core, each)
+                requests.renew(core, each)
         return self._out()
 
     def probe(self, tunnel: str, now: float) -> list[Effect]:
@@ -164,9 +168,9 @@ class Engine:
         """Take down everything, with Deletes."""
         core = self._at(now)
         for child in list(core.children.values()):
-            negotiation.delete_child(core, child, Reason.REQUESTED)
+            ending.delete_child(core, child, Reason.REQUESTED)
         for sa in list(core.ike_sas.values()):
-            negotiation.end(core, sa, Reason.REQUESTED, with_children=False, tell=True)
+            association.end(core, sa, Reason.REQUESTED, with_children=False, tell=True)
         return self._out()
 
     # From the data plane
@@ -192,7 +196,7 @@ class Engine:
             if core.timers.at(Timer(TimerKind.CHILD_SWITCH, child.serial)) is not None:
                 children.switch(core, child)  # the peer already uses it, and fast
             if child.outbound:
-                negotiation.renew_child(core, child)
+                requests.renew(core, child)
         return self._out()
 
     def mapping(self, spi: int, remote: Endpoint, now: float) -> list[Effect]:
@@ -259,13 +263,12 @@ class Engine:
         sa = self._core.ike_sas.get(timer.owner)
         found = sa.exchanges.get(timer.detail) if sa else None
         if sa is not None and found is not None and not exchange.retransmit(self._core, sa, found):
-            negotiation.given_up(self._core, sa, found)
+            association.given_up(self._core, sa, found)
 
     def _half_open(self, timer: Timer) -> None:
         sa = self._core.ike_sas.get(timer.owner)
         if sa is not None and sa.state is IkeState.NEGOTIATING:
-            why = sa.decoy or sa.hint or Hint(Reason.NO_ANSWER, {"half_open": True})
-            negotiation.phase1_failed(self._core, sa, sa.exchanges[0], why)
+            phase1_ending.too_slow(self._core, sa)
 
     def _forget(self, timer: Timer) -> None:
         sa = self._core.ike_sas.get(timer.owner)
@@ -276,7 +279,7 @@ class Engine:
         sa = self._core.ike_sas.get(timer.owner)
         if sa is None or sa.superseded or not self._core.children_with(sa):
             return  # nothing lives under it that a new one would have to carry on
-        negotiation.renew_ike(self._core, sa)
+        initiation.renew(self._core, sa)
         remaining = sa.established + sa.lifetime.seconds - self._core.now
         if remaining > 0:  # a renewal that fails is tried again while there is time
             self._core.timers.set(timer, self._core.now + max(10.0, remaining / 2))
@@ -284,12 +287,12 @@ class Engine:
     def _ike_expire(self, timer: Timer) -> None:
         sa = self._core.ike_sas.get(timer.owner)
         if sa is not None:
-            negotiation.end(self._core, sa, Reason.EXPIRED, with_children=False, tell=True)
+            association.end(self._core, sa, Reason.EXPIRED, with_children=False, tell=True)
 
     def _ike_retire(self, timer: Timer) -> None:
         sa = self._core.ike_sas.get(timer.owner)
         if sa is not None and sa.superseded:
-            negotiation.end(self._core, sa, Reason.REPLACED, with_children=False, tell=True)
+            association.end(self._core, sa, Reason.REPLACED, with_children=False, tell=True)
 
     def _dpd(self, timer: Timer) -> None:
         sa = self._core.ike_sas.get(timer.owner)
@@ -302,18 +305,18 @@ class Engine:
             return
         verdict = dpd.decide(self._core, sa)
         if verdict is Verdict.DEAD:
-            negotiation.peer_dead(self._core, sa)
+            association.peer_dead(self._core, sa)
         elif verdict is Verdict.ASK:
             informational.send(self._core, sa, [dpd.question(self._core, sa)])
 
     def _farewell(self, timer: Timer) -> None:
         for child in late_deletes.forget(self._core, timer.owner):
-            negotiation.renew_child(self._core, child)
+            requests.renew(self._core, child)
 
     def _child_rekey(self, timer: Timer) -> None:
         child = self._core.children.get(timer.owner)
         if child is not None and not child.superseded:
-            negotiation.renew_child(self._core, child)
+            requests.renew(self._core, child)
 
     def _child_expire(self, timer: Timer) -> None:
         child = self._core.children.get(timer.owner)
@@ -349,7 +352,7 @@ class Engine:
         return next((child for child in alike if child.reqid == reqid and child.outbound), None)
 
     def _expire(self, child: Child) -> None:
-        negotiation.delete_child(self._core, child, Reason.EXPIRED)
+        ending.delete_child(self._core, child, Reason.EXPIRED)
 
 
 __all__ = ["Engine", "EngineSettings"]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from ikevpn.ike import negotiation
-from ikevpn.ike.phase2 import children
+from ikevpn.ike.phase2 import children, ending, requests
 from ikevpn.ike.runner import exchange
-from ikevpn.ike.script import QUICK
 from ikevpn.ike.state.budget import Budget
 from ikevpn.ike.state.core import Core
 from ikevpn.ike.state.sa import IkeSa
@@ -41,9 +39,9 @@ def used(core: Core, use: SaUse) -> None:
     if child.superseded and core.timers.at(retire) is not None:
         idle_s = use.idle_s if use.idle_s is not None else core.settings.retire_s
         if idle_s >= core.settings.retire_s:
-            negotiation.delete_child(core, child, Reason.REPLACED)
+            ending.delete_child(core, child, Reason.REPLACED)
         elif (rival := children.insisted(core, child, core.now - idle_s)) is not None:
-            negotiation.renew_child(core, rival)
+            requests.renew(core, rival)
 
 
 def unknown_spi(core: Core, spi: int, remote: Endpoint) -> None:
@@ -63,6 +61,5 @@ def unknown_spi(core: Core, spi: int, remote: Endpoint) -> None:
 
 
 def _is_promised(sa: IkeSa, spi: int) -> bool:
-    """Whether a quick mode that is under way is about this inbound SPI of ours."""
-    under_way = (each.scratch for each in sa.exchanges.values() if each.script is QUICK and not each.done)
-    return any(spi in quick.spis.values() for quick in under_way)
+    """Whether an exchange that is under way is about this inbound SPI of ours."""
+    return any(each.scratch.concerns(spi) for each in sa.exchanges.values() if not each.done)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from ikevpn.ike import negotiation
+from ikevpn.ike import association
 from ikevpn.ike.phase1 import common
+from ikevpn.ike.phase2 import ending
 from ikevpn.ike.state import rights
 from ikevpn.ike.state.core import Core
 from ikevpn.ike.state.keyring import Keyring
@@ -23,9 +24,9 @@ def replace_secrets(core: Core, secrets: Sequence[SharedSecret]) -> None:
     """From now on these are the keys; what rests on others ends, and the peer is told."""
     core.keyring = Keyring(secrets)
     for child in [each for each in core.children.values() if _is_orphaned(core, each)]:
-        negotiation.delete_child(core, child, Reason.CONFIGURATION_CHANGED)
+        ending.delete_child(core, child, Reason.CONFIGURATION_CHANGED)
     for sa in [each for each in core.ike_sas.values() if _is_revoked(core, each)]:
-        negotiation.end(core, sa, Reason.CONFIGURATION_CHANGED, with_children=False, tell=True)
+        association.end(core, sa, Reason.CONFIGURATION_CHANGED, with_children=False, tell=True)
 
 
 def reserve(core: Core, networks: Mapping[str, Collection[AddressRange]]) -> None:
@@ -33,7 +34,7 @@ def reserve(core: Core, networks: Mapping[str, Collection[AddressRange]]) -> Non
     for each in core.claims.reserve(networks):
         for child in list(core.held.overlapping(each)):
             if child.serial in core.children and core.claims.on(child.selector.remote) is not None:
-                negotiation.delete_child(core, child, Reason.NETWORK_CLAIMED)
+                ending.delete_child(core, child, Reason.NETWORK_CLAIMED)
 
 
 def _is_orphaned(core: Core, child: Child) -> bool:

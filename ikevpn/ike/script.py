@@ -1,18 +1,21 @@
-"""IKEv1 as a table: every message of every exchange, who sends it, what must and may be in it, how it is protected.
+"""IKEv1 as a table: every message of every exchange, who sends it, what must and may be in it, how it is protected, and
+what the exchange leads to.
 
 Both roles read the same row from their own end. The diagrams in the documentation are drawn from these rows.
 """
 
 from __future__ import annotations
 
+from ikevpn.ike import association, news
 from ikevpn.ike.phase1 import aggressive, main_mode
-from ikevpn.ike.phase2 import quick
+from ikevpn.ike.phase1 import ending as phase1_ending
+from ikevpn.ike.phase1.common import Phase1
+from ikevpn.ike.phase2 import ending, quick
 from ikevpn.ike.runner.exchange import Protection, Row, Script
+from ikevpn.ike.runner.life import Life
 from ikevpn.ike.runner.protect import HashKind
-from ikevpn.ike.state.core import Core
-from ikevpn.ike.state.sa import Exchange, IkeSa, Role
+from ikevpn.ike.state.sa import Role
 from ikevpn.ike.upkeep import informational
-from ikevpn.wire.message import Chain
 from ikevpn.wire.payload import (
     SA,
     Certificate,
@@ -25,7 +28,6 @@ from ikevpn.wire.payload import (
     NatOa,
     Nonce,
     Notify,
-    Payload,
     VendorId,
 )
 from ikevpn.wire.registry import ExchangeType
@@ -33,6 +35,15 @@ from ikevpn.wire.registry import ExchangeType
 _I, _R = Role.INITIATOR, Role.RESPONDER
 _CLEAR, _ENCRYPTED, _EITHER = Protection.CLEAR, Protection.ENCRYPTED, Protection.EITHER
 _CERTIFICATES = (Certificate, CertificateRequest)
+
+_PHASE1 = Life(
+    Phase1,
+    association.phase1_finished,
+    phase1_ending.rejected,
+    phase1_ending.given_up,
+    phase1_ending.doubted,
+    phase1=True,
+)
 
 # RFC 2409 §5.4; NAT-D from RFC 3947 §3.2
 MAIN = Script(
@@ -80,6 +91,7 @@ MAIN = Script(
             authenticates=True,
         ),
     ),
+    _PHASE1,
     trials=main_mode.trials,
 )
 
@@ -118,6 +130,7 @@ AGGRESSIVE = Script(
             authenticates=True,
         ),
     ),
+    _PHASE1,
 )
 
 # RFC 2409 §5.5; NAT-OA from RFC 3947 §5.2
@@ -159,19 +172,10 @@ QUICK = Script(
             authenticates=True,
         ),
     ),
+    ending.LIFE,
 )
 
-
-def _build(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
-    found: list[Payload] = exchange.scratch.payloads
-    return found
-
-
-def _keep(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
-    exchange.scratch.payloads = list(chain.payloads)
-
-
-# RFC 2409 §5.7: one message; what it says is acted upon in `informational`
+# RFC 2409 §5.7: one message
 INFORMATIONAL = Script(
     "informational",
     ExchangeType.INFORMATIONAL,
@@ -181,14 +185,15 @@ INFORMATIONAL = Script(
             _I,
             (HashPayload,),
             (Notify, Delete),
-            _build,
-            _keep,
+            news.build,
+            news.take,
             informational.not_our_own,
             protection=_ENCRYPTED,
             hash=HashKind.FIRST,
             authenticates=True,
         ),
     ),
+    news.LIFE,
 )
 
 SCRIPTS = (MAIN, AGGRESSIVE, QUICK, INFORMATIONAL)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ikevpn.ike.upkeep import informational
+from ikevpn.ike import news
 from tests.ike.fuzz_inside import run
 
 
@@ -18,5 +18,5 @@ def test_a_fault_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     def faulty(*arguments: object) -> None:
         raise IndexError("a mistake")
 
-    monkeypatch.setattr(informational, "read", faulty)
+    monkeypatch.setattr(news, "_read", faulty)
     assert any("a mistake" in fault for fault in run(300, seed=2).faults)

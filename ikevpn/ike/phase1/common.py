@@ -16,7 +16,7 @@ from ikevpn.ike.runner.exchange import Rejected
 from ikevpn.ike.state import rights
 from ikevpn.ike.state.core import Core
 from ikevpn.ike.state.effects import ExportKeys
-from ikevpn.ike.state.sa import Exchange, IkeSa, Keys, Peer, Role
+from ikevpn.ike.state.sa import Exchange, IkeSa, Keys, Peer, Role, State
 from ikevpn.ike.upkeep import informational
 from ikevpn.model.address import Address
 from ikevpn.model.events.event import Code, Fact, Reason
@@ -43,7 +43,7 @@ _NONCE_SIZE = 32
 
 
 @dataclass(slots=True)
-class Phase1:
+class Phase1(State):
     """What a phase 1 must remember until its keys are proved. `_i` and `_r` are the sides of the exchange."""
 
     group_index: int = 0  # which of the tunnel's groups this attempt offers
@@ -62,6 +62,10 @@ class Phase1:
     own: list[Payload] = field(default_factory=list)  # the responder's KE and nonce, until they are sent
     told: Lifetime = Lifetime()  # in the transform that was chosen
     initial_contact: bool = False  # the peer, authenticated, says that it remembers nothing of us
+
+    def without_keys(self) -> Phase1:
+        """What is needed of it once its keys are proved: no private exponent, no nonces, no candidate keys."""
+        return Phase1(group_index=self.group_index, told=self.told, initial_contact=self.initial_contact)
 
     def set_nonce(self, role: Role, nonce: bytes) -> None:
         if role is Role.INITIATOR:

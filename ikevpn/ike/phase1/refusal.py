@@ -5,14 +5,14 @@ else explains what was seen; changes nothing by itself.
 from __future__ import annotations
 
 from ikevpn.errors import Malformed
-from ikevpn.ike.runner import protect
+from ikevpn.ike.runner import protect, settle
 from ikevpn.ike.runner.exchange import Arrival, Protection, doubt
 from ikevpn.ike.state.core import Core
-from ikevpn.ike.state.sa import Exchange, Hint, IkeSa, IkeState, Role
+from ikevpn.ike.state.sa import PHASE1, Exchange, Hint, IkeSa, IkeState, Role
 from ikevpn.ike.upkeep import informational
 from ikevpn.model.events.event import Code, Fact, Reason
 from ikevpn.wire import message
-from ikevpn.wire.header import HEADER_SIZE
+from ikevpn.wire.header import HEADER_SIZE, Header
 from ikevpn.wire.message import Chain
 from ikevpn.wire.payload import Delete, Notify
 from ikevpn.wire.registry import ExchangeType, NotifyType, Protocol
@@ -49,7 +49,7 @@ def in_clear(core: Core, sa: IkeSa, arrival: Arrival) -> None:
     elif sa.state is IkeState.ESTABLISHED:
         informational.suspect(core, sa)
     elif sa.hint is None:
-        exchange, label = sa.exchanges[0], error_notify.label
+        exchange, label = sa.exchanges[PHASE1], error_notify.label
         core.report_hearsay(Code.PEER_NOTIFY, sa, notify=label, authenticated=False)
         key = error_notify, sa.keys is not None
         reason = _IN_CLEAR.get((*key, None)) or _IN_CLEAR.get((*key, exchange.script.kind))
@@ -60,10 +60,10 @@ def in_clear(core: Core, sa: IkeSa, arrival: Arrival) -> None:
         doubt(core, sa, exchange, reason or Reason.PEER_REFUSED_PHASE1, **facts)
 
 
-def under_keys(core: Core, sa: IkeSa, exchange: Exchange, arrival: Arrival) -> Hint | None:
+def under_keys(core: Core, sa: IkeSa, exchange: Exchange, header: Header, data: bytes) -> Hint | None:
     """Why a responder that has our message 5 will not have us, where that opens with our keys and so is true."""
     assert sa.keys is not None
-    opened = protect.open_informational(sa, arrival.header, arrival.data, (exchange.iv, sa.keys.first_iv, b""))
+    opened = protect.open_informational(sa, header, data, (exchange.iv, sa.keys.first_iv, b""))
     if opened is None:
         what = "an informational that does not open with our keys"
         doubt(core, sa, exchange, Reason.UNREADABLE_REFUSAL, message=what, **identity(sa))
@@ -80,14 +80,13 @@ def under_keys(core: Core, sa: IkeSa, exchange: Exchange, arrival: Arrival) -> H
 
 def silence(sa: IkeSa, exchange: Exchange) -> Hint:
     """What it means that nobody answers any more."""
-    row = exchange.script.rows[exchange.row - 1]
     if sa.hint is not None:
         return sa.hint
-    if exchange.script.phase1 and sa.icmp:
+    if sa.icmp:
         return Hint(Reason.UNREACHABLE, dict(sa.icmp))
     if sa.reassembly.octets:
         return Hint(Reason.FRAGMENTS_MISSING, {})
-    if not exchange.script.phase1 or row.protection is not Protection.ENCRYPTED:
+    if settle.said(exchange).protection is not Protection.ENCRYPTED:
         return Hint(Reason.NO_ANSWER, {})
     moved = sa.natt and sa.role is Role.INITIATOR
     return Hint(Reason.NO_ANSWER_NATT if moved else Reason.NO_ANSWER_ENCRYPTED, {"silent": True, **identity(sa)})

@@ -112,7 +112,7 @@ def _known_reqid(core: Core, sa: IkeSa, tunnel: Tunnel, wanted: Selector) -> int
 
 def make(core: Core, sa: IkeSa, exchange: Exchange, shared: bytes) -> Child:
     """The pair that a quick mode has agreed on; not yet installed."""
-    state: Quick = exchange.scratch
+    state = Quick.of(exchange)
     request, choice, selector, tunnel = state.request, state.choice, state.selector, state.tunnel
     assert request is not None and choice is not None and selector is not None and tunnel is not None
     child = Child(
@@ -132,7 +132,7 @@ def make(core: Core, sa: IkeSa, exchange: Exchange, shared: bytes) -> Child:
         local=sa.local,
         remote=sa.remote,
         encapsulation=sa.nat.encapsulation,
-        begun=state.begun,
+        begun=exchange.begun,
         created=core.now,
         nonces=state.nonces,
         replaces=request.replaces,

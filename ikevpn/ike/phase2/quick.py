@@ -49,10 +49,9 @@ def group_of_attempt(proposals: tuple[IpsecProposal, ...], index: int) -> Group 
 
 def build_1(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
     """SA, Ni, KE with PFS, IDci, IDcr."""
-    state: Quick = exchange.scratch
+    state = Quick.of(exchange)
     tunnel, request = state.tunnel, state.request
     assert tunnel is not None and request is not None
-    state.begun = core.now
     proposals = possible(core, sa, tunnel, request)
     if not proposals:
         facts: dict[str, Fact] = {"accepted": tuple(map(str, tunnel.ipsec_proposals))}
@@ -82,10 +81,9 @@ def build_1(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
 
 def take_1(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     """The responder finds the child that is meant, then a proposal."""
-    state: Quick = exchange.scratch
+    state = Quick.of(exchange)
     offer, nonce, public = chain.first(SA), chain.first(Nonce), chain.first(KeyExchange)
     assert offer is not None and nonce is not None
-    state.begun = core.now
     wanted = _selector(sa, chain, Role.INITIATOR, suite.wants_transport(offer))
     state.identities = tuple(chain.all(Identification))
     state.tunnel, state.request = children.find(core, sa, wanted)
@@ -122,7 +120,7 @@ def _choose(sa: IkeSa, tunnel: Tunnel, offer: SA, accepted: tuple[IpsecProposal,
 
 def build_2(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
     """SA, Nr, KE with PFS, the identities as they came, RESPONDER-LIFETIME. Our inbound SA is ready before."""
-    state: Quick = exchange.scratch
+    state = Quick.of(exchange)
     choice = state.choice
     assert choice is not None
     payloads: list[Payload] = [choice.payload(state.spis), Nonce(state.nonces[1])]
@@ -144,7 +142,7 @@ def build_2(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
 
 def take_2(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     """The initiator has all it needs for both directions."""
-    state: Quick = exchange.scratch
+    state = Quick.of(exchange)
     answer, nonce, public = chain.first(SA), chain.first(Nonce), chain.first(KeyExchange)
     assert answer is not None and nonce is not None and state.tunnel is not None
     choice = suite.check(answer, state.offered, state.tunnel.sa_mode, sa.nat.encapsulation)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from ikevpn.crypto.groups import KeyPair
 from ikevpn.ike.offers.suite import Choice
-from ikevpn.ike.state.sa import Child, ChildRequest
+from ikevpn.ike.state.sa import Child, ChildRequest, State
 from ikevpn.model.proposal import IpsecProposal, Lifetime
 from ikevpn.model.selector import Selector
 from ikevpn.model.tunnel import Tunnel
@@ -15,10 +15,9 @@ from ikevpn.wire.registry import Protocol
 
 
 @dataclass(slots=True)
-class Quick:
+class Quick(State):
     """The tunnel may be another than that of the IKE SA when the peer has several."""
 
-    begun: float = 0.0
     tunnel: Tunnel | None = None
     request: ChildRequest | None = None
     selector: Selector | None = None
@@ -28,7 +27,9 @@ class Quick:
     shorter: bool = False  # our lifetime is shorter than the peer's: tell it
     pair: KeyPair | None = None
     peer_public: bytes = b""
-    nonces: tuple[bytes, bytes] = (b"", b"")
     spis: dict[Protocol, int] = field(default_factory=dict)  # our inbound ones
     identities: tuple[Payload, ...] = ()
     child: Child | None = None
+
+    def concerns(self, spi: int) -> bool:
+        return spi in self.spis.values()

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from ikevpn.errors import Malformed, NotAuthentic, Refused, Undecipherable
 from ikevpn.ike.runner import protect, unreadable
+from ikevpn.ike.runner.life import Life
 from ikevpn.ike.runner.protect import HashKind
 from ikevpn.ike.state.core import Core
 from ikevpn.ike.state.effects import MoveSas
@@ -83,13 +84,14 @@ class Script:
     name: str
     kind: ExchangeType
     rows: tuple[Row, ...]
+    life: Life
     trials: Callable[[IkeSa, Exchange], tuple[Keys, ...]] = field(
         default=lambda sa, exchange: (sa.keys,) if sa.keys else ()
     )
 
     @property
     def phase1(self) -> bool:
-        return self.kind in (ExchangeType.MAIN, ExchangeType.AGGRESSIVE)
+        return self.life.phase1
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import count
-from typing import TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TypeVar
 
 from ikevpn.ike.state.budget import Allowance, Budget, Budgets
 from ikevpn.ike.state.claims import Claims
@@ -22,7 +23,11 @@ from ikevpn.model.events.event import Code, Event, Fact, Reason, cut
 from ikevpn.model.sa import Encapsulation
 from ikevpn.model.territory import Territory
 from ikevpn.wire.payloads import fragment
+from ikevpn.wire.registry import ExchangeType
 from ikevpn.wire.vendor import Capability
+
+if TYPE_CHECKING:
+    from ikevpn.ike.runner.exchange import Script
 
 Standing = Source | str | None
 """What established IKE SAs are counted by: where the peer called from, the tunnel, and all together."""
@@ -67,9 +72,15 @@ class EngineSettings:
 class Core:
     """Tables, timers and outbox. `now` and `effects` belong to the input that is being worked on."""
 
-    def __init__(self, settings: EngineSettings, entropy: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        settings: EngineSettings,
+        entropy: Callable[[int], bytes],
+        scripts: Mapping[ExchangeType, Script] = MappingProxyType({}),
+    ) -> None:
         self.settings = settings
         self.entropy = entropy
+        self.scripts = scripts  # the exchanges that this engine knows
         self.now = 0.0
         self.effects: list[Effect] = []
         self.counters: Counter[str] = Counter()

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from ikevpn.ike.runner.exchange import Arrival, Script
 
 ZERO_COOKIE = bytes(8)
+PHASE1 = 0
+"""The message id of main and aggressive mode (RFC 2408 §3.1)."""
 
 
 class Role(StrEnum):
@@ -131,6 +133,23 @@ class Place(NamedTuple):
     natt: bool
 
 
+@dataclass(slots=True, kw_only=True)
+class State:
+    """What an exchange remembers; each script has a kind of its own. `nonces` go into the hashes of its messages."""
+
+    nonces: tuple[bytes, bytes] = (b"", b"")
+
+    @classmethod
+    def of(cls, exchange: Exchange) -> Self:
+        """What an exchange remembers, for its own script."""
+        assert isinstance(exchange.scratch, cls)
+        return exchange.scratch
+
+    def concerns(self, spi: int) -> bool:
+        """Whether it is about this inbound SPI of ours."""
+        return False
+
+
 @dataclass(slots=True, eq=False)
 class Exchange:
     """One exchange under one message id. `scratch` belongs to the script that runs in it."""
@@ -140,6 +159,7 @@ class Exchange:
     role: Role
     scratch: Any
     row: int = 0
+    begun: float = 0.0  # for us
     iv: bytes = b""
     flight: bytes = b""  # what we sent last, before fragmentation
     tries: int = 0
@@ -180,6 +200,7 @@ class IkeSa:
     candidates: tuple[Tunnel, ...] = ()  # tunnels that an initiator at this address may mean, most specific first
     natt: bool = False
     state: IkeState = IkeState.NEGOTIATING
+    stage: Script | None = None  # what has to be done under its keys before it counts as established
     proposal: IkeProposal | None = None
     lifetime: Lifetime = Lifetime()
     keys: Keys | None = None

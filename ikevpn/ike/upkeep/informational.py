@@ -1,24 +1,20 @@
-"""The informational exchange: notifies and deletes, sent and read (RFC 2408 §4.8, §5.15; RFC 2409 §5.7).
+"""The informational exchange: notifies and deletes as they are sent (RFC 2408 §4.8, §5.15; RFC 2409 §5.7).
 
-Reading says what the news are; what follows from them is decided in `negotiation`.
+What follows from those of the peer is told in `news`.
 """
 
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass, field
-from types import SimpleNamespace
 
-from ikevpn.errors import Malformed, PlayedBack
+from ikevpn.errors import PlayedBack
 from ikevpn.ike.offers import select
 from ikevpn.ike.runner import protect
-from ikevpn.ike.runner.exchange import follow
 from ikevpn.ike.runner.protect import HashKind
 from ikevpn.ike.state.budget import Budget
 from ikevpn.ike.state.core import Core
-from ikevpn.ike.state.sa import Child, Exchange, IkeSa, IkeState, Keys, Place, Role
-from ikevpn.ike.upkeep import dpd, lifetime
-from ikevpn.model.events.event import Code
+from ikevpn.ike.state.sa import Child, Exchange, IkeSa, Keys, Place
+from ikevpn.ike.upkeep import dpd
 from ikevpn.wire.message import Chain
 from ikevpn.wire.payload import Delete, HashPayload, Notify, Payload
 from ikevpn.wire.payloads import attributes
@@ -27,9 +23,6 @@ from ikevpn.wire.vendor import Capability
 
 _SUSPECT_EVERY_S = 10.0
 """Anybody can send what makes us ask: no more often than this."""
-_UNWELCOME = (NotifyType.INVALID_ID_INFORMATION, NotifyType.AUTHENTICATION_FAILED)
-"""How an initiator says that it does not accept our message 6; for us phase 1 is done by then."""
-_SHORTLY_S = 10.0
 _MOST_SAID = 32
 """Answers to more informationals than that are not under way at once."""
 
@@ -104,53 +97,7 @@ def suspect(core: Core, sa: IkeSa, place: Place | None = None) -> None:
         send(core, sa, [dpd.question(core, sa)], place)
 
 
-# Reading
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """An error notify and the quick mode of ours that it answers."""
-
-    notify: NotifyType
-    exchange: Exchange
-
-
-@dataclass(slots=True)
-class News:
-    """What an authenticated informational tells us."""
-
-    gone: list[Child] = field(default_factory=list)  # deleted by the peer
-    lost: list[Child] = field(default_factory=list)  # unknown to the peer, though we still send on them
-    ended: list[IkeSa] = field(default_factory=list)
-    unwelcome: NotifyType | None = None  # a peer that called us does not accept who we are
-    refusals: list[Refusal] = field(default_factory=list)
-    unusable: list[tuple[Child, NotifyType]] = field(default_factory=list)  # agreed on, but the peer cannot install it
-    initial_contact: bool = False
-
-
-def scratch() -> SimpleNamespace:
-    """What the informational script keeps."""
-    return SimpleNamespace(payloads=[], nonces=(b"", b""))
-
-
-def read(core: Core, sa: IkeSa, exchange: Exchange) -> News:
-    """All notifies and deletes of an informational; DPD is answered on the way."""
-    news = News()
-    for payload in exchange.scratch.payloads:
-        if isinstance(payload, Delete):
-            _read_delete(core, sa, payload, news)
-        elif isinstance(payload, Notify):
-            _read_notify(core, sa, exchange, payload, news)
-    exchange.scratch.payloads = []
-    return news
-
-
-def _read_delete(core: Core, sa: IkeSa, payload: Delete, news: News) -> None:
-    if payload.protocol == Protocol.ISAKMP:
-        for cookies in payload.spis:
-            news.ended += [each for each in (sa, *core.siblings(sa)) if each.cookies == cookies]
-        return
-    news.gone += named(core, sa, payload)
+# Deletes of the peer
 
 
 def named(core: Core, sa: IkeSa, payload: Delete) -> list[Child]:
@@ -179,78 +126,3 @@ def _outbound(child: Child, protocol: Protocol) -> set[int]:
 def _receives_on(child: Child, numbers: set[int]) -> bool:
     """Of all protocols: our own SPIs are never alike."""
     return any(each.spi_in in numbers for each in child.layers)
-
-
-def _read_notify(core: Core, sa: IkeSa, exchange: Exchange, payload: Notify, news: News) -> None:
-    if payload.type == NotifyType.R_U_THERE:
-        _answer(core, sa, exchange, payload)
-    elif payload.type == NotifyType.R_U_THERE_ACK:
-        if dpd.answered(core, sa, payload):
-            follow(core, sa, exchange.place)
-    elif payload.type == NotifyType.INITIAL_CONTACT:
-        news.initial_contact = True
-    elif payload.type == NotifyType.INVALID_SPI:
-        numbers = {int.from_bytes(octets, "big") for octets in (payload.spi, payload.data) if len(octets) == 4}
-        lost = (each for each in core.children_with(sa) if any(layer.spi_out in numbers for layer in each.layers))
-        news.lost += [each for each in lost if each.outbound]
-    elif payload.type == NotifyType.RESPONDER_LIFETIME and payload.protocol == Protocol.ISAKMP:
-        _shorten(core, sa, payload)
-    elif payload.type.is_error:
-        _read_refusal(core, sa, payload, news)
-    else:
-        core.counters[f"notify-{payload.type.label}"] += 1
-
-
-def _answer(core: Core, sa: IkeSa, exchange: Exchange, payload: Notify) -> None:
-    """R-U-THERE; one message has one answer, whatever it asks besides."""
-    if exchange.flight:
-        core.counters["asked-twice"] += 1
-        return
-    before = sa.dpd.peer_sequence
-    answer = dpd.answer(core, sa, payload)
-    if answer is not None:
-        if sa.dpd.peer_sequence != before:  # its number has risen: it is no old one
-            follow(core, sa, exchange.place)
-        exchange.flight = send(core, sa, [answer], exchange.place)
-
-
-def _read_refusal(core: Core, sa: IkeSa, payload: Notify, news: News) -> None:
-    open_ones = [
-        each
-        for each in sa.exchanges.values()
-        if each.script.kind == ExchangeType.QUICK and each.role is Role.INITIATOR and not each.done
-    ]
-    number = int.from_bytes(payload.spi, "big") if len(payload.spi) == 4 else 0
-    meant = [each for each in open_ones if number in each.scratch.spis.values()]
-    pairs = [] if meant or not number else [each for each in core.children_with(sa) if _has(each, number)]
-    exchange = next(iter(meant or open_ones), None)
-    core.report(Code.PEER_NOTIFY, sa, notify=payload.type.label, authenticated=True)
-    if pairs:
-        news.unusable += [(each, payload.type) for each in pairs]
-    elif exchange is not None:
-        news.refusals.append(Refusal(payload.type, exchange))
-    elif (
-        payload.type in _UNWELCOME
-        and payload.protocol == Protocol.ISAKMP
-        and sa.role is Role.RESPONDER
-        and core.now - sa.established < _SHORTLY_S
-    ):
-        news.unwelcome = payload.type
-
-
-def _has(child: Child, number: int) -> bool:
-    """Whether an SPI is one of a pair: strongSwan names the initiator's, whoever it is that complains."""
-    return any(number in (each.spi_in, each.spi_out) for each in child.layers)
-
-
-def _shorten(core: Core, sa: IkeSa, payload: Notify) -> None:
-    """RESPONDER-LIFETIME for phase 1 (RFC 2407 §4.6.3.1): from now on both sides count the same."""
-    try:
-        told = select.read_lifetime(attributes.read_all(payload.data), phase1=True)
-    except Malformed:
-        return
-    shorter = sa.lifetime.shorter(told)
-    if sa.state is IkeState.ESTABLISHED and shorter != sa.lifetime:
-        sa.lifetime = shorter
-        core.report(Code.LIFETIME_SHORTENED, sa, seconds=shorter.seconds, kilobytes=shorter.kilobytes)
-        lifetime.plan_ike(core, sa)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ikevpn.ike.state.core import Core
-from ikevpn.ike.state.sa import Child, IkeSa, Layer, Role
+from ikevpn.ike.state.sa import Child, ChildRequest, IkeSa, Layer, Role
 from ikevpn.ike.state.timers import Timer, TimerKind
 from ikevpn.model.sa import Direction, Limits
 
@@ -12,6 +12,7 @@ _HARD_PACKETS = 0xFFFF_FFFF
 _EARLIEST = 0.1  # of a lifetime; a renewal at once would lead to the next one
 _EARLY_PART = 0.75  # of the octets of a lifetime that a fast line may leave unused
 _LEAD_S = 5.0  # enough for a renewal whose first message is lost
+_RENEW_AGAIN_S = 10.0
 _RESPONDER_SHARE = 0.5
 """A responder waits longer than an initiator, so that as a rule only one of the two starts."""
 
@@ -29,6 +30,20 @@ def plan_child(core: Core, child: Child) -> None:
     share = renewal_share(core, child.tunnel.rekey_margin, child.role)
     core.timers.set(Timer(TimerKind.CHILD_REKEY, child.serial), child.created + child.lifetime.seconds * share)
     core.timers.set(Timer(TimerKind.CHILD_EXPIRE, child.serial), child.created + child.lifetime.seconds)
+
+
+def renew_later(core: Core, child: Child) -> None:
+    """A renewal that fails is tried again while there is time."""
+    retry_at = core.now + max(_RENEW_AGAIN_S, child.lifetime.seconds * 0.02)
+    core.timers.set(Timer(TimerKind.CHILD_REKEY, child.serial), retry_at)
+
+
+def not_renewed(core: Core, request: ChildRequest) -> None:
+    """What a request was to replace is in need of another one."""
+    replaced = core.children.get(request.replaces)
+    if replaced is not None and not replaced.superseded:
+        replaced.rekeying = False
+        renew_later(core, replaced)
 
 
 def plan_ike(core: Core, sa: IkeSa) -> None:

@@ -7,10 +7,9 @@ from ipaddress import ip_address
 
 import pytest
 
-from ikevpn.ike import negotiation
 from ikevpn.ike.engine import EngineSettings
 from ikevpn.ike.offers.suite import mode_for
-from ikevpn.ike.phase1 import natt
+from ikevpn.ike.phase1 import initiation, natt
 from ikevpn.ike.state.effects import Effect, Send
 from ikevpn.ike.state.sa import Nat
 from ikevpn.model.address import AddressRange, Endpoint
@@ -474,7 +473,7 @@ def behind(ours: Tunnel, settings: EngineSettings) -> Bench:
 def test_ports_of_our_own_are_not_the_peers(mode: Phase1Mode) -> None:
     bench = behind(tunnel(mode=mode), EngineSettings(ike_port=501, natt_port=4501)).up()
     assert called_at(bench) == [(501, 500), (4501, 4500)] and bench.matched()
-    negotiation.renew_ike(core_of(bench.a), only_sa(bench.a))
+    initiation.renew(core_of(bench.a), only_sa(bench.a))
     bench.perform(bench.a, bench.a.engine._out())
     bench.run(1)
     assert called_at(bench) == [(501, 500), (4501, 4500)] and len(events(bench.a, Code.IKE_REKEYED)) == 1

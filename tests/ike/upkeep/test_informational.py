@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ikevpn.ike import negotiation
+from ikevpn.ike import association
 from ikevpn.ike.engine import EngineSettings
 from ikevpn.ike.phase2 import children as pairs
 from ikevpn.ike.state.effects import Send
@@ -109,7 +109,7 @@ def test_the_pairs_of_a_caller_outlive_its_ike_sa() -> None:
     assert bench.b.reasons(Code.IKE_DOWN) == [Reason.PEER_DELETED] and not ike_sas(bench.b)
     assert len(bench.b.sas) == 2 and not events(bench.b, Code.PHASE1_FAILED)
     for sa in ike_sas(bench.a):
-        negotiation.end(core_of(bench.a), sa, Reason.EXPIRED, with_children=False)
+        association.end(core_of(bench.a), sa, Reason.EXPIRED, with_children=False)
     bench.perform(bench.a, bench.a.engine.rekey("ab", bench.now, "net"))
     bench.run(60)
     assert bench.matched() and events(bench.b, Code.CHILD_REKEYED)

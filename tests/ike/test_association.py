@@ -1,4 +1,4 @@
-"""What success and failure of a negotiation lead to, beyond the exchange itself."""
+"""What success and failure of exchanges mean for an IKE SA: that it is established, renewed, used no more."""
 
 from __future__ import annotations
 
