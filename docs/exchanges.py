@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ikevpn.ike.runner.exchange import Protection, Row, Script
+from ikevpn.ike.runner.exchange import Protection, Row, Script, named
 from ikevpn.ike.script import SCRIPTS
 from ikevpn.ike.state.sa import Role
 
@@ -34,7 +34,7 @@ def _lines(script: Script) -> Iterator[str]:
 
 
 def _payloads(row: Row) -> str:
-    required = [kind.__name__ for kind in row.required]
+    required = [named(kind) for kind in row.required]
     optional = [f"[{kind.__name__}]" for kind in row.optional]
     return ", ".join((*required, *optional))
 

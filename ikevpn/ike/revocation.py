@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from ikevpn.ike import association
+from ikevpn.ike.auth import methods, rights
 from ikevpn.ike.phase1 import common
 from ikevpn.ike.phase2 import ending
-from ikevpn.ike.state import rights
 from ikevpn.ike.state.core import Core
 from ikevpn.ike.state.keyring import Keyring
 from ikevpn.ike.state.sa import Child, IkeSa, IkeState, Role
@@ -39,14 +39,14 @@ def reserve(core: Core, networks: Mapping[str, Collection[AddressRange]]) -> Non
 
 def _is_orphaned(core: Core, child: Child) -> bool:
     """Whether the key that a pair rests on is not its peer's any more."""
-    if child.tunnel.psk is not None or child.peer_id is None or child.proved_from is None:
+    if child.peer_id is None or child.proved_from is None:
         return False
-    return core.keyring.best(child.tunnel, child.proved_from, child.peer_id) != child.peer.secret
+    return not methods.proves(core, child.peer.credential, child.tunnel, child.proved_from, child.peer_id)
 
 
 def _is_revoked(core: Core, sa: IkeSa) -> bool:
     """Whether an IKE SA has keys that the peer could not prove itself with now."""
-    if sa.keys is None or sa.tunnel is None or sa.tunnel.psk is not None:
+    if sa.keys is None or sa.tunnel is None:
         return False
     if sa.state is IkeState.ESTABLISHED:
         return not rights.proved(core, sa, sa.tunnel)
@@ -54,4 +54,4 @@ def _is_revoked(core: Core, sa: IkeSa) -> bool:
         return False
     remote = sa.remote.address
     identity = common.expected_identity(sa.tunnel, remote)
-    return common.known_secret(core, sa.tunnel, remote, identity) != sa.keys.secret
+    return not methods.proves(core, sa.keys.credential, sa.tunnel, remote, identity)

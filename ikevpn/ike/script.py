@@ -7,6 +7,7 @@ Both roles read the same row from their own end. The diagrams in the documentati
 from __future__ import annotations
 
 from ikevpn.ike import association, news
+from ikevpn.ike.auth.methods import PROOF
 from ikevpn.ike.phase1 import aggressive, main_mode
 from ikevpn.ike.phase1 import ending as phase1_ending
 from ikevpn.ike.phase1.common import Phase1
@@ -71,7 +72,7 @@ MAIN = Script(
         Row(
             "main mode message 5",
             _I,
-            (Identification, HashPayload),
+            (Identification, PROOF),
             (VendorId, Notify, *_CERTIFICATES),
             main_mode.build_proof,
             main_mode.take_5,
@@ -82,7 +83,7 @@ MAIN = Script(
         Row(
             "main mode message 6",
             _R,
-            (Identification, HashPayload),
+            (Identification, PROOF),
             (VendorId, Notify, *_CERTIFICATES),
             main_mode.build_proof,
             main_mode.take_6,
@@ -111,7 +112,7 @@ AGGRESSIVE = Script(
         Row(
             "aggressive mode message 2",
             _R,
-            (SA, KeyExchange, Nonce, Identification, HashPayload),
+            (SA, KeyExchange, Nonce, Identification, PROOF),
             (NatD, VendorId, *_CERTIFICATES),
             aggressive.build_2,
             aggressive.take_2,
@@ -121,7 +122,7 @@ AGGRESSIVE = Script(
         Row(
             "aggressive mode message 3",
             _I,
-            (HashPayload,),
+            (PROOF,),
             (NatD, VendorId, Notify, Identification, *_CERTIFICATES),
             aggressive.build_3,
             aggressive.take_3,

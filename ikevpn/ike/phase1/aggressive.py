@@ -1,4 +1,4 @@
-"""Aggressive mode with pre-shared keys: three messages, identities in clear (RFC 2409 §5.4).
+"""Aggressive mode: three messages, identities in clear (RFC 2409 §5).
 
 `build_n` and `take_n` are message n.
 """
@@ -6,20 +6,18 @@
 from __future__ import annotations
 
 from ikevpn.errors import NotAuthentic
+from ikevpn.ike.auth import methods, rights
 from ikevpn.ike.phase1 import common, natt
 from ikevpn.ike.phase1.common import Phase1
 from ikevpn.ike.runner.exchange import Rejected
-from ikevpn.ike.state import rights
 from ikevpn.ike.state.core import Core
-from ikevpn.ike.state.sa import Exchange, Hint, IkeSa, Keys, Role
+from ikevpn.ike.state.credential import Credential
+from ikevpn.ike.state.sa import Exchange, Hint, IkeSa, Keys
 from ikevpn.model.events.event import Code, Fact, Reason
 from ikevpn.model.identity import Identity
-from ikevpn.model.secret import Secret
 from ikevpn.model.tunnel import Tunnel
 from ikevpn.wire.message import Chain
-from ikevpn.wire.payload import HashPayload, Payload
-
-_UNKNOWN = 32  # octets of a secret that nobody knows
+from ikevpn.wire.payload import Payload
 
 
 def build_1(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
@@ -50,11 +48,11 @@ def take_1(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
         sa.decoy, sa.candidates = Hint(error.why, error.facts), everybody
         state.answer = common.take_offer(core, sa, exchange, chain)
     common.take_vendor_ids(sa, chain)
-    secret = _secret(core, sa, identity)
+    credential = _credential(core, sa, identity)
     state.own = common.build_key_exchange(core, sa, exchange)
     common.share(exchange)
     assert sa.proposal is not None
-    sa.keys = common.derive(sa, exchange, sa.proposal, secret)
+    sa.keys = common.derive(sa, exchange, sa.proposal, credential)
 
 
 def _expecting(sa: IkeSa, identity: Identity) -> tuple[Tunnel, ...]:
@@ -69,41 +67,44 @@ def _nobody(sa: IkeSa, identity: Identity) -> Hint:
     return Hint(Reason.WRONG_PEER_IDENTITY, facts)
 
 
-def _secret(core: Core, sa: IkeSa, identity: Identity) -> Secret:
-    """The secret of the peer; where there is none, one that nobody knows.
+def _credential(core: Core, sa: IkeSa, identity: Identity) -> Credential:
+    """The credential of the peer; where there is none, one that nobody knows.
 
     An answer that were another for a name which nobody here has would tell everybody who asks which names there are
     (CVE-2010-4354). So all are answered alike, and who is not meant fails when it has to prove itself.
     """
     tunnel, remote = _tunnel(sa), sa.remote.address
-    found = None if sa.decoy else common.known_secret(core, tunnel, remote, identity)
+    method = methods.agreed(sa)
+    found = None if sa.decoy else method.credential(core, tunnel, remote, identity)
     if found is None:
-        sa.decoy = sa.decoy or Hint(Reason.NO_SECRET, {"tunnel": tunnel.name, "remote": str(remote)})
-        return Secret(core.entropy(_UNKNOWN))
+        sa.decoy = sa.decoy or Hint(method.missing, {"tunnel": tunnel.name, "remote": str(remote)})
+        return method.unknown(core)
     return found
 
 
 def build_2(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
-    """SA, KE, Nr, IDir, HASH_R, vendor ids, NAT-D."""
+    """SA, KE, Nr, IDir, HASH_R or SIG_R, vendor ids, NAT-D."""
     state: Phase1 = exchange.scratch
     tunnel = _tunnel(sa)
     assert state.answer is not None and sa.proposal is not None and sa.keys is not None
     core.report(Code.KEYS_DERIVED, sa)
     identity = common.build_identity(sa, exchange, tunnel)
-    proof = HashPayload(common.proof(sa, exchange, sa.keys, Role.RESPONDER))
+    proof = common.proof(sa, exchange)
     vendor_ids = common.build_vendor_ids(sa, tunnel)
     return [state.answer, *state.own, identity, proof, *vendor_ids, *natt.detection(core, sa, sa.proposal.hash)]
 
 
 def verify_2(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, keys: Keys | None) -> Keys:
-    """HASH_R needs everything that message 2 brings. Raises NotAuthentic, or Rejected for what we did not offer."""
+    """The responder's proof needs all that message 2 brings. Raises NotAuthentic, Malformed, or Rejected for what we
+    did not offer.
+    """
     tunnel = _tunnel(sa)
     choice = common.read_answer(exchange, chain)
     common.take_key_exchange(exchange, chain)
     common.share(exchange)
     identity = common.read_identity(exchange, chain)
-    secret = common.secret_of(core, tunnel, sa.remote.address, identity)
-    found = common.derive(sa, exchange, choice.proposal, secret)
+    credential = common.credential_of(core, choice.proposal, tunnel, sa.remote.address, identity)
+    found = common.derive(sa, exchange, choice.proposal, credential)
     common.check_proof(sa, exchange, chain, found)
     return found
 
@@ -120,15 +121,14 @@ def take_2(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
 
 
 def build_3(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
-    """HASH_I, NAT-D, INITIAL-CONTACT; encrypted."""
-    assert sa.keys is not None and sa.proposal is not None
-    proof = HashPayload(common.proof(sa, exchange, sa.keys, Role.INITIATOR))
+    """HASH_I or SIG_I, NAT-D, INITIAL-CONTACT; encrypted."""
+    assert sa.proposal is not None
     detection = natt.detection(core, sa, sa.proposal.hash)
-    return [proof, *detection, *common.initial_contact(core, sa, _tunnel(sa))]
+    return [common.proof(sa, exchange), *detection, *common.initial_contact(core, sa, _tunnel(sa))]
 
 
 def verify_3(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, keys: Keys | None) -> Keys:
-    """HASH_I. Raises NotAuthentic."""
+    """HASH_I or SIG_I. Raises NotAuthentic, Malformed."""
     if keys is None:
         raise NotAuthentic("no keys yet")
     common.check_proof(sa, exchange, chain, keys)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import hmac
 from dataclasses import dataclass, field
 
 from ikevpn.crypto import ciphers, groups, keys
 from ikevpn.crypto.groups import BadPublicValue, KeyPair
 from ikevpn.crypto.iv import phase1_iv
-from ikevpn.errors import NotAuthentic, Refused
+from ikevpn.errors import Refused
+from ikevpn.ike.auth import methods, rights
+from ikevpn.ike.auth.method import Method
+from ikevpn.ike.auth.methods import METHODS
+from ikevpn.ike.auth.transcript import Transcript
 from ikevpn.ike.offers import select
 from ikevpn.ike.offers.select import IkeChoice
 from ikevpn.ike.phase1 import natt, quota
 from ikevpn.ike.runner.exchange import Rejected
-from ikevpn.ike.state import rights
 from ikevpn.ike.state.core import Core
+from ikevpn.ike.state.credential import Credential
 from ikevpn.ike.state.effects import ExportKeys
-from ikevpn.ike.state.sa import Exchange, IkeSa, Keys, Peer, Role, State
+from ikevpn.ike.state.sa import Exchange, IkeSa, Keys, Peer, Role
 from ikevpn.ike.upkeep import informational
 from ikevpn.model.address import Address
 from ikevpn.model.events.event import Code, Fact, Reason
@@ -29,7 +32,6 @@ from ikevpn.wire.message import Chain
 from ikevpn.wire.payload import (
     SA,
     SIT_IDENTITY_ONLY,
-    HashPayload,
     Identification,
     KeyExchange,
     Nonce,
@@ -43,20 +45,12 @@ _NONCE_SIZE = 32
 
 
 @dataclass(slots=True)
-class Phase1(State):
-    """What a phase 1 must remember until its keys are proved. `_i` and `_r` are the sides of the exchange."""
+class Phase1(Transcript):
+    """What a phase 1 must remember until its keys are proved."""
 
     group_index: int = 0  # which of the tunnel's groups this attempt offers
     offered: tuple[IkeProposal, ...] = ()
-    sa_body: bytes = b""  # SAi_b
     pair: KeyPair | None = None
-    public_i: bytes = b""
-    public_r: bytes = b""
-    nonce_i: bytes = b""
-    nonce_r: bytes = b""
-    shared: bytes = field(default=b"", repr=False)
-    id_body_i: bytes = b""
-    id_body_r: bytes = b""
     trials: tuple[Keys, ...] = ()
     answer: SA | None = None  # the responder's choice, until it is sent
     own: list[Payload] = field(default_factory=list)  # the responder's KE and nonce, until they are sent
@@ -66,24 +60,6 @@ class Phase1(State):
     def without_keys(self) -> Phase1:
         """What is needed of it once its keys are proved: no private exponent, no nonces, no candidate keys."""
         return Phase1(group_index=self.group_index, told=self.told, initial_contact=self.initial_contact)
-
-    def set_nonce(self, role: Role, nonce: bytes) -> None:
-        if role is Role.INITIATOR:
-            self.nonce_i = nonce
-        else:
-            self.nonce_r = nonce
-
-    def set_public(self, role: Role, public: bytes) -> None:
-        if role is Role.INITIATOR:
-            self.public_i = public
-        else:
-            self.public_r = public
-
-    def set_id(self, role: Role, body: bytes) -> None:
-        if role is Role.INITIATOR:
-            self.id_body_i = body
-        else:
-            self.id_body_r = body
 
 
 # The offer
@@ -226,14 +202,14 @@ def share(exchange: Exchange) -> None:
         raise Rejected(str(error), NotifyType.INVALID_KEY_INFORMATION, Reason.BAD_KEY_EXCHANGE, facts) from error
 
 
-def derive(sa: IkeSa, exchange: Exchange, proposal: IkeProposal, secret: Secret) -> Keys:
-    """All keys of phase 1 with one pre-shared key (RFC 2409 §5, §5.4, appendix B)."""
+def derive(sa: IkeSa, exchange: Exchange, proposal: IkeProposal, credential: Credential) -> Keys:
+    """All keys of phase 1 with one credential (RFC 2409 §5, appendix B)."""
     state: Phase1 = exchange.scratch
-    skeyid = keys.skeyid_psk(proposal.hash, secret.reveal(), state.nonce_i, state.nonce_r)
+    skeyid = METHODS[credential.auth].skeyid(credential, proposal.hash, state)
     skeyids = keys.derive(proposal.hash, skeyid, state.shared, sa.cky_i, sa.cky_r)
     size = ciphers.key_size(proposal.cipher, proposal.key_bits)
     iv = phase1_iv(proposal.hash, state.public_i, state.public_r, ciphers.block_size(proposal.cipher))
-    return Keys(secret, proposal, skeyids, Secret(keys.encryption_key(proposal.hash, skeyids.e, size)), iv)
+    return Keys(credential, proposal, skeyids, Secret(keys.encryption_key(proposal.hash, skeyids.e, size)), iv)
 
 
 def expected_identity(tunnel: Tunnel, remote: Address) -> Identity | None:
@@ -243,20 +219,20 @@ def expected_identity(tunnel: Tunnel, remote: Address) -> Identity | None:
     return Identity.of_address(remote)
 
 
-def secret_of(core: Core, tunnel: Tunnel, remote: Address, identity: Identity | None) -> Secret:
-    """The pre-shared key for a peer; without an identity, the likeliest. Raises Rejected where there is none."""
-    found = known_secret(core, tunnel, remote, identity)
+def credential_of(
+    core: Core, proposal: IkeProposal, tunnel: Tunnel, remote: Address, identity: Identity | None
+) -> Credential:
+    """What proves a peer under a proposal; without an identity, the likeliest. Raises Rejected where there is none."""
+    method = METHODS[proposal.auth]
+    found = method.credential(core, tunnel, remote, identity)
     if found is None:
-        facts = {"tunnel": tunnel.name, "remote": str(remote)}
-        raise Rejected("no pre-shared key", NotifyType.AUTHENTICATION_FAILED, Reason.NO_SECRET, facts)
+        raise without_credential(method, {"tunnel": tunnel.name, "remote": str(remote)})
     return found
 
 
-def known_secret(core: Core, tunnel: Tunnel, remote: Address, identity: Identity | None) -> Secret | None:
-    """The same, or None."""
-    if identity is not None:
-        return core.keyring.best(tunnel, remote, identity)
-    return next(iter(core.keyring.possible(tunnel, remote, 1)), None)
+def without_credential(method: Method, facts: dict[str, Fact]) -> Rejected:
+    """Nobody could prove itself to us so."""
+    return Rejected(f"no credential for {method.auth.label}", NotifyType.AUTHENTICATION_FAILED, method.missing, facts)
 
 
 # Identity and proof
@@ -283,26 +259,21 @@ def identity_in(body: bytes) -> Identity:
     return Identity(IdType(body[0]), body[4:])
 
 
-def proof(sa: IkeSa, exchange: Exchange, used: Keys, prover: Role) -> bytes:
-    """HASH_I or HASH_R (RFC 2409 §5)."""
-    state: Phase1 = exchange.scratch
-    values = (used.proposal.hash, used.skeyids, state.public_i, state.public_r, sa.cky_i, sa.cky_r, state.sa_body)
-    if prover is Role.INITIATOR:
-        return keys.hash_i(*values, state.id_body_i)
-    return keys.hash_r(*values, state.id_body_r)
+def proof(sa: IkeSa, exchange: Exchange) -> Payload:
+    """What proves us, in the way that was agreed on."""
+    assert sa.keys is not None
+    return methods.agreed(sa).prove(sa, exchange.scratch, sa.keys, exchange.role)
 
 
 def check_proof(sa: IkeSa, exchange: Exchange, chain: Chain, used: Keys) -> None:
-    """Raises NotAuthentic where the peer's hash is not the one that its secret would give."""
-    found = chain.first(HashPayload)
-    if found is None or not hmac.compare_digest(found.data, proof(sa, exchange, used, exchange.role.other)):
-        raise NotAuthentic("the peer's proof does not verify")
+    """Raises NotAuthentic where what came does not prove the peer, Malformed where it is none for this method."""
+    METHODS[used.proposal.auth].check(sa, exchange.scratch, used, exchange.role.other, chain)
 
 
 def settle_identity(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, identity: Identity) -> None:
     """Choose the tunnel that the authenticated peer means, as all are configured now.
 
-    Raises Rejected with every candidate and what it expects, or where its secret is not the one for this identity.
+    Raises Rejected with every candidate and what it expects, or where its credential is not the one for this identity.
     """
     assert sa.keys is not None
     sa.peer_id, sa.proved_from = identity, sa.remote.address
@@ -313,7 +284,7 @@ def settle_identity(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, ide
     granted = [each for each in fitting if rights.proved(core, sa, each)]
     if not granted:
         raise _unwelcome(sa, identity, known=bool(fitting))
-    peers = tuple(Peer.of(each, identity, sa.proved_from, sa.keys.secret) for each in granted)
+    peers = tuple(Peer.of(each, identity, sa.proved_from, sa.keys.credential) for each in granted)
     _check_unique(core, sa, granted[0], peers[0])
     sa.tunnel, sa.candidates, sa.peers = granted[0], tuple(granted), peers
     sa.lifetime = sa.tunnel.ike_lifetime.shorter(exchange.scratch.told)
@@ -341,10 +312,11 @@ def _check_unique(core: Core, sa: IkeSa, tunnel: Tunnel, peer: Peer) -> None:
 
 
 def _unwelcome(sa: IkeSa, identity: Identity, *, known: bool) -> Rejected:
-    """A peer with a secret of ours: either nobody is called what it says, or who is has another secret."""
+    """A peer with a credential of ours: either nobody is called what it says, or who is has another one."""
     facts: dict[str, Fact] = {"received": str(identity), "received_type": identity.type.label}
     if known:
-        return Rejected("a secret of somebody else", NotifyType.AUTHENTICATION_FAILED, Reason.WRONG_SECRET, facts)
+        foreign = methods.agreed(sa).foreign
+        return Rejected("a credential of somebody else", NotifyType.AUTHENTICATION_FAILED, foreign, facts)
     facts["expected"] = tuple(f"{each.name}: {each.remote_id or sa.remote.address}" for each in sa.candidates)
     sentence = f"the peer calls itself {identity}"
     return Rejected(sentence, NotifyType.INVALID_ID_INFORMATION, Reason.WRONG_PEER_IDENTITY, facts)

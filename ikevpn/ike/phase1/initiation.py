@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from ikevpn.ike.auth import methods
 from ikevpn.ike.phase1 import common
 from ikevpn.ike.phase1.common import Phase1
 from ikevpn.ike.runner import settle
 from ikevpn.ike.state.core import Core
 from ikevpn.ike.state.sa import ZERO_COOKIE, IkeSa, Role
 from ikevpn.model.address import Endpoint
-from ikevpn.model.events.event import Code, Reason
+from ikevpn.model.events.event import Code
 from ikevpn.model.tunnel import Phase1Mode, Tunnel
 from ikevpn.wire.registry import ExchangeType
 
@@ -25,9 +26,9 @@ def start(
     offered = tuple(map(str, common.offered_in_attempt(tunnel, group_index)))
     core.report(Code.PHASE1_STARTED, sa, mode=str(tunnel.mode), offered=offered)
     expected = common.expected_identity(tunnel, remote.address)
-    if common.known_secret(core, tunnel, remote.address, expected) is None:
+    if (method := methods.lacking(core, tunnel, remote.address, expected)) is not None:
         core.forget_ike_sa(sa)
-        core.report(Code.PHASE1_FAILED, sa, Reason.NO_SECRET, remote=str(remote.address))
+        core.report(Code.PHASE1_FAILED, sa, method.missing, remote=str(remote.address))
         return sa
     settle.start_phase1(core, sa, core.scripts[_EXCHANGES[tunnel.mode]], Phase1(group_index=group_index))
     return sa

@@ -1,4 +1,4 @@
-"""Main mode with pre-shared keys: six messages, identities encrypted (RFC 2409 §5.4).
+"""Main mode: six messages, identities encrypted (RFC 2409 §5).
 
 `build_n` and `take_n` are message n.
 """
@@ -6,20 +6,15 @@
 from __future__ import annotations
 
 from ikevpn.errors import NotAuthentic
+from ikevpn.ike.auth import methods
 from ikevpn.ike.phase1 import common, natt
 from ikevpn.ike.phase1.common import Phase1
-from ikevpn.ike.runner.exchange import Rejected
 from ikevpn.ike.state.core import Core
-from ikevpn.ike.state.sa import Exchange, IkeSa, Keys, Role
-from ikevpn.model.events.event import Code, Reason
-from ikevpn.model.secret import Secret
+from ikevpn.ike.state.sa import Exchange, IkeSa, Keys
+from ikevpn.model.events.event import Code
 from ikevpn.model.tunnel import Tunnel
 from ikevpn.wire.message import Chain
-from ikevpn.wire.payload import SA, HashPayload, Payload
-from ikevpn.wire.registry import NotifyType
-
-_MESSAGE_5 = 4
-_MAX_TRIALS = 16  # secrets tried on message 5; more would let a stranger buy too much work
+from ikevpn.wire.payload import SA, Payload
 
 
 def build_1(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
@@ -53,9 +48,9 @@ def build_3(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
 
 
 def take_3(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
-    """The responder has both halves. Whose secret is right shows with message 5: all that may be are made ready.
+    """The responder has both halves. Which credential is right shows with message 5: all that may be are made ready.
 
-    Raises Rejected for a bad public value or without any secret, before the exchange moves on.
+    Raises Rejected for a bad public value or without any credential, before the exchange moves on.
     """
     assert sa.proposal is not None
     common.note_vendor_ids(sa, chain)
@@ -83,26 +78,25 @@ def take_4(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     common.take_key_exchange(exchange, chain)
     common.share(exchange)
     remote = sa.remote.address
-    secret = common.secret_of(core, tunnel, remote, common.expected_identity(tunnel, remote))
-    sa.keys = common.derive(sa, exchange, sa.proposal, secret)
+    expected = common.expected_identity(tunnel, remote)
+    credential = common.credential_of(core, sa.proposal, tunnel, remote, expected)
+    sa.keys = common.derive(sa, exchange, sa.proposal, credential)
     core.report(Code.KEYS_DERIVED, sa)
     natt.detect(core, sa, sa.proposal.hash, chain)
     natt.move(core, sa)
 
 
 def build_proof(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
-    """Messages 5 and 6: identity, hash, INITIAL-CONTACT; encrypted."""
-    assert sa.keys is not None
+    """Messages 5 and 6: identity, proof, INITIAL-CONTACT; encrypted."""
     tunnel = _tunnel(sa)
     identity = common.build_identity(sa, exchange, tunnel)
-    proof = HashPayload(common.proof(sa, exchange, sa.keys, exchange.role))
-    return [identity, proof, *common.initial_contact(core, sa, tunnel)]
+    return [identity, common.proof(sa, exchange), *common.initial_contact(core, sa, tunnel)]
 
 
 def take_5(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
-    """The initiator has proved that it knows a secret; which of our tunnels it means follows from who it is.
+    """The initiator has proved itself with some credential; which of our tunnels it means follows from who it is.
 
-    Raises Rejected where the secret is somebody else's: all that may be were tried before there was an identity.
+    Raises Rejected where the credential is somebody else's: all that may be were tried before there was an identity.
     """
     common.settle_identity(core, sa, exchange, chain, common.read_identity(exchange, chain))
 
@@ -114,28 +108,23 @@ def take_6(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
 
 def trials(sa: IkeSa, exchange: Exchange) -> tuple[Keys, ...]:
     """The keys with which to open a message: those that are proved, or all candidates."""
-    if exchange.role is Role.RESPONDER and exchange.row == _MESSAGE_5:
-        found: tuple[Keys, ...] = exchange.scratch.trials
-        return found
-    return (sa.keys,) if sa.keys else ()
+    if sa.keys is not None:
+        return (sa.keys,)
+    found: tuple[Keys, ...] = exchange.scratch.trials
+    return found
 
 
 def _trials(core: Core, sa: IkeSa, exchange: Exchange) -> tuple[Keys, ...]:
-    found: list[Secret] = []
-    for tunnel in sa.candidates:
-        possible = core.keyring.possible(tunnel, sa.remote.address, _MAX_TRIALS)
-        found += [each for each in possible if each not in found]
-        if len(found) >= _MAX_TRIALS:
-            break
-    if not found:
-        facts = {"remote": str(sa.remote.address)}
-        raise Rejected("no pre-shared key", NotifyType.AUTHENTICATION_FAILED, Reason.NO_SECRET, facts)
     assert sa.proposal is not None
-    return tuple(common.derive(sa, exchange, sa.proposal, secret) for secret in found[:_MAX_TRIALS])
+    method, proposal = methods.agreed(sa), sa.proposal
+    found = method.candidates(core, sa)
+    if not found:
+        raise common.without_credential(method, {"remote": str(sa.remote.address)})
+    return tuple(common.derive(sa, exchange, proposal, credential) for credential in found)
 
 
 def verify(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, keys: Keys | None) -> Keys:
-    """Messages 5 and 6: the hash over everything that was said. Raises NotAuthentic."""
+    """Messages 5 and 6: the proof over everything that was said. Raises NotAuthentic, Malformed."""
     if keys is None:
         raise NotAuthentic("no keys yet")
     common.read_identity(exchange, chain)

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from ikevpn.crypto import keys
 from ikevpn.crypto.tables import ESP_CIPHERS, INTEGRITIES
+from ikevpn.ike.auth import rights
 from ikevpn.ike.phase2.quick_state import Quick
 from ikevpn.ike.runner.exchange import Rejected
-from ikevpn.ike.state import rights
 from ikevpn.ike.state.core import Core
 from ikevpn.ike.state.effects import AddSa, DeleteSa
 from ikevpn.ike.state.sa import Child, ChildRequest, Exchange, IkeSa, Keys, Layer, Role

@@ -47,9 +47,16 @@ class Rejected(Refused):
         self.facts: dict[str, Fact] = dict(facts or {})
 
 
+Required = type[Payload] | tuple[type[Payload], ...]
+"""What a message must have once: a payload, or one of several."""
 Build = Callable[[Core, IkeSa, Exchange], list[Payload]]
 Verify = Callable[[Core, IkeSa, Exchange, Chain, "Keys | None"], "Keys | None"]
 Take = Callable[[Core, IkeSa, Exchange, Chain], None]
+
+
+def named(kind: Required) -> str:
+    """What a row requires, for people."""
+    return " or ".join(each.__name__ for each in (kind if isinstance(kind, tuple) else (kind,)))
 
 
 def proves_nothing(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, keys: Keys | None) -> Keys | None:
@@ -67,7 +74,7 @@ class Row:
 
     name: str
     sender: Role
-    required: tuple[type[Payload], ...]
+    required: tuple[Required, ...]
     optional: tuple[type[Payload], ...]
     build: Build
     take: Take
@@ -255,9 +262,9 @@ def _verified(core: Core, sa: IkeSa, exchange: Exchange, row: Row, opened: _Open
 def check(row: Row, chain: Chain) -> None:
     """Whether a message has what its row requires, once, and nothing that it does not know. Raises Malformed."""
     for kind in row.required:
-        found = len(chain.all(kind))
+        found = sum(isinstance(payload, kind) for payload in chain.payloads)
         if found != 1:
-            raise Malformed(f"{row.name} has {found or 'no'} {kind.__name__} payload{'s' * (found > 1)}", HEADER_SIZE)
+            raise Malformed(f"{row.name} has {found or 'no'} {named(kind)} payload{'s' * (found > 1)}", HEADER_SIZE)
     known = (*row.required, *row.optional, *_TOLERATED, HashPayload)
     for payload, (start, _) in zip(chain.payloads, chain.spans, strict=True):
         if not isinstance(payload, known):

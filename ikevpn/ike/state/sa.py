@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from ikevpn.crypto.keys import Skeyids
 from ikevpn.ike.state.budget import Bucket
+from ikevpn.ike.state.credential import Credential
 from ikevpn.ike.state.used_message_ids import SpentIds
 from ikevpn.model.address import Address, Endpoint
 from ikevpn.model.events.event import Fact, Reason
@@ -53,31 +54,31 @@ class Peer:
     """Who is on the other side, as a key: children outlive the IKE SA under which they were made.
 
     `address` tells apart peers that call themselves by inner addresses behind NATs of their own, and machines that
-    share an identity (`unique = "keep"`). `secret` has proved who it is: whoever says the same and has another secret
+    share an identity (`unique = "keep"`). `credential` has proved who it is: whoever says the same and has another one
     is somebody else.
     """
 
     tunnel: str
     identity: Identity | None
     address: Address | None
-    secret: Secret
+    credential: Credential
 
     @classmethod
-    def of(cls, tunnel: Tunnel, identity: Identity, address: Address, secret: Secret) -> Self:
+    def of(cls, tunnel: Tunnel, identity: Identity, address: Address, credential: Credential) -> Self:
         ambiguous = tunnel.unique is Unique.KEEP or (identity.is_address and tunnel.remote_id is None)
-        return cls(tunnel.name, identity.folded, address if ambiguous else None, secret)
+        return cls(tunnel.name, identity.folded, address if ambiguous else None, credential)
 
     @property
-    def who(self) -> tuple[Identity | None, Address | None, Secret]:
+    def who(self) -> tuple[Identity | None, Address | None, Credential]:
         """The same for one and the same machine, whatever tunnel it uses."""
-        return self.identity, self.address, self.secret
+        return self.identity, self.address, self.credential
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
     """Everything that protects the messages of one IKE SA. `first_iv` starts the chain of phase 1."""
 
-    secret: Secret  # the pre-shared key that all of this came from
+    credential: Credential  # what a peer that has these keys has proved itself with
     proposal: IkeProposal
     skeyids: Skeyids
     encryption_key: Secret

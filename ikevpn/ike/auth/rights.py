@@ -1,10 +1,11 @@
-"""Which tunnels a peer may use that has proved to know a secret: as they are configured now, whatever was so before.
+"""Which tunnels a peer may use that has proved who it is: as they are configured now, whatever was so before.
 
 Asked when a peer has proved itself, and again for every pair of networks that it wants.
 """
 
 from __future__ import annotations
 
+from ikevpn.ike.auth import methods
 from ikevpn.ike.state.core import Core
 from ikevpn.ike.state.directory import may_be
 from ikevpn.ike.state.sa import IkeSa, Role
@@ -27,9 +28,9 @@ def expecting(core: Core, sa: IkeSa) -> list[Tunnel]:
 
 
 def proved(core: Core, sa: IkeSa, tunnel: Tunnel) -> bool:
-    """Whether the secret that was used is the one that proves this identity under a tunnel."""
+    """Whether the credential that was used is the one that proves this identity under a tunnel."""
     assert sa.keys is not None and sa.peer_id is not None
-    return core.keyring.best(tunnel, _place(sa), sa.peer_id) == sa.keys.secret
+    return methods.proves(core, sa.keys.credential, tunnel, _place(sa), sa.peer_id)
 
 
 def accepts(tunnel: Tunnel, sa: IkeSa, identity: Identity) -> bool:
