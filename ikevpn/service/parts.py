@@ -49,7 +49,7 @@ class Parts:
         self.history.listen(self.refused.heard)
         self.files = LoadedFiles(config_path)
         workers = daemon.workers or max(1, len(os.sched_getaffinity(0)) - 1)
-        self.plane = UserspaceDataPlane(workers)
+        self.plane = UserspaceDataPlane(workers, rehearsal=daemon.rehearsal)
         self.host = Host(daemon.state, (daemon.ike_port, daemon.natt_port))
         self.driver = Driver(Engine(_engine_settings(configuration), os.urandom), self.plane)
         self.started = self.driver.now

@@ -14,7 +14,7 @@ from pathlib import Path
 from ikevpn.config.keys.host_keys import HostKeys
 from ikevpn.config.keys.ike_keys import IkeKeys
 from ikevpn.config.keys.key import key
-from ikevpn.config.keys.kinds import Absolute, Choice, Many, Named, Whole
+from ikevpn.config.keys.kinds import Absolute, Choice, Many, Named, Whole, YesNo
 from ikevpn.config.keys.manual_table import MANUAL, ManualTable
 from ikevpn.config.keys.network_kinds import OwnAddress, PeerIdentity, Place, join_remotes
 from ikevpn.config.keys.outer_keys import OuterKeys
@@ -126,6 +126,14 @@ class DaemonTable:
         "that name no device get several (`ikevpn0`, `ikevpn1` …). `auto`: one less than there are cores.",
         '"auto"',
         1,
+    )
+    rehearsal: bool = key(
+        YesNo(),
+        "Whether a worker sends packets to itself while packets come less than 250 ms apart, but too seldom to keep "
+        "the processor's caches warm. Such packets then arrive sooner; each worker takes up to a sixth of a core for "
+        "it.",
+        "true",
+        False,
     )
 
 

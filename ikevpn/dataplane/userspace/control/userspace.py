@@ -26,6 +26,7 @@ from ikevpn.dataplane.userspace.io import outer_fields, rawip, tun, udp
 from ikevpn.dataplane.userspace.io.steering import Steering
 from ikevpn.dataplane.userspace.ipc import message
 from ikevpn.dataplane.userspace.ipc.process_usage import Use
+from ikevpn.dataplane.userspace.worker.rehearsal import Ends
 from ikevpn.model.address import Address, Endpoint
 from ikevpn.model.sa import Direction, ExpireKind, Policy, Sa, SaUse, Total
 from ikevpn.wire.registry import Protocol
@@ -36,8 +37,10 @@ _Use = message.UseUdp | message.UseRaw | message.UseProbe
 class UserspaceDataPlane:
     """`interface.DataPlane` on top of worker processes. All methods belong to one event loop."""
 
-    def __init__(self, workers: int = 1) -> None:
+    def __init__(self, workers: int = 1, *, rehearsal: bool = False) -> None:
         self._count = workers
+        self._rehearses = rehearsal
+        self._rehearsals: dict[int, Ends] = {}  # by worker
         self._devices: dict[str, tun.Opened] = {}
         self._sockets: dict[_Use, Sequence[socket.socket]] = {}
         self._keepalives: dict[tuple[Endpoint, Endpoint], tuple[int, float]] = {}  # worker, seconds
@@ -69,8 +72,11 @@ class UserspaceDataPlane:
             os.close(device.descriptor)
         for ends in self._sockets.values():
             _close(ends)
+        for rehearsal in self._rehearsals.values():
+            rehearsal.close()
         self._devices.clear()
         self._sockets.clear()
+        self._rehearsals.clear()
         self._keepalives.clear()
         self._ended = True
         self._something.set()
@@ -248,12 +254,25 @@ class UserspaceDataPlane:
         for use, ends in self._sockets.items():
             if worker < len(ends):
                 self._pool.send(worker, use, ends[worker].fileno())
+        self._equip_rehearsal(worker)
         for placed in self._placement:
             if placed.sa.direction is Direction.IN:
                 self._pool.send(worker, message.Elsewhere(placed.sa.spi, placed.worker))
         for (local, remote), (sender, interval_s) in self._keepalives.items():
             if sender == worker:
                 self._pool.send(worker, message.Keepalive(local, remote, interval_s))
+
+    def _equip_rehearsal(self, worker: int) -> None:
+        """With ends that no other has used: half of a packet's way may lie in those of a predecessor."""
+        if not self._rehearses:
+            return
+        before = self._rehearsals.pop(worker, None)
+        if before is not None:
+            before.close()
+        ends = Ends.open()
+        if ends is not None:
+            self._rehearsals[worker] = ends
+            self._pool.send(worker, message.UseRehearsal(), *(each.fileno() for each in ends.sockets))
 
     def _end_strays(self, reqid: int) -> None:
         """SAs that were there before their device, in another worker: they are of no use, and IKE has to know."""

@@ -38,7 +38,7 @@ from ikevpn.model.selector import Selector
 from ikevpn.wire.registry import EspCipher, Integrity, Protocol
 
 LARGEST_MESSAGE = 128 * 1024  # an IKE datagram of 64 KiB and much room; below the kernel's default of 208 KiB
-MOST_DESCRIPTORS = 4
+MOST_DESCRIPTORS = 5
 
 _PLAIN: tuple[tuple[type, Callable[[Any], Any], Callable[[Any], Any]], ...] = (
     (IPv4Address, str, IPv4Address),
@@ -54,8 +54,8 @@ _RECORDS: tuple[type, ...] = (
     message.AddPolicy, message.AddSa, message.Count, message.Counts, message.DeletePolicy, message.DeleteSa,
     message.Done, message.DropDevice, message.DropUdp, message.Elsewhere, message.EspDatagram, message.Handed,
     message.Keepalive, message.MoveSas, message.Query, message.Ready, message.SendIke, message.Stop, message.Sum,
-    message.UseDevice, message.UseInbox, message.UseNeighbour, message.UseProbe, message.UseRaw, message.UseUdp,
-    message.Uses,
+    message.UseDevice, message.UseInbox, message.UseNeighbour, message.UseProbe, message.UseRaw, message.UseRehearsal,
+    message.UseUdp, message.Uses,
 )  # fmt: skip
 
 _NATIVE = (int, str, bytes, float, bool, type(None))

@@ -95,6 +95,11 @@ class UseProbe:
 
 
 @dataclass(frozen=True, slots=True)
+class UseRehearsal:
+    """The descriptors of `rehearsal.Ends` come with it: keep the way of single packets warm with them."""
+
+
+@dataclass(frozen=True, slots=True)
 class AddSa:
     sa: Sa
 
@@ -198,7 +203,7 @@ class Counts:
 
 
 Command = (
-    UseDevice | DropDevice | UseUdp | DropUdp | UseRaw | UseProbe | UseInbox | UseNeighbour | Elsewhere
+    UseDevice | DropDevice | UseUdp | DropUdp | UseRaw | UseProbe | UseInbox | UseNeighbour | UseRehearsal | Elsewhere
     | AddSa | DeleteSa | MoveSas | AddPolicy | DeletePolicy | SendIke | Keepalive | EspDatagram
     | Query | Sum | Count | Stop
 )  # fmt: skip

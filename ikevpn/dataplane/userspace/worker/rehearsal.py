@@ -3,7 +3,8 @@
 A packet that comes after some milliseconds of sleep finds the caches full of other things, and its way through an
 interpreter takes ten times as long as it would in a crowd. So as long as packets come, but not often enough to keep
 their way warm themselves, the worker sends one to itself now and then: through a tunnel of its own with a key that
-nobody has, from a socket pair in the place of a device, over loopback to a socket that is connected to itself.
+nobody has, from a socket pair in the place of a device, over loopback to a socket that is connected to itself. It costs
+some hundredths of a core while packets come, so it is a choice: only a worker that is given the ends for it does it.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ class Player(Protocol):
 
 
 class Ends(NamedTuple):
-    """What a stage needs of the system: opened before the worker may no longer open anything."""
+    """What a stage needs of the system: opened by the control process, for a worker may not open anything."""
 
     outside: socket.socket
     channel: tuple[socket.socket, socket.socket]
@@ -104,6 +105,21 @@ class Ends(NamedTuple):
         # Of a kind that is connected for good: by one that is not, names outside the empty root could be reached.
         kind = socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK
         return cls(outside, socket.socketpair(socket.AF_UNIX, kind), socket.socketpair(socket.AF_UNIX, kind))
+
+    @classmethod
+    def of(cls, descriptors: Sequence[int]) -> Self:
+        """As they came with `message.UseRehearsal`; they belong to the ends from now on."""
+        outside, ours, theirs, host, device = (socket.socket(fileno=descriptor) for descriptor in descriptors)
+        return cls(outside, (ours, theirs), (host, device))
+
+    @property
+    def sockets(self) -> tuple[socket.socket, ...]:
+        """In the order in which their descriptors travel."""
+        return (self.outside, *self.channel, *self.device)
+
+    def close(self) -> None:
+        for each in self.sockets:
+            each.close()
 
 
 class Stage:

@@ -4,8 +4,7 @@ Started as `python -m ikevpn.dataplane.userspace.worker.worker FD UID GID`, wher
 when the other end is gone.
 Each turn it takes commands first, then one bounded batch of every descriptor that has something, so that neither a
 flood on one of them nor a saturated tunnel keeps the others waiting. It has no privilege and no file system, and may
-make few system calls (`confinement`): what it works on was opened by the control process, but for what it rehearses
-with.
+make few system calls (`confinement`): what it works on was opened by the control process.
 """
 
 from __future__ import annotations
@@ -48,14 +47,13 @@ USES_PER_MESSAGE = 500
 
 
 class Worker:
-    """One loop. `clock` gives monotonic seconds; with `ends` a quiet line is kept warm (`rehearsal`)."""
+    """One loop. `clock` gives monotonic seconds."""
 
     def __init__(
         self,
         control: socket.socket,
         clock: Callable[[], float] = time.monotonic,
         *,
-        ends: Ends | None = None,
         use: OwnUse | None = None,
     ) -> None:
         control.setblocking(False)
@@ -76,7 +74,7 @@ class Worker:
         self._has_listened = False
         self._is_behind = False  # the control process, with taking what we say
         self._failure: Exception | None = None
-        self._rehearsal = Rehearsal(lambda: Stage(partial(Worker, use=self._use), ends).play, clock) if ends else None
+        self._rehearsal: Rehearsal | None = None
         self._running = True
         self._forwarding = Forwarding(
             devices=self._devices,
@@ -90,8 +88,8 @@ class Worker:
         self._commands = self._by_kind()
         self._descriptor_commands = self._by_kind_of_descriptor()
 
-    def _by_kind_of_descriptor(self) -> dict[type, Callable[[Any, int], None]]:
-        """What to do for each command that brings one."""
+    def _by_kind_of_descriptor(self) -> dict[type, Callable[..., None]]:
+        """What to do for each command that brings descriptors, with these."""
         return {
             message.UseDevice: self._use_device,
             message.UseUdp: self._use_udp,
@@ -99,6 +97,7 @@ class Worker:
             message.UseInbox: self._use_inbox,
             message.UseNeighbour: self._use_neighbour,
             message.UseProbe: self._use_probe,
+            message.UseRehearsal: self._use_rehearsal,
         }
 
     def _by_kind(self) -> dict[type, Callable[[Any, float], None]]:
@@ -177,8 +176,7 @@ class Worker:
         command, descriptors = received
         use = self._descriptor_commands.get(type(command))
         if use is not None:
-            (descriptor,) = descriptors
-            use(command, descriptor)
+            use(command, *descriptors)
         else:
             self._commands[type(command)](command, now)
 
@@ -252,6 +250,10 @@ class Worker:
     def _use_probe(self, command: message.UseProbe, descriptor: int) -> None:
         self._outer.use_probe(command.version, socket.socket(fileno=descriptor))
 
+    def _use_rehearsal(self, command: message.UseRehearsal, *descriptors: int) -> None:
+        ends = Ends.of(descriptors)
+        self._rehearsal = Rehearsal(lambda: Stage(partial(Worker, use=self._use), ends).play, self._clock)
+
     def _receive(self, receiver: Receiver, end: socket.socket | None = None, *, strangers: bool = False) -> None:
         """Read it whenever it is ready; `end` where routers may have something to say of what it sends."""
         self._receivers.append(receiver)
@@ -321,11 +323,11 @@ def main(arguments: list[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     descriptor, uid, gid = map(int, arguments[1:])
-    ends, use = Ends.open(), OwnUse()
+    use = OwnUse()
     imports.load()
     missing = confinement.confine(OwnUser(uid, gid))
     imports.end()
-    Worker(socket.socket(fileno=descriptor), ends=ends, use=use).run(missing)
+    Worker(socket.socket(fileno=descriptor), use=use).run(missing)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ VALUES = [
     message.Elsewhere(0x1000, None),
     message.Handed(OURS, THEIRS, Encapsulation.UDP, Protocol.ESP, (b"one", b"two")),
     message.UseProbe(4),
+    message.UseRehearsal(),
     error_queue.TooBig(THEIRS.address, 1300, b"quote", local=True),
     message.AddSa(sa(Direction.IN, CBC_SHA1, limits=Limits(soft_seconds=1.5, hard_bytes=2**40))),
     message.AddSa(sa(Direction.OUT, outer=OuterHeader(DfBit.SET, 46, False, 9, None, Fragment.AFTER))),

@@ -141,8 +141,11 @@ def test_a_worker_rehearses_where_packets_came() -> None:
     inside, outside = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     with ours, theirs, outside, inside:
         inside.setblocking(False)
-        worker = Worker(theirs, lambda: next(times), ends=opened())
+        worker = Worker(theirs, lambda: next(times))
         channel.send(ours, message.UseDevice("vpn", joins_udp=False), [inside.fileno()])
+        ends = opened()
+        channel.send(ours, message.UseRehearsal(), [each.fileno() for each in ends.sockets])
+        ends.close()  # the worker has descriptors of its own
         worker.turn()
         for _ in range(2):
             outside.send(bytes(40))
@@ -151,3 +154,21 @@ def test_a_worker_rehearses_where_packets_came() -> None:
         for _ in range(20):
             worker.turn(waits=False)
         assert worker._rehearsal.played
+
+
+def test_without_the_ends_a_worker_does_not_rehearse() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    inside, outside = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with ours, theirs, outside, inside:
+        inside.setblocking(False)
+        times = iter(PERIOD_S * n for n in range(1000))
+        worker = Worker(theirs, lambda: next(times))
+        channel.send(ours, message.UseDevice("vpn", joins_udp=False), [inside.fileno()])
+        for _ in range(20):
+            outside.send(bytes(40))
+            worker.turn(waits=False)
+        channel.send(ours, message.Count())
+        for _ in range(3):
+            worker.turn(waits=False)
+        received = channel.receive(ours)
+        assert received is not None and "rehearsals" not in dict(received.value.counts)
