@@ -140,12 +140,19 @@ def _dispatch(core: Core, sa: IkeSa, arrival: Arrival) -> None:
         _phase1(core, sa, arrival, script)
     elif not header.encrypted:
         refusal.in_clear(core, sa, arrival)
-    elif script is not None and sa.state is not IkeState.ESTABLISHED and sa.stage is not script:
+    elif script is not None and not _is_time_for(sa, script):
         _too_early(core, sa, arrival, script)
     elif script is not None and header.message_id:
         _under_keys(core, sa, arrival, script)
     else:
         core.drop(Reason.UNKNOWN_EXCHANGE, sa, exchange=header.exchange.label)
+
+
+def _is_time_for(sa: IkeSa, script: Script) -> bool:
+    """Whether both sides have come so far with an IKE SA that the peer may begin such an exchange."""
+    if sa.stage is None:
+        return sa.state is IkeState.ESTABLISHED
+    return sa.stage is script or script.life.at_any_stage
 
 
 def _phase1(core: Core, sa: IkeSa, arrival: Arrival, script: Script) -> None:

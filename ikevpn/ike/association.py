@@ -21,7 +21,7 @@ def phase1_finished(core: Core, sa: IkeSa, exchange: Exchange) -> None:
     """Both sides have proved who they are; from here on all runs under the keys."""
     assert sa.keys is not None and sa.tunnel is not None
     sa.last_block = exchange.iv or sa.keys.first_iv
-    exchange.scratch = Phase1.of(exchange).without_keys()
+    exchange.state = Phase1.of(exchange).without_keys()
     proceed(core, sa)
 
 
@@ -116,7 +116,7 @@ def end(
     if sa.serial not in core.ike_sas:
         return
     established = sa.state is IkeState.ESTABLISHED
-    if tell and established:
+    if tell and (established or sa.stage is not None):
         for child in ending.half_made(sa):  # the initiator has them already, if its last message is on the way
             informational.delete_child(core, sa, child)
         informational.delete_ike(core, sa)

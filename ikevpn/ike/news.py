@@ -104,7 +104,7 @@ def act(core: Core, sa: IkeSa, exchange: Exchange) -> None:
         late_deletes.remember(core, each)
 
 
-LIFE = Life(Informational, act, first_iv=first_iv, explains=refusal.under_keys, answers_by_id=True)
+LIFE = Life(Informational, act, first_iv=first_iv, explains=refusal.under_keys, at_any_stage=True, answers_by_id=True)
 
 
 # Reading
@@ -167,7 +167,7 @@ def _read_refusal(core: Core, sa: IkeSa, payload: Notify, news: _News) -> None:
     exchanges = (each for each in sa.exchanges.values() if each.role is Role.INITIATOR and not each.done)
     open_ones = [(each, follows) for each in exchanges if (follows := each.script.life.refused) is not None]
     number = int.from_bytes(payload.spi, "big") if len(payload.spi) == 4 else 0
-    meant = [each for each in open_ones if each[0].scratch.concerns(number)]
+    meant = [each for each in open_ones if each[0].state.concerns(number)]
     pairs = [] if meant or not number else [each for each in core.children_with(sa) if _has(each, number)]
     answered = next(iter(meant or open_ones), None)
     core.report(Code.PEER_NOTIFY, sa, notify=payload.type.label, authenticated=True)

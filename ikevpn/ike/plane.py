@@ -62,4 +62,4 @@ def unknown_spi(core: Core, spi: int, remote: Endpoint) -> None:
 
 def _is_promised(sa: IkeSa, spi: int) -> bool:
     """Whether an exchange that is under way is about this inbound SPI of ours."""
-    return any(each.scratch.concerns(spi) for each in sa.exchanges.values() if not each.done)
+    return any(each.state.concerns(spi) for each in sa.exchanges.values() if not each.done)

@@ -5,6 +5,7 @@ else explains what was seen; changes nothing by itself.
 from __future__ import annotations
 
 from ikevpn.errors import Malformed
+from ikevpn.ike.phase1.common import Phase1
 from ikevpn.ike.runner import protect, settle
 from ikevpn.ike.runner.exchange import Arrival, Protection, doubt
 from ikevpn.ike.state.core import Core
@@ -53,7 +54,7 @@ def in_clear(core: Core, sa: IkeSa, arrival: Arrival) -> None:
         core.report_hearsay(Code.PEER_NOTIFY, sa, notify=label, authenticated=False)
         key = error_notify, sa.keys is not None
         reason = _IN_CLEAR.get((*key, None)) or _IN_CLEAR.get((*key, exchange.script.kind))
-        offered = tuple(map(str, exchange.scratch.offered))
+        offered = tuple(map(str, Phase1.of(exchange).offered))
         facts: dict[str, Fact] = {"notify": label, **identity(sa)} | ({"offered": offered} if offered else {})
         if reason is Reason.WRONG_VERSION:
             facts["version"] = 2

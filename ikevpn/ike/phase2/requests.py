@@ -36,7 +36,7 @@ def start_waiting(core: Core, sa: IkeSa) -> None:
 
 def under_way(sa: IkeSa) -> list[tuple[Exchange, Quick]]:
     """The quick modes that are not done, with what they remember."""
-    found = ((each, each.scratch) for each in sa.exchanges.values() if not each.done)
+    found = ((each, each.state) for each in sa.exchanges.values() if not each.done)
     return [(each, state) for each, state in found if isinstance(state, Quick)]
 
 

@@ -220,7 +220,7 @@ def _write(sa: IkeSa, exchange: Exchange, row: Row, payloads: list[Payload]) -> 
     if row.protection is Protection.CLEAR:
         return protect.clear(sa, kind, message_id, payloads)
     if row.hash is not HashKind.NONE:
-        payloads = protect.with_hash(sa, row.hash, message_id, exchange.scratch.nonces, payloads)
+        payloads = protect.with_hash(sa, row.hash, message_id, exchange.state.nonces, payloads)
     assert sa.keys is not None
     datagram, exchange.iv = protect.encrypt(sa, kind, message_id, exchange.iv or sa.keys.first_iv, payloads)
     return datagram
@@ -255,7 +255,7 @@ def _open(core: Core, sa: IkeSa, exchange: Exchange, row: Row, arrival: Arrival)
 def _verified(core: Core, sa: IkeSa, exchange: Exchange, row: Row, opened: _Opened) -> _Opened:
     check(row, opened.chain)
     if row.hash is not HashKind.NONE:
-        protect.check_hash(sa, row.hash, exchange.message_id, exchange.scratch.nonces, opened.chain)
+        protect.check_hash(sa, row.hash, exchange.message_id, exchange.state.nonces, opened.chain)
     return _Opened(opened.chain, opened.iv, row.verify(core, sa, exchange, opened.chain, opened.keys))
 
 

@@ -53,6 +53,7 @@ class Life:
 
     `due`: who begins it, where an IKE SA has keys and counts as established only after such an exchange. `first_iv`:
     of one that the peer begins. `explains`: what one that comes before that tells of the phase 1 that goes wrong.
+    `at_any_stage`: one may come as soon as both have proved who they are, whatever else is yet to be done.
     `answers_by_id`: the peer may begin one under the message id of one of ours, and means an answer (FRITZ!Box).
     """
 
@@ -66,4 +67,5 @@ class Life:
     due: Due = nobody
     first_iv: Begun = usual_iv
     explains: Explained | None = None
+    at_any_stage: bool = False
     answers_by_id: bool = False

@@ -143,8 +143,8 @@ class State:
     @classmethod
     def of(cls, exchange: Exchange) -> Self:
         """What an exchange remembers, for its own script."""
-        assert isinstance(exchange.scratch, cls)
-        return exchange.scratch
+        assert isinstance(exchange.state, cls)
+        return exchange.state
 
     def concerns(self, spi: int) -> bool:
         """Whether it is about this inbound SPI of ours."""
@@ -153,12 +153,12 @@ class State:
 
 @dataclass(slots=True, eq=False)
 class Exchange:
-    """One exchange under one message id. `scratch` belongs to the script that runs in it."""
+    """One exchange under one message id. `state` is of the kind that its script has."""
 
     script: Script
     message_id: int
     role: Role
-    scratch: Any
+    state: State
     row: int = 0
     begun: float = 0.0  # for us
     iv: bytes = b""
@@ -168,6 +168,10 @@ class Exchange:
     answered: dict[bytes, int] = field(default_factory=dict)  # digest of a datagram taken -> row
     resent: int = 0
     place: Place | None = None  # where it is answered, if its latest message came from where the peer may be now
+
+    @property
+    def scratch(self) -> Any:
+        return self.state
 
     @property
     def done(self) -> bool:
