@@ -5,7 +5,7 @@ from __future__ import annotations
 from ikevpn.ike.phase1 import admission
 from ikevpn.ike.runner.exchange import Arrival, doubt
 from ikevpn.ike.state.core import Core
-from ikevpn.ike.state.sa import ZERO_COOKIE, IkeState, Role
+from ikevpn.ike.state.sa import PHASE1, ZERO_COOKIE, IkeState, Role
 from ikevpn.ike.upkeep import informational
 from ikevpn.model.events.event import Reason
 from ikevpn.wire.registry import NotifyType
@@ -21,7 +21,7 @@ def take(core: Core, arrival: Arrival) -> None:
     ours = core.by_cookie.get(header.cky_i)
     if ike2 and ours is not None and ours.role is Role.INITIATOR and ours.state is IkeState.NEGOTIATING:
         core.drop(Reason.WRONG_VERSION)
-        doubt(core, ours, ours.exchanges[0], Reason.WRONG_VERSION, version=header.major)
+        doubt(core, ours, ours.exchanges[PHASE1], Reason.WRONG_VERSION, version=header.major)
     elif ike2 and header.exchange == _IKE_SA_INIT and header.cky_r == ZERO_COOKIE and _is_request(int(header.flags)):
         reachable = core.tunnels.may_call(arrival.local, arrival.remote)
         sa = admission.refuse_call(core, arrival, reachable, Reason.WRONG_VERSION, version=header.major)
