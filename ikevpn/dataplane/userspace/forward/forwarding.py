@@ -15,10 +15,11 @@ from ikevpn.dataplane.userspace.forward.fit import Fitting
 from ikevpn.dataplane.userspace.forward.inward import CatchUp, HandOver, Inward
 from ikevpn.dataplane.userspace.forward.keepalive import Keepalives
 from ikevpn.dataplane.userspace.forward.lifetime import Lifetimes
-from ikevpn.dataplane.userspace.forward.lookup import Routes, Sad, Spd
+from ikevpn.dataplane.userspace.forward.lookup import Routes, Sad
 from ikevpn.dataplane.userspace.forward.outward import Outward
 from ikevpn.dataplane.userspace.forward.pre_sa_queue import Early
 from ikevpn.dataplane.userspace.forward.tally import Tally
+from ikevpn.dataplane.userspace.index.spd import Spd
 from ikevpn.dataplane.userspace.io.error_queue import TooBig
 from ikevpn.dataplane.userspace.ipc import message
 from ikevpn.dataplane.userspace.packet.ends import Arrival, DeviceEnd, OuterEnd, Path
@@ -56,7 +57,7 @@ class Forwarding:
         self._mtus = PathMtus(outer.mtu)
         self._keepalives = Keepalives()
         self._tally = Tally()
-        self._lifetimes = Lifetimes(report, self._routes.forget)
+        self._lifetimes = Lifetimes(report, self._stop_using)
         hold, early = Hold(), Early()
         self._timed = (self._lifetimes, hold, early, self._keepalives)
         self._outward = Outward(
@@ -94,16 +95,20 @@ class Forwarding:
                 due = part.next_timer
         return due
 
-    def uses(self, now: float, spis: Sequence[int] = ()) -> Iterator[SaUse]:
-        """Counters of these inbound SAs, as far as they are here; without any of every SA."""
-        if not spis:
-            return (association.use(now) for association in self._sad)
-        found = (self._sad.inbound(spi) for spi in spis)
+    def uses(self, now: float, spis: Sequence[int] = (), tunnels: Sequence[str] = ()) -> Iterator[SaUse]:
+        """Counters of these inbound SAs and of all SAs of these tunnels, as far as they are here; of every SA where
+        neither is named. What comes and goes while they are taken may be missing.
+        """
+        found: list[Association | None] = [self._sad.inbound(spi) for spi in spis]
+        for tunnel in tunnels:
+            found += self._sad.of_tunnel(tunnel)
+        if not spis and not tunnels:
+            found += self._sad
         return (association.use(now) for association in found if association is not None)
 
-    def totals(self, now: float) -> list[Total]:
+    def totals(self, now: float) -> Iterator[Total]:
         """Counters of every tunnel, with those of SAs that are gone."""
-        return self._tally.totals(self._sad, now)
+        return self._tally.totals(self._sad.tunnels, self._sad.of_tunnel, now)
 
     def add_sa(self, command: message.AddSa, now: float) -> None:
         """Install, or let the one that is there send more; an SA that cannot work here expires at once."""
@@ -136,7 +141,7 @@ class Forwarding:
             self._tally.retire(association, now)
             self._sad.delete(association)
             self._lifetimes.delete(association)
-            self._routes.forget()
+            self._stop_using(association)
 
     def elsewhere(self, command: message.Elsewhere, now: float) -> None:
         """Another worker has the inbound SA of an SPI, or has it no longer."""
@@ -153,11 +158,11 @@ class Forwarding:
 
     def add_policy(self, command: message.AddPolicy, now: float) -> None:
         self._spd.add(command.policy)
-        self._routes.forget()
+        self._routes.policy_changed(command.policy)
 
     def delete_policy(self, command: message.DeletePolicy, now: float) -> None:
         self._spd.delete(command.policy)
-        self._routes.forget()
+        self._routes.policy_changed(command.policy)
 
     def send_ike(self, command: message.SendIke, now: float) -> None:
         """An ISAKMP datagram leaves behind its marker."""
@@ -183,9 +188,13 @@ class Forwarding:
 
     def _usable(self, association: OutboundSa, now: float) -> None:
         self._lifetimes.add(association, now)
-        self._routes.forget()
+        self._routes.sa_changed(association.sa.reqid)
         if any(each.usable for each in self._sad.outbound(association.sa.reqid)):  # it may be half of a bundle
             self._outward.release(association.sa.reqid, now)
+
+    def _stop_using(self, association: Association) -> None:
+        if isinstance(association, OutboundSa):
+            self._routes.sa_changed(association.sa.reqid)
 
     def _same(self, spi: int, direction: Direction, reqid: int | None) -> Sequence[Association]:
         if direction is Direction.OUT:

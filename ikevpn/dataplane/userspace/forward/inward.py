@@ -20,10 +20,11 @@ from typing import cast
 from ikevpn.dataplane.interface.sa_plane import IkeDatagram, Mapping, UnknownSpi
 from ikevpn.dataplane.userspace.forward.association import InboundSa
 from ikevpn.dataplane.userspace.forward.lifetime import Lifetimes
-from ikevpn.dataplane.userspace.forward.lookup import Sad, Spd
+from ikevpn.dataplane.userspace.forward.lookup import Sad
 from ikevpn.dataplane.userspace.forward.post_decrypt import settle, settle_run
 from ikevpn.dataplane.userspace.forward.pre_sa_queue import Early
 from ikevpn.dataplane.userspace.forward.unknown_spi import Strangers
+from ikevpn.dataplane.userspace.index.spd import Spd
 from ikevpn.dataplane.userspace.packet import mss
 from ikevpn.dataplane.userspace.packet.ends import Arrival, DeviceEnd, Path
 from ikevpn.dataplane.userspace.packet.path_mtu import PathMtus

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ikevpn.dataplane.userspace.index.deadlines import Deadlines
 from ikevpn.model.address import Endpoint
 
 
@@ -18,18 +19,23 @@ class Keepalives:
 
     def __init__(self) -> None:
         self.wanted: dict[tuple[Endpoint, Endpoint], _Mapping] = {}
-        self.next_timer: float | None = None  # when `due` may have something to give; traffic may have put it off
+        self._deadlines: Deadlines[tuple[Endpoint, Endpoint]] = Deadlines()
+
+    @property
+    def next_timer(self) -> float | None:
+        """When `due` may have something to give; traffic may have put it off."""
+        return self._deadlines.next
 
     def want(self, local: Endpoint, remote: Endpoint, interval_s: float, now: float) -> None:
         """Keep the mapping open; an interval of 0 ends it."""
         pair = (local, remote)
         if interval_s <= 0:
             self.wanted.pop(pair, None)
-        elif pair in self.wanted:
-            self.wanted[pair].interval_s = interval_s
-        else:
-            self.wanted[pair] = _Mapping(interval_s, now)
-        self._plan()
+            self._deadlines.delete(pair)
+            return
+        mapping = self.wanted.setdefault(pair, _Mapping(interval_s, now))
+        mapping.interval_s = interval_s
+        self._deadlines.set(pair, mapping.last_sent + interval_s)
 
     def sent(self, local: Endpoint, remote: Endpoint, now: float) -> None:
         """Something went that way."""
@@ -39,14 +45,11 @@ class Keepalives:
 
     def due(self, now: float) -> list[tuple[Endpoint, Endpoint]]:
         """The pairs that need an octet now; they count as sent."""
-        if self.next_timer is None or now < self.next_timer:
-            return []
-        quiet = [pair for pair, mapping in self.wanted.items() if mapping.last_sent + mapping.interval_s <= now]
-        for pair in quiet:
-            self.wanted[pair].last_sent = now
-        self._plan()
+        quiet: list[tuple[Endpoint, Endpoint]] = []
+        for pair in self._deadlines.due(now):
+            mapping = self.wanted[pair]
+            if mapping.last_sent + mapping.interval_s <= now:
+                mapping.last_sent = now
+                quiet.append(pair)
+            self._deadlines.set(pair, mapping.last_sent + mapping.interval_s)
         return quiet
-
-    def _plan(self) -> None:
-        ends = (mapping.last_sent + mapping.interval_s for mapping in self.wanted.values())
-        self.next_timer = min(ends, default=None)

@@ -6,17 +6,22 @@ from collections.abc import Callable
 
 from ikevpn.dataplane.interface.sa_plane import Expire
 from ikevpn.dataplane.userspace.forward.association import Association
+from ikevpn.dataplane.userspace.index.deadlines import Deadlines
 from ikevpn.model.sa import ExpireKind
 
 
 class Lifetimes:
     """Watches the SAs that it is told of. `expired` is called after an SA has become unusable."""
 
-    def __init__(self, report: Callable[[Expire], None], expired: Callable[[], None]) -> None:
+    def __init__(self, report: Callable[[Expire], None], expired: Callable[[Association], None]) -> None:
         self._report = report
         self._expired = expired
-        self._deadlines: dict[Association, float] = {}
-        self.next_timer: float | None = None  # when `timer` has work to do
+        self._deadlines: Deadlines[Association] = Deadlines()
+
+    @property
+    def next_timer(self) -> float | None:
+        """When `timer` has work to do."""
+        return self._deadlines.next
 
     def add(self, association: Association, now: float) -> None:
         """Watch an SA from now on."""
@@ -24,8 +29,7 @@ class Lifetimes:
 
     def delete(self, association: Association) -> None:
         """Watch it no longer."""
-        if self._deadlines.pop(association, None) is not None:
-            self.next_timer = min(self._deadlines.values(), default=None)
+        self._deadlines.delete(association)
 
     def check(self, association: Association, now: float) -> None:
         """Call this after the SA has been used."""
@@ -41,14 +45,12 @@ class Lifetimes:
             return
         association.expired = True
         self.delete(association)
-        self._expired()
+        self._expired(association)
         self._tell(association, ExpireKind.HARD)
 
     def timer(self, now: float) -> None:
         """Check those whose seconds are over."""
-        if self.next_timer is None or now < self.next_timer:
-            return
-        for association in [each for each, deadline in self._deadlines.items() if deadline <= now]:
+        for association in self._deadlines.due(now):
             self._plan(association, now)
             self.check(association, now)
 
@@ -57,10 +59,9 @@ class Lifetimes:
         age_s = now - association.installed_at
         ahead = [limit_s for limit_s in (limits.soft_seconds, limits.hard_seconds) if limit_s > age_s]
         if ahead:
-            self._deadlines[association] = association.installed_at + min(ahead)
+            self._deadlines.set(association, association.installed_at + min(ahead))
         else:
-            self._deadlines.pop(association, None)
-        self.next_timer = min(self._deadlines.values(), default=None)
+            self._deadlines.delete(association)
 
     def _tell(self, association: Association, kind: ExpireKind) -> None:
         sa = association.sa

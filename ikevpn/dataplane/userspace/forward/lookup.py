@@ -1,67 +1,31 @@
-"""Which policy and which SA a packet belongs to (RFC 4301 §4.4): the SPD by device and flow, the SAD by SPI and reqid.
+"""Which policy and which SA a packet belongs to (RFC 4301 §4.4): the SPD by device and flow, the SAD by SPI, reqid and
+tunnel.
 
-Looking through policies is slow, so what was found for a flow is remembered until a policy or an SA changes.
+What was found for a flow is remembered until a policy or an SA changes on which it rests.
 """
 
 from __future__ import annotations
 
-import bisect
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from ikevpn.dataplane.userspace.forward.association import Association, InboundSa, OutboundSa
+from ikevpn.dataplane.userspace.index.flow_memory import FlowMemory
+from ikevpn.dataplane.userspace.index.spd import Spd
 from ikevpn.dataplane.userspace.packet.marking import Mark
 from ikevpn.esp.outbound import Outbound
 from ikevpn.esp.packet.inner import IPV4, IPV6, Flow, lane_key, packet_size, plain_key, read_flow
 from ikevpn.esp.packet.selection import Selection
 from ikevpn.model.address import Endpoint
 from ikevpn.model.sa import Direction, Policy, PolicyAction, Sa
-from ikevpn.model.selector import ANY
 from ikevpn.wire.registry import Integrity
 
 MOST_FLOWS = 8192
 
-
-class _Entry(NamedTuple):
-    rank: tuple[int, ...]
-    policy: Policy
-    selection: Selection
-
-
-class Spd:
-    """Policies of all devices, for each in the order in which they are consulted."""
-
-    def __init__(self) -> None:
-        self._entries: dict[str, list[_Entry]] = {}
-        self._devices: dict[int, list[str]] = {}
-
-    def add(self, policy: Policy) -> None:
-        """Add a policy, or change the one of the same device, selector and reqid."""
-        self.delete(policy)
-        entry = _Entry(_rank(policy), policy, Selection((policy.selector,), Direction.OUT))
-        bisect.insort(self._entries.setdefault(policy.device, []), entry, key=lambda entry: entry.rank)
-        if policy.action is PolicyAction.PROTECT:
-            self._devices.setdefault(policy.reqid, []).append(policy.device)
-
-    def delete(self, policy: Policy) -> None:
-        """Remove the policy of that device, selector and reqid, if there is one."""
-        entries = self._entries.get(policy.device, [])
-        for index, entry in enumerate(entries):
-            if (entry.policy.selector, entry.policy.reqid) == (policy.selector, policy.reqid):
-                del entries[index]
-                if entry.policy.action is PolicyAction.PROTECT:
-                    self._devices[policy.reqid].remove(policy.device)
-                return
-
-    def find(self, device: str, flow: Flow) -> Policy | None:
-        """The first policy that covers the flow."""
-        return next((entry.policy for entry in self._entries.get(device, ()) if entry.selection.admits(flow)), None)
-
-    def device(self, reqid: int) -> str | None:
-        """Where packets of the reqid's inbound SAs belong: the policy added first names it."""
-        devices = self._devices.get(reqid)
-        return devices[0] if devices else None
+K = TypeVar("K")
+L = TypeVar("L")
+M = TypeVar("M")
 
 
 class Sad:
@@ -69,7 +33,11 @@ class Sad:
 
     def __init__(self) -> None:
         self._inbound: dict[int, InboundSa] = {}
+        self._inbound_of: dict[int, dict[int, InboundSa]] = {}  # by reqid and SPI
+        self._around: dict[int, InboundSa] = {}  # by the SPI that each wraps
         self._outbound: dict[int, list[OutboundSa]] = {}
+        self._outbound_of_spi: dict[int, list[OutboundSa]] = {}
+        self._of_tunnel: dict[str, dict[Association, None]] = {}
 
     def __iter__(self) -> Iterator[Association]:
         yield from self._inbound.values()
@@ -80,32 +48,52 @@ class Sad:
         """Install; an outbound one is the newest of its reqid from now on."""
         sa = association.sa
         if isinstance(association, InboundSa):
-            self._inbound[sa.spi] = association
-            for outer, inner in ((association, self._inbound.get(sa.wraps)), (self._around(sa), association)):
-                if outer is not None and inner is not None:
-                    inner.wrap(outer)
-            return
-        self._bundle(association)
-        self._outbound.setdefault(sa.reqid, []).append(association)
-        for inbound in self._inbound.values():
-            if inbound.sa.reqid == sa.reqid and inbound.integrity_96 != inbound.sa.algorithms.integrity_96:
-                self.follow_truncation(sa.reqid, inbound.remote, inbound.integrity_96)
+            self._add_inbound(association)
+        else:
+            self._bundle(association)
+            self._outbound.setdefault(sa.reqid, []).append(association)
+            self._outbound_of_spi.setdefault(sa.spi, []).append(association)
+            for inbound in self._inbound_of.get(sa.reqid, {}).values():
+                if inbound.integrity_96 != inbound.sa.algorithms.integrity_96:
+                    self.follow_truncation(sa.reqid, inbound.remote, inbound.integrity_96)
+        self._of_tunnel.setdefault(sa.tunnel, {})[association] = None
+
+    def _add_inbound(self, association: InboundSa) -> None:
+        sa = association.sa
+        before = self._inbound.get(sa.spi)
+        if before is not None:
+            self.delete(before)
+        self._inbound[sa.spi] = association
+        self._inbound_of.setdefault(sa.reqid, {})[sa.spi] = association
+        if sa.wraps:
+            self._around[sa.wraps] = association
+        around = None if sa.wraps else self._around.get(sa.spi)
+        for outer, inner in ((association, self._inbound.get(sa.wraps)), (around, association)):
+            if outer is not None and inner is not None:
+                inner.wrap(outer)
 
     def delete(self, association: Association) -> None:
         """Remove it; nothing happens where it is gone already."""
         sa = association.sa
+        ours = self._of_tunnel.get(sa.tunnel, {})
+        if association not in ours:
+            return
+        _remove(self._of_tunnel, sa.tunnel, association)
         if isinstance(association, InboundSa):
-            if self._inbound.get(sa.spi) is association:
-                del self._inbound[sa.spi]
+            del self._inbound[sa.spi]
+            _remove(self._inbound_of, sa.reqid, sa.spi)
+            if self._around.get(sa.wraps) is association:
+                del self._around[sa.wraps]
             return
         for other in self.outbound(sa.reqid):
             if other.wrapper is association:
                 other.wrap(None)
-        rest = [other for other in self._outbound.get(sa.reqid, ()) if other is not association]
-        if rest:
-            self._outbound[sa.reqid] = rest
-        else:
-            self._outbound.pop(sa.reqid, None)
+        for index, key in ((self._outbound, sa.reqid), (self._outbound_of_spi, sa.spi)):
+            rest = [other for other in index[key] if other is not association]
+            if rest:
+                index[key] = rest
+            else:
+                del index[key]
 
     def _bundle(self, association: OutboundSa) -> None:
         """Join it to the one that it wraps, or that wraps it, whichever comes first."""
@@ -117,9 +105,6 @@ class Sad:
             elif _wraps(other.sa, association.sa):
                 association.wrap(other)
 
-    def _around(self, sa: Sa) -> InboundSa | None:
-        return next((other for other in self._inbound.values() if _wraps(other.sa, sa)), None)
-
     def inbound(self, spi: int) -> InboundSa | None:
         return self._inbound.get(spi)
 
@@ -129,16 +114,25 @@ class Sad:
 
     def outbound_of_spi(self, spi: int, reqid: int | None = None) -> list[OutboundSa]:
         """Usually one; more where several peers chose the same SPI."""
-        groups = self._outbound.values() if reqid is None else [self.outbound(reqid)]
-        return [association for group in groups for association in group if association.sa.spi == spi]
+        found = self._outbound_of_spi.get(spi, [])
+        return [each for each in found if reqid is None or each.sa.reqid == reqid]
+
+    def of_tunnel(self, tunnel: str) -> list[Association]:
+        """All that are installed for the tunnel."""
+        return list(self._of_tunnel.get(tunnel, ()))
+
+    @property
+    def tunnels(self) -> list[str]:
+        """Those that have an SA."""
+        return list(self._of_tunnel)
 
     def move(self, reqid: int, old: Endpoint, new: Endpoint) -> None:
         """The peer at `old` is at `new` now: the reqid's SAs follow. Others may share the reqid and stay."""
         for outbound in self.outbound(reqid):
             if outbound.path.remote == old:
                 outbound.path = replace(outbound.path, remote=new)
-        for inbound in self._inbound.values():
-            if inbound.sa.reqid == reqid and inbound.remote == old:
+        for inbound in self._inbound_of.get(reqid, {}).values():
+            if inbound.remote == old:
                 inbound.remote = new
 
     def follow_truncation(self, reqid: int, remote: Endpoint, integrity_96: bool) -> None:
@@ -153,6 +147,13 @@ class Sad:
         """The newest outbound SA of the reqid that may carry the flow and has not expired."""
         usable = (each for each in reversed(self.outbound(reqid)) if each.usable and each.selection.admits(flow))
         return next(usable, None)
+
+
+def _remove(index: dict[K, dict[L, M]], key: K, inner: L) -> None:
+    """From an index of two steps; the first goes with the last of the second."""
+    del index[key][inner]
+    if not index[key]:
+        del index[key]
 
 
 class Route(NamedTuple):
@@ -172,21 +173,27 @@ class Lane(NamedTuple):
 
 
 class Routes:
-    """The two databases behind a memory of flows."""
+    """The two databases behind a memory of flows, from which a change takes what rests on it."""
 
     def __init__(self, spd: Spd, sad: Sad) -> None:
         self._spd = spd
         self._sad = sad
-        self._known: dict[tuple[str, Flow | bytes], Route] = {}
-        self._lanes: dict[tuple[str, bytes], Lane] = {}
+        self._known: FlowMemory[Route] = FlowMemory(MOST_FLOWS)
+        self._lanes: FlowMemory[Lane] = FlowMemory(MOST_FLOWS)
 
     def __len__(self) -> int:
         return len(self._known)
 
-    def forget(self) -> None:
-        """Call this after any change of a policy or an outbound SA."""
-        self._known.clear()
-        self._lanes.clear()
+    def sa_changed(self, reqid: int) -> None:
+        """Call this after an outbound SA of the reqid has come, gone, ended or begun again."""
+        self._known.forget_reqid(reqid)
+        self._lanes.forget_reqid(reqid)
+
+    def policy_changed(self, policy: Policy) -> None:
+        """Call this after a policy has come, gone or changed."""
+        selection = Selection((policy.selector,), Direction.OUT)
+        for memory in (self._known, self._lanes):
+            memory.forget_covered(policy.device, policy.selector.remote, selection)
 
     def find(self, device: str, flow: Flow) -> Route:
         """The route of a flow that comes out of `device`."""
@@ -205,11 +212,11 @@ class Routes:
         if association is None or association.transport or not association.bare:
             return None
         assert isinstance(association.state, Outbound)
-        if len(self._lanes) >= MOST_FLOWS:
-            self._lanes.clear()
         next_header = IPV4 if packet[0] >> 4 == 4 else IPV6
         lane = Lane(association, association.state, next_header, association.marks.of(packet))
-        self._lanes[device, key] = lane
+        flow = read_flow(packet)
+        assert flow is not None
+        self._lanes.add((device, key), lane, flow, association.sa.reqid)
         return lane
 
     def of_packet(self, device: str, packet: bytes | memoryview) -> Route | None:
@@ -229,9 +236,8 @@ class Routes:
     def _recall(self, key: tuple[str, Flow | bytes], flow: Flow) -> Route:
         route = self._known.get(key)
         if route is None:
-            if len(self._known) >= MOST_FLOWS:
-                self._known.clear()
-            route = self._known[key] = self._find(key[0], flow)
+            route = self._find(key[0], flow)
+            self._known.add(key, route, flow, None if route.policy is None else route.policy.reqid)
         return route
 
     def _find(self, device: str, flow: Flow) -> Route:
@@ -244,11 +250,3 @@ class Routes:
 def _wraps(outer: Sa, inner: Sa) -> bool:
     """By their SPIs; those of a peer may be alike in AH and ESP."""
     return outer.wraps == inner.spi and not inner.wraps
-
-
-def _rank(policy: Policy) -> tuple[int, ...]:
-    """Higher priority first, then the more specific selector; only the order counts."""
-    selector = policy.selector
-    addresses = [int(side.last) - int(side.first) for side in (selector.remote, selector.local)]
-    wildcards = sum(value == ANY for value in (selector.protocol, selector.local_port, selector.remote_port))
-    return (-policy.priority, *addresses, wildcards)

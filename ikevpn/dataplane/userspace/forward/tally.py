@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ikevpn.dataplane.userspace.forward.association import Association
@@ -20,34 +20,36 @@ class _Sum:
         if carries:
             self.bytes += use.bytes
             self.packets += use.packets
-        self.drops.update(dict(use.drops))
+        if use.drops:
+            self.drops.update(dict(use.drops))
 
     def copy(self) -> _Sum:
         return _Sum(self.bytes, self.packets, self.drops.copy())
 
 
-Sums = dict[tuple[str, Direction], _Sum]
+Sums = dict[Direction, _Sum]
 
 
 class Tally:
     """Sums by tunnel and direction; as many as there are tunnels, whose names the configuration gives."""
 
     def __init__(self) -> None:
-        self._gone: Sums = {}
+        self._gone: dict[str, Sums] = {}
 
     def retire(self, association: Association, now: float) -> None:
         """The SA is about to be deleted."""
-        _add(self._gone, association, now)
+        _add(self._gone.setdefault(association.sa.tunnel, {}), association, now)
 
-    def totals(self, associations: Iterable[Association], now: float) -> list[Total]:
-        """With `associations`, which are those that still live."""
-        sums = {key: kept.copy() for key, kept in self._gone.items()}
-        for association in associations:
-            _add(sums, association, now)
-        return [
-            Total(tunnel, direction, each.bytes, each.packets, tuple(sorted(each.drops.items())))
-            for (tunnel, direction), each in sums.items()
-        ]
+    def totals(
+        self, alive: Iterable[str], of_tunnel: Callable[[str], Iterable[Association]], now: float
+    ) -> Iterator[Total]:
+        """One tunnel after the other; `alive` are those that have SAs, which `of_tunnel` gives."""
+        for tunnel in dict.fromkeys([*self._gone, *alive]):
+            sums = {direction: kept.copy() for direction, kept in self._gone.get(tunnel, {}).items()}
+            for association in of_tunnel(tunnel):
+                _add(sums, association, now)
+            for direction, each in sums.items():
+                yield Total(tunnel, direction, each.bytes, each.packets, tuple(sorted(each.drops.items())))
 
 
 def merge(totals: Iterable[Total]) -> list[Total]:
@@ -65,4 +67,4 @@ def merge(totals: Iterable[Total]) -> list[Total]:
 def _add(sums: Sums, association: Association, now: float) -> None:
     """What AH carries in a bundle is counted as what ESP inside of it does."""
     sa = association.sa
-    sums.setdefault((sa.tunnel, sa.direction), _Sum()).add(association.use(now), carries=not sa.wraps)
+    sums.setdefault(sa.direction, _Sum()).add(association.use(now), carries=not sa.wraps)

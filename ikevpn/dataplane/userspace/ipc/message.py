@@ -157,9 +157,12 @@ class EspDatagram:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """About these inbound SAs, or all; answered by `Uses`, as many as it takes."""
+    """About these inbound SAs and all SAs of these tunnels, or every SA where neither is named; answered by `Uses`, as
+    many as it takes.
+    """
 
     spis: tuple[int, ...] = ()
+    tunnels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ from ikevpn.model.sa import Encapsulation, SaUse, Total
 BATCH = 256
 STRANGERS_BATCH = 16  # of what nobody vouches for: IKE of new peers finds room, a flood costs the others little
 COMMANDS_PER_TURN = 64
-USES_PER_MESSAGE = 500
+USES_PER_MESSAGE = 100  # as many a turn, between the packets of others
 
 
 class Worker:
@@ -67,12 +67,12 @@ class Worker:
         self._neighbours = Neighbours(self._stats)
         self._events = Backlog()
         self._receivers: list[Receiver] = []
-        self._answers: deque[message.Answer] = deque()
+        self._answers: deque[message.Answer | Iterator[message.Answer]] = deque()
         self._watch = Watch(clock)
         self._watch.call(control.fileno())
         self._channel = control.fileno()
         self._has_listened = False
-        self._is_behind = False  # the control process, with taking what we say
+        self._is_behind = False  # there is more to say than the control process has taken
         self._failure: Exception | None = None
         self._rehearsal: Rehearsal | None = None
         self._running = True
@@ -180,22 +180,35 @@ class Worker:
         else:
             self._commands[type(command)](command, now)
 
-    def _speak(self) -> None:
-        """Answers first, then events, as far as the control process takes them."""
+    def _speak(self, *, to_the_end: bool = False) -> None:
+        """Answers first, then events, as far as the control process takes them; of a long answer one page."""
+        has_more = False
         try:
-            while self._answers:
-                channel.send(self._control, self._answers[0])
-                self._answers.popleft()
+            while self._answers and (to_the_end or not has_more):
+                has_more = self._send_answer()
             while self._events.events:
                 channel.send(self._control, self._events.first())
                 self._events.pop()
-            self._is_behind = False
+            self._is_behind = has_more
         except BlockingIOError:
             self._is_behind = True
         except OSError:
             self._running = False
             return
         self._watch.wants_room(self._channel, self._is_behind)
+
+    def _send_answer(self) -> bool:
+        """The first one; whether it was a page that others follow."""
+        first = self._answers[0]
+        if not isinstance(first, message.Answer):
+            page = next(first, None)
+            if page is None:
+                self._answers.popleft()
+                return False
+            self._answers.appendleft(first := page)
+        channel.send(self._control, first)
+        self._answers.popleft()
+        return isinstance(first, message.Uses) and not first.last
 
     def _use_device(self, command: message.UseDevice, descriptor: int) -> None:
         device = self._devices.use(command.name, descriptor, joins_udp=command.joins_udp)
@@ -287,15 +300,13 @@ class Worker:
         return taken
 
     def _query(self, command: message.Query, now: float) -> None:
-        self._answer_in_parts(self._forwarding.uses(now, command.spis))
+        self._answer_in_parts(self._forwarding.uses(now, command.spis, command.tunnels))
 
     def _sum(self, command: message.Sum, now: float) -> None:
-        self._answer_in_parts(iter(self._forwarding.totals(now)))
+        self._answer_in_parts(self._forwarding.totals(now))
 
     def _answer_in_parts(self, uses: Iterator[SaUse | Total]) -> None:
-        while part := tuple(islice(uses, USES_PER_MESSAGE)):
-            self._answers.append(message.Uses(part, last=False))
-        self._answers.append(message.Uses((), last=True))
+        self._answers.append(_pages(uses))
 
     def _count(self, command: message.Count, now: float) -> None:
         counts = self._stats.report()
@@ -308,8 +319,17 @@ class Worker:
 
     def _stop(self, command: message.Stop, now: float) -> None:
         self._answers.append(message.Done())
-        self._speak()
+        self._speak(to_the_end=True)
         self._running = False
+
+
+def _pages(uses: Iterator[SaUse | Total]) -> Iterator[message.Uses]:
+    """Each is counted when it is its turn."""
+    while part := tuple(islice(uses, USES_PER_MESSAGE)):
+        yield message.Uses(part, last=len(part) < USES_PER_MESSAGE)
+        if len(part) < USES_PER_MESSAGE:
+            return
+    yield message.Uses((), last=True)
 
 
 def _earlier(one: float | None, other: float | None) -> float | None:

@@ -1,5 +1,7 @@
+import pytest
+
 from ikevpn.dataplane.interface.sa_plane import Expire
-from ikevpn.dataplane.userspace.forward.association import OutboundSa
+from ikevpn.dataplane.userspace.forward.association import Association, OutboundSa
 from ikevpn.dataplane.userspace.forward.lifetime import Lifetimes
 from ikevpn.model.sa import Direction, ExpireKind, Limits
 from tests.esp.samples import SPI, entropy, ipv4, sa
@@ -13,7 +15,8 @@ class Watched:
         self.association = OutboundSa(sa(Direction.OUT, limits=limits), entropy(), now)
         self.lifetimes.add(self.association, now)
 
-    def ended(self) -> None:
+    def ended(self, association: Association) -> None:
+        assert association is self.association
         self.ends += 1
 
     def kinds(self) -> list[ExpireKind]:
@@ -74,3 +77,21 @@ def test_a_deleted_sa_expires_no_more() -> None:
     watched.lifetimes.delete(watched.association)
     watched.lifetimes.timer(1000.0)
     assert watched.kinds() == []
+
+
+def test_the_work_for_one_does_not_grow_with_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[Association] = []
+    check = Lifetimes.check
+
+    def counted(self: Lifetimes, association: Association, now: float) -> None:
+        looked_at.append(association)
+        check(self, association, now)
+
+    monkeypatch.setattr(Lifetimes, "check", counted)
+    watched = Watched(Limits(hard_seconds=5))
+    for number in range(1000):
+        other = sa(Direction.OUT, spi=1000 + number, limits=Limits(soft_seconds=1000 + number))
+        watched.lifetimes.add(OutboundSa(other, entropy(), 100.0), 100.0)
+    watched.lifetimes.timer(105.0)
+    assert looked_at == [watched.association]
+    assert watched.lifetimes.next_timer == 1100.0

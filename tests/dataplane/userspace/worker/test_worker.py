@@ -10,7 +10,7 @@ import pytest
 from ikevpn.dataplane.interface.sa_plane import Acquire, IkeDatagram
 from ikevpn.dataplane.userspace.io.udp import open_socket
 from ikevpn.dataplane.userspace.ipc import channel, message
-from ikevpn.dataplane.userspace.worker.worker import BATCH, Worker
+from ikevpn.dataplane.userspace.worker.worker import BATCH, USES_PER_MESSAGE, Worker
 from ikevpn.esp.outbound import Outbound
 from ikevpn.model.address import Endpoint
 from ikevpn.model.sa import Direction
@@ -73,11 +73,31 @@ def test_answers_come_in_the_order_of_the_questions() -> None:
         control.say(message.AddSa(sa(Direction.IN)))
         for question in (message.Query(), message.Count(), message.DropDevice("none"), message.Query()):
             control.say(question)
-        heard = [control.hear() for _ in range(6)]
-        assert [type(answer) for answer in heard] == [
-            message.Uses, message.Uses, message.Counts, message.Done, message.Uses, message.Uses,
-        ]  # fmt: skip
+        heard = [control.hear() for _ in range(4)]
+        assert [type(answer) for answer in heard] == [message.Uses, message.Counts, message.Done, message.Uses]
         assert [use.spi for use in heard[0].uses] == [SPI]
+
+
+def test_a_long_answer_is_one_page_a_turn() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        worker, control = Worker(theirs), Control(ours)
+        ours.setblocking(False)
+        for spi in range(1000, 1000 + 2 * USES_PER_MESSAGE + 1):
+            control.say(message.AddSa(sa(Direction.IN, spi=spi, tunnel="paris" if spi < 1007 else "rome")))
+            worker.turn()
+        control.say(message.Query())
+        pages = []
+        for _ in range(3):
+            worker.turn()
+            pages.append(control.hear())
+            with pytest.raises(BlockingIOError):
+                control.hear()
+        assert [len(page.uses) for page in pages] == [USES_PER_MESSAGE, USES_PER_MESSAGE, 1]
+        assert [page.last for page in pages] == [False, False, True]
+        control.say(message.Query(tunnels=("paris",)))
+        worker.turn()
+        assert [use.spi for use in control.hear().uses] == [*range(1000, 1007)]
 
 
 def test_packets_of_a_device_acquire() -> None:

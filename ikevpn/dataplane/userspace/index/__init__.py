@@ -1,0 +1,1 @@
+"""What is found among many without looking at all of them: policies, flows, the next deadline."""
