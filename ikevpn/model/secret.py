@@ -24,7 +24,8 @@ class Secret:
         return isinstance(other, Secret) and hmac.compare_digest(self._octets, other._octets)
 
     def __hash__(self) -> int:
-        return hash(("Secret", len(self._octets)))
+        """Keyed anew in each process (PEP 456), so that it tells nothing; ten thousand secrets are found at once."""
+        return hash(self._octets)
 
     def __repr__(self) -> str:
         return f"<secret, {len(self._octets)} octets>"

@@ -69,12 +69,12 @@ class Shape(StrEnum):
 class Pair:
     """`callers` has one tunnel for each peer, from an address of its own; `box` answers, and is what is measured."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, clock: Callable[[], Clock] = Clock) -> None:
         settings = EngineSettings(switch_first_s=0, switch_s=0, max_half_open=1 << 20, max_established=1 << 20)
         self.shape = shape
         self.callers = Engine(settings, random.Random("callers").randbytes)
         self.box = Engine(settings, random.Random("box").randbytes)
-        self.now, self.clock, self.theirs = 1000.0, Clock(), Clock()
+        self.now, self.clock, self.theirs = 1000.0, clock(), clock()
         self.inbound: dict[Endpoint, int] = {}  # the newest SPI of the box, by caller
         self.pairs_up = 0
         self._configured = 0
@@ -274,9 +274,11 @@ class _Sampling:
         return statistics.median(found)
 
 
-def grow(shape: Shape, counts: Sequence[int], tries: int) -> Iterator[tuple[int, Costs]]:
+def grow(
+    shape: Shape, counts: Sequence[int], tries: int, clock: Callable[[], Clock] = Clock
+) -> Iterator[tuple[int, Costs]]:
     """Bring so many up, and measure at each of the counts."""
-    pair = Pair(shape)
+    pair = Pair(shape, clock)
     for count in counts:
         before = pair.pairs_up
         pair.configure(count)

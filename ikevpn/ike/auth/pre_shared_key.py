@@ -34,13 +34,8 @@ def _credential(core: Core, tunnel: Tunnel, remote: Address, identity: Identity 
 
 
 def _candidates(core: Core, sa: IkeSa) -> list[Credential]:
-    found: list[Secret] = []
-    for tunnel in sa.candidates:
-        possible = core.keyring.possible(tunnel, sa.remote.address, _MAX_CANDIDATES)
-        found += [each for each in possible if each not in found]
-        if len(found) >= _MAX_CANDIDATES:
-            break
-    return [Credential(Auth.PSK, secret) for secret in found[:_MAX_CANDIDATES]]
+    found = sa.callers.secrets(core.keyring, _MAX_CANDIDATES) if sa.callers is not None else []
+    return [Credential(Auth.PSK, secret) for secret in found]
 
 
 def _unknown(core: Core) -> Credential:

@@ -5,6 +5,8 @@ Asked when a peer has proved itself, and again for every pair of networks that i
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ikevpn.ike.auth import methods
 from ikevpn.ike.state.core import Core
 from ikevpn.ike.state.directory import may_be
@@ -22,9 +24,20 @@ def tunnels(core: Core, sa: IkeSa) -> list[Tunnel]:
 def expecting(core: Core, sa: IkeSa) -> list[Tunnel]:
     """The candidates of an SA that expect a peer of this identity. One that names it excludes those for anybody."""
     assert sa.peer_id is not None
-    now = (core.tunnels.known(each.name) for each in sa.candidates)
-    found = [each for each in now if each is not None and _fits(sa, each) and accepts(each, sa, sa.peer_id)]
-    return [each for each in found if each.remote_id is not None] or found
+    if sa.callers is None:
+        found = _accepting(core, sa, sa.candidates)
+        return [each for each in found if each.remote_id is not None] or found
+    own = [sa.tunnel] if sa.tunnel else []  # it may be for another address by now
+    named = _accepting(core, sa, (*sa.callers.named(sa.peer_id), *own))
+    named = [each for each in named if each.remote_id is not None]
+    return named or _accepting(core, sa, (*sa.callers.for_anybody(sa.peer_id), *own))
+
+
+def _accepting(core: Core, sa: IkeSa, candidates: Iterable[Tunnel]) -> list[Tunnel]:
+    """As they are configured now."""
+    assert sa.peer_id is not None
+    now = (core.tunnels.known(name) for name in dict.fromkeys(each.name for each in candidates))
+    return [each for each in now if each is not None and _fits(sa, each) and accepts(each, sa, sa.peer_id)]
 
 
 def proved(core: Core, sa: IkeSa, tunnel: Tunnel) -> bool:

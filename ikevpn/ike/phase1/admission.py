@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ikevpn.ike.runner.exchange import Arrival
+from ikevpn.ike.state.callers import Callers, told
 from ikevpn.ike.state.core import Core
 from ikevpn.ike.state.effects import LookUp
 from ikevpn.ike.state.sa import IkeSa, Role
@@ -21,22 +22,23 @@ _MODES = {ExchangeType.MAIN: Phase1Mode.MAIN, ExchangeType.AGGRESSIVE: Phase1Mod
 def admit(core: Core, arrival: Arrival) -> IkeSa | None:
     """A half-open SA for message 1 of a phase 1, or None with the reason counted."""
     mode = _MODES[arrival.header.exchange]
-    reachable = core.tunnels.may_call(arrival.local, arrival.remote)
-    candidates = tuple(each for each in reachable if each.mode is mode and _answers(each))
-    silent = core.tunnels.calls_only(arrival.local, arrival.remote) if not reachable else None
-    if silent is not None:
-        refuse_call(core, arrival, [silent], Reason.INITIATOR_ONLY)
+    reachable = Callers(core.tunnels, arrival.local.address, arrival.remote.address)
+    likely = reachable.first()
+    if likely is None and (silent := reachable.silent().first()) is not None:
+        refuse_call(core, arrival, silent, Reason.INITIATOR_ONLY)
         return None
-    if not reachable and _looks_up(core):
+    if likely is None and _looks_up(core):
         core.drop(Reason.NO_MATCHING_TUNNEL)
         return None
-    if not candidates:
+    callers = reachable.begun_in(mode)
+    if (meant := callers.first()) is None:
         _turn_away(core, arrival, reachable)
         return None
     if not _make_room(core, arrival.remote.address):
         core.drop(Reason.TOO_MANY_HALF_OPEN)
         return None
-    sa = _half_open(core, arrival, candidates)
+    sa = _half_open(core, arrival, meant)
+    sa.callers = callers
     core.add_ike_sa(sa)
     core.timers.set(Timer(TimerKind.HALF_OPEN, sa.serial), core.now + core.settings.half_open_s)
     core.report(Code.PHASE1_RESPONDING, sa, mode=str(mode))
@@ -91,7 +93,7 @@ def keep(core: Core, sa: IkeSa) -> None:
         evict(core, most)
 
 
-def _half_open(core: Core, arrival: Arrival, candidates: tuple[Tunnel, ...]) -> IkeSa:
+def _half_open(core: Core, arrival: Arrival, tunnel: Tunnel | None) -> IkeSa:
     return IkeSa(
         serial=core.serial(),
         role=Role.RESPONDER,
@@ -100,32 +102,25 @@ def _half_open(core: Core, arrival: Arrival, candidates: tuple[Tunnel, ...]) -> 
         local=arrival.local,
         remote=arrival.remote,
         created=core.now,
-        tunnel=candidates[0] if candidates else None,
-        candidates=candidates,
+        tunnel=tunnel,
         natt=arrival.natt,
     )
 
 
-def _answers(tunnel: Tunnel) -> bool:
-    """Whoever is answered in aggressive mode gets a hash to guess the secret by: that takes the user's word."""
-    return tunnel.mode is Phase1Mode.MAIN or tunnel.answer_aggressive
-
-
-def _turn_away(core: Core, arrival: Arrival, reachable: list[Tunnel]) -> None:
-    candidates = tuple(f"{each.name} ({each.mode} mode)" for each in reachable)
+def _turn_away(core: Core, arrival: Arrival, reachable: Callers) -> None:
     mode = _MODES[arrival.header.exchange]
     facts: dict[str, Fact] = {"mode": str(mode)}
-    if candidates:
+    if candidates := told(f"{each.name} ({each.mode} mode)" for each in reachable):
         facts["candidates"] = candidates
-    mute = [each for each in reachable if each.mode is mode and not _answers(each)]
+    mute = reachable.mute_in(mode).first()
     reason = Reason.AGGRESSIVE_MODE if mute else Reason.NO_MATCHING_TUNNEL
-    sa = refuse_call(core, arrival, mute or reachable, reason, **facts)
+    sa = refuse_call(core, arrival, mute or reachable.first(), reason, **facts)
     informational.refuse(core, sa, NotifyType.NO_PROPOSAL_CHOSEN)
 
 
-def refuse_call(core: Core, arrival: Arrival, reachable: list[Tunnel], reason: Reason, **facts: Fact) -> IkeSa:
+def refuse_call(core: Core, arrival: Arrival, meant: Tunnel | None, reason: Reason, **facts: Fact) -> IkeSa:
     """Count and report a call that nothing is kept of; it is told to the tunnel that was probably meant."""
-    sa = _half_open(core, arrival, tuple(reachable[:1]))
+    sa = _half_open(core, arrival, meant)
     core.counters[f"drop-{reason}"] += 1
     core.report(Code.CALL_REFUSED, sa, reason, **facts)
     return sa

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 from ikevpn.errors import NotAuthentic
-from ikevpn.ike.auth import methods, rights
+from ikevpn.ike.auth import methods
 from ikevpn.ike.phase1 import common, natt
 from ikevpn.ike.phase1.common import Phase1
 from ikevpn.ike.runner.exchange import Rejected
+from ikevpn.ike.state.callers import Callers
 from ikevpn.ike.state.core import Core
 from ikevpn.ike.state.credential import Credential
 from ikevpn.ike.state.sa import Exchange, Hint, IkeSa, Keys
@@ -35,17 +36,18 @@ def take_1(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     state: Phase1 = exchange.scratch
     identity = common.read_identity(exchange, chain)
     common.take_key_exchange(exchange, chain)
-    everybody = sa.candidates
-    fitting = _expecting(sa, identity)
-    if not fitting:
+    everybody = sa.callers
+    assert everybody is not None
+    fitting = _expecting(everybody, identity)
+    if fitting is None:
         sa.decoy = _nobody(sa, identity)
-    sa.candidates = fitting or everybody
+    sa.callers = fitting or everybody
     try:
         state.answer = common.take_offer(core, sa, exchange, chain)
     except Rejected as error:
-        if sa.candidates == everybody:
+        if fitting is None:
             raise
-        sa.decoy, sa.candidates = Hint(error.why, error.facts), everybody
+        sa.decoy, sa.callers = Hint(error.why, error.facts), everybody
         state.answer = common.take_offer(core, sa, exchange, chain)
     common.take_vendor_ids(sa, chain)
     credential = _credential(core, sa, identity)
@@ -55,15 +57,14 @@ def take_1(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     sa.keys = common.derive(sa, exchange, sa.proposal, credential)
 
 
-def _expecting(sa: IkeSa, identity: Identity) -> tuple[Tunnel, ...]:
-    """The candidates that may be meant: those for this very identity, or else those for anybody."""
-    fitting = [each for each in sa.candidates if _may_be(each, sa, identity)]
-    return tuple([each for each in fitting if each.remote_id is not None] or fitting)
+def _expecting(callers: Callers, identity: Identity) -> Callers | None:
+    """The tunnels that may be meant: those for this very identity, or else those for anybody; None: there are none."""
+    return next((each for each in (callers.named(identity), callers.for_anybody(identity)) if each.first()), None)
 
 
 def _nobody(sa: IkeSa, identity: Identity) -> Hint:
-    expected = tuple(f"{each.name}: {each.remote_id or sa.remote.address}" for each in sa.candidates)
-    facts: dict[str, Fact] = {"received": str(identity), "received_type": identity.type.label, "expected": expected}
+    facts: dict[str, Fact] = {"received": str(identity), "received_type": identity.type.label}
+    facts["expected"] = common.expected_peers(sa)
     return Hint(Reason.WRONG_PEER_IDENTITY, facts)
 
 
@@ -141,11 +142,6 @@ def take_3(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     assert sa.proposal is not None and sa.keys is not None
     natt.detect(core, sa, sa.proposal.hash, chain)
     common.settle_identity(core, sa, exchange, chain, common.identity_in(state.id_body_i))
-
-
-def _may_be(tunnel: Tunnel, sa: IkeSa, identity: Identity) -> bool:
-    """NAT in front of the peer is not yet known: with no `remote_id` any address will do for now."""
-    return rights.accepts(tunnel, sa, identity) or (tunnel.remote_id is None and identity.is_address)
 
 
 def _tunnel(sa: IkeSa) -> Tunnel:

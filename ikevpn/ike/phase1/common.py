@@ -16,6 +16,7 @@ from ikevpn.ike.offers import select
 from ikevpn.ike.offers.select import IkeChoice
 from ikevpn.ike.phase1 import natt, quota
 from ikevpn.ike.runner.exchange import Rejected
+from ikevpn.ike.state.callers import told
 from ikevpn.ike.state.core import Core
 from ikevpn.ike.state.credential import Credential
 from ikevpn.ike.state.effects import ExportKeys
@@ -94,19 +95,15 @@ def take_offer(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> SA:
         notify = NotifyType.SITUATION_NOT_SUPPORTED if offer.doi == Doi.IPSEC else NotifyType.DOI_NOT_SUPPORTED
         raise Rejected(f"DOI {offer.doi}, situation {offer.situation}", notify, Reason.UNSUPPORTED)
     read = select.read_offer(offer)
-    tried: dict[tuple[object, ...], select.IkeChoice | None] = {}  # many tunnels accept alike
-    for tunnel in sa.candidates:
-        taste = (tunnel.ike_proposals, tunnel.proposal_order)
-        if taste in tried:
-            continue
-        choice = tried[taste] = select.choose_ike(read, *taste)
+    assert sa.callers is not None
+    for tunnel in sa.callers.tastes():
+        choice = select.choose_ike(read, tunnel.ike_proposals, tunnel.proposal_order)
         if choice is not None:
             state.sa_body = chain.body(SA) or b""
-            # Which of several tunnels is meant shows only with the identity: keep all that agree with this choice.
-            sa.candidates = tuple(each for each in sa.candidates if choice.proposal in each.ike_proposals)
+            sa.callers = sa.callers.agreeing(choice.proposal)
             take_choice(core, sa, state, tunnel, choice)
             return choice.payload
-    accepted = dict.fromkeys(str(each) for tunnel in sa.candidates for each in tunnel.ike_proposals)
+    accepted = dict.fromkeys(str(each) for tunnel in sa.callers.tastes() for each in tunnel.ike_proposals)
     facts = {"offered": select.names_ike(read), "accepted": tuple(accepted)}
     raise Rejected("no proposal that we accept", NotifyType.NO_PROPOSAL_CHOSEN, Reason.NO_PROPOSAL_PHASE1, facts)
 
@@ -286,7 +283,7 @@ def settle_identity(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, ide
         raise _unwelcome(sa, identity, known=bool(fitting))
     peers = tuple(Peer.of(each, identity, sa.proved_from, sa.keys.credential) for each in granted)
     _check_unique(core, sa, granted[0], peers[0])
-    sa.tunnel, sa.candidates, sa.peers = granted[0], tuple(granted), peers
+    sa.tunnel, sa.candidates, sa.callers, sa.peers = granted[0], tuple(granted), None, peers
     sa.lifetime = sa.tunnel.ike_lifetime.shorter(exchange.scratch.told)
     quota.check(core, sa, sa.tunnel)
     core.report(
@@ -317,9 +314,14 @@ def _unwelcome(sa: IkeSa, identity: Identity, *, known: bool) -> Rejected:
     if known:
         foreign = methods.agreed(sa).foreign
         return Rejected("a credential of somebody else", NotifyType.AUTHENTICATION_FAILED, foreign, facts)
-    facts["expected"] = tuple(f"{each.name}: {each.remote_id or sa.remote.address}" for each in sa.candidates)
+    facts["expected"] = expected_peers(sa)
     sentence = f"the peer calls itself {identity}"
     return Rejected(sentence, NotifyType.INVALID_ID_INFORMATION, Reason.WRONG_PEER_IDENTITY, facts)
+
+
+def expected_peers(sa: IkeSa) -> tuple[str, ...]:
+    """For an event: whom the tunnels expect that may be meant."""
+    return told(f"{each.name}: {each.remote_id or sa.remote.address}" for each in sa.callers or sa.candidates)
 
 
 def initial_contact(core: Core, sa: IkeSa, tunnel: Tunnel) -> list[Payload]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ikevpn.ike.phase1 import admission
 from ikevpn.ike.runner.exchange import Arrival, doubt
+from ikevpn.ike.state.callers import Callers
 from ikevpn.ike.state.core import Core
 from ikevpn.ike.state.sa import PHASE1, ZERO_COOKIE, IkeState, Role
 from ikevpn.ike.upkeep import informational
@@ -23,8 +24,8 @@ def take(core: Core, arrival: Arrival) -> None:
         core.drop(Reason.WRONG_VERSION)
         doubt(core, ours, ours.exchanges[PHASE1], Reason.WRONG_VERSION, version=header.major)
     elif ike2 and header.exchange == _IKE_SA_INIT and header.cky_r == ZERO_COOKIE and _is_request(int(header.flags)):
-        reachable = core.tunnels.may_call(arrival.local, arrival.remote)
-        sa = admission.refuse_call(core, arrival, reachable, Reason.WRONG_VERSION, version=header.major)
+        meant = Callers(core.tunnels, arrival.local.address, arrival.remote.address).first()
+        sa = admission.refuse_call(core, arrival, meant, Reason.WRONG_VERSION, version=header.major)
         informational.refuse(core, sa, NotifyType.INVALID_MAJOR_VERSION)  # RFC 7296 §2.5
     else:
         core.drop(Reason.WRONG_VERSION)

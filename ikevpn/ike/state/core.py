@@ -95,6 +95,7 @@ class Core:
         self.looked_up: float | None = None  # when we last asked for names to be looked up
         self.half_open = HalfOpen(self.draw)  # responder's SAs that nobody has authenticated
         self.initiating: dict[str, IkeSa] = {}  # the phase 1 that we have started for a tunnel and that is not done
+        self.initiating_to = Register[Address, IkeSa]()  # the same by where it was begun
         self.established = Register[Peer, IkeSa]()
         self.established_for = Register[str, IkeSa]()  # by each tunnel that they may be used for
         self.established_at = Register[Address, IkeSa]()  # by where the peer is
@@ -156,6 +157,7 @@ class Core:
         sa.first_from, sa.first_at = sa.remote, sa.local
         if sa.role is Role.INITIATOR:
             self.initiating[sa.name] = sa
+            self.initiating_to.add(sa.first_from.address, sa)
         else:
             self.by_first[sa.cky_i, sa.first_from] = sa
             self.half_open.add(sa)
@@ -213,6 +215,8 @@ class Core:
         """An SA is no longer under negotiation: authenticated, or gone."""
         if self.initiating.get(sa.name) is sa:
             del self.initiating[sa.name]
+        if sa.first_from is not None:
+            self.initiating_to.remove(sa.first_from.address, sa)
         self.half_open.remove(sa)
 
     def establish(self, sa: IkeSa) -> None:

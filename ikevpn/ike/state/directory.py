@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count
 
 from ikevpn.errors import UsageError
-from ikevpn.model.address import Address, Endpoint
+from ikevpn.ike.state.alike import Alike, Kind, Numbered
+from ikevpn.model.address import Address, AddressRange
+from ikevpn.model.territory import Territory
 from ikevpn.model.tunnel import Tunnel
 
-_ANYWHERE = 1 << 128
+_Remote = AddressRange | None
+"""From where peers call; None: from anywhere."""
 
 
 class Directory:
-    """A stranger's first message costs the same with one tunnel of its address as with a thousand of others."""
+    """A stranger's first message costs the same with one tunnel that it may mean as with ten thousand.
+
+    Tunnels stand on shelves, by the address of the peer and by our own, and on a shelf in groups that are alike.
+    """
 
     def __init__(self) -> None:
         self._by_name: dict[str, Tunnel] = {}
-        self._by_address: dict[Address, dict[str, Tunnel]] = {}
         self._named: set[str] = set()
-        self._wide: dict[str, Tunnel] = {}  # for ranges of addresses, or any
+        self._shelves: dict[_Remote, dict[Address | None, dict[Kind, Alike]]] = {}
+        self._ranges = Territory[AddressRange]()  # those of the shelves that are for more than one address
+        self._numbers = count()
 
     def add(self, tunnel: Tunnel) -> None:
         """Make known, or replace."""
@@ -26,21 +34,36 @@ class Directory:
         self._by_name[tunnel.name] = tunnel
         if tunnel.named:
             self._named.add(tunnel.name)
-        for each in tunnel.remotes:
-            if each.first == each.last:
-                self._by_address.setdefault(each.first, {})[tunnel.name] = tunnel
-        if not tunnel.remotes or any(each.first != each.last for each in tunnel.remotes):
-            self._wide[tunnel.name] = tunnel
+        member, kind = Numbered(next(self._numbers), tunnel), Kind.of(tunnel)
+        for remote in _remotes(tunnel):
+            if remote not in self._shelves:
+                self._shelves[remote] = {}
+                if remote is not None and remote.size > 1:
+                    self._ranges.add(remote, remote)
+            groups = self._shelves[remote].setdefault(tunnel.local, {})
+            groups.setdefault(kind, Alike(kind)).add(member)
 
     def remove(self, name: str) -> None:
         """Fine where there is none."""
         tunnel = self._by_name.pop(name, None)
-        self._wide.pop(name, None)
         self._named.discard(name)
-        for each in tunnel.remotes if tunnel else ():
-            there = self._by_address.get(each.first, {})
-            if there.pop(name, None) is not None and not there:
-                del self._by_address[each.first]
+        if tunnel is None:
+            return
+        for remote in _remotes(tunnel):
+            self._take_from_shelf(remote, tunnel)
+
+    def _take_from_shelf(self, remote: _Remote, tunnel: Tunnel) -> None:
+        shelf, kind = self._shelves[remote], Kind.of(tunnel)
+        groups = shelf[tunnel.local]
+        groups[kind].remove(tunnel)
+        if not groups[kind].members:
+            del groups[kind]
+        if not groups:
+            del shelf[tunnel.local]
+        if not shelf:
+            del self._shelves[remote]
+            if remote is not None and remote.size > 1:
+                self._ranges.remove(remote, remote)
 
     def check(self, name: str) -> None:
         """Raises UsageError where there is no such tunnel."""
@@ -63,28 +86,30 @@ class Directory:
         """As it is configured now; None: there is none of this name."""
         return self._by_name.get(name)
 
-    def calls_only(self, local: Endpoint, remote: Endpoint) -> Tunnel | None:
-        """A tunnel whose peer may be at that address and is not answered when it calls."""
-        return next((each for each in self.between(local, remote) if each.initiator_only), None)
-
     def names(self, address: Address) -> bool:
         """Whether a tunnel has that very address for its peer."""
-        return address in self._by_address
+        return AddressRange.of_address(address) in self._shelves
 
     @property
     def any_named(self) -> bool:
         """Whether there is a peer that is known by a DNS name."""
         return bool(self._named)
 
-    def may_call(self, local: Endpoint, remote: Endpoint) -> list[Tunnel]:
-        """Tunnels whose peer may be at that address and may call us at this one; the more specific come first."""
-        answering = (each for each in self.between(local, remote) if not each.initiator_only)
-        return sorted(answering, key=lambda each: _width(each, remote))
+    def near(self, local: Address, remote: Address) -> Iterator[list[Alike]]:
+        """Groups of tunnels whose peer may be at one address and we at the other, the more specific address first."""
+        for key in self._keys(remote):
+            shelf = self._shelves.get(key, {})
+            yield [group for own in (local, None) for group in shelf.get(own, {}).values()]
 
-    def between(self, local: Endpoint, remote: Endpoint) -> Iterator[Tunnel]:
-        """All tunnels whose peer may be at that address while we are at this one, whoever calls."""
-        near = {**self._by_address.get(remote.address, {}), **self._wide}
-        return (each for each in near.values() if may_be(each, local.address, remote.address))
+    def _keys(self, remote: Address) -> list[_Remote]:
+        alone = AddressRange.of_address(remote)
+        wide = {each for each in self._ranges.overlapping(alone)} if len(self._ranges) else set()
+        return [alone, *sorted(wide, key=lambda each: (each.size, each.first)), None]
+
+
+def _remotes(tunnel: Tunnel) -> tuple[_Remote, ...]:
+    """Where the peer may be, each once."""
+    return tuple(dict.fromkeys(tunnel.remotes)) or (None,)
 
 
 def may_be(tunnel: Tunnel, local: Address, remote: Address) -> bool:
@@ -92,9 +117,3 @@ def may_be(tunnel: Tunnel, local: Address, remote: Address) -> bool:
     if tunnel.local is not None and tunnel.local != local:
         return False
     return tunnel.any_remote or any(each.contains(remote) for each in tunnel.remotes)
-
-
-def _width(tunnel: Tunnel, remote: Endpoint) -> int:
-    """How many addresses a tunnel would have accepted in place of this one."""
-    widths = (int(each.last) - int(each.first) for each in tunnel.remotes if each.contains(remote.address))
-    return min(widths, default=_ANYWHERE)

@@ -7,7 +7,7 @@ for anybody. Whoever has an entry of its own is not let in with a secret that ot
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 
 from ikevpn.model.address import Address
@@ -55,9 +55,7 @@ class Keyring:
         """The one key that proves this identity from this address under a tunnel; None: there is none."""
         if tunnel.psk is not None:
             return tunnel.psk
-        own = self._by_identity.get(identity.folded)
-        entry = next(own.near(remote), None) if own else None
-        entry = entry or next(self._nameless.near(remote), None)
+        entry = self._of(identity.folded, remote)
         return entry.secret if entry else None
 
     def possible(self, tunnel: Tunnel, remote: Address, most: int) -> list[Secret]:
@@ -65,16 +63,32 @@ class Keyring:
 
         With a `remote_id` there is one at most; else the one for the address, then those for identities.
         """
-        if tunnel.psk is not None or tunnel.remote_id is not None:
-            found = None if tunnel.remote_id is None else self.best(tunnel, remote, tunnel.remote_id)
-            return [each for each in (tunnel.psk or found,) if each is not None]
+        if tunnel.psk is not None:
+            return [tunnel.psk]
+        return self.possible_of([tunnel.remote_id and tunnel.remote_id.folded], remote, most)
+
+    def possible_of(self, identities: Collection[Identity | None], remote: Address, most: int) -> list[Secret]:
+        """The same for peers of whom each has one of these (`folded`) identities; None: any identity."""
+        if None in identities or len(identities) > most:
+            return self._likely(remote, most, None if None in identities else identities)
+        found = [self._of(each, remote) for each in identities if each is not None]
+        return [entry.secret for entry in found if entry is not None]
+
+    def _of(self, identity: Identity, remote: Address) -> SharedSecret | None:
+        own = self._by_identity.get(identity)
+        return (next(own.near(remote), None) if own else None) or next(self._nameless.near(remote), None)
+
+    def _likely(self, remote: Address, most: int, identities: Collection[Identity | None] | None) -> list[Secret]:
+        """First the one that needs no identity, then those of some, or of all where there is no telling."""
         nameless = islice(self._nameless.near(remote), 1)
         seen: dict[Identity | None, Secret] = {each.identity: each.secret for each in nameless}
         for each in self._named.near(remote):
             if len(seen) >= most:
                 break
             assert each.identity is not None
-            seen.setdefault(each.identity.folded, each.secret)
+            folded = each.identity.folded
+            if identities is None or folded in identities:
+                seen.setdefault(folded, each.secret)
         return list(seen.values())
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from ikevpn.crypto.keys import Skeyids
 from ikevpn.ike.state.budget import Bucket
+from ikevpn.ike.state.callers import Callers
 from ikevpn.ike.state.credential import Credential
 from ikevpn.ike.state.used_message_ids import SpentIds
 from ikevpn.model.address import Address, Endpoint
@@ -202,7 +203,7 @@ class IkeSa:
     remote: Endpoint
     created: float
     tunnel: Tunnel | None = None
-    candidates: tuple[Tunnel, ...] = ()  # tunnels that an initiator at this address may mean, most specific first
+    candidates: tuple[Tunnel, ...] = ()  # the tunnel for which we call, or all that an authenticated peer may use
     natt: bool = False
     state: IkeState = IkeState.NEGOTIATING
     stage: Script | None = None  # what has to be done under its keys before it counts as established
@@ -237,6 +238,7 @@ class IkeSa:
     heard: float = 0.0  # last authenticated sign of life
     established: float = 0.0
     superseded: bool = False
+    callers: Callers | None = None  # whom one that called us may mean, until it has proved who it is
 
     @property
     def own_cookie(self) -> bytes:

@@ -15,8 +15,8 @@ def take(core: Core, local: Endpoint, remote: Endpoint, facts: Mapping[str, Fact
 
     Told once for a negotiation of ours, which goes on as before.
     """
-    near = (core.initiating.get(each.name) for each in core.tunnels.between(local, remote))
-    sa = next((sa for sa in near if sa is not None and _is_between(sa, local, remote)), None)
+    near = core.initiating_to.of(remote.address)
+    sa = next((sa for sa in near if _is_between(sa, local, remote)), None)
     if sa is not None and not sa.icmp:
         sa.icmp = dict(facts)
         core.report(Code.ICMP_ERROR, sa, Reason.NONE, **facts)

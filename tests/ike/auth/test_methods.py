@@ -36,7 +36,7 @@ def _credential(core: Core, wanted: Tunnel, remote: Address, identity: Identity 
 
 
 def _candidates(core: Core, sa: IkeSa) -> list[Credential]:
-    return [Credential(Auth.RSA_SIGNATURE, Secret(b"of " + each.name.encode())) for each in sa.candidates]
+    return [Credential(Auth.RSA_SIGNATURE, Secret(b"of " + each.name.encode())) for each in sa.callers or ()]
 
 
 def _unknown(core: Core) -> Credential:

@@ -8,6 +8,7 @@ from ipaddress import ip_address
 import pytest
 
 from ikevpn.errors import UsageError
+from ikevpn.ike.state.callers import Callers
 from ikevpn.ike.state.directory import Directory
 from ikevpn.model.address import AddressRange
 from ikevpn.model.tunnel import Tunnel
@@ -19,7 +20,7 @@ def to(name: str, *remotes: str, **changes: object) -> Tunnel:
 
 
 def names(directory: Directory) -> list[str]:
-    return [each.name for each in directory.may_call(THERE, HERE)]
+    return [each.name for each in Callers(directory, THERE.address, HERE.address)]
 
 
 def test_the_more_specific_comes_first() -> None:
@@ -46,7 +47,7 @@ def test_replaced_and_removed_leaves_nothing() -> None:
     assert names(directory) == [] and "one" in directory
     directory.remove("one")
     directory.remove("one")
-    assert "one" not in directory and not directory._by_address and not directory._wide
+    assert "one" not in directory and not directory._shelves and not len(directory._ranges)
     with pytest.raises(UsageError, match="no tunnel one"):
         directory["one"]
     plain = to("one")

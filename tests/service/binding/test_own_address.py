@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from pathlib import Path as FilePath
 
 from ikevpn.errors import HostError
+from ikevpn.ike.state.callers import Callers
 from ikevpn.ike.state.effects import Effect, Send
 from ikevpn.model.address import Address, Endpoint
 from ikevpn.net.plan.local import Path
@@ -57,7 +58,7 @@ class Watched(Daemon):
 
     def answers_at(self, local: str) -> bool:
         """Whether a peer that calls there finds a tunnel."""
-        return bool(self.driver.engine._core.tunnels.may_call(Endpoint.of(local, 500), PEER))
+        return Callers(self.driver.engine._core.tunnels, ip_address(local), PEER.address).first() is not None
 
 
 def test_it_calls_from_the_address_of_the_interface_and_from_the_next_one(tmp_path: FilePath) -> None:
