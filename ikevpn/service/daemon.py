@@ -21,7 +21,7 @@ from ikevpn.config.load import load
 from ikevpn.control import api, ready
 from ikevpn.control.server import ControlSocket
 from ikevpn.crypto import modexp
-from ikevpn.dataplane.userspace.confinement import confinement
+from ikevpn.dataplane.confinement import confinement
 from ikevpn.errors import IkevpnError
 from ikevpn.model.events.event import Code, Event, Fact
 from ikevpn.service.history import log

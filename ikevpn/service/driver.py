@@ -12,7 +12,9 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from ikevpn.dataplane.interface.sa_plane import DataPlane, Expire, IkeDatagram, Mapping, UnknownSpi
+from ikevpn.dataplane.interface.data_plane import DataPlane
+from ikevpn.dataplane.interface.ike_port import IkeDatagram
+from ikevpn.dataplane.interface.sa_plane import Expire, Mapping, UnknownSpi
 from ikevpn.errors import HostError
 from ikevpn.ike.engine import Engine
 from ikevpn.ike.state.effects import Effect

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ikevpn.capture.captures import Captures
 from ikevpn.config.configuration import Configuration
-from ikevpn.dataplane.userspace.control.userspace import UserspaceDataPlane
+from ikevpn.dataplane.planes import PLANES, USERSPACE, PlaneSettings
 from ikevpn.errors import HostError
 from ikevpn.ike.engine import Engine, EngineSettings
 from ikevpn.model.events.event import Event, Reason
@@ -49,7 +49,7 @@ class Parts:
         self.history.listen(self.refused.heard)
         self.files = LoadedFiles(config_path)
         workers = daemon.workers or max(1, len(os.sched_getaffinity(0)) - 1)
-        self.plane = UserspaceDataPlane(workers, rehearsal=daemon.rehearsal)
+        self.plane = PLANES[USERSPACE](PlaneSettings(workers, daemon.rehearsal))
         self.host = Host(daemon.state, (daemon.ike_port, daemon.natt_port))
         self.driver = Driver(Engine(_engine_settings(configuration), os.urandom), self.plane)
         self.started = self.driver.now

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
-from ikevpn.dataplane.interface.sa_plane import DataPlane
+from ikevpn.dataplane.interface.data_plane import DataPlane
 from ikevpn.ike.state.effects import (
     AddSa,
     DeleteSa,

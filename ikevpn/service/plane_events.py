@@ -11,8 +11,7 @@ import random
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from ikevpn.dataplane.interface import sa_plane as dataplane
-from ikevpn.dataplane.userspace.control.children import LAUNCHER_GONE
+from ikevpn.dataplane.interface import data_plane, ike_port, sa_plane
 from ikevpn.errors import HostError
 from ikevpn.model.events.event import Code, Event, Fact, Reason
 from ikevpn.service.parts import Parts
@@ -32,18 +31,18 @@ class PlaneEvents:
         self._crashes = 0  # in a row
         self._started = asyncio.get_running_loop().time()
         driver = parts.driver
-        self._acts: Mapping[type[dataplane.DataPlaneEvent], Callable[[Any], None]] = {
-            dataplane.IkeDatagram: driver.received_natt,
-            dataplane.Acquire: self._acquire,
-            dataplane.Expire: self._expired,
-            dataplane.Mapping: driver.moved,
-            dataplane.UnknownSpi: driver.unknown_spi,
+        self._acts: Mapping[type[data_plane.DataPlaneEvent], Callable[[Any], None]] = {
+            ike_port.IkeDatagram: driver.received_natt,
+            sa_plane.Acquire: self._acquire,
+            sa_plane.Expire: self._expired,
+            sa_plane.Mapping: driver.moved,
+            sa_plane.UnknownSpi: driver.unknown_spi,
         }
 
     async def follow(self) -> None:
         """Until the data plane is stopped."""
         async for event in self._parts.plane.events():
-            if isinstance(event, dataplane.Crashed):
+            if isinstance(event, data_plane.Crashed):
                 await self._crashed(event)
             else:
                 self._acts[type(event)](event)
@@ -55,16 +54,16 @@ class PlaneEvents:
             with contextlib.suppress(HostError):  # its end comes as an event
                 await self._parts.plane.counters()
 
-    def _acquire(self, event: dataplane.Acquire) -> None:
+    def _acquire(self, event: sa_plane.Acquire) -> None:
         for tunnel in self._parts.tunnels:
             if tunnel.name == event.tunnel:
                 tunnel.keeper.acquire(event.reqid)
 
-    def _expired(self, event: dataplane.Expire) -> None:
+    def _expired(self, event: sa_plane.Expire) -> None:
         if not any(tunnel.keying.expired(event) for tunnel in self._parts.tunnels if tunnel.name == event.tunnel):
             self._parts.driver.expired(event)
 
-    async def _crashed(self, event: dataplane.Crashed) -> None:
+    async def _crashed(self, event: data_plane.Crashed) -> None:
         """Start the worker anew. Its SAs are gone: their tunnels end, and those that are wanted come up again."""
         parts = self._parts
         if asyncio.get_running_loop().time() - self._started >= STEADY_S:
@@ -83,7 +82,7 @@ class PlaneEvents:
             try:
                 return await self._start_again(detail)
             except HostError as error:
-                if error.reason == LAUNCHER_GONE:
+                if error.reason == data_plane.CANNOT_START_AGAIN:
                     raise  # we gave up the privileges of a launcher
                 detail = str(error)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ikevpn.dataplane.interface.sa_plane import DataPlaneEvent
+from ikevpn.dataplane.interface.data_plane import DataPlaneEvent
 from ikevpn.dataplane.userspace.forward.forwarding import Forwarding
 from ikevpn.dataplane.userspace.ipc import message
 from ikevpn.dataplane.userspace.packet.ends import Arrival, Path

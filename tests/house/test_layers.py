@@ -113,6 +113,18 @@ def _assert_one_way(graph: dict[str, set[str]]) -> None:
         walk(name, ())
 
 
+def test_nothing_above_the_data_plane_knows_which_one_it_is() -> None:
+    """`dataplane.planes` chooses a class; one place asks it to."""
+    outside = [name for name in MODULES if not name.startswith("ikevpn.dataplane.userspace")]
+    users = {room: [name for name in outside if _uses(name, room)] for room in ("userspace", "planes")}
+    assert users == {"userspace": ["ikevpn.dataplane.planes"], "planes": ["ikevpn.service.parts"]}
+
+
+def _uses(name: str, part: str) -> bool:
+    whole = f"ikevpn.dataplane.{part}"
+    return any(each == whole or each.startswith(f"{whole}.") for each in imports(MODULES[name]))
+
+
 def test_scapy_stays_outside() -> None:
     """It is GPL-2.0-only; the package is Apache-2.0."""
     users = [name for name, path in MODULES.items() if any(each.split(".")[0] == "scapy" for each in imports(path))]

@@ -20,12 +20,12 @@ _NONE = "0" * 16
 
 PRISONER = r"""
 import ctypes, errno, fcntl, json, mmap, os, select, signal, socket, sys, threading, time
-from ikevpn.dataplane.userspace.confinement import confinement
-from ikevpn.dataplane.userspace.confinement import imports
+from ikevpn.dataplane.confinement import confinement
+from ikevpn.dataplane.confinement import imports
 from ikevpn.dataplane.userspace.io import outer_fields
-from ikevpn.dataplane.userspace.confinement import seccomp
+from ikevpn.dataplane.confinement import seccomp
 import ikevpn.dataplane.userspace.worker.worker
-from ikevpn.dataplane.userspace.confinement.own_user import OwnUser
+from ikevpn.dataplane.confinement.own_user import OwnUser
 
 folder, parent, others = sys.argv[1], os.getppid(), int(sys.argv[2])
 libc = ctypes.CDLL(None, use_errno=True)

@@ -19,7 +19,8 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Packet
 
 from ikevpn.capture.offload import split
-from ikevpn.dataplane.interface.sa_plane import Acquire, Crashed
+from ikevpn.dataplane.interface.data_plane import Crashed
+from ikevpn.dataplane.interface.sa_plane import Acquire
 from ikevpn.dataplane.userspace.io import offload, tun
 from ikevpn.errors import HostError
 from ikevpn.model.address import Endpoint

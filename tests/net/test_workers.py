@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 import pytest
 from scapy.layers.inet import IP
 
-from ikevpn.dataplane.interface.sa_plane import Crashed, Expire, Mapping
+from ikevpn.dataplane.interface.data_plane import Crashed
+from ikevpn.dataplane.interface.sa_plane import Expire, Mapping
 from ikevpn.dataplane.userspace.io.steering import Steering
 from ikevpn.dataplane.userspace.ipc import message
 from ikevpn.model.address import AddressRange, Endpoint

@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 
 import ikevpn.service
-from ikevpn.dataplane.userspace.confinement import confinement, seccomp
-from ikevpn.dataplane.userspace.confinement.seccomp import Call
+from ikevpn.dataplane.confinement import confinement, seccomp
+from ikevpn.dataplane.confinement.seccomp import Call
 
 UNIT = Path(ikevpn.service.__path__[0], "ikevpn.service")
 _PR_SET_MDWE = 65

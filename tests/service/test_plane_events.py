@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from itertools import pairwise
 from types import SimpleNamespace
 
-from ikevpn.dataplane.interface.sa_plane import Crashed
+from ikevpn.dataplane.interface.data_plane import Crashed
 from ikevpn.errors import HostError
 from ikevpn.model.events import reasons
 from ikevpn.model.events.event import Code, Event, Reason

@@ -11,7 +11,7 @@ import pytest
 import ikevpn.service
 from ikevpn.cli.main import VERBS
 from ikevpn.config.keys.schema import DaemonTable
-from ikevpn.dataplane.userspace.confinement import confinement
+from ikevpn.dataplane.confinement import confinement
 from ikevpn.dataplane.userspace.control import launcher
 from ikevpn.service.host import privileges
 from tests.lacking import tool

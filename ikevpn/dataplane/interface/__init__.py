@@ -1,1 +1,1 @@
-"""The SA plane: verbs, events and queries in XFRM's words, whichever data plane stands behind them."""
+"""The SA plane and the port of IKE's datagrams, whichever data plane stands behind them (`dataplane.planes`)."""

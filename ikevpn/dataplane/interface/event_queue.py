@@ -12,7 +12,9 @@ from collections.abc import Hashable
 from dataclasses import replace
 from itertools import count
 
-from ikevpn.dataplane.interface.sa_plane import DataPlaneEvent, IkeDatagram, Mapping, UnknownSpi
+from ikevpn.dataplane.interface.data_plane import DataPlaneEvent
+from ikevpn.dataplane.interface.ike_port import IkeDatagram
+from ikevpn.dataplane.interface.sa_plane import Mapping, UnknownSpi
 
 _LOSABLE = (IkeDatagram, UnknownSpi)
 

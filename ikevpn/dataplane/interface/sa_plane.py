@@ -1,12 +1,12 @@
-"""The verbs and events between control process and data plane, in the kernel's own words (XFRM).
+"""The SA plane: its verbs, queries and events in the kernel's own words (XFRM), whichever data plane stands behind it.
 
-The userspace engine is the first implementation; one over netlink can be the second, and IKE would not notice.
+A policy has the direction of what leaves (`Policy.selector`, local to remote) and an SA its outer endpoints.
 All commands are idempotent. Events arrive in the order in which things happened.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -59,33 +59,11 @@ class UnknownSpi:
     remote: Endpoint
 
 
-@dataclass(frozen=True, slots=True)
-class IkeDatagram:
-    """A datagram behind the non-ESP marker, marker removed."""
-
-    data: bytes
-    local: Endpoint
-    remote: Endpoint
+SaEvent = Acquire | Expire | Mapping | UnknownSpi
 
 
-@dataclass(frozen=True, slots=True)
-class Crashed:
-    """A worker ended without being asked; its SAs are gone and their traffic is dropped until `DataPlane.start`."""
-
-    detail: str
-
-
-DataPlaneEvent = Acquire | Expire | Mapping | UnknownSpi | IkeDatagram | Crashed
-
-
-class DataPlane(Protocol):
-    """What `service` may ask of a data plane."""
-
-    async def start(self) -> Collection[str]:
-        """Start what does not run. Returns the tunnels whose SAs were lost since it ended. Raises HostError."""
-
-    async def stop(self) -> None:
-        """End all workers; the devices disappear."""
+class SaPlane(Protocol):
+    """Devices, SAs, policies, and what they have carried."""
 
     async def add_device(self, name: str, mtu: int, peers: Iterable[Address] = ()) -> str:
         """Create a TUN device, still down; returns the name that the kernel gave. `peers` as far as they are known.
@@ -95,17 +73,8 @@ class DataPlane(Protocol):
 
     async def delete_device(self, name: str) -> None: ...
 
-    async def listen_natt(self, address: Endpoint) -> None:
-        """Bind the socket of RFC 3948 (wildcard address allowed). Raises HostError where the port is taken."""
-
     async def listen_raw(self, version: int, protocol: IpsecProtocol = IpsecProtocol.ESP) -> None:
         """Open raw sockets for ESP or AH (protocols 50, 51) over IPv4 or IPv6. Raises HostError."""
-
-    def lend_ike_socket(self, local: Endpoint, descriptor: int) -> None:
-        """Let ESP behind the non-IKE marker leave from the IKE port (drafts 00 and 01). Duplicates the descriptor."""
-
-    async def return_ike_socket(self, local: Endpoint) -> None:
-        """Close what was lent for `local`; only then can the port be bound again."""
 
     def add_sa(self, sa: Sa) -> None:
         """Install one direction. What the data plane cannot do expires at once (`Expire`, hard).
@@ -123,25 +92,11 @@ class DataPlane(Protocol):
 
     def delete_policy(self, policy: Policy) -> None: ...
 
-    def send_ike(self, data: bytes, local: Endpoint, remote: Endpoint) -> None:
-        """Send an ISAKMP datagram through the NAT-T socket; the data plane puts the non-ESP marker in front."""
-
-    def keepalive(self, local: Endpoint, remote: Endpoint, interval_s: float) -> None:
-        """Send one octet 0xff whenever nothing else went to `remote` for `interval_s`; 0 stops (RFC 3948 §4)."""
-
-    def esp_datagram(self, data: bytes, local: Endpoint, remote: Endpoint) -> None:
-        """ESP that arrived on the IKE port behind a non-IKE marker (drafts 00 and 01), marker removed."""
-
     async def query(self, spis: Sequence[int] = ()) -> Sequence[SaUse]:
         """Counters of these inbound SAs as far as they are there; without any of every SA."""
 
     async def totals(self) -> Sequence[Total]:
         """What each tunnel has carried since the data plane started, SAs that are gone included."""
-
-    async def counters(self) -> dict[str, int]:
-        """Drops by reason that belong to no SA, and totals."""
-
-    def events(self) -> AsyncIterator[DataPlaneEvent]: ...
 
 
 ENCAPSULATED = (Encapsulation.UDP, Encapsulation.UDP_NON_IKE)

@@ -24,7 +24,7 @@ from enum import IntEnum
 
 from ikevpn.config.configuration import TunnelConfig
 from ikevpn.config.keys.words import WhenDown
-from ikevpn.dataplane.interface.sa_plane import DataPlane
+from ikevpn.dataplane.interface.sa_plane import SaPlane
 from ikevpn.errors import HostError
 from ikevpn.ike.state.effects import DeleteSa
 from ikevpn.model.address import Address, Network
@@ -346,7 +346,7 @@ class Bindings:
     def __init__(
         self,
         host: Host,
-        plane: DataPlane,
+        plane: SaPlane,
         report: Callable[[Event], None],
         ike_ports: tuple[int, ...] = (500, 4500),
     ) -> None:

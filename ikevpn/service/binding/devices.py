@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from ikevpn.dataplane.interface.sa_plane import DataPlane
+from ikevpn.dataplane.interface.sa_plane import SaPlane
 from ikevpn.model.address import Address
 
 
 class Devices:
     """TUN devices by name, each there for as long as somebody uses it."""
 
-    def __init__(self, plane: DataPlane) -> None:
+    def __init__(self, plane: SaPlane) -> None:
         self._plane = plane
         self._users: Counter[str] = Counter()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ikevpn.dataplane.userspace.ipc.process_usage import OwnUse, Use
+from ikevpn.dataplane.kernel.process_usage import OwnUse, Use
 
 
 @dataclass(frozen=True, slots=True)

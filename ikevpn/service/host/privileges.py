@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import os
 
-from ikevpn.dataplane.userspace.confinement import confinement
-from ikevpn.dataplane.userspace.control import single_thread
+from ikevpn.dataplane.confinement import confinement, single_thread
 from ikevpn.errors import HostError
 
 _log = logging.getLogger(__name__)

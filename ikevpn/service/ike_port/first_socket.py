@@ -9,8 +9,8 @@ import logging
 import socket
 from collections.abc import Callable
 
-from ikevpn.dataplane.userspace.io import steering
-from ikevpn.dataplane.userspace.io.steering import Instruction
+from ikevpn.dataplane.kernel import socket_filter
+from ikevpn.dataplane.kernel.socket_filter import Instruction
 from ikevpn.wire.octets import limits
 
 AT_ONCE = 64
@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 def steer(known: socket.socket, first: socket.socket) -> bool:
     """Whether the kernel tells them apart; they were bound in this order. `first` has nothing to read where not."""
     try:
-        steering.attach_to_port(known, PROGRAM)
+        socket_filter.attach_to_port(known, PROGRAM)
     except OSError as error:
         _log.warning("the kernel does not part first messages from others on the IKE port: %s", error.strerror)
         return False

@@ -19,8 +19,8 @@ from typing import Any
 
 import asyncio_dgram
 
-from ikevpn.dataplane.userspace.io import overflow
-from ikevpn.dataplane.userspace.io.outer_fields import mark_as_ours
+from ikevpn.dataplane.kernel import sockets
+from ikevpn.dataplane.kernel.sockets import mark_as_ours
 from ikevpn.errors import HostError
 from ikevpn.model.address import Address, Endpoint
 from ikevpn.service.ike_port.first_socket import FirstSocket, steer
@@ -158,7 +158,7 @@ class _Port:
 
     def lost(self) -> Counter[str]:
         """What the kernel had no room for."""
-        known, first = map(overflow.lost, self._ends)
+        known, first = map(sockets.lost, self._ends)
         return Counter({"kernel-overflow": known, "kernel-overflow-first-messages": first})
 
     async def _read(self) -> None:

@@ -3,7 +3,8 @@ from itertools import pairwise
 import pytest
 
 from ikevpn.dataplane.interface.event_queue import Backlog
-from ikevpn.dataplane.interface.sa_plane import Acquire, Expire, IkeDatagram, Mapping, UnknownSpi
+from ikevpn.dataplane.interface.ike_port import IkeDatagram
+from ikevpn.dataplane.interface.sa_plane import Acquire, Expire, Mapping, UnknownSpi
 from ikevpn.model.address import Endpoint
 from ikevpn.model.sa import Direction, ExpireKind
 from tests.dataplane.fakes import OURS, THEIRS, selector

@@ -1,4 +1,4 @@
-from ikevpn.dataplane.userspace.ipc.process_usage import Use
+from ikevpn.dataplane.kernel.process_usage import Use
 from ikevpn.service.history.process_use import ProcessUse, of_all
 
 

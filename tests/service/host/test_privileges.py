@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from ikevpn.dataplane.userspace.confinement import confinement
+from ikevpn.dataplane.confinement import confinement
 from ikevpn.errors import HostError
 from ikevpn.service.host import privileges
 

@@ -14,12 +14,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import ikevpn
-from ikevpn.dataplane.userspace.control import single_thread
+from ikevpn.dataplane.confinement import single_thread
+from ikevpn.dataplane.interface.data_plane import CANNOT_START_AGAIN
 from ikevpn.dataplane.userspace.control.child_message import ChildMessage, Kind, read, write
 from ikevpn.errors import HostError
 
 _log = logging.getLogger(__name__)
-LAUNCHER_GONE = "launcher-gone"
 STARTS_WITHIN_S = 30.0
 ENDS_WITHIN_S = 10.0
 
@@ -74,7 +74,7 @@ class Children:
         asyncio.get_running_loop().add_reader(ours, self._read, ours)
 
     async def start(self, channel: int) -> Child:
-        """A worker with this end of its channel. Raises HostError; with the reason LAUNCHER_GONE for good."""
+        """A worker with this end of its channel. Raises HostError; with the reason CANNOT_START_AGAIN for good."""
         if self._end is None:
             raise _gone()
         started: asyncio.Future[Child] = asyncio.get_running_loop().create_future()
@@ -146,7 +146,7 @@ class Children:
 
 def _gone() -> HostError:
     return HostError(
-        "the process that starts the data plane has ended", reason=LAUNCHER_GONE, fix="start the daemon again"
+        "the process that starts the data plane has ended", reason=CANNOT_START_AGAIN, fix="start the daemon again"
     )
 
 

@@ -18,8 +18,8 @@ import sys
 import time
 from typing import NamedTuple
 
-from ikevpn.dataplane.userspace.confinement import confinement
-from ikevpn.dataplane.userspace.confinement.own_user import OwnUser
+from ikevpn.dataplane.confinement import confinement
+from ikevpn.dataplane.confinement.own_user import OwnUser
 from ikevpn.dataplane.userspace.control.child_message import Kind, read, write
 
 KEPT = (

@@ -12,7 +12,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from ikevpn.dataplane.interface.sa_plane import DataPlaneEvent
+from ikevpn.dataplane.interface.data_plane import DataPlaneEvent
 from ikevpn.dataplane.userspace.control.children import Children
 from ikevpn.dataplane.userspace.control.process import WorkerProcess
 from ikevpn.dataplane.userspace.ipc import message

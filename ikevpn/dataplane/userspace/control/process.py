@@ -13,10 +13,10 @@ from functools import cache
 from itertools import count
 from typing import Any, NamedTuple, Self
 
-from ikevpn.dataplane.interface.sa_plane import DataPlaneEvent
+from ikevpn.dataplane.interface.data_plane import DataPlaneEvent
+from ikevpn.dataplane.kernel.process_usage import Use
 from ikevpn.dataplane.userspace.control.children import Child, Children
 from ikevpn.dataplane.userspace.ipc import channel, message
-from ikevpn.dataplane.userspace.ipc.process_usage import Use
 from ikevpn.errors import HostError
 from ikevpn.model.sa import SaUse, Total
 

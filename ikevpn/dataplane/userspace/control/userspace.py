@@ -17,15 +17,16 @@ import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 
+from ikevpn.dataplane.interface.data_plane import Crashed, DataPlaneEvent
 from ikevpn.dataplane.interface.event_queue import Backlog
-from ikevpn.dataplane.interface.sa_plane import Crashed, DataPlaneEvent, Expire, Mapping
+from ikevpn.dataplane.interface.sa_plane import Expire, Mapping
+from ikevpn.dataplane.kernel.process_usage import Use
 from ikevpn.dataplane.userspace.control.placement import Placed, Placement
 from ikevpn.dataplane.userspace.control.pool import Pool
 from ikevpn.dataplane.userspace.forward import tally
 from ikevpn.dataplane.userspace.io import outer_fields, rawip, tun, udp
 from ikevpn.dataplane.userspace.io.steering import Steering
 from ikevpn.dataplane.userspace.ipc import message
-from ikevpn.dataplane.userspace.ipc.process_usage import Use
 from ikevpn.dataplane.userspace.worker.rehearsal import Ends
 from ikevpn.model.address import Address, Endpoint
 from ikevpn.model.sa import Direction, ExpireKind, Policy, Sa, SaUse, Total
@@ -35,7 +36,7 @@ _Use = message.UseUdp | message.UseRaw | message.UseProbe
 
 
 class UserspaceDataPlane:
-    """`interface.DataPlane` on top of worker processes. All methods belong to one event loop."""
+    """`data_plane.DataPlane` on top of worker processes. All methods belong to one event loop."""
 
     def __init__(self, workers: int = 1, *, rehearsal: bool = False) -> None:
         self._count = workers

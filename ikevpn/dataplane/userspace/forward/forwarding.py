@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from ikevpn.dataplane.interface.sa_plane import DataPlaneEvent, Expire
+from ikevpn.dataplane.interface.data_plane import DataPlaneEvent
+from ikevpn.dataplane.interface.sa_plane import Expire
 from ikevpn.dataplane.userspace.forward.acquire_queue import Hold
 from ikevpn.dataplane.userspace.forward.association import Association, InboundSa, OutboundSa, path
 from ikevpn.dataplane.userspace.forward.fit import Fitting

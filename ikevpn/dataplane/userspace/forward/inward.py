@@ -17,7 +17,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import cast
 
-from ikevpn.dataplane.interface.sa_plane import IkeDatagram, Mapping, UnknownSpi
+from ikevpn.dataplane.interface.ike_port import IkeDatagram
+from ikevpn.dataplane.interface.sa_plane import Mapping, UnknownSpi
 from ikevpn.dataplane.userspace.forward.association import InboundSa
 from ikevpn.dataplane.userspace.forward.lifetime import Lifetimes
 from ikevpn.dataplane.userspace.forward.lookup import Sad

@@ -9,15 +9,14 @@ kernel fragments by what it knows itself.
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import struct
 from collections.abc import Iterable
 
+from ikevpn.dataplane.kernel.sockets import mark_as_ours
 from ikevpn.dataplane.userspace.io.pktinfo import Ancillary
 from ikevpn.dataplane.userspace.packet.marking import USUAL_TTL, Mark
 from ikevpn.model.address import Address
-from ikevpn.model.own_mark import OWN_MARK
 
 USUAL_MTU = 1500
 
@@ -74,13 +73,6 @@ def open_probe(version: int) -> socket.socket:
     """A socket for `route_mtu`. Raises OSError."""
     family = socket.AF_INET if version == 4 else socket.AF_INET6
     return mark_as_ours(socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK))
-
-
-def mark_as_ours(end: socket.socket) -> socket.socket:
-    """What leaves by this socket is led into no tunnel (see `model.own_mark`); without the privilege there are none."""
-    with contextlib.suppress(PermissionError):
-        end.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, OWN_MARK)
-    return end
 
 
 def route_mtu(probe: socket.socket, remote: Address) -> int:

@@ -12,7 +12,8 @@ import struct
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 
-from ikevpn.dataplane.userspace.io import outer_fields, overflow, pktinfo, udp
+from ikevpn.dataplane.kernel import sockets
+from ikevpn.dataplane.userspace.io import outer_fields, pktinfo, udp
 from ikevpn.dataplane.userspace.packet import ecn
 from ikevpn.dataplane.userspace.packet.ends import Arrival, Path, gather
 from ikevpn.dataplane.userspace.packet.marking import Mark
@@ -79,7 +80,7 @@ class AhReceiver:
         return gather(found)
 
     def lost(self) -> int:
-        return overflow.lost(self._end)
+        return sockets.lost(self._end)
 
     def _read_ipv4(self) -> tuple[Path, bytes, int] | None:
         size = self._end.recv_into(self._buffer)

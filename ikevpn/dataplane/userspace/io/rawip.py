@@ -15,7 +15,8 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from ikevpn.dataplane.userspace.io import mmsg, overflow, rawah, steering, udp
+from ikevpn.dataplane.kernel import sockets
+from ikevpn.dataplane.userspace.io import mmsg, rawah, steering, udp
 from ikevpn.dataplane.userspace.packet import ecn
 from ikevpn.dataplane.userspace.packet.ends import Arrival, Path, Receiver, gather
 from ikevpn.dataplane.userspace.packet.run import Run
@@ -102,7 +103,7 @@ class _HeaderReceiver:
         return gather(chain.from_iterable(alike))
 
     def lost(self) -> int:
-        return overflow.lost(self._end)
+        return sockets.lost(self._end)
 
     def _starts(self, lengths: NDArray[np.uint32]) -> list[int]:
         """Where another size, another header length, another mark or another address begins."""

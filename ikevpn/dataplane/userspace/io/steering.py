@@ -12,33 +12,25 @@ so that whoever floods the port does not take the place of those who have proved
 
 from __future__ import annotations
 
-import ctypes
-import errno
-import os
 import socket
-import struct
 from collections.abc import Callable, Collection, Mapping, Sequence
 
+from ikevpn.dataplane.kernel import socket_filter
+from ikevpn.dataplane.kernel.socket_filter import Instruction
 from ikevpn.dataplane.userspace.io.offload import tell_once
 from ikevpn.model.address import Address
 from ikevpn.wire.registry import Protocol
 
-LONGEST_PROGRAM = 4096  # BPF_MAXINSNS
-
-_SO_ATTACH_FILTER, _SO_ATTACH_REUSEPORT_CBPF = 26, 51
 _LOAD, _LOAD_AT_X, _X_IS_IP_HEADER, _JUMP, _IF_EQUAL, _IF_AT_LEAST, _RETURN = 0x20, 0x40, 0xB1, 0x05, 0x15, 0x35, 0x06
 AT_ONCE = 256  # SPIs and addresses up to which each change is told at once
 TOLD_AFTER_S = 0.1
 MOST_KNOWN = 1000  # addresses; where there are more, nobody is a stranger
-_INSTRUCTION = struct.Struct("=HBBI")
-_PROGRAM = struct.Struct("HP")
 _LEAF = 16
 _WHOLE, _NOTHING = 0xFFFF_FFFF, 0  # how much of a packet a filter lets through
 
 _GO_ON = -1  # in place of a verdict
 _SOURCE = {4: 0xFFF0_0000 + 12, 6: 0xFFF0_0000 + 20}  # SKF_NET_OFF: in the IP header; of IPv6 the last four octets
 
-Instruction = tuple[int, int, int, int]  # code, jump if true, jump if false, operand
 
 # Where the SPI stands: a UDP program sees the payload, that of a raw socket an IPv4 header before it, or none (IPv6).
 _UDP: tuple[Instruction, ...] = ((_LOAD, 0, 0, 0),)
@@ -117,7 +109,7 @@ class Steering:
         self._owners: dict[int, int] = {}
         self._peers: dict[int, Address] = {}  # by SPI
         self._known: frozenset[Address] = frozenset()
-        self._room = LONGEST_PROGRAM
+        self._room = socket_filter.LONGEST_PROGRAM
 
     def use_udp(self, ends: Sequence[socket.socket], *, strangers: bool = False) -> None:
         """Steer what comes to one port; `ends` were bound in this order. `strangers`: the last is for them."""
@@ -183,7 +175,7 @@ class Steering:
         self._is_planned = False
         if not self._udp and not self._raw:
             return
-        self._room = min(LONGEST_PROGRAM, self._room * 8 // 7 + 1)  # more may fit than did
+        self._room = min(socket_filter.LONGEST_PROGRAM, self._room * 8 // 7 + 1)  # more may fit than did
         apart = True
         while True:
             owners = dict(list(self._owners.items())[: self._room])
@@ -204,10 +196,10 @@ class Steering:
         by_spi = udp_program(owners)
         for ends, strangers in self._udp:
             first = self._strangers_first(ends) if strangers and apart else []
-            _attach(ends[0], _SO_ATTACH_REUSEPORT_CBPF, [*first, *by_spi])
+            socket_filter.attach_to_port(ends[0], [*first, *by_spi])
         for version, protocol, ends in self._raw:
             for worker, end in enumerate(ends):
-                _attach(end, _SO_ATTACH_FILTER, raw_program(owners, worker, version, protocol))
+                socket_filter.attach(end, socket_filter.EACH, raw_program(owners, worker, version, protocol))
 
     def _strangers_first(self, ends: Sequence[socket.socket]) -> list[Instruction]:
         if len(self._known) > MOST_KNOWN:
@@ -219,16 +211,4 @@ class Steering:
 
 def refuse_all(end: socket.socket) -> None:
     """Let nothing into a socket until it is known what belongs there. Raises OSError."""
-    _attach(end, _SO_ATTACH_FILTER, [(_RETURN, 0, 0, _NOTHING)])
-
-
-def attach_to_port(end: socket.socket, program: Sequence[Instruction]) -> None:
-    """Let the program choose among all sockets that were bound to the port of this one. Raises OSError."""
-    _attach(end, _SO_ATTACH_REUSEPORT_CBPF, program)
-
-
-def _attach(end: socket.socket, option: int, program: Sequence[Instruction]) -> None:
-    if len(program) > LONGEST_PROGRAM:
-        raise OSError(errno.E2BIG, os.strerror(errno.E2BIG))
-    octets = ctypes.create_string_buffer(b"".join(_INSTRUCTION.pack(*each) for each in program))
-    end.setsockopt(socket.SOL_SOCKET, option, _PROGRAM.pack(len(program), ctypes.addressof(octets)))
+    socket_filter.attach(end, socket_filter.EACH, [(_RETURN, 0, 0, _NOTHING)])

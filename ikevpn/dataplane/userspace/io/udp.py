@@ -7,7 +7,8 @@ import socket
 from ipaddress import ip_address
 from typing import Any
 
-from ikevpn.dataplane.userspace.io import error_queue, offload, outer_fields, overflow, pktinfo
+from ikevpn.dataplane.kernel import sockets
+from ikevpn.dataplane.userspace.io import error_queue, offload, outer_fields, pktinfo
 from ikevpn.dataplane.userspace.io.receive_buffer import Stretches
 from ikevpn.dataplane.userspace.packet import ecn
 from ikevpn.dataplane.userspace.packet.ends import Arrival, Path
@@ -122,7 +123,7 @@ class PktinfoReceiver:
         return stretches.arrivals()
 
     def lost(self) -> int:
-        return overflow.lost(self._end)
+        return sockets.lost(self._end)
 
     def _add(self, length: int, ancillary: list[pktinfo.Ancillary], source: tuple[Any, ...]) -> None:
         """What was read last is datagrams of one size, or one."""

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ikevpn.dataplane.interface import sa_plane
+from ikevpn.dataplane.interface import ike_port, sa_plane
 from ikevpn.dataplane.userspace.io import error_queue
 from ikevpn.dataplane.userspace.ipc import message
 from ikevpn.model.address import AddressRange, Endpoint
@@ -50,7 +50,7 @@ _PLAIN: tuple[tuple[type, Callable[[Any], Any], Callable[[Any], Any]], ...] = (
 )  # fmt: skip
 _RECORDS: tuple[type, ...] = (
     error_queue.TooBig, AddressRange, Algorithms, Endpoint, Limits, OuterHeader, Policy, Sa, SaUse, Selector, Total,
-    sa_plane.Acquire, sa_plane.Expire, sa_plane.IkeDatagram, sa_plane.Mapping, sa_plane.UnknownSpi,
+    sa_plane.Acquire, sa_plane.Expire, ike_port.IkeDatagram, sa_plane.Mapping, sa_plane.UnknownSpi,
     message.AddPolicy, message.AddSa, message.Count, message.Counts, message.DeletePolicy, message.DeleteSa,
     message.Done, message.DropDevice, message.DropUdp, message.Elsewhere, message.EspDatagram, message.Handed,
     message.Keepalive, message.MoveSas, message.Query, message.Ready, message.SendIke, message.Stop, message.Sum,

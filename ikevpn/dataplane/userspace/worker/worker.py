@@ -20,16 +20,16 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
+from ikevpn.dataplane.confinement import confinement, imports
+from ikevpn.dataplane.confinement.own_user import OwnUser
 from ikevpn.dataplane.interface.event_queue import Backlog
-from ikevpn.dataplane.userspace.confinement import confinement, imports
-from ikevpn.dataplane.userspace.confinement.own_user import OwnUser
+from ikevpn.dataplane.kernel.process_usage import OwnUse
 from ikevpn.dataplane.userspace.forward.forwarding import Forwarding
 from ikevpn.dataplane.userspace.io import error_queue, rawip, udp
 from ikevpn.dataplane.userspace.io.error_queue import TooBig
 from ikevpn.dataplane.userspace.io.outer import Outer
 from ikevpn.dataplane.userspace.io.tun import Devices, Tun
 from ikevpn.dataplane.userspace.ipc import channel, message
-from ikevpn.dataplane.userspace.ipc.process_usage import OwnUse
 from ikevpn.dataplane.userspace.packet.ends import Receiver
 from ikevpn.dataplane.userspace.packet.stats import Loss, Stats
 from ikevpn.dataplane.userspace.worker.internal_errors import Mishaps

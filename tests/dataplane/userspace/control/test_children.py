@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ikevpn.dataplane.userspace.control import children, single_thread
+from ikevpn.dataplane.confinement import single_thread
+from ikevpn.dataplane.interface.data_plane import CANNOT_START_AGAIN
+from ikevpn.dataplane.userspace.control import children
 from ikevpn.dataplane.userspace.control.children import Child, Children
 from ikevpn.errors import HostError
 from tests.dataplane.interpreters import launcher_of, script
@@ -68,7 +70,7 @@ def test_without_its_launcher_nothing_can_be_started(monkeypatch: pytest.MonkeyP
         assert await asyncio.wait_for(child.wait(), WITHIN_S) is None
         with pytest.raises(HostError) as refused:
             await started(found)
-        assert refused.value.reason == children.LAUNCHER_GONE and found.launcher is None
+        assert refused.value.reason == CANNOT_START_AGAIN and found.launcher is None
         child.kill()
         await found.close()
         os.kill(child.pid, signal.SIGKILL)

@@ -12,7 +12,9 @@ from typing import NoReturn
 
 import pytest
 
-from ikevpn.dataplane.interface.sa_plane import Crashed, Expire, IkeDatagram
+from ikevpn.dataplane.interface.data_plane import Crashed
+from ikevpn.dataplane.interface.ike_port import IkeDatagram
+from ikevpn.dataplane.interface.sa_plane import Expire
 from ikevpn.dataplane.userspace.control.children import Children
 from ikevpn.dataplane.userspace.control.userspace import UserspaceDataPlane
 from ikevpn.dataplane.userspace.ipc import message

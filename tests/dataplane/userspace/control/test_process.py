@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ikevpn.dataplane.interface.sa_plane import DataPlaneEvent
+from ikevpn.dataplane.interface.data_plane import DataPlaneEvent
 from ikevpn.dataplane.userspace.control import process
 from ikevpn.dataplane.userspace.control.children import Children
 from ikevpn.dataplane.userspace.ipc import message

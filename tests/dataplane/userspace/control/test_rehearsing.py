@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from ikevpn.dataplane.interface.sa_plane import Crashed
+from ikevpn.dataplane.interface.data_plane import Crashed
 from ikevpn.dataplane.userspace.control.userspace import UserspaceDataPlane
 from ikevpn.model.sa import Direction
 from tests.dataplane.userspace.control.test_userspace import WITHIN_S, Outside

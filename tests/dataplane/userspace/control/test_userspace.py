@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-from ikevpn.dataplane.interface.sa_plane import Crashed, DataPlaneEvent, Expire, IkeDatagram, UnknownSpi
+from ikevpn.dataplane.interface.data_plane import Crashed, DataPlaneEvent
+from ikevpn.dataplane.interface.ike_port import IkeDatagram
+from ikevpn.dataplane.interface.sa_plane import Expire, UnknownSpi
 from ikevpn.dataplane.userspace.control.process import MOST_WAITING
 from ikevpn.dataplane.userspace.control.userspace import UserspaceDataPlane
 from ikevpn.dataplane.userspace.ipc import message

@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from ikevpn.dataplane.interface.sa_plane import Expire, IkeDatagram, Mapping, UnknownSpi
+from ikevpn.dataplane.interface.ike_port import IkeDatagram
+from ikevpn.dataplane.interface.sa_plane import Expire, Mapping, UnknownSpi
 from ikevpn.dataplane.userspace.forward.pre_sa_queue import PATIENCE_S
 from ikevpn.dataplane.userspace.ipc import message
 from ikevpn.dataplane.userspace.packet.ends import Arrival, Path

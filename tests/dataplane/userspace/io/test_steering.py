@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ikevpn.dataplane.kernel import socket_filter
 from ikevpn.dataplane.userspace.io import steering, udp
 from ikevpn.dataplane.userspace.io.steering import AT_ONCE, MOST_KNOWN, Instruction, Steering
 from ikevpn.errors import HostError
@@ -91,7 +92,7 @@ def test_addresses_of_both_versions_are_compared_by_their_last_octets() -> None:
 
 def test_a_program_for_a_thousand_is_searched_in_few_steps_and_fits() -> None:
     program = steering.udp_program({spi * 4_000_000: 1 for spi in range(1, 1000)})
-    assert len(program) < 1500 < steering.LONGEST_PROGRAM
+    assert len(program) < 1500 < socket_filter.LONGEST_PROGRAM
 
 
 @pytest.fixture
@@ -187,7 +188,7 @@ def test_room_that_was_missing_is_found_again(ends: list[socket.socket], monkeyp
     told = Steering()
     told.use_udp(ends)
     with monkeypatch.context() as patch:
-        patch.setattr(steering, "LONGEST_PROGRAM", 0)
+        patch.setattr(socket_filter, "LONGEST_PROGRAM", 0)
         told.own(1000, 1)
     for spi in (2000, 3000, 4000):
         told.own(spi, 2)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ikevpn.dataplane.interface import sa_plane
+from ikevpn.dataplane.interface import data_plane, ike_port, sa_plane
 from ikevpn.dataplane.userspace.io import error_queue
 from ikevpn.dataplane.userspace.ipc import channel, message
 from ikevpn.model.address import Endpoint
@@ -60,7 +60,7 @@ VALUES = [
     sa_plane.Expire(1, Direction.OUT, 1, "paris", ExpireKind.SOFT),
     sa_plane.Mapping(1, 1, "paris", OURS, THEIRS),
     sa_plane.UnknownSpi(1, OURS, THEIRS),
-    sa_plane.IkeDatagram(b"\xff", SIX, SIX),
+    ike_port.IkeDatagram(b"\xff", SIX, SIX),
     EspCipher(99),
 ]
 
@@ -92,8 +92,8 @@ def test_every_message_comes_back_with_all_its_types(value: Any) -> None:
 
 
 def test_every_command_answer_and_event_is_among_the_values() -> None:
-    travelling = {*message.Command.__args__, *message.Answer.__args__, *sa_plane.DataPlaneEvent.__args__}
-    assert travelling - {type(value) for value in VALUES} == {sa_plane.Crashed}
+    travelling = {*message.Command.__args__, *message.Answer.__args__, *data_plane.DataPlaneEvent.__args__}
+    assert travelling - {type(value) for value in VALUES} == {data_plane.Crashed}
 
 
 def test_secrets_survive() -> None:
@@ -101,7 +101,7 @@ def test_secrets_survive() -> None:
 
 
 def test_what_is_not_in_the_tables_does_not_travel() -> None:
-    for value in (sa_plane.Crashed("x"), socket.AddressFamily.AF_INET, {"a": "mapping"}):
+    for value in (data_plane.Crashed("x"), socket.AddressFamily.AF_INET, {"a": "mapping"}):
         with pytest.raises(ValueError, match="does not travel"):
             channel.encode(value)
 

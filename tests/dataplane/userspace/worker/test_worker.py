@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from ikevpn.dataplane.interface.sa_plane import Acquire, IkeDatagram
+from ikevpn.dataplane.interface.ike_port import IkeDatagram
+from ikevpn.dataplane.interface.sa_plane import Acquire
 from ikevpn.dataplane.userspace.io.udp import open_socket
 from ikevpn.dataplane.userspace.ipc import channel, message
 from ikevpn.dataplane.userspace.worker.worker import BATCH, USES_PER_MESSAGE, Worker

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from ikevpn.dataplane.userspace.confinement import own_user
-from ikevpn.dataplane.userspace.confinement.own_user import NUMBERS, OwnUser, free
+from ikevpn.dataplane.confinement import own_user
+from ikevpn.dataplane.confinement.own_user import NUMBERS, OwnUser, free
 
 
 def test_the_system_user_of_that_name(monkeypatch: pytest.MonkeyPatch) -> None:

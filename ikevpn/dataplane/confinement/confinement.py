@@ -16,8 +16,8 @@ import tempfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from ikevpn.dataplane.userspace.confinement import seccomp
-from ikevpn.dataplane.userspace.confinement.own_user import OwnUser
+from ikevpn.dataplane.confinement import seccomp
+from ikevpn.dataplane.confinement.own_user import OwnUser
 from ikevpn.errors import HostError
 
 CAP_DAC_READ_SEARCH, CAP_SETGID, CAP_SETUID, CAP_SETPCAP, CAP_SYS_CHROOT = 2, 6, 7, 8, 18

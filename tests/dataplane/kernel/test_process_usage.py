@@ -1,4 +1,4 @@
-from ikevpn.dataplane.userspace.ipc.process_usage import OwnUse
+from ikevpn.dataplane.kernel.process_usage import OwnUse
 
 
 def test_time_and_memory_grow() -> None:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from ikevpn.dataplane.userspace.confinement import seccomp
-from ikevpn.dataplane.userspace.confinement.seccomp import ALLOW, CALLS, KILL, MACHINES, REFUSE, Call, OneOf, Without
+from ikevpn.dataplane.confinement import seccomp
+from ikevpn.dataplane.confinement.seccomp import ALLOW, CALLS, KILL, MACHINES, REFUSE, Call, OneOf, Without
 from ikevpn.errors import HostError
 
 Step = tuple[int, int, int, int]

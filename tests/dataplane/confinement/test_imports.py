@@ -5,12 +5,12 @@ import sys
 
 import pytest
 
-from ikevpn.dataplane.userspace.confinement import imports
+from ikevpn.dataplane.confinement import imports
 from tests.conftest import REPOSITORY
 
 EVERYTHING = """
 import sys
-from ikevpn.dataplane.userspace.confinement import imports
+from ikevpn.dataplane.confinement import imports
 from ikevpn.dataplane.userspace.worker import rehearsal
 from ikevpn.dataplane.userspace.worker.internal_errors import Mishaps
 from ikevpn.dataplane.userspace.packet.stats import Stats

@@ -4,13 +4,13 @@ import subprocess
 import sys
 import threading
 
-from ikevpn.dataplane.userspace.control import single_thread
+from ikevpn.dataplane.confinement import single_thread
 from tests.conftest import REPOSITORY
 
 
 def test_the_daemon_has_no_other_thread_once_it_is_imported() -> None:
     program = (
-        "from ikevpn.dataplane.userspace.control import single_thread\nsingle_thread.keep()\n"
+        "from ikevpn.dataplane.confinement import single_thread\nsingle_thread.keep()\n"
         "import ikevpn.service.daemon\nprint(single_thread.others())"
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=REPOSITORY, check=True)

@@ -1,6 +1,6 @@
 import socket
 
-from ikevpn.dataplane.userspace.io.overflow import lost
+from ikevpn.dataplane.kernel.sockets import lost
 
 
 def test_what_does_not_fit_into_the_queue_is_told() -> None:

@@ -15,7 +15,7 @@ def seen_after(act: str, environment: dict[str, str] | None = None, user: int | 
     program = (
         f"import sys; sys.path[:0] = {sys.path!r}\n"
         "import ctypes, os, resource, errno\n"
-        "from ikevpn.dataplane.userspace.confinement import confinement, own_user, seccomp\n"
+        "from ikevpn.dataplane.confinement import confinement, own_user, seccomp\n"
         "from ikevpn.errors import HostError\n"
         "status, result = open('/proc/self/status'), None\n"
         "confine = lambda: confinement.confine(own_user.OwnUser.find())\n"
