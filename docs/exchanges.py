@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ikevpn.ike.runner.exchange import Protection, Row, Script, named
+from ikevpn.ike.runner.script import Protection, Row, Script, named
 from ikevpn.ike.script import SCRIPTS
 from ikevpn.ike.state.sa import Role
 

@@ -10,7 +10,9 @@ from ikevpn.ike.phase1 import admission, refusal, versions
 from ikevpn.ike.phase1 import ending as phase1_ending
 from ikevpn.ike.phase2 import late_deletes
 from ikevpn.ike.runner import protect, settle
-from ikevpn.ike.runner.exchange import Arrival, Outcome, Result, Script, receive, repeat
+from ikevpn.ike.runner.exchange import Outcome, Result, receive, repeat
+from ikevpn.ike.runner.script import Script, of_kind
+from ikevpn.ike.state.arrival import Arrival
 from ikevpn.ike.state.core import Core
 from ikevpn.ike.state.sa import PHASE1, ZERO_COOKIE, Exchange, IkeSa, IkeState, Role
 from ikevpn.ike.state.timers import Timer, TimerKind
@@ -73,7 +75,7 @@ def _repeated(core: Core, arrival: Arrival) -> bool:
 def _begin(core: Core, arrival: Arrival) -> None:
     """Nobody knows these cookies: message 1 of a phase 1, or noise that is not answered."""
     header = arrival.header
-    script = core.scripts.get(header.exchange)
+    script = of_kind(core, header.exchange)
     if (
         script is None
         or not script.phase1
@@ -135,7 +137,7 @@ def _fragment(core: Core, sa: IkeSa, arrival: Arrival) -> None:
 
 def _dispatch(core: Core, sa: IkeSa, arrival: Arrival) -> None:
     header = arrival.header
-    script = core.scripts.get(header.exchange)
+    script = of_kind(core, header.exchange)
     if script is not None and script.phase1:
         _phase1(core, sa, arrival, script)
     elif not header.encrypted:

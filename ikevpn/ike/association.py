@@ -8,6 +8,7 @@ from ikevpn.ike.phase1 import quota
 from ikevpn.ike.phase1.common import Phase1
 from ikevpn.ike.phase2 import children, ending, requests
 from ikevpn.ike.runner import settle
+from ikevpn.ike.runner.script import known, script_of
 from ikevpn.ike.state.core import Core
 from ikevpn.ike.state.sa import PHASE1, Exchange, IkeSa, IkeState, Role
 from ikevpn.ike.state.timers import Timer, TimerKind
@@ -30,7 +31,7 @@ def proceed(core: Core, sa: IkeSa) -> None:
 
     A stage is an exchange that one of the two begins now. Its own `finished` comes back here.
     """
-    due = ((each, each.life.due(core, sa)) for each in core.scripts.values())
+    due = ((each, each.life.due(core, sa)) for each in known(core))
     script, beginner = next(((each, role) for each, role in due if role is not None), (None, None))
     if script is None:
         _establish(core, sa)
@@ -98,7 +99,7 @@ def given_up(core: Core, sa: IkeSa, exchange: Exchange) -> None:
         "tries": exchange.tries + 1,
         "seconds": int(core.now - exchange.begun),
     }
-    exchange.script.life.given_up(core, sa, exchange, facts)
+    script_of(exchange).life.given_up(core, sa, exchange, facts)
     if sa.heard <= exchange.begun:  # not a word under this IKE SA since: the next attempt shall not run into it again
         end(core, sa, Reason.NO_ANSWER, with_children=False)
 

@@ -14,9 +14,10 @@ from ikevpn.ike.phase1 import ending as phase1_ending
 from ikevpn.ike.phase1 import initiation
 from ikevpn.ike.phase2 import children, ending, late_deletes, requests
 from ikevpn.ike.runner import exchange
-from ikevpn.ike.runner.exchange import Arrival, Script
+from ikevpn.ike.runner.script import Script
 from ikevpn.ike.script import SCRIPTS
 from ikevpn.ike.state import standing
+from ikevpn.ike.state.arrival import Arrival
 from ikevpn.ike.state.core import Core, EngineSettings
 from ikevpn.ike.state.effects import Effect, QuerySa
 from ikevpn.ike.state.keyring import Keyring

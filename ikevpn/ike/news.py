@@ -14,6 +14,7 @@ from ikevpn.ike.phase2 import children, ending, late_deletes, requests
 from ikevpn.ike.runner import protect
 from ikevpn.ike.runner.exchange import follow
 from ikevpn.ike.runner.life import Answered, Life, usual_iv
+from ikevpn.ike.runner.script import script_of
 from ikevpn.ike.state.core import Core
 from ikevpn.ike.state.sa import Child, ChildRequest, Exchange, IkeSa, IkeState, Role, State
 from ikevpn.ike.upkeep import dpd, informational, lifetime
@@ -165,7 +166,7 @@ def _answer(core: Core, sa: IkeSa, exchange: Exchange, payload: Notify) -> None:
 
 def _read_refusal(core: Core, sa: IkeSa, payload: Notify, news: _News) -> None:
     exchanges = (each for each in sa.exchanges.values() if each.role is Role.INITIATOR and not each.done)
-    open_ones = [(each, follows) for each in exchanges if (follows := each.script.life.refused) is not None]
+    open_ones = [(each, follows) for each in exchanges if (follows := script_of(each).life.refused) is not None]
     number = int.from_bytes(payload.spi, "big") if len(payload.spi) == 4 else 0
     meant = [each for each in open_ones if each[0].state.concerns(number)]
     pairs = [] if meant or not number else [each for each in core.children_with(sa) if _has(each, number)]

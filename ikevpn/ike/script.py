@@ -12,9 +12,9 @@ from ikevpn.ike.phase1 import aggressive, main_mode
 from ikevpn.ike.phase1 import ending as phase1_ending
 from ikevpn.ike.phase1.common import Phase1
 from ikevpn.ike.phase2 import ending, quick
-from ikevpn.ike.runner.exchange import Protection, Row, Script
 from ikevpn.ike.runner.life import Life
 from ikevpn.ike.runner.protect import HashKind
+from ikevpn.ike.runner.script import Protection, Row, Script
 from ikevpn.ike.state.sa import Role
 from ikevpn.ike.upkeep import informational
 from ikevpn.wire.payload import (

@@ -21,18 +21,10 @@ def _name(path: Path) -> str:
 
 
 def imports(path: Path) -> Iterator[str]:
-    """Dotted names that a module imports when it runs; what stands under TYPE_CHECKING does not count."""
-    yield from _imports(ast.parse(path.read_text()).body)
-
-
-def _imports(body: list[ast.stmt]) -> Iterator[str]:
-    for node in body:
+    """Dotted names that a module imports anywhere in it, for typing too."""
+    for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.If) and "TYPE_CHECKING" not in ast.unparse(node.test):
-            yield from _imports([*node.body, *node.orelse])
-        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.With, ast.Try)):
-            yield from _imports(node.body)

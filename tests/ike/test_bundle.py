@@ -225,9 +225,9 @@ def test_no_spi_of_a_bundle_is_unknown_before_or_after() -> None:
     bench.up()
     (quick,) = [each for each in ike_sas(bench.a)[0].exchanges.values() if not each.done]
     there = bench.b.address
-    for spi in quick.scratch.spis.values():
+    for spi in quick.state.spis.values():
         assert bench.a.engine.unknown_spi(spi, HERE, there, bench.now) == []
-    assert bench.a.engine.unknown_spi(next(iter(quick.scratch.spis.values())) ^ 1, HERE, there, bench.now) != []
+    assert bench.a.engine.unknown_spi(next(iter(quick.state.spis.values())) ^ 1, HERE, there, bench.now) != []
     done = both().up()
     for sa in sas(done.a, IN).values():
         assert done.a.engine.unknown_spi(sa.spi, HERE, there, done.now) == []

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from ikevpn.ike.runner.exchange import Protection, Script
 from ikevpn.ike.runner.protect import HashKind
+from ikevpn.ike.runner.script import Protection, Script
 from ikevpn.ike.script import INFORMATIONAL, QUICK, SCRIPTS
 from ikevpn.ike.state.sa import Role
 from ikevpn.model.events.event import Reason

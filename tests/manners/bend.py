@@ -13,7 +13,7 @@ from unittest import mock
 from ikevpn.crypto import ciphers
 from ikevpn.ike.runner import exchange as runner
 from ikevpn.ike.runner import protect
-from ikevpn.ike.runner.exchange import Row
+from ikevpn.ike.runner.script import Row
 from ikevpn.ike.state.sa import Exchange, IkeSa
 from ikevpn.wire import header as isakmp_header
 from ikevpn.wire import message

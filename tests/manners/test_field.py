@@ -241,7 +241,7 @@ def test_an_identity_with_udp_and_port_500(who: str) -> None:
         built = genuine(sa, exchange, used)
         if bend._belongs(bench.side(who), sa):
             built = replace(built, protocol=17, port=500)
-            exchange.scratch.set_id(exchange.role, message.body_of(built))
+            exchange.state.set_id(exchange.role, message.body_of(built))
         return built
 
     bench, genuine = Bench(), common.build_identity

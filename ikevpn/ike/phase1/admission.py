@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ikevpn.ike.runner.exchange import Arrival
+from ikevpn.ike.state.arrival import Arrival
 from ikevpn.ike.state.callers import Callers, told
 from ikevpn.ike.state.core import Core
 from ikevpn.ike.state.effects import LookUp

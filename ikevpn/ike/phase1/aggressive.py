@@ -25,7 +25,7 @@ def build_1(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
     """SA, KE, Ni, IDii, vendor ids. The public value fixes the group: only proposals of one group can be offered."""
     tunnel = _tunnel(sa)
     offer = common.build_offer(exchange, tunnel)
-    sa.proposal = exchange.scratch.offered[0]
+    sa.proposal = Phase1.of(exchange).offered[0]
     key_exchange = common.build_key_exchange(core, sa, exchange)
     identity = common.build_identity(sa, exchange, tunnel)
     return [offer, *key_exchange, identity, *common.build_vendor_ids(sa, tunnel)]
@@ -33,7 +33,7 @@ def build_1(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
 
 def take_1(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     """The responder knows at once who is meant, though not yet whether it is true, and has all keys."""
-    state: Phase1 = exchange.scratch
+    state = Phase1.of(exchange)
     identity = common.read_identity(exchange, chain)
     common.take_key_exchange(exchange, chain)
     everybody = sa.callers
@@ -85,7 +85,7 @@ def _credential(core: Core, sa: IkeSa, identity: Identity) -> Credential:
 
 def build_2(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
     """SA, KE, Nr, IDir, HASH_R or SIG_R, vendor ids, NAT-D."""
-    state: Phase1 = exchange.scratch
+    state = Phase1.of(exchange)
     tunnel = _tunnel(sa)
     assert state.answer is not None and sa.proposal is not None and sa.keys is not None
     core.report(Code.KEYS_DERIVED, sa)
@@ -112,7 +112,7 @@ def verify_2(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, keys: Keys
 
 def take_2(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     """The responder has proved itself; the initiator moves to port 4500 where there is a NAT."""
-    common.take_choice(core, sa, exchange.scratch, _tunnel(sa), common.read_answer(exchange, chain))
+    common.take_choice(core, sa, Phase1.of(exchange), _tunnel(sa), common.read_answer(exchange, chain))
     assert sa.proposal is not None
     core.report(Code.KEYS_DERIVED, sa)
     common.take_vendor_ids(sa, chain)
@@ -138,7 +138,7 @@ def verify_3(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, keys: Keys
 
 def take_3(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     """The initiator has proved itself."""
-    state: Phase1 = exchange.scratch
+    state = Phase1.of(exchange)
     assert sa.proposal is not None and sa.keys is not None
     natt.detect(core, sa, sa.proposal.hash, chain)
     common.settle_identity(core, sa, exchange, chain, common.identity_in(state.id_body_i))

@@ -76,7 +76,7 @@ def offered_in_attempt(tunnel: Tunnel, index: int) -> tuple[IkeProposal, ...]:
 
 def build_offer(exchange: Exchange, tunnel: Tunnel) -> SA:
     """The initiator's SA payload; its body goes into both hashes."""
-    state: Phase1 = exchange.scratch
+    state = Phase1.of(exchange)
     state.offered = offered_in_attempt(tunnel, state.group_index)
     offer = select.offer_ike(state.offered, tunnel.ike_lifetime)
     state.sa_body = message.body_of(offer)
@@ -88,7 +88,7 @@ def take_offer(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> SA:
 
     Raises Rejected with what was offered and what we would have accepted.
     """
-    state: Phase1 = exchange.scratch
+    state = Phase1.of(exchange)
     offer = chain.first(SA)
     assert offer is not None
     if offer.doi != Doi.IPSEC or offer.situation != SIT_IDENTITY_ONLY:
@@ -112,10 +112,10 @@ def read_answer(exchange: Exchange, chain: Chain) -> IkeChoice:
     """The initiator reads what the responder chose; changes nothing. Raises Rejected where that was not offered."""
     answer = chain.first(SA)
     assert answer is not None
-    choice = select.check_ike(answer, exchange.scratch.offered)
+    choice = select.check_ike(answer, Phase1.of(exchange).offered)
     if choice is None:
         facts = {
-            "offered": tuple(map(str, exchange.scratch.offered)),
+            "offered": tuple(map(str, Phase1.of(exchange).offered)),
             "chosen": select.names_ike(select.read_offer(answer)),
         }
         raise Rejected(
@@ -167,7 +167,7 @@ def note_vendor_ids(sa: IkeSa, chain: Chain) -> None:
 
 def build_key_exchange(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
     """Our public value and nonce."""
-    state: Phase1 = exchange.scratch
+    state = Phase1.of(exchange)
     assert sa.proposal is not None
     state.pair = groups.generate(sa.proposal.group, core.entropy)
     nonce = core.entropy(_NONCE_SIZE)
@@ -178,7 +178,7 @@ def build_key_exchange(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payloa
 
 def take_key_exchange(exchange: Exchange, chain: Chain) -> None:
     """The peer's public value and nonce, as they came."""
-    state: Phase1 = exchange.scratch
+    state = Phase1.of(exchange)
     public, nonce = chain.first(KeyExchange), chain.first(Nonce)
     assert public is not None and nonce is not None
     state.set_public(exchange.role.other, public.data)
@@ -187,7 +187,7 @@ def take_key_exchange(exchange: Exchange, chain: Chain) -> None:
 
 def share(exchange: Exchange) -> None:
     """Compute g^xy once both public values are known. Raises Rejected for a bad public value."""
-    state: Phase1 = exchange.scratch
+    state = Phase1.of(exchange)
     assert state.pair is not None
     theirs = state.public_r if exchange.role is Role.INITIATOR else state.public_i
     try:
@@ -201,7 +201,7 @@ def share(exchange: Exchange) -> None:
 
 def derive(sa: IkeSa, exchange: Exchange, proposal: IkeProposal, credential: Credential) -> Keys:
     """All keys of phase 1 with one credential (RFC 2409 §5, appendix B)."""
-    state: Phase1 = exchange.scratch
+    state = Phase1.of(exchange)
     skeyid = METHODS[credential.auth].skeyid(credential, proposal.hash, state)
     skeyids = keys.derive(proposal.hash, skeyid, state.shared, sa.cky_i, sa.cky_r)
     size = ciphers.key_size(proposal.cipher, proposal.key_bits)
@@ -239,7 +239,7 @@ def build_identity(sa: IkeSa, exchange: Exchange, tunnel: Tunnel) -> Identificat
     """Who we are: as configured, or our address."""
     sa.local_id = tunnel.local_id or Identity.of_address(sa.local.address)
     payload = Identification(sa.local_id.type, 0, 0, sa.local_id.data)
-    exchange.scratch.set_id(exchange.role, message.body_of(payload))
+    Phase1.of(exchange).set_id(exchange.role, message.body_of(payload))
     return payload
 
 
@@ -247,7 +247,7 @@ def read_identity(exchange: Exchange, chain: Chain) -> Identity:
     """Who the peer says it is; its body goes into the hash as it came."""
     payload = chain.first(Identification)
     assert payload is not None
-    exchange.scratch.set_id(exchange.role.other, chain.body(Identification) or b"")
+    Phase1.of(exchange).set_id(exchange.role.other, chain.body(Identification) or b"")
     return Identity(payload.id_type, payload.data)
 
 
@@ -259,12 +259,12 @@ def identity_in(body: bytes) -> Identity:
 def proof(sa: IkeSa, exchange: Exchange) -> Payload:
     """What proves us, in the way that was agreed on."""
     assert sa.keys is not None
-    return methods.agreed(sa).prove(sa, exchange.scratch, sa.keys, exchange.role)
+    return methods.agreed(sa).prove(sa, Phase1.of(exchange), sa.keys, exchange.role)
 
 
 def check_proof(sa: IkeSa, exchange: Exchange, chain: Chain, used: Keys) -> None:
     """Raises NotAuthentic where what came does not prove the peer, Malformed where it is none for this method."""
-    METHODS[used.proposal.auth].check(sa, exchange.scratch, used, exchange.role.other, chain)
+    METHODS[used.proposal.auth].check(sa, Phase1.of(exchange), used, exchange.role.other, chain)
 
 
 def settle_identity(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, identity: Identity) -> None:
@@ -276,7 +276,7 @@ def settle_identity(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, ide
     sa.peer_id, sa.proved_from = identity, sa.remote.address
     note_vendor_ids(sa, chain)
     # What came in clear (messages 2 and 3 of aggressive mode) is not covered by the hash: anybody may have added it.
-    exchange.scratch.initial_contact = bool(exchange.iv) and asks_initial_contact(chain)
+    Phase1.of(exchange).initial_contact = bool(exchange.iv) and asks_initial_contact(chain)
     fitting = rights.expecting(core, sa)
     granted = [each for each in fitting if rights.proved(core, sa, each)]
     if not granted:
@@ -284,7 +284,7 @@ def settle_identity(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, ide
     peers = tuple(Peer.of(each, identity, sa.proved_from, sa.keys.credential) for each in granted)
     _check_unique(core, sa, granted[0], peers[0])
     sa.tunnel, sa.candidates, sa.callers, sa.peers = granted[0], tuple(granted), None, peers
-    sa.lifetime = sa.tunnel.ike_lifetime.shorter(exchange.scratch.told)
+    sa.lifetime = sa.tunnel.ike_lifetime.shorter(Phase1.of(exchange).told)
     quota.check(core, sa, sa.tunnel)
     core.report(
         Code.PEER_AUTHENTICATED, sa, product=sa.peer_products, identity=str(identity), identity_type=identity.type.label

@@ -14,7 +14,7 @@ from ikevpn.ike.state.sa import Exchange, IkeSa, Keys
 from ikevpn.model.events.event import Code
 from ikevpn.model.tunnel import Tunnel
 from ikevpn.wire.message import Chain
-from ikevpn.wire.payload import SA, Payload
+from ikevpn.wire.payload import Payload
 
 
 def build_1(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
@@ -25,19 +25,20 @@ def build_1(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
 
 def take_1(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     """The responder chooses a proposal; message 2 will carry it."""
-    exchange.scratch.answer = common.take_offer(core, sa, exchange, chain)
+    Phase1.of(exchange).answer = common.take_offer(core, sa, exchange, chain)
     common.take_vendor_ids(sa, chain)
 
 
 def build_2(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
     """The chosen SA, vendor ids."""
-    answer: SA = exchange.scratch.answer
+    answer = Phase1.of(exchange).answer
+    assert answer is not None
     return [answer, *common.build_vendor_ids(sa, _tunnel(sa))]
 
 
 def take_2(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     """The initiator learns what was chosen."""
-    common.take_choice(core, sa, exchange.scratch, _tunnel(sa), common.read_answer(exchange, chain))
+    common.take_choice(core, sa, Phase1.of(exchange), _tunnel(sa), common.read_answer(exchange, chain))
     common.take_vendor_ids(sa, chain)
 
 
@@ -55,7 +56,7 @@ def take_3(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     assert sa.proposal is not None
     common.note_vendor_ids(sa, chain)
     common.take_key_exchange(exchange, chain)
-    state: Phase1 = exchange.scratch
+    state = Phase1.of(exchange)
     state.own = common.build_key_exchange(core, sa, exchange)
     common.share(exchange)
     state.trials = _trials(core, sa, exchange)
@@ -66,7 +67,7 @@ def build_4(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
     """KE, Nr, NAT-D."""
     assert sa.proposal is not None
     core.report(Code.KEYS_DERIVED, sa)
-    own: list[Payload] = exchange.scratch.own
+    own = Phase1.of(exchange).own
     return own + natt.detection(core, sa, sa.proposal.hash)
 
 
@@ -110,7 +111,7 @@ def trials(sa: IkeSa, exchange: Exchange) -> tuple[Keys, ...]:
     """The keys with which to open a message: those that are proved, or all candidates."""
     if sa.keys is not None:
         return (sa.keys,)
-    found: tuple[Keys, ...] = exchange.scratch.trials
+    found = Phase1.of(exchange).trials
     return found
 
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 from ikevpn.errors import Malformed
 from ikevpn.ike.phase1.common import Phase1
 from ikevpn.ike.runner import protect, settle
-from ikevpn.ike.runner.exchange import Arrival, Protection, doubt
+from ikevpn.ike.runner.exchange import doubt
+from ikevpn.ike.runner.script import Protection
+from ikevpn.ike.state.arrival import Arrival
 from ikevpn.ike.state.core import Core
 from ikevpn.ike.state.sa import PHASE1, Exchange, Hint, IkeSa, IkeState, Role
 from ikevpn.ike.upkeep import informational

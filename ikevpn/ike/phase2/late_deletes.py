@@ -9,8 +9,8 @@ from __future__ import annotations
 from ikevpn.errors import Malformed, NotAuthentic
 from ikevpn.ike.phase2 import children
 from ikevpn.ike.runner import protect
-from ikevpn.ike.runner.exchange import Arrival
 from ikevpn.ike.runner.protect import HashKind
+from ikevpn.ike.state.arrival import Arrival
 from ikevpn.ike.state.core import Core
 from ikevpn.ike.state.sa import Child, IkeSa
 from ikevpn.ike.state.timers import Timer, TimerKind

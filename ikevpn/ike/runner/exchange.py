@@ -7,35 +7,27 @@ an SA: a datagram is opened, checked and verified first; only then does anything
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 
 from ikevpn.errors import Malformed, NotAuthentic, Refused, Undecipherable
 from ikevpn.ike.runner import protect, unreadable
-from ikevpn.ike.runner.life import Life
 from ikevpn.ike.runner.protect import HashKind
+from ikevpn.ike.runner.script import Protection, Row, named, script_of
+from ikevpn.ike.state.arrival import Arrival
 from ikevpn.ike.state.core import Core
 from ikevpn.ike.state.effects import MoveSas
 from ikevpn.ike.state.sa import Exchange, Hint, IkeSa, IkeState, Keys, Place, Role
 from ikevpn.ike.state.timers import Timer, TimerKind
-from ikevpn.model.address import Endpoint
 from ikevpn.model.events.event import Code, Fact, Reason
 from ikevpn.wire import message
-from ikevpn.wire.header import HEADER_SIZE, Header
+from ikevpn.wire.header import HEADER_SIZE
 from ikevpn.wire.message import Chain
 from ikevpn.wire.payload import HashPayload, Notify, Payload, Unknown, VendorId
-from ikevpn.wire.registry import ExchangeType, NotifyType
+from ikevpn.wire.registry import NotifyType
 
 _TOLERATED = (VendorId, Notify, Unknown)
-
-
-class Protection(StrEnum):
-    """How a row travels."""
-
-    CLEAR = "clear"
-    ENCRYPTED = "encrypted"
-    EITHER = "either"  # aggressive message 3: should be encrypted, SonicWall and others send it in clear
 
 
 class Rejected(Refused):
@@ -45,72 +37,6 @@ class Rejected(Refused):
         super().__init__(sentence, notify=notify, reason=why)
         self.why = why
         self.facts: dict[str, Fact] = dict(facts or {})
-
-
-Required = type[Payload] | tuple[type[Payload], ...]
-"""What a message must have once: a payload, or one of several."""
-Build = Callable[[Core, IkeSa, Exchange], list[Payload]]
-Verify = Callable[[Core, IkeSa, Exchange, Chain, "Keys | None"], "Keys | None"]
-Take = Callable[[Core, IkeSa, Exchange, Chain], None]
-
-
-def named(kind: Required) -> str:
-    """What a row requires, for people."""
-    return " or ".join(each.__name__ for each in (kind if isinstance(kind, tuple) else (kind,)))
-
-
-def proves_nothing(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, keys: Keys | None) -> Keys | None:
-    """The `verify` of rows that carry no proof of their own."""
-    return keys
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One message of an exchange, read by both sides from their own end.
-
-    `verify` raises NotAuthentic and returns the keys that the message proved; `take` may raise Rejected.
-    `authenticates`: who passes `verify` is the peer, so its address may be followed and its refusal believed.
-    """
-
-    name: str
-    sender: Role
-    required: tuple[Required, ...]
-    optional: tuple[type[Payload], ...]
-    build: Build
-    take: Take
-    verify: Verify = proves_nothing
-    protection: Protection = Protection.CLEAR
-    hash: HashKind = HashKind.NONE
-    authenticates: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Script:
-    """An exchange as a table. `trials` gives the keys to try on a row, where there can be several."""
-
-    name: str
-    kind: ExchangeType
-    rows: tuple[Row, ...]
-    life: Life
-    trials: Callable[[IkeSa, Exchange], tuple[Keys, ...]] = field(
-        default=lambda sa, exchange: (sa.keys,) if sa.keys else ()
-    )
-
-    @property
-    def phase1(self) -> bool:
-        return self.life.phase1
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A datagram with its header read and the addresses between which it came."""
-
-    header: Header
-    data: bytes
-    local: Endpoint
-    remote: Endpoint
-    natt: bool
-    chain: Chain | None = None  # its payloads, where it came in clear and they have been read
 
 
 class Outcome(StrEnum):
@@ -149,7 +75,7 @@ def receive(core: Core, sa: IkeSa, exchange: Exchange, arrival: Arrival) -> Resu
     """Take one datagram into an exchange. Whatever is wrong with it is counted, reported and leaves no trace."""
     if repeat(core, sa, exchange, arrival):
         return _IGNORED
-    if exchange.done or (row := exchange.script.rows[exchange.row]).sender is exchange.role:
+    if exchange.done or (row := script_of(exchange).rows[exchange.row]).sender is exchange.role:
         core.drop(Reason.UNEXPECTED_MESSAGE, sa, message=f"{arrival.header.exchange.label} after the exchange was done")
         return _IGNORED
     try:
@@ -198,7 +124,7 @@ def _commit(core: Core, sa: IkeSa, exchange: Exchange, row: Row, arrival: Arriva
 
 def _advance(core: Core, sa: IkeSa, exchange: Exchange) -> Result:
     """Send what is ours to send, as far as the script goes."""
-    rows = exchange.script.rows
+    rows = script_of(exchange).rows
     while not exchange.done and rows[exchange.row].sender is exchange.role:
         row = rows[exchange.row]
         try:
@@ -242,7 +168,7 @@ def _open(core: Core, sa: IkeSa, exchange: Exchange, row: Row, arrival: Arrival)
         raise NotAuthentic(f"{row.name} came encrypted", reason="encrypted")
     failure: Malformed | NotAuthentic = NotAuthentic("no keys yet")
     opens = False
-    for keys in exchange.script.trials(sa, exchange):
+    for keys in script_of(exchange).trials(sa, exchange):
         try:
             chain, iv = protect.decrypt(keys, arrival.header, arrival.data, exchange.iv or keys.first_iv)
             return _verified(core, sa, exchange, row, _Opened(chain, iv, keys))
@@ -325,7 +251,7 @@ def doubt(core: Core, sa: IkeSa, exchange: Exchange, reason: Reason, **facts: Fa
 def _doubt(core: Core, sa: IkeSa, exchange: Exchange, row: Row, error: Malformed | NotAuthentic) -> Result:
     reason = unreadable.cause(exchange.script.kind, error)
     first, proof = sa.hint is None, row.protection is not Protection.CLEAR
-    if not exchange.script.phase1 or not (proof or isinstance(error, NotAuthentic)):
+    if not script_of(exchange).phase1 or not (proof or isinstance(error, NotAuthentic)):
         core.drop(reason, sa, message=row.name, detail=str(error))
         return _IGNORED
     why = sa.decoy or Hint(reason, {"message": row.name, "detail": str(error)})
@@ -364,7 +290,7 @@ def _answer_duplicate(core: Core, sa: IkeSa, exchange: Exchange, digest: bytes) 
 
 def _retransmits(exchange: Exchange) -> bool:
     """A responder that nobody has authenticated yet must not send on its own: that would amplify."""
-    return exchange.role is Role.INITIATOR or not exchange.script.phase1
+    return exchange.role is Role.INITIATOR or not script_of(exchange).phase1
 
 
 def _arm(core: Core, sa: IkeSa, exchange: Exchange) -> None:
@@ -382,7 +308,7 @@ def retransmit(core: Core, sa: IkeSa, exchange: Exchange) -> bool:
         return False
     exchange.tries += 1
     core.counters["retransmitted"] += 1
-    row = exchange.script.rows[exchange.row - 1]
+    row = script_of(exchange).rows[exchange.row - 1]
     core.report(Code.RETRANSMITTED, sa, message=row.name, tries=exchange.tries, of=exchange.tries_allowed)
     core.send(sa, exchange.flight, exchange.place)
     _arm(core, sa, exchange)

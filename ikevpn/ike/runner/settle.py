@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from ikevpn.ike.runner import protect
-from ikevpn.ike.runner.exchange import Outcome, Result, Row, Script, begin
+from ikevpn.ike.runner.exchange import Outcome, Result, begin
+from ikevpn.ike.runner.script import Row, script_of
 from ikevpn.ike.state.core import Core
-from ikevpn.ike.state.sa import PHASE1, Exchange, Hint, IkeSa, Role, State
+from ikevpn.ike.state.sa import PHASE1, Exchange, Hint, IkeSa, Outline, Role, State
 from ikevpn.ike.state.timers import Timer, TimerKind
 from ikevpn.wire.registry import NotifyType
 
 
-def start_phase1(core: Core, sa: IkeSa, script: Script, state: State) -> None:
+def start_phase1(core: Core, sa: IkeSa, script: Outline, state: State) -> None:
     """Begin the exchange that makes the keys of an IKE SA."""
     _start(core, sa, Exchange(script, PHASE1, Role.INITIATOR, state, begun=core.now))
 
 
-def start(core: Core, sa: IkeSa, script: Script, state: State) -> None:
+def start(core: Core, sa: IkeSa, script: Outline, state: State) -> None:
     """Begin an exchange under the keys of an IKE SA."""
     message_id = core.message_id(sa)
     iv = protect.first_iv(sa, message_id)
@@ -28,7 +29,7 @@ def _start(core: Core, sa: IkeSa, exchange: Exchange) -> None:
 
 def settle(core: Core, sa: IkeSa, exchange: Exchange, result: Result) -> None:
     """Act on what became of an exchange."""
-    life = exchange.script.life
+    life = script_of(exchange).life
     if result.outcome is Outcome.FINISHED:
         life.finished(core, sa, exchange)
     elif result.rejection is not None:
@@ -48,12 +49,12 @@ def abandon(core: Core, sa: IkeSa, exchange: Exchange) -> None:
 
 def said(exchange: Exchange) -> Row:
     """The message that we sent last, where we wait for its answer."""
-    return exchange.script.rows[exchange.row - 1]
+    return script_of(exchange).rows[exchange.row - 1]
 
 
 def awaited(exchange: Exchange) -> Row:
     """The message that is to come, or that has just been refused."""
-    return exchange.script.rows[exchange.row]
+    return script_of(exchange).rows[exchange.row]
 
 
 def at_last_message(exchange: Exchange) -> bool:

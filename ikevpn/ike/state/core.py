@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import count
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from ikevpn.ike.state.budget import Allowance, Budget, Budgets
 from ikevpn.ike.state.claims import Claims
@@ -16,7 +16,7 @@ from ikevpn.ike.state.effects import Effect, Keepalive, Report, Send
 from ikevpn.ike.state.half_open import HalfOpen, Source, source_of
 from ikevpn.ike.state.keyring import Keyring
 from ikevpn.ike.state.register import Register
-from ikevpn.ike.state.sa import Child, IkeSa, IkeState, Peer, Place, Role
+from ikevpn.ike.state.sa import Child, IkeSa, IkeState, Outline, Peer, Place, Role
 from ikevpn.ike.state.timers import Timers
 from ikevpn.model.address import Address, Endpoint
 from ikevpn.model.events.event import Code, Event, Fact, Reason, cut
@@ -25,9 +25,6 @@ from ikevpn.model.territory import Territory
 from ikevpn.wire.payloads import fragment
 from ikevpn.wire.registry import ExchangeType
 from ikevpn.wire.vendor import Capability
-
-if TYPE_CHECKING:
-    from ikevpn.ike.runner.exchange import Script
 
 Standing = Source | str | None
 """What established IKE SAs are counted by: where the peer called from, the tunnel, and all together."""
@@ -76,7 +73,7 @@ class Core:
         self,
         settings: EngineSettings,
         entropy: Callable[[int], bytes],
-        scripts: Mapping[ExchangeType, Script] = MappingProxyType({}),
+        scripts: Mapping[ExchangeType, Outline] = MappingProxyType({}),
     ) -> None:
         self.settings = settings
         self.entropy = entropy

@@ -9,9 +9,10 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 from ikevpn.crypto.keys import Skeyids
+from ikevpn.ike.state.arrival import Arrival
 from ikevpn.ike.state.budget import Bucket
 from ikevpn.ike.state.callers import Callers
 from ikevpn.ike.state.credential import Credential
@@ -25,10 +26,8 @@ from ikevpn.model.secret import Secret
 from ikevpn.model.selector import Selector
 from ikevpn.model.tunnel import NattDraft, Tunnel, Unique
 from ikevpn.wire.payloads.fragment import Reassembly
+from ikevpn.wire.registry import ExchangeType
 from ikevpn.wire.vendor import Capability
-
-if TYPE_CHECKING:
-    from ikevpn.ike.runner.exchange import Arrival, Script
 
 ZERO_COOKIE = bytes(8)
 PHASE1 = 0
@@ -135,6 +134,15 @@ class Place(NamedTuple):
     natt: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What is remembered of the script that an exchange runs by: which it is, and how many messages it has."""
+
+    name: str
+    kind: ExchangeType
+    rows: tuple[object, ...]
+
+
 @dataclass(slots=True, kw_only=True)
 class State:
     """What an exchange remembers; each script has a kind of its own. `nonces` go into the hashes of its messages."""
@@ -156,7 +164,7 @@ class State:
 class Exchange:
     """One exchange under one message id. `state` is of the kind that its script has."""
 
-    script: Script
+    script: Outline
     message_id: int
     role: Role
     state: State
@@ -169,10 +177,6 @@ class Exchange:
     answered: dict[bytes, int] = field(default_factory=dict)  # digest of a datagram taken -> row
     resent: int = 0
     place: Place | None = None  # where it is answered, if its latest message came from where the peer may be now
-
-    @property
-    def scratch(self) -> Any:
-        return self.state
 
     @property
     def done(self) -> bool:
@@ -206,7 +210,7 @@ class IkeSa:
     candidates: tuple[Tunnel, ...] = ()  # the tunnel for which we call, or all that an authenticated peer may use
     natt: bool = False
     state: IkeState = IkeState.NEGOTIATING
-    stage: Script | None = None  # what has to be done under its keys before it counts as established
+    stage: Outline | None = None  # what has to be done under its keys before it counts as established
     proposal: IkeProposal | None = None
     lifetime: Lifetime = Lifetime()
     keys: Keys | None = None

@@ -42,7 +42,7 @@ def answered_by(bench: Bench, last_block: Callable[[IkeSa], bytes], payloads: li
         if not encrypted_message_5(sent):
             return [sent]
         sa, number = only_sa(bench.b), next(numbers)
-        sa.keys, sa.last_block = sa.exchanges[0].scratch.trials[0], last_block(only_sa(bench.a))
+        sa.keys, sa.last_block = sa.exchanges[0].state.trials[0], last_block(only_sa(bench.a))
         hashed = protect.with_hash(sa, HashKind.FIRST, number, (b"", b""), payloads)
         data, _ = protect.encrypt(sa, INFORMATIONAL, number, protect.first_iv(sa, number), hashed)
         sa.keys = None

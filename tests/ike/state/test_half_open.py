@@ -6,8 +6,8 @@ import random
 from ipaddress import ip_address
 
 from ikevpn.ike.phase1.common import Phase1
-from ikevpn.ike.runner.exchange import Arrival
 from ikevpn.ike.script import MAIN
+from ikevpn.ike.state.arrival import Arrival
 from ikevpn.ike.state.half_open import HalfOpen, source_of
 from ikevpn.ike.state.sa import Exchange, IkeSa, Role
 from ikevpn.model.address import Endpoint

@@ -196,8 +196,8 @@ def test_an_spi_that_is_being_negotiated_is_not_unknown() -> None:
     bench = Bench(tamper=losing(*range(99), sender="b", exchange=QUICK)).up()
     sa = only_sa(bench.a)
     (quick,) = [each for each in sa.exchanges.values() if each.script.kind == QUICK]
-    assert bench.a.engine.unknown_spi(quick.scratch.spis[Protocol.ESP], HERE, THERE, bench.now) == []
-    assert bench.a.engine.unknown_spi(quick.scratch.spis[Protocol.ESP] ^ 1, HERE, THERE, bench.now) != []
+    assert bench.a.engine.unknown_spi(quick.state.spis[Protocol.ESP], HERE, THERE, bench.now) == []
+    assert bench.a.engine.unknown_spi(quick.state.spis[Protocol.ESP] ^ 1, HERE, THERE, bench.now) != []
 
 
 def test_unknown_spis_are_told_only_so_often_and_only_to_peers() -> None:
@@ -234,7 +234,7 @@ def test_notifies_out_of_the_blue_change_nothing(number: int) -> None:
 def test_an_error_ends_the_quick_mode_that_it_names() -> None:
     bench = Bench(tunnel(children=networks(1, 2)), tamper=losing(*range(99), sender="b", exchange=QUICK)).up()
     second = [each for each in only_sa(bench.a).exchanges.values() if each.script.kind == QUICK][1]
-    says(bench, "b", notify(NotifyType.NO_PROPOSAL_CHOSEN, spi=second.scratch.spis[Protocol.ESP].to_bytes(4, "big")))
+    says(bench, "b", notify(NotifyType.NO_PROPOSAL_CHOSEN, spi=second.state.spis[Protocol.ESP].to_bytes(4, "big")))
     assert [event.facts["child"] for event in events(bench.a, Code.PHASE2_FAILED)] == ["net2"]
 
 
@@ -322,7 +322,7 @@ def test_a_refusal_under_the_new_keys() -> None:
         bench.tamper = lambda sent: [] if sent.sender == "b" and sent.datagram.data[18] == INFORMATIONAL else [sent]
         bench.up()
     sa, there = only_sa(bench.a), only_sa(bench.b)
-    there.keys = there.exchanges[0].scratch.trials[0]
+    there.keys = there.exchanges[0].state.trials[0]
     there.last_block = sa.exchanges[0].iv
     bench.tamper = lambda sent: [sent]
     informational.send(core_of(bench.b), there, [notify(NotifyType.AUTHENTICATION_FAILED)])
