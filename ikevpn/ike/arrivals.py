@@ -10,13 +10,14 @@ from ikevpn.ike.phase1 import admission, refusal, versions
 from ikevpn.ike.phase1 import ending as phase1_ending
 from ikevpn.ike.phase2 import late_deletes
 from ikevpn.ike.runner import protect, settle
-from ikevpn.ike.runner.exchange import Outcome, Result, receive, repeat
+from ikevpn.ike.runner.exchange import Outcome, Result, receive, repeat, resume
 from ikevpn.ike.runner.script import Script, of_kind
-from ikevpn.ike.state.arrival import Arrival
 from ikevpn.ike.state.core import Core
 from ikevpn.ike.state.sa import PHASE1, ZERO_COOKIE, Exchange, IkeSa, IkeState, Role
 from ikevpn.ike.state.timers import Timer, TimerKind
 from ikevpn.ike.upkeep import informational
+from ikevpn.ike.values.arrival import Arrival
+from ikevpn.ike.values.question import Answer, Ticket
 from ikevpn.model.events.event import Code, Reason
 from ikevpn.wire import header as isakmp_header
 from ikevpn.wire import message
@@ -171,10 +172,36 @@ def _phase1(core: Core, sa: IkeSa, arrival: Arrival, script: Script) -> None:
         return
     sa.cky_r = arrival.header.cky_r if unknown else sa.cky_r
     result = receive(core, sa, exchange, arrival)
-    if unknown and result.outcome is Outcome.IGNORED:
+    _phase1_went_on(core, sa, exchange, result, unknown=unknown)
+
+
+def _phase1_went_on(core: Core, sa: IkeSa, exchange: Exchange, result: Result, *, unknown: bool) -> None:
+    """`unknown`: the responder's cookie was, until this message."""
+    if unknown and result.outcome in (Outcome.IGNORED, Outcome.WAITING):
         sa.cky_r = ZERO_COOKIE
     core.half_open.answered(sa)
-    _settle(core, sa, exchange, result)
+    if result.outcome is Outcome.WAITING:
+        admission.keep(core, sa)
+    else:
+        _settle(core, sa, exchange, result)
+
+
+def answered(core: Core, ticket: Ticket, answer: Answer) -> None:
+    """What an exchange has waited for; it comes too late where that has ended, has been answered, or asks anew."""
+    sa = core.ike_sas.get(ticket.ike_sa)
+    exchange = sa.exchanges.get(ticket.message_id) if sa is not None else None
+    pending = exchange.pending if exchange is not None and not exchange.done else None
+    if sa is None or exchange is None or pending is None or pending.ticket != ticket:
+        core.counters["answer-too-late"] += 1
+        return
+    unknown = sa.cky_r == ZERO_COOKIE
+    sa.cky_r = pending.arrival.header.cky_r if unknown else sa.cky_r
+    result = resume(core, sa, exchange, pending, answer)
+    core.half_open.weigh(sa)
+    if ticket.message_id == PHASE1:
+        _phase1_went_on(core, sa, exchange, result, unknown=unknown)
+    else:
+        _went_on(core, sa, exchange, result)
 
 
 def _settle(core: Core, sa: IkeSa, exchange: Exchange, result: Result) -> None:
@@ -217,6 +244,10 @@ def _under_keys(core: Core, sa: IkeSa, arrival: Arrival, script: Script) -> None
         return
     else:
         result = receive(core, sa, exchange, arrival)
+    _went_on(core, sa, exchange, result)
+
+
+def _went_on(core: Core, sa: IkeSa, exchange: Exchange, result: Result) -> None:
     _settle(core, sa, exchange, result)
     if exchange.place is not None and result.outcome is not Outcome.IGNORED and sa.state is IkeState.ESTABLISHED:
         informational.suspect(core, sa, exchange.place)

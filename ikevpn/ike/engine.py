@@ -17,7 +17,6 @@ from ikevpn.ike.runner import exchange
 from ikevpn.ike.runner.script import Script
 from ikevpn.ike.script import SCRIPTS
 from ikevpn.ike.state import standing
-from ikevpn.ike.state.arrival import Arrival
 from ikevpn.ike.state.core import Core, EngineSettings
 from ikevpn.ike.state.effects import Effect, QuerySa
 from ikevpn.ike.state.keyring import Keyring
@@ -26,6 +25,8 @@ from ikevpn.ike.state.timers import Timer, TimerKind
 from ikevpn.ike.status import EngineStatus, snapshot, snapshot_of
 from ikevpn.ike.upkeep import dpd, icmp, informational
 from ikevpn.ike.upkeep.dpd import Verdict
+from ikevpn.ike.values.arrival import Arrival
+from ikevpn.ike.values.question import Answer, Ticket
 from ikevpn.model.address import Address, AddressRange, Endpoint
 from ikevpn.model.events.event import Fact, Reason
 from ikevpn.model.sa import Direction, ExpireKind, SaUse
@@ -45,6 +46,7 @@ class Engine:
             TimerKind.RETRANSMIT: self._retransmit,
             TimerKind.HALF_OPEN: self._half_open,
             TimerKind.FORGET: self._forget,
+            TimerKind.ANSWER: self._unanswered,
             TimerKind.IKE_REKEY: self._ike_rekey,
             TimerKind.IKE_EXPIRE: self._ike_expire,
             TimerKind.IKE_RETIRE: self._ike_retire,
@@ -97,6 +99,11 @@ class Engine:
             core.drop(Reason.MALFORMED)
             return self._out()
         arrivals.take(core, Arrival(header, data, local, remote, natt))
+        return self._out()
+
+    def answer(self, ticket: Ticket, answer: Answer, now: float) -> list[Effect]:
+        """What was asked by `Ask`. One that comes twice, too late or for nobody changes nothing."""
+        arrivals.answered(self._at(now), ticket, answer)
         return self._out()
 
     # Commands
@@ -275,6 +282,13 @@ class Engine:
         sa = self._core.ike_sas.get(timer.owner)
         if sa is not None:
             sa.exchanges.pop(timer.detail, None)
+
+    def _unanswered(self, timer: Timer) -> None:
+        sa = self._core.ike_sas.get(timer.owner)
+        found = sa.exchanges.get(timer.detail) if sa else None
+        if found is not None and found.pending is not None:
+            waited = f"no answer within {found.pending.waiting.seconds:g} s"
+            arrivals.answered(self._core, found.pending.ticket, Answer(trouble=waited))
 
     def _ike_rekey(self, timer: Timer) -> None:
         sa = self._core.ike_sas.get(timer.owner)

@@ -136,6 +136,7 @@ class Daemon:
         undo.push_async_callback(parts.plane.stop)
         await parts.plane.start()
         undo.push_async_callback(parts.driver.close)
+        undo.push_async_callback(parts.questions.close)
         undo.push_async_callback(parts.ports.close)
         listening = Listening(parts)
         await listening.open()

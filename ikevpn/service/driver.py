@@ -18,6 +18,7 @@ from ikevpn.dataplane.interface.sa_plane import Expire, Mapping, UnknownSpi
 from ikevpn.errors import HostError
 from ikevpn.ike.engine import Engine
 from ikevpn.ike.state.effects import Effect
+from ikevpn.ike.values.question import Answer, Ticket
 from ikevpn.model.address import Endpoint
 from ikevpn.model.sa import Direction, SaUse
 from ikevpn.service.ike_port.first_messages import First, FirstMessages, is_first
@@ -121,6 +122,10 @@ class Driver:
         found = {use.spi: use for use in uses if use.direction is Direction.IN}
         for spi in spis:
             self._tell(found.get(spi, SaUse(spi, Direction.IN)))
+
+    def answer(self, ticket: Ticket, answer: Answer) -> None:
+        """What an exchange has asked for."""
+        self.shielded(lambda now: self.engine.answer(ticket, answer, now))
 
     def _tell(self, use: SaUse) -> None:
         self.shielded(lambda now: self.engine.sa_used(use, now))

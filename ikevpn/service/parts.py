@@ -23,6 +23,7 @@ from ikevpn.service.history.loaded_files import LoadedFiles
 from ikevpn.service.history.refused import RefusedCalls
 from ikevpn.service.ike_port.ports import IkePorts
 from ikevpn.service.perform import Performer
+from ikevpn.service.questions import Questions
 from ikevpn.service.tunnel.sequences import Sequences
 from ikevpn.service.tunnel.tunnel import World
 from ikevpn.service.tunnel.tunnels import Tunnels
@@ -62,6 +63,7 @@ class Parts:
             self.driver, self.host, self.ports, self.bindings, self.report, sequences, daemon.natt_port
         )
         self.tunnels = Tunnels(world, workers, self.captures.stop)
+        self.questions = Questions({}, self.driver.answer)
         performer = Performer(
             self.plane,
             self.ports,
@@ -69,6 +71,7 @@ class Parts:
             self.captures,
             report=self.report,
             query=self.driver.query,
+            ask=self.questions.ask,
             look_up=self.tunnels.look_up,
         )
         self.driver.perform = performer.perform

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from ikevpn.dataplane.interface.data_plane import DataPlane
 from ikevpn.ike.state.effects import (
     AddSa,
+    Ask,
     DeleteSa,
     Effect,
     ExportKeys,
@@ -49,8 +50,8 @@ class KeyKeeper(Protocol):
 
 
 class Performer:
-    """Carries out effects. `query` asks for the use of SAs and feeds the answers to the engine later; `look_up` has
-    the names of peers looked up.
+    """Carries out effects. `query` asks for the use of SAs and feeds the answers to the engine later, `ask` does so for
+    what an exchange waits for; `look_up` has the names of peers looked up.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Performer:
         captures: KeyKeeper,
         report: Callable[[Event], None],
         query: Callable[[tuple[int, ...]], None],
+        ask: Callable[[Ask], None],
         look_up: Callable[[], None] = lambda: None,
     ) -> None:
         self._plane = plane
@@ -75,6 +77,7 @@ class Performer:
             MoveSas: lambda effect: plane.move_sas(effect.spis, effect.local, effect.remote),
             QuerySa: lambda effect: query(effect.spis),
             Keepalive: lambda effect: plane.keepalive(effect.local, effect.remote, effect.interval_s),
+            Ask: ask,
             LookUp: lambda effect: look_up(),
             Report: lambda effect: report(effect.event),
             ExportKeys: lambda effect: captures.add_ike(effect.cky_i, effect.encryption_key),

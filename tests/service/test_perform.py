@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 from ikevpn.ike.state.effects import (
     AddSa,
+    Ask,
     DeleteSa,
     Effect,
     ExportKeys,
@@ -17,6 +18,7 @@ from ikevpn.ike.state.effects import (
     Report,
     Send,
 )
+from ikevpn.ike.values.question import Question, Ticket
 from ikevpn.model.address import Endpoint
 from ikevpn.model.events.event import Code, Event
 from ikevpn.model.sa import Direction, Sa
@@ -26,6 +28,7 @@ from tests.capture.test_wireshark import sa
 
 HERE, THERE = Endpoint.of("192.0.2.1", 500), Endpoint.of("192.0.2.2", 500)
 SA = sa(EspCipher.AES_GCM_16, "00" * 20)
+ASK = Ask(Ticket(1, 0, 2), Question(), 5.0)
 EVENT = Event(Code.IKE_UP, "t")
 
 
@@ -52,6 +55,7 @@ def perform(*effects: Effect) -> list[tuple[Any, ...]]:
         captures,
         report=lambda event: done.append(("report", event)),
         query=lambda spis: done.append(("query", spis)),
+        ask=lambda effect: done.append(("ask", effect)),
         look_up=lambda: done.append(("look_up",)),
     )
     performer.perform(effects)
@@ -66,6 +70,7 @@ def test_every_effect_has_its_act() -> None:
         DeleteSa(7, Direction.OUT, 3, "t"),
         MoveSas((7, 8), HERE, THERE),
         QuerySa((7, 8)),
+        ASK,
         Keepalive(HERE, THERE, 20.0),
         LookUp(),
         Report(EVENT),
@@ -82,6 +87,7 @@ def test_every_effect_has_its_act() -> None:
         ("bindings.deleted", DeleteSa(7, Direction.OUT, 3, "t")),
         ("plane.move_sas", (7, 8), HERE, THERE),
         ("query", (7, 8)),
+        ("ask", ASK),
         ("plane.keepalive", HERE, THERE, 20.0),
         ("look_up",),
         ("report", EVENT),
@@ -102,7 +108,7 @@ def test_what_lets_the_peer_send_waits_until_the_host_is_ready_for_it() -> None:
         done: list[tuple[Any, ...]] = []
         ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         plane, ports, captures = (Recorder(name, done) for name in ("plane", "ports", "captures"))
-        performer = Performer(plane, ports, Preparing(ready), captures, done.append, done.append)
+        performer = Performer(plane, ports, Preparing(ready), captures, done.append, done.append, done.append)
         performer.perform([Send(b"before", HERE, THERE), AddSa(SA, answering=True), Send(b"after", HERE, THERE)])
         assert [act[0] for act in done] == ["ports.send", "captures.add_esp", "plane.add_sa"]
         performer.perform([AddSa(SA), Send(b"message 3", HERE, THERE)])

@@ -8,12 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ikevpn.ike.state.effects import AddSa, DeleteSa, Effect, ExportKeys, Keepalive, MoveSas, QuerySa, Report, Send
+from ikevpn.ike.state.effects import AddSa, Ask, DeleteSa, Effect, ExportKeys, Keepalive, MoveSas, QuerySa, Report, Send
+from ikevpn.ike.values.question import Answer
 from ikevpn.model.address import Address, Endpoint
 from ikevpn.model.events.event import Code, Event, Reason
 from ikevpn.model.sa import Direction, ExpireKind, SaUse
 from ikevpn.model.tunnel import Tunnel
 from tests.sim.keeper import Keeper, Start
+from tests.sim.oracle import Oracle
 from tests.sim.packet import Inner, Kind, Packet
 from tests.sim.plane import Plane
 
@@ -60,6 +62,7 @@ class Host:
         self._seed = seed
         self._rng = random.Random(f"{seed}/{plan.name}/host")
         self._incarnation = 0
+        self._oracle = Oracle(f"{seed}/{plan.name}", self.later)
         self._asleep_until = 0.0
         self._closed = False
         self._disturbed = 0.0
@@ -240,12 +243,19 @@ class Host:
                 self.plane.move(effect)
             case QuerySa():
                 self.later(0.002, lambda: self._answer(effect.spis))
+            case Ask():
+                self._note(f"asks {effect.question} until {effect.deadline - self.plan.origin_s:.3f}")
+                self._oracle.ask(effect, self._world.well, self._answered)
             case Keepalive():
                 self.plane.keepalive(effect)
             case Report():
                 self._heard(effect.event)
             case ExportKeys():
                 self._world.trace.key(self._clock.now, self.name, effect)
+
+    def _answered(self, asked: Ask, answer: Answer) -> None:
+        self._note(f"the oracle says {answer} to {asked.ticket}")
+        self.call(lambda now: self.engine.answer(asked.ticket, answer, now))
 
     def _answer(self, spis: tuple[int, ...]) -> None:
         for use in filter(None, map(self.plane.use, spis)):

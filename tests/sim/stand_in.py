@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ikevpn.ike.state.effects import AddSa, DeleteSa, Effect, Report, Send
+from ikevpn.ike.values.question import Answer, Ticket
 from ikevpn.model.address import Endpoint
 from ikevpn.model.events.event import Code, Event, Reason
 from ikevpn.model.sa import Algorithms, Direction, Encapsulation, ExpireKind, Sa, SaMode, SaUse
@@ -110,6 +111,9 @@ class Honest(EngineFace):
     def _delete_offer(self, spi: int) -> DeleteSa:
         assert self.tunnel is not None
         return DeleteSa(spi, Direction.IN, self.tunnel.children[0].reqid, self.tunnel.name)
+
+    def answer(self, ticket: Ticket, answer: Answer, now: float) -> list[Effect]:
+        return []
 
     def shutdown(self, now: float) -> list[Effect]:
         return self.terminate("", now)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from ikevpn.ike.auth.transcript import Transcript
 from ikevpn.ike.state.core import Core
-from ikevpn.ike.state.credential import Credential
 from ikevpn.ike.state.sa import IkeSa, Keys, Role
+from ikevpn.ike.values.credential import Credential
 from ikevpn.model.address import Address
 from ikevpn.model.events.event import Reason
 from ikevpn.model.identity import Identity

@@ -5,8 +5,8 @@ from __future__ import annotations
 from ikevpn.ike.auth.method import Method
 from ikevpn.ike.auth.pre_shared_key import PRE_SHARED_KEY
 from ikevpn.ike.state.core import Core
-from ikevpn.ike.state.credential import Credential
 from ikevpn.ike.state.sa import IkeSa
+from ikevpn.ike.values.credential import Credential
 from ikevpn.model.address import Address
 from ikevpn.model.identity import Identity
 from ikevpn.model.tunnel import Tunnel

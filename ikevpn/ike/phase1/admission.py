@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ikevpn.ike.state.arrival import Arrival
 from ikevpn.ike.state.callers import Callers, told
 from ikevpn.ike.state.core import Core
 from ikevpn.ike.state.effects import LookUp
 from ikevpn.ike.state.sa import IkeSa, Role
 from ikevpn.ike.state.timers import Timer, TimerKind
 from ikevpn.ike.upkeep import informational
+from ikevpn.ike.values.arrival import Arrival
 from ikevpn.model.address import Address
 from ikevpn.model.events.event import Code, Fact, Reason
 from ikevpn.model.tunnel import Phase1Mode, Tunnel

@@ -12,8 +12,8 @@ from ikevpn.ike.phase1.common import Phase1
 from ikevpn.ike.runner.exchange import Rejected
 from ikevpn.ike.state.callers import Callers
 from ikevpn.ike.state.core import Core
-from ikevpn.ike.state.credential import Credential
 from ikevpn.ike.state.sa import Exchange, Hint, IkeSa, Keys
+from ikevpn.ike.values.credential import Credential
 from ikevpn.model.events.event import Code, Fact, Reason
 from ikevpn.model.identity import Identity
 from ikevpn.model.tunnel import Tunnel

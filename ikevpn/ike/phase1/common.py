@@ -18,10 +18,10 @@ from ikevpn.ike.phase1 import natt, quota
 from ikevpn.ike.runner.exchange import Rejected
 from ikevpn.ike.state.callers import told
 from ikevpn.ike.state.core import Core
-from ikevpn.ike.state.credential import Credential
 from ikevpn.ike.state.effects import ExportKeys
 from ikevpn.ike.state.sa import Exchange, IkeSa, Keys, Peer, Role
 from ikevpn.ike.upkeep import informational
+from ikevpn.ike.values.credential import Credential
 from ikevpn.model.address import Address
 from ikevpn.model.events.event import Code, Fact, Reason
 from ikevpn.model.identity import Identity

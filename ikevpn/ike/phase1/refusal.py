@@ -9,10 +9,10 @@ from ikevpn.ike.phase1.common import Phase1
 from ikevpn.ike.runner import protect, settle
 from ikevpn.ike.runner.exchange import doubt
 from ikevpn.ike.runner.script import Protection
-from ikevpn.ike.state.arrival import Arrival
 from ikevpn.ike.state.core import Core
 from ikevpn.ike.state.sa import PHASE1, Exchange, Hint, IkeSa, IkeState, Role
 from ikevpn.ike.upkeep import informational
+from ikevpn.ike.values.arrival import Arrival
 from ikevpn.model.events.event import Code, Fact, Reason
 from ikevpn.wire import message
 from ikevpn.wire.header import HEADER_SIZE, Header

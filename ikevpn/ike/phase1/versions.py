@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ikevpn.ike.phase1 import admission
 from ikevpn.ike.runner.exchange import doubt
-from ikevpn.ike.state.arrival import Arrival
 from ikevpn.ike.state.callers import Callers
 from ikevpn.ike.state.core import Core
 from ikevpn.ike.state.sa import PHASE1, ZERO_COOKIE, IkeState, Role
 from ikevpn.ike.upkeep import informational
+from ikevpn.ike.values.arrival import Arrival
 from ikevpn.model.events.event import Reason
 from ikevpn.wire.registry import NotifyType
 

@@ -10,11 +10,11 @@ from ikevpn.errors import Malformed, NotAuthentic
 from ikevpn.ike.phase2 import children
 from ikevpn.ike.runner import protect
 from ikevpn.ike.runner.protect import HashKind
-from ikevpn.ike.state.arrival import Arrival
 from ikevpn.ike.state.core import Core
 from ikevpn.ike.state.sa import Child, IkeSa
 from ikevpn.ike.state.timers import Timer, TimerKind
 from ikevpn.ike.upkeep import informational
+from ikevpn.ike.values.arrival import Arrival
 from ikevpn.model.events.event import Reason
 from ikevpn.wire.payload import Delete
 from ikevpn.wire.registry import ExchangeType

@@ -15,11 +15,12 @@ from ikevpn.errors import Malformed, NotAuthentic, Refused, Undecipherable
 from ikevpn.ike.runner import protect, unreadable
 from ikevpn.ike.runner.protect import HashKind
 from ikevpn.ike.runner.script import Protection, Row, named, script_of
-from ikevpn.ike.state.arrival import Arrival
 from ikevpn.ike.state.core import Core
-from ikevpn.ike.state.effects import MoveSas
-from ikevpn.ike.state.sa import Exchange, Hint, IkeSa, IkeState, Keys, Place, Role
+from ikevpn.ike.state.effects import Ask, MoveSas
+from ikevpn.ike.state.sa import Exchange, Hint, IkeSa, IkeState, Keys, Pending, Place, Role, Waiting
 from ikevpn.ike.state.timers import Timer, TimerKind
+from ikevpn.ike.values.arrival import Arrival
+from ikevpn.ike.values.question import Answer, Ticket
 from ikevpn.model.events.event import Code, Fact, Reason
 from ikevpn.wire import message
 from ikevpn.wire.header import HEADER_SIZE
@@ -41,6 +42,7 @@ class Rejected(Refused):
 
 class Outcome(StrEnum):
     IGNORED = "ignored"
+    WAITING = "waiting"  # for an answer; nothing has changed
     DOUBTED = "doubted"  # the first sign that the peer has another secret, or proves itself in another way
     ADVANCED = "advanced"
     FINISHED = "finished"
@@ -62,7 +64,7 @@ _IGNORED = Result(Outcome.IGNORED)
 class _Opened:
     chain: Chain
     iv: bytes
-    keys: Keys | None
+    keys: Keys | Waiting | None
 
 
 def begin(core: Core, sa: IkeSa, exchange: Exchange) -> Result:
@@ -75,6 +77,10 @@ def receive(core: Core, sa: IkeSa, exchange: Exchange, arrival: Arrival) -> Resu
     """Take one datagram into an exchange. Whatever is wrong with it is counted, reported and leaves no trace."""
     if repeat(core, sa, exchange, arrival):
         return _IGNORED
+    if exchange.pending is not None:
+        label = arrival.header.exchange.label
+        core.drop(Reason.UNEXPECTED_MESSAGE, sa, message=f"{label} while another message is being checked")
+        return _IGNORED
     if exchange.done or (row := script_of(exchange).rows[exchange.row]).sender is exchange.role:
         core.drop(Reason.UNEXPECTED_MESSAGE, sa, message=f"{arrival.header.exchange.label} after the exchange was done")
         return _IGNORED
@@ -84,12 +90,54 @@ def receive(core: Core, sa: IkeSa, exchange: Exchange, arrival: Arrival) -> Resu
         return _doubt(core, sa, exchange, row, error)
     except Rejected as error:
         return _rejected(core, sa, exchange, row, error, proved=False)
-    return _commit(core, sa, exchange, row, arrival, opened)
+    return _accept(core, sa, exchange, row, arrival, opened)
+
+
+def _accept(core: Core, sa: IkeSa, exchange: Exchange, row: Row, arrival: Arrival, opened: _Opened) -> Result:
+    if not isinstance(opened.keys, Waiting):
+        return _commit(core, sa, exchange, row, arrival, opened)
+    ticket, deadline = Ticket(sa.serial, exchange.message_id, core.serial()), core.now + opened.keys.seconds
+    exchange.pending = Pending(ticket, arrival, _digest(arrival), opened.chain, opened.iv, opened.keys)
+    core.timers.cancel(Timer(TimerKind.RETRANSMIT, sa.serial, exchange.message_id))  # the peer has answered
+    core.timers.set(Timer(TimerKind.ANSWER, sa.serial, exchange.message_id), deadline)
+    core.emit(Ask(ticket, opened.keys.question, deadline))
+    return Result(Outcome.WAITING)
+
+
+def resume(core: Core, sa: IkeSa, exchange: Exchange, pending: Pending, answer: Answer) -> Result:
+    """Go on with a message that has waited for this answer. Where that is not good enough, the message leaves no trace
+    but that it is not asked about again.
+    """
+    exchange.pending = None
+    core.timers.cancel(Timer(TimerKind.ANSWER, sa.serial, exchange.message_id))
+    row = script_of(exchange).rows[exchange.row]
+    try:
+        opened = _Opened(pending.chain, pending.iv, _answered(pending.waiting, answer))
+    except (Malformed, NotAuthentic) as error:
+        result = _doubt(core, sa, exchange, row, error)
+    except Rejected as error:
+        result = _rejected(core, sa, exchange, row, error, proved=False)
+    else:
+        return _accept(core, sa, exchange, row, pending.arrival, opened)
+    exchange.answered[pending.digest] = exchange.row
+    if exchange.flight and _retransmits(exchange) and result.outcome is not Outcome.REJECTED:
+        _arm(core, sa, exchange)
+    return result
+
+
+def _answered(waiting: Waiting, answer: Answer) -> Keys | Waiting | None:
+    if answer.trouble:
+        facts: dict[str, Fact] = {"detail": answer.trouble}
+        raise Rejected(answer.trouble, NotifyType.AUTHENTICATION_FAILED, Reason.UNANSWERED, facts)
+    return waiting.then(answer)
 
 
 def repeat(core: Core, sa: IkeSa, exchange: Exchange, arrival: Arrival) -> bool:
     """Answer a datagram that was taken before as it was answered then. False where this one was not."""
     digest = _digest(arrival)
+    if exchange.pending is not None and exchange.pending.digest == digest:
+        core.counters[f"drop-{Reason.DUPLICATE}"] += 1
+        return True
     if digest not in exchange.answered:
         return False
     _answer_duplicate(core, sa, exchange, digest)
@@ -101,6 +149,7 @@ def _digest(arrival: Arrival) -> bytes:
 
 
 def _commit(core: Core, sa: IkeSa, exchange: Exchange, row: Row, arrival: Arrival, opened: _Opened) -> Result:
+    assert not isinstance(opened.keys, Waiting)
     sa.keys, exchange.iv = opened.keys, opened.iv
     if row.authenticates:
         heard(core, sa, exchange, arrival)
@@ -163,7 +212,7 @@ def _open(core: Core, sa: IkeSa, exchange: Exchange, row: Row, arrival: Arrival)
         chain = arrival.chain
         if chain is None:
             chain = message.read_chain(arrival.header.next_payload, arrival.data[HEADER_SIZE:], origin=HEADER_SIZE)
-        return _verified(core, sa, exchange, row, _Opened(chain, exchange.iv, sa.keys))
+        return _verified(core, sa, exchange, row, chain, exchange.iv, sa.keys)
     if row.protection is Protection.CLEAR:
         raise NotAuthentic(f"{row.name} came encrypted", reason="encrypted")
     failure: Malformed | NotAuthentic = NotAuthentic("no keys yet")
@@ -171,18 +220,20 @@ def _open(core: Core, sa: IkeSa, exchange: Exchange, row: Row, arrival: Arrival)
     for keys in script_of(exchange).trials(sa, exchange):
         try:
             chain, iv = protect.decrypt(keys, arrival.header, arrival.data, exchange.iv or keys.first_iv)
-            return _verified(core, sa, exchange, row, _Opened(chain, iv, keys))
+            return _verified(core, sa, exchange, row, chain, iv, keys)
         except (Malformed, NotAuthentic) as error:
             if not opens:  # what opens was made with these keys: what is wrong with it says more than other keys do
                 failure, opens = error, not isinstance(error, Undecipherable)
     raise failure
 
 
-def _verified(core: Core, sa: IkeSa, exchange: Exchange, row: Row, opened: _Opened) -> _Opened:
-    check(row, opened.chain)
+def _verified(
+    core: Core, sa: IkeSa, exchange: Exchange, row: Row, chain: Chain, iv: bytes, used: Keys | None
+) -> _Opened:
+    check(row, chain)
     if row.hash is not HashKind.NONE:
-        protect.check_hash(sa, row.hash, exchange.message_id, exchange.state.nonces, opened.chain)
-    return _Opened(opened.chain, opened.iv, row.verify(core, sa, exchange, opened.chain, opened.keys))
+        protect.check_hash(sa, row.hash, exchange.message_id, exchange.state.nonces, chain)
+    return _Opened(chain, iv, row.verify(core, sa, exchange, chain, used))
 
 
 def check(row: Row, chain: Chain) -> None:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from ikevpn.ike.runner.life import Life
 from ikevpn.ike.runner.protect import HashKind
 from ikevpn.ike.state.core import Core
-from ikevpn.ike.state.sa import Exchange, IkeSa, Keys, Outline, Role
+from ikevpn.ike.state.sa import Exchange, IkeSa, Keys, Outline, Role, Waiting
 from ikevpn.wire.message import Chain
 from ikevpn.wire.payload import Payload
 from ikevpn.wire.registry import ExchangeType
@@ -26,7 +26,7 @@ class Protection(StrEnum):
 Required = type[Payload] | tuple[type[Payload], ...]
 """What a message must have once: a payload, or one of several."""
 Build = Callable[[Core, IkeSa, Exchange], list[Payload]]
-Verify = Callable[[Core, IkeSa, Exchange, Chain, "Keys | None"], "Keys | None"]
+Verify = Callable[[Core, IkeSa, Exchange, Chain, "Keys | None"], "Keys | Waiting | None"]
 Take = Callable[[Core, IkeSa, Exchange, Chain], None]
 
 
@@ -44,7 +44,8 @@ def proves_nothing(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, keys
 class Row:
     """One message of an exchange, read by both sides from their own end.
 
-    `verify` raises NotAuthentic and returns the keys that the message proved; `take` may raise Rejected.
+    `verify` raises NotAuthentic and returns the keys that the message proved, or Waiting where that takes an answer
+    from outside: then nothing is changed until it has come. `take` may raise Rejected.
     `authenticates`: who passes `verify` is the peer, so its address may be followed and its refusal believed.
     """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ikevpn.ike.values.question import Question, Ticket
 from ikevpn.model.address import Endpoint
 from ikevpn.model.events.event import Event
 from ikevpn.model.sa import Direction, Sa
@@ -88,4 +89,13 @@ class ExportKeys:
         return f"ExportKeys({self.cky_i.hex()}, <secret>)"
 
 
-Effect = Send | AddSa | DeleteSa | MoveSas | QuerySa | Keepalive | LookUp | Report | ExportKeys
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """An exchange waits for an answer, which comes back as `Engine.answer`; after `deadline` nobody needs it."""
+
+    ticket: Ticket
+    question: Question
+    deadline: float
+
+
+Effect = Send | AddSa | DeleteSa | MoveSas | QuerySa | Keepalive | LookUp | Report | ExportKeys | Ask

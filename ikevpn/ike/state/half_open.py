@@ -125,7 +125,8 @@ class HalfOpen:
     def weigh(self, sa: IkeSa) -> None:
         """Something came that is kept for this SA, or something kept was used."""
         if sa in self:
-            held = sum(len(each.data) for each in sa.early) + sa.reassembly.octets
+            pending = [each.pending.arrival for each in sa.exchanges.values() if each.pending is not None]
+            held = sum(len(each.data) for each in (*sa.early, *pending)) + sa.reassembly.octets
             self.octets += held - sa.held
             sa.held = held
             (self._holding.add if held else self._holding.remove)(sa)

@@ -6,17 +6,18 @@ Mutable on purpose and without behaviour: who changes what is told in the rooms 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, Self
 
 from ikevpn.crypto.keys import Skeyids
-from ikevpn.ike.state.arrival import Arrival
 from ikevpn.ike.state.budget import Bucket
 from ikevpn.ike.state.callers import Callers
-from ikevpn.ike.state.credential import Credential
 from ikevpn.ike.state.used_message_ids import SpentIds
+from ikevpn.ike.values.arrival import Arrival
+from ikevpn.ike.values.credential import Credential
+from ikevpn.ike.values.question import Answer, Question, Ticket
 from ikevpn.model.address import Address, Endpoint
 from ikevpn.model.events.event import Fact, Reason
 from ikevpn.model.identity import Identity
@@ -25,6 +26,7 @@ from ikevpn.model.sa import Algorithms, Direction, Encapsulation
 from ikevpn.model.secret import Secret
 from ikevpn.model.selector import Selector
 from ikevpn.model.tunnel import NattDraft, Tunnel, Unique
+from ikevpn.wire.message import Chain
 from ikevpn.wire.payloads.fragment import Reassembly
 from ikevpn.wire.registry import ExchangeType
 from ikevpn.wire.vendor import Capability
@@ -135,6 +137,30 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """What a row's `verify` returns in place of keys where it has to ask first.
+
+    `then` goes on as `verify` does, with the answer: it gives keys, raises, or waits again. It changes nothing.
+    """
+
+    question: Question
+    seconds: float
+    then: Callable[[Answer], Keys | Waiting | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A message that is opened and waits for an answer before it may change anything. `iv` follows it."""
+
+    ticket: Ticket
+    arrival: Arrival
+    digest: bytes
+    chain: Chain
+    iv: bytes
+    waiting: Waiting
+
+
+@dataclass(frozen=True, slots=True)
 class Outline:
     """What is remembered of the script that an exchange runs by: which it is, and how many messages it has."""
 
@@ -176,6 +202,7 @@ class Exchange:
     tries_allowed: int = 0
     answered: dict[bytes, int] = field(default_factory=dict)  # digest of a datagram taken -> row
     resent: int = 0
+    pending: Pending | None = None
     place: Place | None = None  # where it is answered, if its latest message came from where the peer may be now
 
     @property
@@ -234,7 +261,7 @@ class IkeSa:
     first_at: Endpoint | None = None  # and where we were
     waiting: deque[ChildRequest] = field(default_factory=deque)
     early: list[Arrival] = field(default_factory=list)
-    held: int = 0  # octets of early datagrams and of fragments, while half-open
+    held: int = 0  # octets of early datagrams, of fragments and of what waits for an answer, while half-open
     hint: Hint | None = None
     decoy: Hint | None = None  # why this cannot succeed, which the peer must not see: it is answered like others
     icmp: dict[str, Fact] = field(default_factory=dict)  # what a router said of our datagrams, if anything

@@ -15,6 +15,7 @@ class TimerKind(StrEnum):
     RETRANSMIT = "retransmit"
     HALF_OPEN = "half-open"
     FORGET = "forget"
+    ANSWER = "answer"
     IKE_REKEY = "ike-rekey"
     IKE_EXPIRE = "ike-expire"
     IKE_RETIRE = "ike-retire"

@@ -86,6 +86,7 @@ class Reason(StrEnum):
     IDENTITY_REFUSED = "identity-refused"
     IN_THE_CLEAR = "in-the-clear"
     NO_SECRET = "no-secret"
+    UNANSWERED = "unanswered"
     NO_PROPOSAL_PHASE1 = "no-proposal-phase1"
     NO_PROPOSAL_PHASE2 = "no-proposal-phase2"
     ONLY_COMPRESSED = "only-compressed"

@@ -123,6 +123,11 @@ REASONS: Mapping[Reason, Entry] = {
         "A tunnel matches the peer, but none of the configured secrets is for its identity or address.",
         ('give the tunnel a secret: secret = { file = "NAME.psk" }, or write a psk table that fits the peer',),
     ),
+    Reason.UNANSWERED: Entry(
+        "the peer could not be authenticated here: {detail}",
+        "Whether the peer may connect is decided by something outside of ikevpn, which gave no answer in time.",
+        ("check that what is to answer can be reached from this host; the peer may then try again",),
+    ),
     Reason.NO_PROPOSAL_PHASE1: Entry(
         "no common proposal in phase 1[: the peer offers {offered}; we accept {accepted}]",
         "Both ends must accept at least one identical combination of cipher, hash, group and authentication.",

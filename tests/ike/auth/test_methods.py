@@ -14,8 +14,8 @@ from ikevpn.ike.auth.method import Method
 from ikevpn.ike.auth.pre_shared_key import PRE_SHARED_KEY
 from ikevpn.ike.auth.transcript import Transcript
 from ikevpn.ike.state.core import Core
-from ikevpn.ike.state.credential import Credential
 from ikevpn.ike.state.sa import IkeSa, Keys, Role
+from ikevpn.ike.values.credential import Credential
 from ikevpn.model.address import Address
 from ikevpn.model.events.event import Code, Reason
 from ikevpn.model.identity import Identity

@@ -7,9 +7,9 @@ from ipaddress import ip_address
 
 from ikevpn.ike.phase1.common import Phase1
 from ikevpn.ike.script import MAIN
-from ikevpn.ike.state.arrival import Arrival
 from ikevpn.ike.state.half_open import HalfOpen, source_of
 from ikevpn.ike.state.sa import Exchange, IkeSa, Role
+from ikevpn.ike.values.arrival import Arrival
 from ikevpn.model.address import Endpoint
 from ikevpn.wire.header import Header
 from tests.ike.bench import HERE

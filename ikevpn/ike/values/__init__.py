@@ -1,0 +1,1 @@
+"""Frozen values that the state of the engine is made of, and that know nothing of it."""
