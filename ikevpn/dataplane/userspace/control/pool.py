@@ -14,12 +14,11 @@ from typing import Any
 
 from ikevpn.dataplane.interface.data_plane import DataPlaneEvent
 from ikevpn.dataplane.userspace.control.children import Children
+from ikevpn.dataplane.userspace.control.patience import CHECK_EVERY_S, Patience
 from ikevpn.dataplane.userspace.control.process import WorkerProcess
 from ikevpn.dataplane.userspace.ipc import message
 from ikevpn.dataplane.userspace.worker import neighbours
 from ikevpn.errors import HostError
-
-ANSWER_WITHIN_S = 5.0
 
 
 class Pool:
@@ -120,8 +119,15 @@ class Pool:
 
 
 async def _ask(worker: WorkerProcess, command: message.Command) -> Any:
+    """Its answer, however long that takes while it works."""
+    loop = asyncio.get_running_loop()
+    answer = loop.create_task(worker.ask(command))
+    patience = Patience(worker.progress, loop.time())
     try:
-        return await asyncio.wait_for(worker.ask(command), ANSWER_WITHIN_S)
-    except TimeoutError:
-        worker.kill()
-        raise HostError("the data plane's process does not answer", reason="data-plane-gone") from None
+        while not (await asyncio.wait([answer], timeout=CHECK_EVERY_S))[0]:
+            if patience.ends(worker.progress, loop.time()):
+                worker.kill()
+                raise HostError("the data plane's process does not answer", reason="data-plane-gone")
+        return answer.result()
+    finally:
+        answer.cancel()

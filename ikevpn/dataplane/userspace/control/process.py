@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Self
 from ikevpn.dataplane.interface.data_plane import DataPlaneEvent
 from ikevpn.dataplane.kernel.process_usage import Use
 from ikevpn.dataplane.userspace.control.children import Child, Children
+from ikevpn.dataplane.userspace.control.patience import Progress, waited_s
 from ikevpn.dataplane.userspace.ipc import channel, message
 from ikevpn.errors import HostError
 from ikevpn.model.sa import SaUse, Total
@@ -53,6 +54,7 @@ class WorkerProcess:
         self._end = end
         self.use = Use()
         self.lost = 0  # datagrams for which there was no room
+        self._heard = 0  # messages
         self._event = event
         self._crashed = crashed
         self._loop = asyncio.get_running_loop()
@@ -118,6 +120,12 @@ class WorkerProcess:
         self.send(command)
         return await answer
 
+    @property
+    def progress(self) -> Progress:
+        """What tells whether it works."""
+        untaken = channel.untaken(self._end) if self._end.fileno() >= 0 else 0
+        return Progress(untaken, self._heard, waited_s(self.pid))
+
     def kill(self) -> None:
         """End a worker that hangs; what follows is what follows a crash."""
         self._process.kill()
@@ -168,6 +176,7 @@ class WorkerProcess:
                 if received is None:
                     self._gone()
                     return
+                self._heard += 1
                 self._take(received.value)
         except BlockingIOError:
             return

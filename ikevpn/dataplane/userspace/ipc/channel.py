@@ -7,7 +7,10 @@ so there is no version. Secrets are revealed here, into a socket pair that nobod
 from __future__ import annotations
 
 import array
+import fcntl
 import socket
+import sys
+import termios
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from ipaddress import IPv4Address, IPv6Address
@@ -105,6 +108,11 @@ def receive(end: socket.socket, *, most_descriptors: int = MOST_DESCRIPTORS) -> 
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
             descriptors.frombytes(content[: len(content) - len(content) % width])
     return Received(decode(data), tuple(descriptors))
+
+
+def untaken(end: socket.socket) -> int:
+    """How much of what was sent the other end has not received yet, as the kernel counts it. Raises OSError."""
+    return int.from_bytes(fcntl.ioctl(end, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
 
 
 def _lower(value: Any) -> Any:

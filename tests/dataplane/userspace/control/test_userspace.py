@@ -195,7 +195,7 @@ def test_a_worker_that_hangs_is_ended_and_can_be_started_again(monkeypatch: pyte
     async def story(outside: Outside) -> None:
         assert outside.plane._pool.workers[0] is not None
         os.kill(outside.plane._pool.workers[0]._process.pid, signal.SIGSTOP)
-        monkeypatch.setattr("ikevpn.dataplane.userspace.control.pool.ANSWER_WITHIN_S", 0.05)
+        monkeypatch.setattr("ikevpn.dataplane.userspace.control.patience.ANSWER_WITHIN_S", 0.05)
         asked = (outside.plane.query(), outside.plane.counters())
         refused = await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), WITHIN_S)
         assert [str(each) for each in refused] == ["the data plane's process does not answer"] * 2
@@ -220,10 +220,7 @@ def test_who_asks_a_dying_worker_is_told() -> None:
     run(story)
 
 
-def test_a_worker_that_is_behind_gets_everything_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a machine that is busy with other things too: how long it takes is not what counts here."""
-    monkeypatch.setattr("ikevpn.dataplane.userspace.control.pool.ANSWER_WITHIN_S", 300.0)
-
+def test_a_worker_that_is_behind_gets_everything_in_the_end() -> None:
     async def story(outside: Outside) -> None:
         assert outside.plane._pool.workers[0] is not None
         pid = outside.plane._pool.workers[0]._process.pid
