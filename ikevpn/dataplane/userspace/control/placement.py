@@ -13,10 +13,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from ikevpn.model.address import Address
 from ikevpn.model.sa import Direction, Policy, PolicyAction, Sa
 from ikevpn.model.selector import Selector
+
+_Name = tuple[str, Selector, int]
+_SaKey = tuple[Direction, int, int]
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +39,14 @@ class Placement:
     def __init__(self, workers: int) -> None:
         self._workers = workers
         self._devices: dict[str, int] = {}
+        self._load = [0] * workers  # devices of each
         self._peers: dict[Address, Counter[int]] = {}  # where each is, and for how many devices and SAs
         self._of_device: dict[str, tuple[Address, ...]] = {}
-        self._policies: dict[tuple[str, Selector, int], None] = {}  # those that protect, in order
-        self._reqids: dict[int, list[str]] = {}  # devices, the one of the policy that was added first leads
-        self._sas: dict[tuple[Direction, int, int], Placed] = {}
+        self._policies: dict[str, set[_Name]] = {}  # of each device, those that protect
+        self._reqids: dict[int, dict[_Name, str]] = {}  # devices, the one of the policy that was added first leads
+        self._sas: dict[_SaKey, Placed] = {}
+        self._outbound: dict[int, set[_SaKey]] = {}  # by SPI
+        self._of_reqid: dict[int, dict[_SaKey, None]] = {}
 
     def __iter__(self) -> Iterator[Placed]:
         return iter(tuple(self._sas.values()))
@@ -49,14 +58,16 @@ class Placement:
         if device not in self._devices:
             self._of_device[device] = tuple(dict.fromkeys(peers))
             self._devices[device] = worker = self._best(self._of_device[device])
+            self._load[worker] += 1
             for peer in self._of_device[device]:
                 self._meet(peer, worker)
         return self._devices[device]
 
     def forget(self, device: str) -> None:
         """The device is gone. As long as it has policies, one of the same name would go where they are."""
-        if device in self._devices and not any(name == device for name, *_ in self._policies):
+        if device in self._devices and device not in self._policies:
             worker = self._devices.pop(device)
+            self._load[worker] -= 1
             for peer in self._of_device.pop(device):
                 self._part(peer, worker)
 
@@ -71,8 +82,7 @@ class Placement:
 
     def _best(self, peers: Iterable[Address]) -> int:
         known = {worker for peer in peers for worker in self._peers.get(peer, ())}
-        load = Counter(self._devices.values())
-        return min(known or range(self._workers), key=lambda worker: (load[worker], worker))
+        return min(known or range(self._workers), key=lambda worker: (self._load[worker], worker))
 
     def _meet(self, peer: Address, worker: int) -> None:
         self._peers.setdefault(peer, Counter())[worker] += 1
@@ -89,15 +99,18 @@ class Placement:
         worker = self.place(policy.device)
         self.delete_policy(policy)
         if policy.action is PolicyAction.PROTECT:
-            self._policies[_key(policy)] = None
-            self._reqids.setdefault(policy.reqid, []).append(policy.device)
+            self._policies.setdefault(policy.device, set()).add(_key(policy))
+            self._reqids.setdefault(policy.reqid, {})[_key(policy)] = policy.device
         return worker
 
     def delete_policy(self, policy: Policy) -> None:
         """It leads nowhere any more."""
-        if self._policies.pop(_key(policy), 0) is None:
-            self._reqids[policy.reqid].remove(policy.device)
-            if not self._reqids[policy.reqid]:
+        name = _key(policy)
+        if name in self._policies.get(policy.device, ()):
+            _discard(self._policies, policy.device, name)
+            devices = self._reqids[policy.reqid]
+            del devices[name]
+            if not devices:
                 del self._reqids[policy.reqid]
 
     # SAs
@@ -111,8 +124,11 @@ class Placement:
         if before is not None and before.sa.algorithms == sa.algorithms:
             return before.worker, None
         self._remove(key)
-        worker = self._of_reqid(sa.reqid)
+        worker = self._leads_to(sa.reqid)
         self._sas[key] = Placed(sa, worker)
+        self._of_reqid.setdefault(sa.reqid, {})[key] = None
+        if sa.direction is Direction.OUT:
+            self._outbound.setdefault(sa.spi, set()).add(key)
         self._meet(sa.remote.address, worker)
         return worker, before if before is not None and before.worker != worker else None
 
@@ -121,7 +137,7 @@ class Placement:
         if direction is Direction.IN or reqid is not None:
             found = self._remove(_sa_key(direction, spi, reqid or 0))
             return [found] if found else []
-        keys = [key for key in self._sas if key[:2] == (direction, spi)]
+        keys = sorted(self._outbound.get(spi, ()), key=lambda key: key[2])
         return [found for key in keys if (found := self._remove(key))]
 
     def inbound(self, spi: int) -> int:
@@ -131,22 +147,21 @@ class Placement:
 
     def movable(self, spis: Iterable[int]) -> dict[int, list[int]]:
         """Outbound SPIs by worker. One that two peers chose alike is not among them: it must not be stolen."""
-        wanted: dict[int, list[int]] = {spi: [] for spi in spis}
-        for (direction, spi, _), placed in self._sas.items():
-            if direction is Direction.OUT and spi in wanted:
-                wanted[spi].append(placed.worker)
         found: dict[int, list[int]] = {}
-        for spi, workers in wanted.items():
-            if len(workers) == 1:
-                found.setdefault(workers[0], []).append(spi)
+        for spi in dict.fromkeys(spis):
+            keys = self._outbound.get(spi, ())
+            if len(keys) == 1:
+                (key,) = keys
+                found.setdefault(self._sas[key].worker, []).append(spi)
         return found
 
     def astray(self, reqid: int) -> list[Placed]:
         """SAs of the reqid that are not where its device is, because that came later; they cannot carry anything."""
         if reqid not in self._reqids:
             return []
-        worker = self._of_reqid(reqid)
-        return [placed for placed in self if placed.sa.reqid == reqid and placed.worker != worker]
+        worker = self._leads_to(reqid)
+        placed = (self._sas[key] for key in self._of_reqid.get(reqid, ()))
+        return [each for each in placed if each.worker != worker]
 
     def lose(self, worker: int) -> list[Placed]:
         """A worker has ended: these SAs ended with it."""
@@ -155,21 +170,33 @@ class Placement:
             self._remove(_sa_key(placed.sa.direction, placed.sa.spi, placed.sa.reqid))
         return lost
 
-    def _of_reqid(self, reqid: int) -> int:
+    def _leads_to(self, reqid: int) -> int:
         devices = self._reqids.get(reqid)
-        return self.of_device(devices[0]) if devices else 0
+        return self.of_device(next(iter(devices.values()))) if devices else 0
 
-    def _remove(self, key: tuple[Direction, int, int]) -> Placed | None:
+    def _remove(self, key: _SaKey) -> Placed | None:
         found = self._sas.pop(key, None)
         if found is not None:
             self._part(found.sa.remote.address, found.worker)
+            keys = self._of_reqid[found.sa.reqid]
+            del keys[key]
+            if not keys:
+                del self._of_reqid[found.sa.reqid]
+            if found.sa.direction is Direction.OUT:
+                _discard(self._outbound, found.sa.spi, key)
         return found
 
 
-def _key(policy: Policy) -> tuple[str, Selector, int]:
+def _discard(index: dict[K, set[V]], key: K, value: V) -> None:
+    index[key].discard(value)
+    if not index[key]:
+        del index[key]
+
+
+def _key(policy: Policy) -> _Name:
     return (policy.device, policy.selector, policy.reqid)
 
 
-def _sa_key(direction: Direction, spi: int, reqid: int) -> tuple[Direction, int, int]:
+def _sa_key(direction: Direction, spi: int, reqid: int) -> _SaKey:
     """Our own SPIs are ours alone; those that peers choose may be alike."""
     return (direction, spi, 0 if direction is Direction.IN else reqid)

@@ -13,7 +13,9 @@ so that whoever floods the port does not take the place of those who have proved
 from __future__ import annotations
 
 import socket
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import islice
 
 from ikevpn.dataplane.kernel import socket_filter
 from ikevpn.dataplane.kernel.socket_filter import Instruction
@@ -108,7 +110,7 @@ class Steering:
         self._raw: list[tuple[int, Protocol, Sequence[socket.socket]]] = []
         self._owners: dict[int, int] = {}
         self._peers: dict[int, Address] = {}  # by SPI
-        self._known: frozenset[Address] = frozenset()
+        self._known: Counter[Address] = Counter()  # how many SPIs each sends with
         self._room = socket_filter.LONGEST_PROGRAM
 
     def use_udp(self, ends: Sequence[socket.socket], *, strangers: bool = False) -> None:
@@ -138,21 +140,34 @@ class Steering:
 
     def meet(self, spi: int, address: Address) -> None:
         """The peer that sends with the SPI is at `address`, and no stranger."""
-        self._peers[spi] = address
-        self._get_to_know()
+        before = self._peers.get(spi)
+        if before != address:
+            self._peers[spi] = address
+            self._known[address] += 1
+            is_new = self._known[address] == 1
+            if self._leave(before) or is_new:
+                self._change_known()
 
     def part(self, spi: int) -> None:
         """Nobody sends with the SPI any more."""
-        if self._peers.pop(spi, None) is not None:
-            self._get_to_know()
+        if self._leave(self._peers.pop(spi, None)):
+            self._change_known()
 
     def has_met(self, spi: int) -> bool:
         return spi in self._peers
 
-    def _get_to_know(self) -> None:
-        known = frozenset(self._peers.values())
-        if known != self._known:
-            self._known = known
+    def _leave(self, address: Address | None) -> bool:
+        """One SPI less is sent with from there; whether it was the last."""
+        if address is None:
+            return False
+        self._known[address] -= 1
+        if self._known[address]:
+            return False
+        del self._known[address]
+        return True
+
+    def _change_known(self) -> None:
+        if len(self._known) <= MOST_KNOWN + 1:  # where there are more, the programs do not name them
             self._change()
 
     def close(self) -> None:
@@ -161,7 +176,7 @@ class Steering:
         self._raw.clear()
         self._owners.clear()
         self._peers.clear()
-        self._known = frozenset()
+        self._known.clear()
 
     def _change(self) -> None:
         if self._later is None or len(self._owners) + len(self._known) <= AT_ONCE:
@@ -178,7 +193,7 @@ class Steering:
         self._room = min(socket_filter.LONGEST_PROGRAM, self._room * 8 // 7 + 1)  # more may fit than did
         apart = True
         while True:
-            owners = dict(list(self._owners.items())[: self._room])
+            owners = dict(islice(self._owners.items(), self._room))
             try:
                 self._attach(owners, apart=apart)
                 return

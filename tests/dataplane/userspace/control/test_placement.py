@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from ipaddress import ip_address
 
 from hypothesis import given
@@ -170,3 +171,35 @@ def _same(one: object, two: object) -> bool:
 
 
 TestChanges = Changes.TestCase
+
+
+class Unsearched(dict[object, object]):
+    """A table that is asked for what is wanted, and never walked through."""
+
+    def __iter__(self) -> Iterator[object]:
+        raise AssertionError("a walk through all")
+
+    items = values = keys = __iter__  # type: ignore[assignment]
+
+
+def test_nothing_but_the_end_of_a_worker_is_a_walk_through_all() -> None:
+    placement = Placement(2)
+    for number in range(100):
+        placement.place(f"vpn{number}", [PEERS[0] + number])
+        placement.add_policy(policy(device=f"vpn{number}", reqid=number))
+        for way in Direction:
+            placement.add_sa(sa(way, spi=1000 + number, reqid=number))
+    for name in ("_devices", "_peers", "_of_device", "_policies", "_reqids", "_sas", "_outbound", "_of_reqid"):
+        setattr(placement, name, Unsearched(getattr(placement, name)))
+    placement.place("new")
+    placement.add_policy(policy(device="new", reqid=500))
+    placement.add_sa(sa(Direction.OUT, spi=7, reqid=500))
+    assert placement.astray(500) == []
+    moved = placement.movable([7, 1001])
+    assert sorted(spi for spis in moved.values() for spi in spis) == [7, 1001]
+    for way in Direction:
+        assert [each.sa.spi for each in placement.delete_sa(1001, way, None)] == [1001]
+    assert len(placement.delete_sa(7, Direction.OUT, None)) == 1
+    placement.delete_policy(policy(device="new", reqid=500))
+    placement.forget("new")
+    assert placement.place("new") == placement.of_device("new")

@@ -160,9 +160,9 @@ def test_the_kernel_knows_strangers(ends: list[socket.socket]) -> None:
 
 def test_too_many_to_know_are_no_strangers(ends: list[socket.socket]) -> None:
     told = Steering()
+    for spi in range(MOST_KNOWN):
+        told.meet(spi, Endpoint.of("10.0.0.1", 0).address + spi)
     told.use_udp(ends, strangers=True)
-    first = int(Endpoint.of("10.0.0.1", 0).address)
-    told._peers.update({spi: type(Endpoint.of("10.0.0.1", 0).address)(first + spi) for spi in range(MOST_KNOWN)})
     told.meet(MOST_KNOWN + 1, Endpoint.of("192.0.2.1", 0).address)
     assert arrived(ends, esp(1), source="127.0.0.2") == [[esp(1)], [], []]
     told.part(MOST_KNOWN + 1)
@@ -227,3 +227,33 @@ def test_one_socket_needs_no_program() -> None:
         told.use_udp([end])  # the kernel would refuse one: it is not bound
         told.own(1, 1)
     told.close()
+
+
+def test_a_peer_more_or_less_costs_the_same_among_ten_thousand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of those that change nothing in the kernel nothing is told, and no list of all is made."""
+    planned: list[float] = []
+    told = Steering(lambda after_s, act: planned.append(after_s))
+    first = Endpoint.of("10.0.0.1", 0).address
+    for spi in range(10_000):
+        told.meet(spi, first + spi)
+    told._is_planned = False
+    planned.clear()
+    monkeypatch.setattr(Steering, "_tell", None)
+    for spi in range(10_000, 10_100):
+        told.meet(spi, first + spi)
+        told.meet(spi, first + spi - 1)
+        told.part(spi)
+    assert planned == []
+    assert told.has_met(9_999) and not told.has_met(10_000)
+
+
+def test_an_address_is_known_as_long_as_one_spi_is_sent_with_from_there(ends: list[socket.socket]) -> None:
+    told = Steering()
+    told.use_udp(ends, strangers=True)
+    peer = Endpoint.of("127.0.0.2", 0).address
+    told.meet(1, peer)
+    told.meet(2, peer)
+    told.meet(2, Endpoint.of("192.0.2.1", 0).address)
+    assert arrived(ends, esp(9), source="127.0.0.2") == [[esp(9)], [], []]
+    told.part(1)
+    assert arrived(ends, esp(9), source="127.0.0.2") == [[], [], [esp(9)]]
