@@ -63,6 +63,8 @@ class Outer:
         self._lent: set[socket.socket] = set()
         self._options: dict[socket.socket, tuple[bool, bool]] = {}
         self._departures = mmsg.Departures()
+        self._gathers = False
+        self._gathered: list[tuple[_Way, bytes]] = []  # of one socket, to be sent with the options that it has
         self._ways: dict[tuple[Path, int, int], _Way] = {}
         self._refused: dict[Path, int] = {}  # sizes from which on the kernel does not cut
 
@@ -75,6 +77,7 @@ class Outer:
 
     def drop_udp(self, local: Endpoint) -> socket.socket | None:
         """Give the socket back to the caller, who closes it."""
+        self._send_gathered()
         self._forget()
         end = self._udp.pop(local, None)
         if end is not None:
@@ -91,10 +94,19 @@ class Outer:
         """Ask for routes of IP of `version` with this socket."""
         self._probes[version] = end
 
+    def gather(self) -> None:
+        """From now on datagrams that come alone, each with another way to go, may wait until `flush`."""
+        self._gathers = True
+
+    def flush(self) -> None:
+        """Send what waits, in few calls however many ways it goes."""
+        self._gathers = False
+        self._send_gathered()
+
     def send_one(self, path: Path, datagram: Octets, mark: Mark) -> None:
         """What `send` does with ESP that comes alone, with less around it."""
         way = self._ways.get((path, mark.tos, mark.ttl))
-        if way is not None and self._options.get(way.end) == mark[2:]:
+        if way is not None and not self._gathers and self._options.get(way.end) == mark[2:]:
             try:
                 way.end.sendmsg((datagram,), way.ancillary, 0, way.target)
                 return
@@ -108,9 +120,16 @@ class Outer:
         if way is None:
             self._stats.lose(Loss.NO_SOCKET, len(datagrams))
             return
+        is_alone = len(datagrams) == 1 and self._gathers and path.protocol is not Protocol.AH
+        if self._gathered and (not is_alone or self._gathered[0][0].end is not way.end):
+            self._send_gathered()
         if way.ours and self._options.get(way.end, PLAIN.options) != mark.options:
+            self._send_gathered()
             self._options[way.end] = mark.options
             outer_fields.set_options(way.end, df=mark.df, checksum=mark.checksum)
+        if is_alone:
+            self._gathered.append((way, bytes(datagrams[0])))
+            return
         if path.protocol is Protocol.AH and path.local.address.version == 4:
             route = cache(partial(self.mtu, path))
             datagrams = [piece for each in datagrams for piece in rawah.pieces(bytes(each), mark, route)]
@@ -163,17 +182,31 @@ class Outer:
             return False
         return True
 
+    def _send_gathered(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        if len(gathered) < mmsg.FEWEST:
+            for way, datagram in gathered:
+                self._send_one(way, (datagram,))
+            return
+        for start in range(0, len(gathered), mmsg.MOST):
+            part = gathered[start : start + mmsg.MOST]
+            self._departures.load_apart([way.envelope for way, _ in part], [datagram for _, datagram in part])
+            self._send_loaded(part[0][0].end, len(part))
+
     def _send_several(self, way: _Way, datagrams: Run | Sequence[Octets]) -> int:
         """The same in few calls; what the kernel refuses is left out."""
         self._departures.load(way.envelope, datagrams)
-        descriptor, at, sent, attempts = way.end.fileno(), 0, 0, 0
-        while at < len(datagrams):
+        return self._send_loaded(way.end, len(datagrams))
+
+    def _send_loaded(self, end: socket.socket, count: int) -> int:
+        descriptor, at, sent, attempts = end.fileno(), 0, 0, 0
+        while at < count:
             try:
-                left = self._departures.send(descriptor, at, len(datagrams))
+                left = self._departures.send(descriptor, at, count)
                 at, sent, attempts = at + left, sent + left, 0
             except OSError as error:
                 attempts += 1
-                if not self._may_repeat(way.end, attempts):
+                if not self._may_repeat(end, attempts):
                     self._stats.lose(_LOSSES.get(error.errno or 0, Loss.SEND_FAILED))
                     at, attempts = at + 1, 0
         return sent

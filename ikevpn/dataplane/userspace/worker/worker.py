@@ -136,7 +136,9 @@ class Worker:
         if self._has_listened:
             self._listen(now)
         if due is not None and due <= now:
+            self._outer.gather()  # the keepalives
             self._forwarding.timer(now)
+            self._outer.flush()
         some = False
         for descriptor in ready:
             some |= self._watch.read(descriptor, now)
@@ -219,9 +221,13 @@ class Worker:
             packets = device.read_batch(limit)
             if device.gone:
                 self._watch.remove(device.fileno())  # deleted under our hands; it would be ready forever
+            if len(packets) > 1:  # perhaps of many SAs
+                self._outer.gather()
             self._forwarding.from_device(name, packets, now)
         except Exception as error:
             self._mishaps.survive(error)
+        finally:
+            self._outer.flush()
         return device.taken
 
     def _drop_device(self, command: message.DropDevice, now: float) -> None:

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from ikevpn.dataplane.userspace.io import udp
+from ikevpn.dataplane.userspace.io import mmsg, udp
 from ikevpn.dataplane.userspace.io.outer import Outer
 from ikevpn.dataplane.userspace.packet.ends import Path
+from ikevpn.dataplane.userspace.packet.marking import PLAIN, Mark
 from ikevpn.dataplane.userspace.packet.run import Run
 from ikevpn.dataplane.userspace.packet.stats import Stats
 from ikevpn.model.address import Endpoint
@@ -219,3 +220,50 @@ def test_of_several_that_leave_together_only_the_refused_is_lost() -> None:
         lab.outer.send(lab.path, [b"1", bytes(65_530), b"2", b"3"])
         assert [lab.listener.recv(9) for _ in range(3)] == [b"1", b"2", b"3"]
         assert lab.stats.report() == {"drop-too-big": 1}
+
+
+def test_datagrams_that_go_many_ways_leave_in_few_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+    send = mmsg.Departures.send
+
+    def counted(self: mmsg.Departures, descriptor: int, start: int, end: int) -> int:
+        calls.append(end - start)
+        return send(self, descriptor, start, end)
+
+    monkeypatch.setattr(mmsg.Departures, "send", counted)
+    with Lab() as lab:
+        lab.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        paths = [replace(lab.path, local=Endpoint.of(f"127.0.7.{n}", lab.port)) for n in range(1, 201)]
+        lab.outer.gather()
+        for number, path in enumerate(paths):
+            lab.outer.send(path, [number.to_bytes(2, "big")], Mark(tos=number % 2))
+        assert calls == []
+        lab.outer.flush()
+        assert calls == [128, 72]
+        assert [lab.listener.recvfrom(10) for _ in paths] == [
+            (number.to_bytes(2, "big"), (str(path.local.address), lab.port)) for number, path in enumerate(paths)
+        ]
+        assert lab.stats.report() == {}
+
+
+def test_what_waits_leaves_before_what_does_not() -> None:
+    with Lab() as lab:
+        lab.outer.gather()
+        for count in (1, 2, 1, 40):
+            lab.outer.send(lab.path, [b"%d" % count] * count)
+        lab.outer.send_one(lab.path, b"last", PLAIN)
+        lab.outer.send(lab.path, [b"other"], Mark(df=True))
+        lab.outer.flush()
+        heard = [lab.listener.recv(10) for _ in range(46)]
+        assert heard == [b"1", b"2", b"2", b"1", *[b"40"] * 40, b"last", b"other"]
+
+
+def test_of_datagrams_that_leave_together_only_the_refused_one_is_lost() -> None:
+    with Lab() as lab:
+        lab.outer.gather()
+        nowhere = replace(lab.path, local=Endpoint.of("203.0.113.9", lab.port))
+        for path, data in ((lab.path, b"one"), (nowhere, b"two"), (lab.path, b"three"), (lab.path, b"four")):
+            lab.outer.send(path, [data])
+        lab.outer.flush()
+        assert [lab.listener.recv(10) for _ in range(3)] == [b"one", b"three", b"four"]
+        assert lab.stats.report() == {"drop-no-route": 1}
