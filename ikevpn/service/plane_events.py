@@ -55,12 +55,13 @@ class PlaneEvents:
                 await self._parts.plane.counters()
 
     def _acquire(self, event: sa_plane.Acquire) -> None:
-        for tunnel in self._parts.tunnels:
-            if tunnel.name == event.tunnel:
-                tunnel.keeper.acquire(event.reqid)
+        tunnel = self._parts.tunnels.find(event.tunnel)
+        if tunnel is not None:
+            tunnel.keeper.acquire(event.reqid)
 
     def _expired(self, event: sa_plane.Expire) -> None:
-        if not any(tunnel.keying.expired(event) for tunnel in self._parts.tunnels if tunnel.name == event.tunnel):
+        tunnel = self._parts.tunnels.find(event.tunnel)
+        if tunnel is None or not tunnel.keying.expired(event):
             self._parts.driver.expired(event)
 
     async def _crashed(self, event: data_plane.Crashed) -> None:

@@ -218,7 +218,8 @@ class Requests:
 
     async def _states(self, tunnels: list[Tunnel]) -> list[api.TunnelState]:
         try:
-            uses = index(await self._parts.plane.query())
+            alone = [tunnels[0].name] if len(tunnels) == 1 else []
+            uses = index(await self._parts.plane.query(tunnels=alone))
         except HostError:
             uses = {}  # the worker has just crashed; its counters are gone, the rest is worth telling
         now = self._parts.driver.now

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from itertools import pairwise
 from types import SimpleNamespace
 
 from ikevpn.dataplane.interface.data_plane import Crashed
+from ikevpn.dataplane.interface.sa_plane import Acquire, Expire
 from ikevpn.errors import HostError
+from ikevpn.model.address import AddressRange
 from ikevpn.model.events import reasons
 from ikevpn.model.events.event import Code, Event, Reason
+from ikevpn.model.sa import Direction, ExpireKind
+from ikevpn.model.selector import Selector
 from ikevpn.service.plane_events import SIGN_OF_LIFE_S, STEADY_S, PlaneEvents
 from tests.service.virtual import run
 
@@ -113,3 +117,33 @@ def test_the_worker_is_asked_for_a_sign_of_life_and_its_silence_ends_nothing() -
 def test_after_a_good_life_there_is_no_pause() -> None:
     follower = follow(0, 0, STEADY_S)
     assert ["seconds" in event.facts for event in follower.reports] == [False, True, False]
+
+
+class Searched(dict[str, object]):
+    """Tunnels that are found by name, and never walked through."""
+
+    find = dict.get
+
+    def __iter__(self) -> Iterator[str]:
+        raise AssertionError("a walk through all tunnels")
+
+
+def test_an_event_of_one_tunnel_costs_the_same_beside_others() -> None:
+    async def scenario() -> list[object]:
+        follower = Follower()
+        told: list[object] = []
+        keeper = SimpleNamespace(acquire=told.append)
+        keying = SimpleNamespace(expired=lambda event: event.reqid == 7)
+        follower.tunnels = Searched(paris=SimpleNamespace(keeper=keeper, keying=keying))  # type: ignore[assignment]
+        follower.driver.expired = told.append
+        events = PlaneEvents(follower)  # type: ignore[arg-type]
+        selector = Selector(AddressRange.everything(4), AddressRange.everything(4))
+        mine, engines, gone = (
+            Expire(1, Direction.IN, reqid, tunnel, ExpireKind.SOFT)
+            for reqid, tunnel in ((7, "paris"), (8, "paris"), (9, "gone"))
+        )
+        for event in (Acquire("paris", 5, selector), Acquire("gone", 6, selector), mine, engines, gone):
+            events._acts[type(event)](event)
+        return [each if isinstance(each, int) else each.reqid for each in told]  # type: ignore[attr-defined]
+
+    assert run(scenario()) == [5, 8, 9]

@@ -366,3 +366,13 @@ def test_down_says_what_stays_blocked_and_asks_before_it_cuts_off_its_caller(tmp
         assert yes == api.DownAnswer(blocked=("0.0.0.0/0",))
 
     run(scenario())
+
+
+def test_the_state_of_one_tunnel_asks_for_its_sas_alone(tmp_path: Path) -> None:
+    async def scenario() -> list[tuple[int | str, ...]]:
+        service = Service(tmp_path)
+        await service.daemon.apply(start=False)
+        await service.requests._state(service.daemon.tunnels.get("paris"))
+        return service.daemon.plane.asked
+
+    assert run(scenario()) == [("paris",)]

@@ -92,8 +92,10 @@ class SaPlane(Protocol):
 
     def delete_policy(self, policy: Policy) -> None: ...
 
-    async def query(self, spis: Sequence[int] = ()) -> Sequence[SaUse]:
-        """Counters of these inbound SAs as far as they are there; without any of every SA."""
+    async def query(self, spis: Sequence[int] = (), tunnels: Sequence[str] = ()) -> Sequence[SaUse]:
+        """Counters of these inbound SAs and of all SAs of these tunnels, as far as they are there; of every SA where
+        neither is named.
+        """
 
     async def totals(self) -> Sequence[Total]:
         """What each tunnel has carried since the data plane started, SAs that are gone included."""

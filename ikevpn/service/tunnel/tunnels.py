@@ -47,6 +47,10 @@ class Tunnels:
             raise unknown_tunnel(name, self._by_name)
         return self._by_name[name]
 
+    def find(self, name: str) -> Tunnel | None:
+        """The tunnel of a name, if there is one."""
+        return self._by_name.get(name)
+
     @property
     def idle(self) -> bool:
         """Whether nothing is wanted of any tunnel."""

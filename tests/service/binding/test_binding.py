@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Coroutine, Iterable, Mapping
+from collections.abc import Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from pathlib import Path as FilePath
@@ -99,6 +99,7 @@ class Plane:
         self.mtus: dict[str, int] = {}
         self.refusal: HostError | None = None
         self.policies: list[Policy] = []
+        self.asked: list[tuple[int | str, ...]] = []
 
     async def add_device(self, name: str, mtu: int, peers: Iterable[Address]) -> str:
         if self.refusal:
@@ -110,7 +111,8 @@ class Plane:
     async def delete_device(self, name: str) -> None:
         self.devices.remove(name)
 
-    async def query(self) -> list[SaUse]:
+    async def query(self, spis: Sequence[int] = (), tunnels: Sequence[str] = ()) -> list[SaUse]:
+        self.asked.append((*spis, *tunnels))
         return []
 
     def add_policy(self, policy: Policy) -> None:

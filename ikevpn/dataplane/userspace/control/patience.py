@@ -36,17 +36,20 @@ class Progress(NamedTuple):
 class Patience:
     """With one worker, from one question on. Times are monotonic seconds."""
 
-    def __init__(self, progress: Progress, now: float) -> None:
-        self._last = progress
+    def __init__(self, now: float) -> None:
+        self._last: Progress | None = None
         self._looked_at = self._began = now
         self._idle_s = 0.0
 
     def ends(self, progress: Progress, now: float) -> bool:
         """Look again, every CHECK_EVERY_S: whether to give it up."""
+        before, self._last = self._last, progress
         passed_s = min(now - self._looked_at, 2 * CHECK_EVERY_S)
-        waited_s = progress.waited_s - self._last.waited_s
-        self._idle_s = 0.0 if progress.moved_since(self._last) else self._idle_s + max(0.0, passed_s - waited_s)
-        self._last, self._looked_at = progress, now
+        self._looked_at = now
+        if before is None or progress.moved_since(before):
+            self._idle_s = 0.0
+        else:
+            self._idle_s += max(0.0, passed_s - (progress.waited_s - before.waited_s))
         return self._idle_s >= ANSWER_WITHIN_S or now - self._began >= TOO_LONG_S
 
 

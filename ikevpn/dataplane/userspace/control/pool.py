@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ikevpn.dataplane.interface.data_plane import DataPlaneEvent
@@ -97,7 +97,14 @@ class Pool:
 
     async def ask_all(self, command: message.Command) -> list[Any]:
         """The answers of all that run. Raises HostError where one ends meanwhile, or hangs; then it is ended."""
-        answers = await asyncio.gather(*(_ask(worker, command) for worker in self.running), return_exceptions=True)
+        return await self.ask_each(dict.fromkeys(range(len(self.workers)), command))
+
+    async def ask_each(self, commands: Mapping[int, message.Command]) -> list[Any]:
+        """The same of some, each with a question of its own."""
+        running = [(worker, command) for number, command in commands.items() if (worker := self.workers[number])]
+        if len(running) == 1:
+            return [await _ask(*running[0])]
+        answers = await asyncio.gather(*(_ask(*each) for each in running), return_exceptions=True)
         for answer in answers:
             if isinstance(answer, BaseException):
                 raise answer
@@ -121,8 +128,8 @@ class Pool:
 async def _ask(worker: WorkerProcess, command: message.Command) -> Any:
     """Its answer, however long that takes while it works."""
     loop = asyncio.get_running_loop()
-    answer = loop.create_task(worker.ask(command))
-    patience = Patience(worker.progress, loop.time())
+    answer = worker.ask(command)
+    patience = Patience(loop.time())
     try:
         while not (await asyncio.wait([answer], timeout=CHECK_EVERY_S))[0]:
             if patience.ends(worker.progress, loop.time()):

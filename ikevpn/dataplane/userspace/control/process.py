@@ -114,11 +114,11 @@ class WorkerProcess:
             self._datagrams.popleft()
             self.lost += 1
 
-    async def ask(self, command: message.Command) -> Any:
-        """Send and await the answer. Raises HostError where the worker ends meanwhile."""
+    def ask(self, command: message.Command) -> asyncio.Future[Any]:
+        """Send; the answer comes, or HostError where the worker ends meanwhile."""
         answer = self._expect()
         self.send(command)
-        return await answer
+        return answer
 
     @property
     def progress(self) -> Progress:

@@ -194,9 +194,22 @@ class UserspaceDataPlane:
 
     # Answers and events
 
-    async def query(self, spis: Sequence[int] = ()) -> Sequence[SaUse]:
-        """Counters of these inbound SAs, or of all; none while no worker runs. Raises HostError where one hangs."""
-        return tuple(use for uses in await self._pool.ask_all(message.Query(tuple(spis))) for use in uses)
+    async def query(self, spis: Sequence[int] = (), tunnels: Sequence[str] = ()) -> Sequence[SaUse]:
+        """Counters of these inbound SAs, and of all SAs of these tunnels, or of every SA; none while no worker runs.
+        Raises HostError where one hangs.
+        """
+        if spis and not tunnels:
+            answers = await self._pool.ask_each(self._by_worker(spis))
+        else:
+            answers = await self._pool.ask_all(message.Query(tuple(spis), tuple(tunnels)))
+        return tuple(use for uses in answers for use in uses)
+
+    def _by_worker(self, spis: Sequence[int]) -> dict[int, message.Query]:
+        """Each worker is asked about what it has."""
+        found: dict[int, list[int]] = {}
+        for spi in spis:
+            found.setdefault(self._placement.inbound(spi), []).append(spi)
+        return {worker: message.Query(tuple(theirs)) for worker, theirs in found.items()}
 
     async def totals(self) -> Sequence[Total]:
         """What each tunnel has carried since its worker started; nothing while none runs. Raises HostError."""

@@ -17,7 +17,8 @@ STEPS = int(ANSWER_WITHIN_S / CHECK_EVERY_S)
 
 
 def verdicts(looks: list[Progress], every_s: float = CHECK_EVERY_S) -> list[bool]:
-    patience = Patience(Progress(1000, 0, 0.0), 0.0)
+    patience = Patience(-every_s)
+    assert not patience.ends(Progress(1000, 0, 0.0), 0.0)
     return [patience.ends(each, every_s * (number + 1)) for number, each in enumerate(looks)]
 
 
@@ -35,7 +36,7 @@ def test_one_that_takes_commands_or_says_something_is_busy_and_not_dead() -> Non
 
 
 def test_an_answer_that_never_comes_is_not_waited_for_for_ever() -> None:
-    looks = int(TOO_LONG_S / CHECK_EVERY_S)
+    looks = int(TOO_LONG_S / CHECK_EVERY_S) - 1
     assert verdicts([Progress(0, number, 0.0) for number in range(looks)])[-2:] == [False, True]
 
 

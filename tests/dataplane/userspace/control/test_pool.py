@@ -16,6 +16,7 @@ from ikevpn.dataplane.interface.data_plane import Crashed
 from ikevpn.dataplane.interface.ike_port import IkeDatagram
 from ikevpn.dataplane.interface.sa_plane import Expire
 from ikevpn.dataplane.userspace.control.children import Children
+from ikevpn.dataplane.userspace.control.process import WorkerProcess
 from ikevpn.dataplane.userspace.control.userspace import UserspaceDataPlane
 from ikevpn.dataplane.userspace.ipc import message
 from ikevpn.errors import HostError
@@ -248,5 +249,33 @@ def test_an_sa_whose_device_turns_out_to_be_elsewhere_ends() -> None:
         assert await two.event() == Expire(9, Direction.OUT, 3, "paris", ExpireKind.HARD)
         assert await two.known() == [set(), set()]
         assert await asyncio.wait_for(two.plane.query(), WITHIN_S) == ()
+
+    run(story)
+
+
+def test_a_question_about_some_sas_goes_to_their_workers_alone_and_takes_no_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[message.Command] = []
+    send = WorkerProcess.send
+
+    def counted(self: WorkerProcess, command: message.Command, *descriptors: int) -> None:
+        asked.append(command)
+        send(self, command, *descriptors)
+
+    async def story(two: Two) -> None:
+        for reqid in (1, 2):
+            for way in Direction:
+                two.plane.add_sa(two.sa(way, reqid))
+        monkeypatch.setattr(WorkerProcess, "send", counted)
+        assert [(use.spi, use.direction) for use in await two.plane.query([0x1002])] == [(0x1002, Direction.IN)]
+        assert asked == [message.Query((0x1002,))]
+        asked.clear()
+        assert {use.spi for use in await two.plane.query([0x1001, 0x1002, 0x999])} == {0x1001, 0x1002}
+        assert asked == [message.Query((0x1001, 0x999)), message.Query((0x1002,))]
+        assert {(use.spi, use.direction) for use in await two.plane.query(tunnels=["rome"])} == {
+            (0x1002, way) for way in Direction
+        }
+        monkeypatch.undo()
 
     run(story)
