@@ -26,7 +26,7 @@ class Backlog:
         self._limit = limit
         self.events: OrderedDict[Hashable, DataPlaneEvent] = OrderedDict()  # oldest first
         self._numbers = count()
-        self._losable = 0
+        self._losable: OrderedDict[Hashable, None] = OrderedDict()  # oldest first
         self.lost = 0
 
     def push(self, event: DataPlaneEvent) -> None:
@@ -34,11 +34,12 @@ class Backlog:
         if isinstance(event, Mapping):
             self._push_mapping(event)
             return
+        number = next(self._numbers)
         if isinstance(event, _LOSABLE):
-            if self._losable >= self._limit:
+            if len(self._losable) >= self._limit:
                 self._lose_oldest()
-            self._losable += 1
-        self.events[next(self._numbers)] = event
+            self._losable[number] = None
+        self.events[number] = event
 
     def first(self) -> DataPlaneEvent:
         """The oldest event, left in place; raises IndexError where there is none."""
@@ -49,8 +50,8 @@ class Backlog:
     def pop(self) -> DataPlaneEvent:
         """The oldest event; raises IndexError where there is none."""
         event = self.first()
-        self.events.popitem(last=False)
-        self._losable -= isinstance(event, _LOSABLE)
+        key, _ = self.events.popitem(last=False)
+        self._losable.pop(key, None)
         return event
 
     def _push_mapping(self, event: Mapping) -> None:
@@ -60,7 +61,6 @@ class Backlog:
         self.events[key] = replace(event, old=earlier.old) if isinstance(earlier, Mapping) else event
 
     def _lose_oldest(self) -> None:
-        victim = next(key for key, event in self.events.items() if isinstance(event, _LOSABLE))
+        victim, _ = self._losable.popitem(last=False)
         del self.events[victim]
-        self._losable -= 1
         self.lost += 1

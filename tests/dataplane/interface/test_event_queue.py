@@ -1,7 +1,10 @@
+from collections import OrderedDict
+from collections.abc import Hashable, Iterator
 from itertools import pairwise
 
 import pytest
 
+from ikevpn.dataplane.interface.data_plane import DataPlaneEvent
 from ikevpn.dataplane.interface.event_queue import Backlog
 from ikevpn.dataplane.interface.ike_port import IkeDatagram
 from ikevpn.dataplane.interface.sa_plane import Acquire, Expire, Mapping, UnknownSpi
@@ -76,3 +79,21 @@ def test_there_is_nothing_in_an_empty_backlog() -> None:
         Backlog().first()
     with pytest.raises(IndexError):
         Backlog().pop()
+
+
+def test_to_lose_the_oldest_costs_the_same_however_much_waits() -> None:
+    class Unsearched(OrderedDict[Hashable, DataPlaneEvent]):
+        def __iter__(self) -> Iterator[Hashable]:
+            raise AssertionError("a search through all that waits")
+
+        items = values = keys = __iter__  # type: ignore[assignment]
+
+    backlog = Backlog(limit=2)
+    backlog.events = Unsearched()
+    for _ in range(100):
+        backlog.push(EXPIRE)
+    for n in range(10):
+        backlog.push(datagram(n))
+    backlog.events = OrderedDict(OrderedDict.items(backlog.events))
+    assert drain(backlog) == [*[EXPIRE] * 100, datagram(8), datagram(9)]
+    assert backlog.lost == 8
