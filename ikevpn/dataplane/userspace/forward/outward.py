@@ -198,7 +198,9 @@ class Outward:
 
     def _seal_all(self, pending: Pending, now: float) -> None:
         for association, (inner, headers) in pending.items():
-            if inner:  # all of them may have been too large
+            if len(inner) == 1 and association.bare:
+                self._seal_one(association, inner, headers[0], now)
+            elif inner:  # all of them may have been too large
                 self._seal(association, inner, headers, now)
         pending.clear()
 
@@ -222,6 +224,18 @@ class Outward:
         if last is not association:
             association.used_at = now
             self._lifetimes.check(association, now)
+
+    def _seal_one(self, association: OutboundSa, inner: Sequence[bytes], next_header: int, now: float) -> None:
+        """What `_seal` does, for one packet and an SA with nothing around it: a batch may be of many such."""
+        (packet,), (content,) = inner, association.contents(inner)
+        try:
+            sealed = _outbound(association).seal_one(content, next_header)
+        except SequenceExhausted:
+            self._exhausted(association, 1)
+            return
+        mark = association.marks.of(packet, fits=len(packet) <= association.fit.packet)
+        self._outer.send(association.path, (sealed,), mark)
+        self._sent(association, 1, len(packet), now)
 
     def _seal_run(self, association: OutboundSa, packets: Run | Chain, now: float) -> None:
         """Packets of one size come to the rows where they are encrypted, and leave from the rows they come to then."""

@@ -29,6 +29,7 @@ _LARGEST = 65_535
 
 _CMSG = struct.Struct("@Nii")
 _WORD = struct.calcsize("@N")
+_RECORD = struct.Struct("=4Q")
 _IN, _IN6 = struct.Struct("=H2s4s8x"), struct.Struct("=H2s4x16sI")
 
 
@@ -59,7 +60,7 @@ class _Header(ctypes.Structure):
 class Envelope:
     """Where datagrams go and what goes beside them, as the kernel wants it."""
 
-    __slots__ = ("_control", "_name", "control", "control_length", "name", "name_length")
+    __slots__ = ("_control", "_name", "control", "control_length", "name", "name_length", "record")
 
     def __init__(self, remote: Address, port: int, ancillary: Iterable[Ancillary]) -> None:
         number = port.to_bytes(2, "big")
@@ -72,6 +73,7 @@ class Envelope:
         self.name, self.name_length = ctypes.addressof(self._name), len(name)
         self.control = ctypes.addressof(self._control) if control else 0
         self.control_length = len(control)
+        self.record = _RECORD.pack(self.name, self.name_length, self.control, self.control_length)
 
 
 def _zone(address: IPv6Address) -> int:
@@ -119,9 +121,10 @@ class Departures:
 
     def load_apart(self, envelopes: Sequence[Envelope], datagrams: Sequence[bytes]) -> None:
         """The same, each with an envelope of its own."""
-        columns, count = self._columns[: len(envelopes)], len(envelopes)
-        for name in ("name", "name_length", "control", "control_length"):
-            columns[name] = np.fromiter((getattr(each, name) for each in envelopes), np.uint64, count)
+        columns = self._columns[: len(envelopes)]
+        records = np.frombuffer(b"".join([each.record for each in envelopes]), np.uint64).reshape(-1, 4)
+        columns["name"], columns["name_length"] = records[:, 0], records[:, 1]
+        columns["control"], columns["control_length"] = records[:, 2], records[:, 3]
         self._addressed = None
         self._kept = (envelopes, self._point(0, datagrams))
 
