@@ -14,6 +14,14 @@ from ikevpn.model.secret import Secret
 from ikevpn.model.selector import Selector
 from ikevpn.wire.registry import EspCipher, Integrity, Protocol
 
+FIRST_DYNAMIC_REQID = 1_000_000
+"""Configuration numbers its children from 1, IKE from here on pairs that no configuration names one by one."""
+
+
+def is_dynamic(reqid: int) -> bool:
+    """Whether a pair is one that no configuration names: of a dialup peer, or of a network that was narrowed."""
+    return reqid >= FIRST_DYNAMIC_REQID
+
 
 class Direction(StrEnum):
     IN = "in"

@@ -20,7 +20,7 @@ from ikevpn.ike.state.sa import Child, IkeSa, IkeState, Outline, Peer, Place, Ro
 from ikevpn.ike.state.timers import Timers
 from ikevpn.model.address import Address, Endpoint
 from ikevpn.model.events.event import Code, Event, Fact, Reason, cut
-from ikevpn.model.sa import Encapsulation
+from ikevpn.model.sa import FIRST_DYNAMIC_REQID, Encapsulation
 from ikevpn.model.territory import Territory
 from ikevpn.wire.payloads import fragment
 from ikevpn.wire.registry import ExchangeType
@@ -32,7 +32,6 @@ Counted = TypeVar("Counted", Address, tuple[Endpoint, Endpoint], Standing)
 
 _UDP_AND_IP = {4: 28, 6: 48}
 _NON_ESP_MARKER = 4
-_FIRST_DYNAMIC_REQID = 1_000_000
 _LOWEST_SPI = 0x1000  # below 256 is reserved, below 0x1000 is left to manual keys
 
 
@@ -111,7 +110,7 @@ class Core:
         self._budgets = Budgets({Budget.REFUSAL: notifies, Budget.INVALID_SPI: notifies, Budget.EVENT: events})
         self._hearsay = Allowance(settings.max_told_per_sa, settings.max_told_per_sa_per_s)
         self._serials = count(1)
-        self._reqids = count(_FIRST_DYNAMIC_REQID)
+        self._reqids = count(FIRST_DYNAMIC_REQID)
 
     # Numbers
 

@@ -29,7 +29,7 @@ from ikevpn.errors import HostError
 from ikevpn.ike.state.effects import DeleteSa
 from ikevpn.model.address import Address, Network
 from ikevpn.model.events.event import Code, Event
-from ikevpn.model.sa import Direction, Policy, Sa
+from ikevpn.model.sa import Direction, Policy, Sa, is_dynamic
 from ikevpn.model.selector import Selector
 from ikevpn.net.follow.rivals import Claim, Rival
 from ikevpn.net.host import Host
@@ -40,8 +40,6 @@ from ikevpn.service.binding.host_plan import Needs
 from ikevpn.service.binding.priority import priority
 from ikevpn.service.tasks import Errands
 
-FIRST_DYNAMIC_REQID = 1_000_000
-"""From here on the engine numbers pairs that no configuration names: dialup peers and narrowed networks."""
 AGAIN_S = 60.0
 """How long after a refusal the host is asked again."""
 _log = logging.getLogger(__name__)
@@ -193,7 +191,7 @@ class Binding:
         self._expecting.end()
         self._inbound[sa.reqid] += 1
         first, is_open = self._inbound.total() == 1, self._level is Level.OPEN
-        if sa.reqid < FIRST_DYNAMIC_REQID:
+        if not is_dynamic(sa.reqid):
             self._needs.admit([sa.remote.address])
             self._agree(sa.reqid, sa.selectors)
         elif sa.reqid not in self._needs.dynamic:
@@ -336,7 +334,7 @@ class Binding:
             reqid=reqid,
             tunnel=self._config.name,
             acquire=True,
-            priority=priority(selector, made_for_a_peer=reqid >= FIRST_DYNAMIC_REQID),
+            priority=priority(selector, made_for_a_peer=is_dynamic(reqid)),
         )
 
 
