@@ -14,10 +14,10 @@ from ikevpn.ike import association
 from ikevpn.ike.engine import Engine, EngineSettings
 from ikevpn.ike.phase1 import ending
 from ikevpn.ike.runner import settle
-from ikevpn.ike.runner.exchange import Protection, Rejected, Row, Script
+from ikevpn.ike.runner.exchange import Rejected
 from ikevpn.ike.runner.life import Life
 from ikevpn.ike.runner.protect import HashKind
-from ikevpn.ike.script import SCRIPTS
+from ikevpn.ike.script import SCRIPTS, Protection, Row, Script
 from ikevpn.ike.state.core import Core
 from ikevpn.ike.state.sa import Exchange, Hint, IkeSa, IkeState, Role, State
 from ikevpn.ike.upkeep import informational
