@@ -21,7 +21,9 @@ from ikevpn.model.tunnel import SharedSecret
 
 
 def replace_secrets(core: Core, secrets: Sequence[SharedSecret]) -> None:
-    """From now on these are the keys; what rests on others ends, and the peer is told."""
+    """From now on these are the keys; what rests on others ends, and the peer is told. The same ones concern nobody."""
+    if core.keyring.entries == tuple(secrets):
+        return
     core.keyring = Keyring(secrets)
     for child in [each for each in core.children.values() if _is_orphaned(core, each)]:
         ending.delete_child(core, child, Reason.CONFIGURATION_CHANGED)

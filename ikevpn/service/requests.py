@@ -223,8 +223,8 @@ class Requests:
         except HostError:
             uses = {}  # the worker has just crashed; its counters are gone, the rest is worth telling
         now = self._parts.driver.now
-        engine = self._parts.driver.engine.status(now)
-        return [tunnel_state(tunnel, engine, uses, now) for tunnel in tunnels]
+        engine = self._parts.driver.engine
+        return [tunnel_state(tunnel, engine.status(now, tunnel.name), uses, now) for tunnel in tunnels]
 
     async def _metrics(self, request: api.Metrics) -> Answer:
         yield api.MetricsAnswer(text=metrics.write(await self._view()))

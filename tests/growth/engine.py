@@ -23,7 +23,7 @@ from ikevpn.model.secret import Secret
 from ikevpn.model.selector import Selector
 from ikevpn.model.tunnel import Child, Phase1Mode, Tunnel
 from ikevpn.wire.registry import EspCipher, Group, Hash, IkeCipher, Integrity, Protocol
-from tests.growth.measure import Clock, Costs, Step, tidy
+from tests.growth.measure import Clock, Costs, Step, cool, tidy
 
 US = Endpoint.of("198.18.0.2", 500)
 _LONG = Lifetime(seconds=100 * 86400)
@@ -69,12 +69,12 @@ class Shape(StrEnum):
 class Pair:
     """`callers` has one tunnel for each peer, from an address of its own; `box` answers, and is what is measured."""
 
-    def __init__(self, shape: Shape, clock: Callable[[], Clock] = Clock) -> None:
+    def __init__(self, shape: Shape) -> None:
         settings = EngineSettings(switch_first_s=0, switch_s=0, max_half_open=1 << 20, max_established=1 << 20)
         self.shape = shape
         self.callers = Engine(settings, random.Random("callers").randbytes)
         self.box = Engine(settings, random.Random("box").randbytes)
-        self.now, self.clock, self.theirs = 1000.0, clock(), clock()
+        self.now, self.clock, self.theirs = 1000.0, Clock(), Clock()
         self.inbound: dict[Endpoint, int] = {}  # the newest SPI of the box, by caller
         self.pairs_up = 0
         self._configured = 0
@@ -268,6 +268,7 @@ class _Sampling:
         found = []
         for number in numbers:
             clock.taken_us()
+            cool()
             act(number)
             self._pair.now += 0.2  # strangers may have so much done per second
             found.append(clock.taken_us())
@@ -278,14 +279,15 @@ def grow(
     shape: Shape, counts: Sequence[int], tries: int, clock: Callable[[], Clock] = Clock
 ) -> Iterator[tuple[int, Costs]]:
     """Bring so many up, and measure at each of the counts."""
-    pair = Pair(shape, clock)
+    pair = Pair(shape)
     for count in counts:
-        before = pair.pairs_up
+        before, pair.clock, pair.theirs = pair.pairs_up, Clock(), Clock()
         pair.configure(count)
         for number in range(before, count):
             pair.call(number)
         pair.later(_SETTLED_S)
         pair.expect_up(count)
+        pair.clock, pair.theirs = clock(), clock()
         yield count, {**_measure(pair, count, tries), "memory of a tunnel": memory_kib(shape, min(count, _MEMORY_OF))}
 
 

@@ -17,6 +17,8 @@ LOOKUP = 2.0
 _QUANTUM_US = 1.0
 """Two costs that differ by less are the same: so much a single cache miss or a call of the clock may make."""
 
+_COLD = bytes(1 << 24)
+
 Costs = dict[str, float]
 """CPU time of each step in microseconds, or a size in KiB."""
 
@@ -71,6 +73,11 @@ def tidy() -> None:
     """What was made until now is no work for the collector any more, as in a daemon that has started."""
     gc.collect()
     gc.freeze()
+
+
+def cool() -> None:
+    """Nothing is left in the caches of the processor, where a tunnel among ten would be each time its turn comes."""
+    _COLD.count(1)
 
 
 def is_within(step: Step, among_few: float, among_many: float) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ikevpn.ike.auth import methods
 from ikevpn.model.address import AddressRange
 from ikevpn.model.events.event import Code, Reason
 from ikevpn.model.identity import Identity
@@ -52,3 +53,9 @@ def test_a_tunnel_with_a_key_of_its_own_is_not_concerned() -> None:
     pair = up()
     assert pair.a.engine.replace_secrets((), pair.now) == []
     assert pair.a.sas
+
+
+def test_the_same_keys_again_are_compared_with_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    pair = up()
+    monkeypatch.setattr(methods, "proves", None)
+    assert pair.b.engine.replace_secrets((ANYBODYS,), pair.now) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,7 @@ from ikevpn.config.keys.words import WhenStopped
 from ikevpn.errors import ConfigError, HostError
 from ikevpn.model.events import reasons
 from ikevpn.model.events.event import Event
+from ikevpn.service import daemon
 from ikevpn.service.daemon import Daemon, Options
 from ikevpn.service.history.loaded_files import LoadedFiles
 from ikevpn.service.tunnel.tunnels import Difference
@@ -130,3 +132,12 @@ def test_a_daemon_that_was_started_for_one_command_ends_with_a_reload_that_leave
         return bool(daemon._stop.is_set())
 
     assert asyncio.run(scenario()) is until_idle
+
+
+def test_what_is_there_after_the_start_is_no_work_for_the_collector_any_more() -> None:
+    gc.unfreeze()
+    try:
+        daemon._settle_memory()
+        assert gc.get_freeze_count() > 1000
+    finally:
+        gc.unfreeze()

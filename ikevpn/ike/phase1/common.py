@@ -127,7 +127,7 @@ def read_answer(exchange: Exchange, chain: Chain) -> IkeChoice:
 def take_choice(core: Core, sa: IkeSa, state: Phase1, tunnel: Tunnel, choice: IkeChoice) -> None:
     """Both sides know now what is agreed on."""
     state.told = choice.lifetime
-    sa.tunnel = tunnel
+    core.mean(sa, tunnel)
     sa.proposal = choice.proposal
     sa.lifetime = tunnel.ike_lifetime.shorter(choice.lifetime)
     core.report(Code.PROPOSAL_CHOSEN, sa, chosen=str(choice.proposal))
@@ -283,9 +283,10 @@ def settle_identity(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, ide
         raise _unwelcome(sa, identity, known=bool(fitting))
     peers = tuple(Peer.of(each, identity, sa.proved_from, sa.keys.credential) for each in granted)
     _check_unique(core, sa, granted[0], peers[0])
-    sa.tunnel, sa.candidates, sa.callers, sa.peers = granted[0], tuple(granted), None, peers
-    sa.lifetime = sa.tunnel.ike_lifetime.shorter(Phase1.of(exchange).told)
-    quota.check(core, sa, sa.tunnel)
+    core.mean(sa, granted[0])
+    sa.candidates, sa.callers, sa.peers = tuple(granted), None, peers
+    sa.lifetime = granted[0].ike_lifetime.shorter(Phase1.of(exchange).told)
+    quota.check(core, sa, granted[0])
     core.report(
         Code.PEER_AUTHENTICATED, sa, product=sa.peer_products, identity=str(identity), identity_type=identity.type.label
     )

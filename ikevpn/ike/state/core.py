@@ -22,6 +22,7 @@ from ikevpn.model.address import Address, Endpoint
 from ikevpn.model.events.event import Code, Event, Fact, Reason, cut
 from ikevpn.model.sa import FIRST_DYNAMIC_REQID, Encapsulation
 from ikevpn.model.territory import Territory
+from ikevpn.model.tunnel import Tunnel
 from ikevpn.wire.payloads import fragment
 from ikevpn.wire.registry import ExchangeType
 from ikevpn.wire.vendor import Capability
@@ -90,6 +91,7 @@ class Core:
         self.farewells: dict[bytes, IkeSa] = {}  # by both cookies: deleted by the peer a moment ago
         self.looked_up: float | None = None  # when we last asked for names to be looked up
         self.half_open = HalfOpen(self.draw)  # responder's SAs that nobody has authenticated
+        self.half_open_for = Register[str, IkeSa]()  # the same by the tunnel that is probably meant
         self.initiating: dict[str, IkeSa] = {}  # the phase 1 that we have started for a tunnel and that is not done
         self.initiating_to = Register[Address, IkeSa]()  # the same by where it was begun
         self.established = Register[Peer, IkeSa]()
@@ -157,6 +159,7 @@ class Core:
         else:
             self.by_first[sa.cky_i, sa.first_from] = sa
             self.half_open.add(sa)
+            self.half_open_for.add(sa.name, sa)
 
     def forget_ike_sa(self, sa: IkeSa) -> None:
         """Remove an SA with all that hangs on it except its children."""
@@ -207,6 +210,13 @@ class Core:
                 exchange.place = None
         self.keep_alive(holder, holder.kept_alive is not None)
 
+    def mean(self, sa: IkeSa, tunnel: Tunnel) -> None:
+        """Which tunnel an SA is for is known better now."""
+        if sa in self.half_open:
+            self.half_open_for.remove(sa.name, sa)
+            self.half_open_for.add(tunnel.name, sa)
+        sa.tunnel = tunnel
+
     def close_half_open(self, sa: IkeSa) -> None:
         """An SA is no longer under negotiation: authenticated, or gone."""
         if self.initiating.get(sa.name) is sa:
@@ -214,6 +224,7 @@ class Core:
         if sa.first_from is not None:
             self.initiating_to.remove(sa.first_from.address, sa)
         self.half_open.remove(sa)
+        self.half_open_for.remove(sa.name, sa)
 
     def establish(self, sa: IkeSa) -> None:
         """Phase 1 is done."""

@@ -6,8 +6,7 @@ what is drawn is compared.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from itertools import chain
+from collections.abc import Callable
 from typing import Any
 
 from ikevpn.ike.state.sa import IkeSa
@@ -38,9 +37,6 @@ class Drawn:
 
     def __contains__(self, sa: IkeSa) -> bool:
         return sa.serial in self._places
-
-    def __iter__(self) -> Iterator[IkeSa]:
-        return iter(self._members)
 
     def add(self, sa: IkeSa) -> None:
         """Fine where it is there already."""
@@ -84,9 +80,6 @@ class HalfOpen:
 
     def __contains__(self, sa: IkeSa) -> bool:
         return sa in self._silent or sa in self._answered
-
-    def __iter__(self) -> Iterator[IkeSa]:
-        return chain(self._silent, self._answered)
 
     def add(self, sa: IkeSa) -> None:
         """`sa.first_from` must be known."""

@@ -41,10 +41,11 @@ class Keyring:
     """What the `[[psk]]` tables say, for tunnels that have no key of their own."""
 
     def __init__(self, entries: Iterable[SharedSecret] = ()) -> None:
+        self.entries = tuple(entries)
         self._nameless = _Entries()
         self._named = _Entries()
         self._by_identity: dict[Identity, _Entries] = {}
-        for entry in entries:
+        for entry in self.entries:
             if entry.identity is None:
                 self._nameless.add(entry)
             else:

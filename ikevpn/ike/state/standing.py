@@ -23,7 +23,7 @@ def ike_sas(core: Core, tunnel: str) -> list[IkeSa]:
 def under_way(core: Core, tunnel: str) -> list[IkeSa]:
     """The IKE SAs that are being negotiated for it, as far as is known for which tunnel that is."""
     ours = core.initiating.get(tunnel)
-    return [*([ours] if ours else []), *(sa for sa in core.half_open if sa.name == tunnel)]
+    return [*([ours] if ours else []), *core.half_open_for.of(tunnel)]
 
 
 def sa_towards(core: Core, tunnel: Tunnel, remote: Endpoint) -> IkeSa | None:
