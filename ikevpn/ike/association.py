@@ -9,6 +9,7 @@ from ikevpn.ike.phase1.common import Phase1
 from ikevpn.ike.phase2 import children, ending, requests
 from ikevpn.ike.runner import settle
 from ikevpn.ike.runner.script import known, script_of
+from ikevpn.ike.state import state_changes
 from ikevpn.ike.state.core import Core
 from ikevpn.ike.state.sa import PHASE1, Exchange, IkeSa, IkeState, Role
 from ikevpn.ike.state.timers import Timer, TimerKind
@@ -55,11 +56,9 @@ def _establish(core: Core, sa: IkeSa) -> None:
     if state.initial_contact:
         forget_others(core, sa)
     older = [each for each in core.siblings(sa) if not each.superseded]
-    code = Code.IKE_REKEYED if older else Code.IKE_UP
     natt_text = str(sa.nat.draft) if sa.nat.found else ""
-    core.report(
-        code, sa, proposal=str(sa.proposal), natt=natt_text, seconds=sa.lifetime.seconds, mode=exchange.script.name
-    )
+    facts = {"proposal": str(sa.proposal), "natt": natt_text, "mode": exchange.script.name}
+    state_changes.phase1_up(core, sa, renewed=bool(older), seconds=sa.lifetime.seconds, **facts)
     if sa.role is Role.RESPONDER and sa.lifetime != state.told:
         informational.shorten_ike(core, sa)
     lifetime.plan_ike(core, sa)
@@ -127,12 +126,12 @@ def end(
         succession.revive(core, sa)
         ending.break_off(core, sa, reason)
     elif sa.role is Role.INITIATOR:
-        core.report(Code.PHASE1_FAILED, sa, reason)
+        state_changes.phase1_failed(core, sa, reason)
     if with_children:
         for child in core.children_with(sa):
             children.remove(core, child, reason)
     if last:
-        core.report(Code.IKE_DOWN, sa, reason, **(facts or {}))
+        state_changes.phase1_down(core, sa, reason, **(facts or {}))
 
 
 def peer_dead(core: Core, sa: IkeSa) -> None:
@@ -144,3 +143,4 @@ def peer_dead(core: Core, sa: IkeSa) -> None:
     for each in core.siblings(sa):
         end(core, each, Reason.DEAD_PEER, with_children=False)
     end(core, sa, Reason.DEAD_PEER, with_children=True)
+    state_changes.peer_lost(core, sa)

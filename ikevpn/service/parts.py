@@ -14,6 +14,7 @@ from ikevpn.config.configuration import Configuration
 from ikevpn.dataplane.planes import PLANES, USERSPACE, PlaneSettings
 from ikevpn.errors import HostError
 from ikevpn.ike.engine import Engine, EngineSettings
+from ikevpn.ike.state.effects import AttemptFailed, StateChange
 from ikevpn.model.events.event import Event, Reason
 from ikevpn.net.host import Host
 from ikevpn.service.binding.binding import Bindings
@@ -70,6 +71,7 @@ class Parts:
             self.bindings,
             self.captures,
             report=self.report,
+            changed=self._changed,
             query=self.driver.query,
             ask=self.questions.ask,
             look_up=self.tunnels.look_up,
@@ -77,12 +79,20 @@ class Parts:
         self.driver.perform = performer.perform
 
     def report(self, event: Event) -> None:
-        """Every event goes here: into the history, and to the tunnel that it is about."""
+        """Every event goes here, for people: into the history, with what only the service knows."""
+        self.history.add(self._explained(event))
+
+    def _changed(self, change: StateChange) -> None:
+        """Tunnels act on this. What people will be told of a failure says as much as the event that they saw."""
+        if isinstance(change, AttemptFailed):
+            change = replace(change, event=self._explained(change.event))
+        self.tunnels.changed(change)
+
+    def _explained(self, event: Event) -> Event:
         event = self._world.at_rest.explain(event)
         if event.reason in _ABOUT_THE_SECRET:
             event = replace(event, facts={**event.facts, **self.tunnels.secret_facts(event.tunnel)})
-        self.history.add(event)
-        self.tunnels.heard(event)
+        return event
 
     async def counters(self) -> dict[str, int]:
         """Drops and totals of all parts by name."""

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from ikevpn.dataplane.interface.data_plane import DataPlane
 from ikevpn.ike.state.effects import (
+    STATE_CHANGES,
     AddSa,
     Ask,
     DeleteSa,
@@ -19,6 +20,7 @@ from ikevpn.ike.state.effects import (
     QuerySa,
     Report,
     Send,
+    StateChange,
 )
 from ikevpn.model.address import Endpoint
 from ikevpn.model.events.event import Event
@@ -50,8 +52,8 @@ class KeyKeeper(Protocol):
 
 
 class Performer:
-    """Carries out effects. `query` asks for the use of SAs and feeds the answers to the engine later, `ask` does so for
-    what an exchange waits for; `look_up` has the names of peers looked up.
+    """Carries out effects. `report` tells people, `changed` the tunnels; `query` asks for the use of SAs and feeds the
+    answers to the engine later, `ask` does so for what an exchange waits for; `look_up` has the names of peers looked up.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Performer:
         bindings: SaWatcher,
         captures: KeyKeeper,
         report: Callable[[Event], None],
+        changed: Callable[[StateChange], None],
         query: Callable[[tuple[int, ...]], None],
         ask: Callable[[Ask], None],
         look_up: Callable[[], None] = lambda: None,
@@ -80,6 +83,7 @@ class Performer:
             Ask: ask,
             LookUp: lambda effect: look_up(),
             Report: lambda effect: report(effect.event),
+            **dict.fromkeys(STATE_CHANGES, changed),
             ExportKeys: lambda effect: captures.add_ike(effect.cky_i, effect.encryption_key),
         }
 

@@ -31,7 +31,9 @@ from ikevpn.service.history import metrics, process_use
 from ikevpn.service.parts import Parts
 from ikevpn.service.tasks import Errands
 from ikevpn.service.tunnel import last_step
+from ikevpn.service.tunnel.failure import Cause, Failure
 from ikevpn.service.tunnel.keeper import Wanted
+from ikevpn.service.tunnel.renewal import PHASE1
 from ikevpn.service.tunnel.state import index, tunnel_state
 from ikevpn.service.tunnel.tunnel import Tunnel
 from ikevpn.service.tunnel.tunnels import WANTED, Difference
@@ -123,7 +125,7 @@ class Requests:
                 if not good:
                     await self._errands.run(self._take_back(tunnel, before))
 
-    async def _outcome(self, tunnel: Tunnel, timeout_s: float | None) -> Event | None:
+    async def _outcome(self, tunnel: Tunnel, timeout_s: float | None) -> Failure | None:
         try:
             async with asyncio.timeout(timeout_s):
                 return await tunnel.keeper.outcome()
@@ -131,7 +133,7 @@ class Requests:
             facts: dict[str, Fact] = {"seconds": timeout_s or 0, "remote": ", ".join(map(str, tunnel.config.remotes))}
             newest = self._parts.history.last(last_step.LOOKED_AT, tunnel.name)
             facts |= last_step.facts_of([record.event for record in newest])
-            return Event(Code.PHASE1_FAILED, tunnel.name, Reason.TIMEOUT, facts)
+            return Failure(Event(Code.PHASE1_FAILED, tunnel.name, Reason.TIMEOUT, facts))
 
     async def _take_back(self, tunnel: Tunnel, before: _Before) -> None:
         """A tunnel that did not come up is wanted as it was before, and what blocked its traffic does so again.
@@ -272,27 +274,25 @@ class Requests:
         tunnel = self._parts.tunnels.get(request.tunnel)
         names = self._to_rekey(tunnel, request)
         driver = self._parts.driver
-        waiting = set(names)
-        with self._parts.history.subscribe(tunnel.name) as events:
+        with self._parts.history.subscribe(tunnel.name) as events, tunnel.renewal(names) as renewal:
             for name in names:
                 driver.run(partial(_rekey, driver.engine, tunnel.name, name))
+            outcome = asyncio.ensure_future(asyncio.wait_for(renewal.outcome, request.timeout_s))
             try:
-                async with asyncio.timeout(request.timeout_s):
-                    while waiting:
-                        record = await events.next()
-                        yield record.line()
-                        if failure := _rekeyed(record.event, waiting):
-                            yield _failed(failure)
-                            return
+                async for record in events.until(outcome):
+                    yield record.line()
+                failure = outcome.result()
             except TimeoutError:
                 yield api.Error(
                     reason="timeout", sentence=f"{tunnel.name} has no new keys after {request.timeout_s:g} s"
                 )
                 return
-        yield api.Done()
+            finally:
+                outcome.cancel()
+        yield api.Done() if failure is None else _failed(failure)
 
     def _to_rekey(self, tunnel: Tunnel, request: api.Rekey) -> list[str]:
-        """Names of children; the empty one is phase 1."""
+        """Names of children; `PHASE1` is phase 1."""
         if tunnel.config.manual:
             raise UsageError(
                 f"{tunnel.name} has manual keys; new ones are agreed on by people and go into the configuration",
@@ -302,7 +302,7 @@ class Requests:
         if not tunnel.keeper.up:
             raise UsageError(f"{tunnel.name} is not up", reason="not-up")
         if request.phase1:
-            return [""]
+            return [PHASE1]
         return [child] if child else sorted(tunnel.keeper.up)
 
     async def _reload(self, request: api.Reload) -> Answer:
@@ -361,26 +361,16 @@ def _rekey(engine: Engine, tunnel: str, child: str, now: float) -> list[Effect]:
     return engine.rekey(tunnel, now, child or None)
 
 
-def _failed(event: Event) -> api.Error:
+def _failed(failure: Failure) -> api.Error:
     """A failure as the answer to a request."""
-    if event.code is Code.HOST_REFUSED:
-        fix = str(event.facts.get("fix", ""))
-        sentence = reasons.sentence(event)
-        return api.Error(reason="host", kind="host", sentence=sentence, advice=(fix,) if fix else ())
-    if event.code is Code.INTERNAL_ERROR:
-        return api.Error(
-            reason="internal", kind="internal", sentence=reasons.sentence(event), advice=reasons.advice(event)
-        )
-    return api.Error(reason=event.reason.value, kind="peer", sentence=reasons.why(event), advice=reasons.advice(event))
-
-
-def _rekeyed(event: Event, waiting: set[str]) -> Event | None:
-    """Cross off what an event says is renewed; returns the event where it says that a renewal failed."""
-    child = str(event.facts.get("child", ""))
-    if event.code in (Code.CHILD_REKEYED, Code.CHILD_UP):
-        waiting.discard(child)
-    elif event.code in (Code.IKE_REKEYED, Code.IKE_UP):
-        waiting.discard("")
-    elif event.code in (Code.PHASE1_FAILED, Code.PHASE2_FAILED) and event.facts.get("role") != "responder":
-        return event
-    return None
+    event = failure.event
+    match failure.cause:
+        case Cause.HOST:
+            fix = str(event.facts.get("fix", ""))
+            return api.Error(reason="host", kind="host", sentence=reasons.sentence(event), advice=(fix,) if fix else ())
+        case Cause.INTERNAL:
+            sentence, advice = reasons.sentence(event), reasons.advice(event)
+            return api.Error(reason="internal", kind="internal", sentence=sentence, advice=advice)
+        case Cause.PEER:
+            sentence, advice = reasons.why(event), reasons.advice(event)
+            return api.Error(reason=event.reason.value, kind="peer", sentence=sentence, advice=advice)

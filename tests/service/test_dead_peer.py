@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from ikevpn.model.events.event import Code, Event, Reason
+from ikevpn.ike.state.effects import ChildDown, ChildUp, PeerLost
+from ikevpn.model.events.event import Code
 from ikevpn.service.tunnel.keeper import Wanted
 from tests.service.binding.test_binding import ROUTE
 from tests.service.tunnel.test_tunnels import Daemon
 from tests.service.virtual import run
 
-CHILD = {"child": "10.1.0.0/16-10.2.0.0/16", "reqid": 1}
+CHILD = "10.1.0.0/16-10.2.0.0/16"
 
 
 class Watched(Daemon):
@@ -24,11 +25,11 @@ class Watched(Daemon):
         return sum(event.code is Code.PHASE1_STARTED for event in self.reports)
 
     def up(self) -> None:
-        self.report(Event(Code.CHILD_UP, "paris", facts=CHILD))
+        self.tunnels.changed(ChildUp("paris", CHILD, 1))
 
     def dies(self) -> None:
-        self.report(Event(Code.CHILD_DOWN, "paris", Reason.DEAD_PEER, CHILD))
-        self.report(Event(Code.IKE_DOWN, "paris", Reason.DEAD_PEER))
+        self.tunnels.changed(ChildDown("paris", CHILD, 1))
+        self.tunnels.changed(PeerLost("paris"))
 
 
 @pytest.mark.parametrize(

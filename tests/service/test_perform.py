@@ -8,15 +8,23 @@ from typing import Any, get_args
 from ikevpn.ike.state.effects import (
     AddSa,
     Ask,
+    AttemptFailed,
+    ChildDown,
+    ChildUp,
     DeleteSa,
     Effect,
     ExportKeys,
     Keepalive,
     LookUp,
     MoveSas,
+    PeerAuthenticated,
+    PeerLost,
+    Phase1Down,
+    Phase1Up,
     QuerySa,
     Report,
     Send,
+    StateChange,
 )
 from ikevpn.ike.values.question import Question, Ticket
 from ikevpn.model.address import Endpoint
@@ -30,6 +38,15 @@ HERE, THERE = Endpoint.of("192.0.2.1", 500), Endpoint.of("192.0.2.2", 500)
 SA = sa(EspCipher.AES_GCM_16, "00" * 20)
 ASK = Ask(Ticket(1, 0, 2), Question(), 5.0)
 EVENT = Event(Code.IKE_UP, "t")
+CHANGES: list[StateChange] = [
+    PeerAuthenticated("t"),
+    Phase1Up("t"),
+    Phase1Down("t", replaced=False, event=EVENT),
+    ChildUp("t", "c", 3),
+    ChildDown("t", "c", 3),
+    AttemptFailed("t", "c", EVENT),
+    PeerLost("t"),
+]
 
 
 class Recorder:
@@ -54,6 +71,7 @@ def perform(*effects: Effect) -> list[tuple[Any, ...]]:
         bindings,
         captures,
         report=lambda event: done.append(("report", event)),
+        changed=lambda change: done.append(("changed", change)),
         query=lambda spis: done.append(("query", spis)),
         ask=lambda effect: done.append(("ask", effect)),
         look_up=lambda: done.append(("look_up",)),
@@ -74,6 +92,7 @@ def test_every_effect_has_its_act() -> None:
         Keepalive(HERE, THERE, 20.0),
         LookUp(),
         Report(EVENT),
+        *CHANGES,
         ExportKeys(b"cookie", b"key"),
     ]
     assert {type(effect) for effect in effects} == set(get_args(Effect))
@@ -91,6 +110,7 @@ def test_every_effect_has_its_act() -> None:
         ("plane.keepalive", HERE, THERE, 20.0),
         ("look_up",),
         ("report", EVENT),
+        *(("changed", change) for change in CHANGES),
         ("captures.add_ike", b"cookie", b"key"),
     ]
 

@@ -8,7 +8,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ikevpn.ike.state.effects import AddSa, Ask, DeleteSa, Effect, ExportKeys, Keepalive, MoveSas, QuerySa, Report, Send
+from ikevpn.ike.state.effects import (
+    STATE_CHANGES,
+    AddSa,
+    Ask,
+    DeleteSa,
+    Effect,
+    ExportKeys,
+    Keepalive,
+    MoveSas,
+    QuerySa,
+    Report,
+    Send,
+    StateChange,
+)
 from ikevpn.ike.values.question import Answer
 from ikevpn.model.address import Address, Endpoint
 from ikevpn.model.events.event import Code, Event, Reason
@@ -250,6 +263,8 @@ class Host:
                 self.plane.keepalive(effect)
             case Report():
                 self._heard(effect.event)
+            case _ if isinstance(effect, STATE_CHANGES):
+                self._changed(effect)
             case ExportKeys():
                 self._world.trace.key(self._clock.now, self.name, effect)
 
@@ -269,9 +284,11 @@ class Host:
         self.events[event.code] += 1
         if event.code in _ENDS and event.reason is Reason.NONE:
             self.complain(f"{event.code} of {event.tunnel} without a reason")
-        keeper = self.keepers.get(event.tunnel)
+
+    def _changed(self, change: StateChange) -> None:
+        keeper = self.keepers.get(change.tunnel)
         if keeper is not None:
-            keeper.heard(event)
+            keeper.changed(change)
 
     def _arm(self) -> None:
         due = self.engine.next_timer()

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Protocol
 
+from ikevpn.ike.state.effects import AttemptFailed, ChildDown, ChildUp, Phase1Down, StateChange
 from ikevpn.model.address import Endpoint
-from ikevpn.model.events.event import Code, Event, Fact, Reason
+from ikevpn.model.events.event import Code, Reason
 from ikevpn.model.tunnel import Tunnel
 
-FAILURES = (Code.PHASE1_FAILED, Code.PHASE2_FAILED)
-_ENDS = (*FAILURES, Code.CHILD_DOWN, Code.IKE_DOWN)
-_NEWS = (*_ENDS, Code.CHILD_UP, Code.CHILD_REKEYED)
+PHASE1 = ""
+"""In place of the name of a child."""
+_ENDS = (AttemptFailed, ChildDown, Phase1Down)
 _LONGEST_PAUSE_S = 30.0
 
 
@@ -53,7 +54,7 @@ class Keeper:
         self.start = start
         self.wanted = start is Start.UP
         self.failures: list[tuple[float, Code, Reason]] = []
-        self._news: dict[Fact | None, float] = {}  # child (None: phase 1) -> when something came of it
+        self._news: dict[str, float] = {}  # child, or phase 1 -> when something came of it
         self._house = house
         self._pause_s = 1.0
         self._planned = False
@@ -80,18 +81,20 @@ class Keeper:
         self.start = Start.LISTEN
         self._generation += 1
 
-    def heard(self, event: Event) -> None:
-        """The engine reported something about this tunnel."""
-        if event.code is Code.PHASE1_FAILED and event.facts.get("role") == "responder":
-            return  # somebody else's start
-        if event.code in FAILURES:
-            self.failures.append((self._house.now, event.code, event.reason))
-        if event.code in _NEWS:
-            self._news[event.facts.get("child")] = self._house.now
-        if self.wanted and event.code in _ENDS:
+    def changed(self, change: StateChange) -> None:
+        """The state of this tunnel has changed."""
+        match change:
+            case AttemptFailed():
+                self.failures.append((self._house.now, change.event.code, change.event.reason))
+                self._news[change.child] = self._house.now
+            case ChildDown() | ChildUp():
+                self._news[change.child] = self._house.now
+            case Phase1Down():
+                self._news[PHASE1] = self._house.now
+        if self.wanted and isinstance(change, _ENDS):
             self._plan(self._pause_s)
             self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
-        elif event.code is Code.CHILD_UP:
+        elif isinstance(change, ChildUp):
             self._pause_s = 1.0
 
     def _plan(self, delay_s: float) -> None:
@@ -124,7 +127,7 @@ class Keeper:
     def _judge(self, generation: int, started: float) -> None:
         if generation != self._generation or self._house.disturbed_since(started):
             return
-        if self._news.get(None, -1.0) >= started:
+        if self._news.get(PHASE1, -1.0) >= started:
             return
         stuck = [child for child in self._missing() if self._news.get(child, -1.0) < started]
         if stuck:

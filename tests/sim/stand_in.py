@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ikevpn.ike.state.effects import AddSa, DeleteSa, Effect, Report, Send
+from ikevpn.ike.state.effects import AddSa, ChildDown, ChildUp, DeleteSa, Effect, Report, Send
 from ikevpn.ike.values.question import Answer, Ticket
 from ikevpn.model.address import Endpoint
 from ikevpn.model.events.event import Code, Event, Reason
@@ -82,14 +82,14 @@ class Honest(EngineFace):
             self._add(Direction.OUT, theirs, key),
             self._send(_MAGIC[1], spi, theirs, key),
             *old[:-1],
-            self._report(Code.CHILD_UP),
+            *self._up(),
         ]
 
     def _confirm(self, ours: int, theirs: int, key: bytes) -> list[Effect]:
         old = self._forget(list(self.pairs), Reason.REPLACED)
         self.pairs[ours] = theirs
         del self.offered[ours]
-        return [self._add(Direction.OUT, theirs, key), *old, self._report(Code.CHILD_UP)]
+        return [self._add(Direction.OUT, theirs, key), *old, *self._up()]
 
     def _forget(self, spis: list[int], reason: Reason) -> list[Effect]:
         assert self.tunnel is not None
@@ -99,6 +99,7 @@ class Honest(EngineFace):
             effects.append(DeleteSa(spi, Direction.IN, reqid, self.tunnel.name))
             effects.append(DeleteSa(self.pairs.pop(spi), Direction.OUT, reqid, self.tunnel.name))
             effects.append(self._report(Code.CHILD_DOWN, reason))
+            effects.append(ChildDown(self.tunnel.name, self.tunnel.children[0].name, reqid))
         return effects
 
     def terminate(self, tunnel: str, now: float, child: str | None = None) -> list[Effect]:
@@ -153,6 +154,11 @@ class Honest(EngineFace):
     def _send(self, kind: bytes, ours: int, theirs: int, key: bytes) -> Send:
         assert self.ends is not None
         return Send(kind + ours.to_bytes(4, "big") + theirs.to_bytes(4, "big") + key, *self.ends)
+
+    def _up(self) -> list[Effect]:
+        assert self.tunnel is not None
+        child = self.tunnel.children[0]
+        return [self._report(Code.CHILD_UP), ChildUp(self.tunnel.name, child.name, child.reqid)]
 
     def _report(self, code: Code, reason: Reason = Reason.NONE) -> Report:
         assert self.tunnel is not None

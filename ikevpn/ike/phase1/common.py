@@ -16,6 +16,7 @@ from ikevpn.ike.offers import select
 from ikevpn.ike.offers.select import IkeChoice
 from ikevpn.ike.phase1 import natt, quota
 from ikevpn.ike.runner.exchange import Rejected
+from ikevpn.ike.state import state_changes
 from ikevpn.ike.state.callers import told
 from ikevpn.ike.state.core import Core
 from ikevpn.ike.state.effects import ExportKeys
@@ -287,9 +288,8 @@ def settle_identity(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, ide
     sa.candidates, sa.callers, sa.peers = tuple(granted), None, peers
     sa.lifetime = granted[0].ike_lifetime.shorter(Phase1.of(exchange).told)
     quota.check(core, sa, granted[0])
-    core.report(
-        Code.PEER_AUTHENTICATED, sa, product=sa.peer_products, identity=str(identity), identity_type=identity.type.label
-    )
+    facts = {"identity": str(identity), "identity_type": identity.type.label}
+    state_changes.authenticated(core, sa, product=sa.peer_products, **facts)
     core.emit(ExportKeys(sa.cky_i, sa.keys.encryption_key.reveal()))
 
 

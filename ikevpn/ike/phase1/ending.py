@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from ikevpn.ike.phase1 import common, initiation, refusal
 from ikevpn.ike.runner import settle
+from ikevpn.ike.state import state_changes
 from ikevpn.ike.state.core import Core
 from ikevpn.ike.state.sa import PHASE1, Exchange, Hint, IkeSa, Role
 from ikevpn.ike.upkeep import informational, lifetime
-from ikevpn.model.events.event import Code, Fact, Reason
+from ikevpn.model.events.event import Fact, Reason
 from ikevpn.wire.registry import NotifyType
 
 
@@ -53,6 +54,6 @@ def failed(core: Core, sa: IkeSa, hint: Hint) -> None:
         again = initiation.start(core, sa.tunnel, sa.local, sa.remote, sa.natt, group_index=attempt)
         again.waiting.extend(sa.waiting)
         return
-    core.report(Code.PHASE1_FAILED, sa, hint.reason, **hint.facts)
+    state_changes.phase1_failed(core, sa, hint.reason, **hint.facts)
     for request in sa.waiting:
         lifetime.not_renewed(core, request)

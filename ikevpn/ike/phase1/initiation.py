@@ -6,6 +6,7 @@ from ikevpn.ike.auth import methods
 from ikevpn.ike.phase1 import common
 from ikevpn.ike.phase1.common import Phase1
 from ikevpn.ike.runner import settle
+from ikevpn.ike.state import state_changes
 from ikevpn.ike.state.core import Core
 from ikevpn.ike.state.sa import ZERO_COOKIE, IkeSa, Role
 from ikevpn.model.address import Endpoint
@@ -28,7 +29,7 @@ def start(
     expected = common.expected_identity(tunnel, remote.address)
     if (method := methods.lacking(core, tunnel, remote.address, expected)) is not None:
         core.forget_ike_sa(sa)
-        core.report(Code.PHASE1_FAILED, sa, method.missing, remote=str(remote.address))
+        state_changes.phase1_failed(core, sa, method.missing, remote=str(remote.address))
         return sa
     settle.start_phase1(core, sa, core.scripts[_EXCHANGES[tunnel.mode]], Phase1(group_index=group_index))
     return sa

@@ -14,12 +14,13 @@ from ikevpn.crypto.tables import ESP_CIPHERS, INTEGRITIES
 from ikevpn.ike.auth import rights
 from ikevpn.ike.phase2.quick_state import Quick
 from ikevpn.ike.runner.exchange import Rejected
+from ikevpn.ike.state import state_changes
 from ikevpn.ike.state.core import Core
 from ikevpn.ike.state.effects import AddSa, DeleteSa
 from ikevpn.ike.state.sa import Child, ChildRequest, Exchange, IkeSa, Keys, Layer, Role
 from ikevpn.ike.state.timers import Timer, TimerKind
 from ikevpn.ike.upkeep import informational, lifetime
-from ikevpn.model.events.event import Code, Fact, Reason
+from ikevpn.model.events.event import Fact, Reason
 from ikevpn.model.proposal import IpsecProposal
 from ikevpn.model.sa import Algorithms, Direction, Sa
 from ikevpn.model.secret import Secret
@@ -222,10 +223,7 @@ def switch(core: Core, child: Child) -> None:
     for each in older:
         lost = _collided(child, each)
         retire(core, each, initiated=(each if lost else child).role is Role.INITIATOR)
-    code = Code.CHILD_REKEYED if older else Code.CHILD_UP
-    core.report_child(
-        code, child, seconds=child.lifetime.seconds, kilobytes=child.lifetime.kilobytes, role=str(child.role)
-    )
+    state_changes.child_up(core, child, renewed=bool(older))
 
 
 def press(core: Core, child: Child) -> None:
@@ -358,7 +356,7 @@ def remove(core: Core, child: Child, reason: Reason, **facts: Fact) -> None:
         return
     survivors = [each for each in same if each.outbound or each.withheld]
     if not survivors:
-        core.report_child(Code.CHILD_DOWN, child, reason, **facts)
+        state_changes.child_down(core, child, reason, **facts)
     elif not child.superseded and all(each.superseded for each in survivors):
         _promote(core, max(survivors, key=lambda each: each.created))
 

@@ -9,10 +9,11 @@ from ikevpn.ike.phase2 import children, quick, requests
 from ikevpn.ike.phase2.quick_state import Quick
 from ikevpn.ike.runner import settle
 from ikevpn.ike.runner.life import Life
+from ikevpn.ike.state import state_changes
 from ikevpn.ike.state.core import Core
 from ikevpn.ike.state.sa import Child, ChildRequest, Exchange, Hint, IkeSa, Role
 from ikevpn.ike.upkeep import informational, lifetime
-from ikevpn.model.events.event import Code, Fact, Reason
+from ikevpn.model.events.event import Fact, Reason
 from ikevpn.wire.registry import NotifyType
 
 _REFUSALS = {
@@ -64,13 +65,13 @@ LIFE = Life(Quick, finished, rejected, given_up, refused=refused)
 
 def _failed(core: Core, sa: IkeSa, exchange: Exchange, hint: Hint) -> None:
     state = Quick.of(exchange)
-    facts = {"role": str(exchange.role), **hint.facts}
+    facts = hint.facts
     if state.child is not None:
         delete_child(core, state.child, hint.reason)  # the peer may believe that it is up
     if state.request is not None:
         facts = {"child": state.request.name, "selector": str(state.request.selector), **facts}
         lifetime.not_renewed(core, state.request)
-    core.report(Code.PHASE2_FAILED, sa, hint.reason, **facts)
+    state_changes.child_failed(core, sa, exchange.role, hint.reason, **facts)
 
 
 # What comes from outside
@@ -118,6 +119,6 @@ def break_off(core: Core, sa: IkeSa, reason: Reason) -> None:
         if successor is not None:
             requests.start(core, successor, request)
         else:
-            facts = {"child": request.name, "selector": str(request.selector), "role": str(Role.INITIATOR)}
-            core.report(Code.PHASE2_FAILED, sa, reason, **facts)
+            facts = {"child": request.name, "selector": str(request.selector)}
+            state_changes.child_failed(core, sa, Role.INITIATOR, reason, **facts)
             lifetime.not_renewed(core, request)

@@ -319,12 +319,16 @@ class Core:
         if sa is not None and sa.is_stranger and not self._budgets.affords(Budget.EVENT, self.now, f"{code} {reason}"):
             self.counters[f"untold-{code}"] += 1
             return
-        if sa is not None:
-            facts = {"local": str(sa.local), "remote": str(sa.remote), "role": str(sa.role), **facts}
-            if sa.peer_id is not None:
-                facts.setdefault("peer_id", str(sa.peer_id))
-            facts = {name: cut(fact) for name, fact in facts.items()}
-        self.emit(Report(Event(code, sa.name if sa else "", reason, facts)))
+        self.emit(Report(self.event(code, sa, reason, **facts)))
+
+    def event(self, code: Code, sa: IkeSa | None, reason: Reason, **facts: Fact) -> Event:
+        """What people are told of an IKE SA."""
+        if sa is None:
+            return Event(code, "", reason, facts)
+        facts = {"local": str(sa.local), "remote": str(sa.remote), "role": str(sa.role), **facts}
+        if sa.peer_id is not None:
+            facts.setdefault("peer_id", str(sa.peer_id))
+        return Event(code, sa.name, reason, {name: cut(fact) for name, fact in facts.items()})
 
     def report_child(self, code: Code, child: Child, reason: Reason = Reason.NONE, **facts: Fact) -> None:
         """An event of a child."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import get_args
 
 from ikevpn.ike.values.question import Question, Ticket
 from ikevpn.model.address import Endpoint
@@ -72,8 +73,70 @@ class LookUp:
 
 
 @dataclass(frozen=True, slots=True)
+class PeerAuthenticated:
+    """A peer of the tunnel has proved who it is: SAs follow at once."""
+
+    tunnel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Phase1Up:
+    """An IKE SA with a peer of the tunnel is established, the first one or one in place of an older one."""
+
+    tunnel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Phase1Down:
+    """The last IKE SA with a peer of the tunnel is gone. `replaced`: another one takes its place."""
+
+    tunnel: str
+    replaced: bool
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class ChildUp:
+    """Traffic of a child leaves through a new pair of SAs."""
+
+    tunnel: str
+    child: str
+    reqid: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChildDown:
+    """A child has no pair of SAs any more."""
+
+    tunnel: str
+    child: str
+    reqid: int
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFailed:
+    """A negotiation of ours has failed: that of one child, or phase 1, and so all (`child` is empty)."""
+
+    tunnel: str
+    child: str
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class PeerLost:
+    """Dead peer detection has had no answer, and everything with that peer is gone."""
+
+    tunnel: str
+
+
+StateChange = PeerAuthenticated | Phase1Up | Phase1Down | ChildUp | ChildDown | AttemptFailed | PeerLost
+"""What became of a tunnel, for whoever decides what is done next. An `event` in it is only passed on to people."""
+STATE_CHANGES: tuple[type[StateChange], ...] = get_args(StateChange)
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
-    """Tell whoever listens what happened."""
+    """Tell people what happened. Nothing is decided by it."""
 
     event: Event
 
@@ -98,4 +161,4 @@ class Ask:
     deadline: float
 
 
-Effect = Send | AddSa | DeleteSa | MoveSas | QuerySa | Keepalive | LookUp | Report | ExportKeys | Ask
+Effect = Send | AddSa | DeleteSa | MoveSas | QuerySa | Keepalive | LookUp | Report | StateChange | ExportKeys | Ask

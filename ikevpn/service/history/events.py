@@ -135,10 +135,12 @@ class Subscription:
         """Records until `end` is done, and then those that are still queued."""
         while not end.done():
             getting = asyncio.ensure_future(self._queue.get())
-            await asyncio.wait((getting, end), return_when=asyncio.FIRST_COMPLETED)
+            try:
+                await asyncio.wait((getting, end), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                if not getting.done():
+                    getting.cancel()
             if getting.done():
                 yield getting.result()
-            else:
-                getting.cancel()
         for record in self.waiting():
             yield record

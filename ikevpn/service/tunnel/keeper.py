@@ -1,9 +1,9 @@
 """What is wanted of one tunnel and what it is: starts it, starts it again for as long as it is wanted, and never gives
 up.
 
-Knows names of children and events, nothing of sockets, devices or configuration; those are behind `Reach`. Every
-attempt looks the peer's name up again and tries all of its addresses in turn. Pauses between attempts grow to a cap and
-are jittered, so that a hundred tunnels to one rebooting gateway do not call at the same moment.
+Knows names of children and what became of them, nothing of sockets, devices or configuration; those are behind
+`Reach`. Every attempt looks the peer's name up again and tries all of its addresses in turn. Pauses between attempts
+grow to a cap and are jittered, so that a hundred tunnels to one rebooting gateway do not call at the same moment.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from ikevpn.ike.state.effects import AttemptFailed, ChildDown, ChildUp, Phase1Down, StateChange
 from ikevpn.model.address import Endpoint
 from ikevpn.model.events.event import Code, Event, Reason
+from ikevpn.service.tunnel.failure import Cause, Failure
 
 FIRST_PAUSE_S = 2.0
 LONGEST_PAUSE_S = 60.0
@@ -38,11 +40,11 @@ class Wanted(StrEnum):
 
 
 class Unreachable(Exception):
-    """There is no way to the peer now; carries the event that says why."""
+    """There is no way to the peer now; carries why."""
 
-    def __init__(self, event: Event) -> None:
-        super().__init__(event.code)
-        self.event = event
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.event.code)
+        self.failure = failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class Reach(Protocol):
         """Ways to the peer, best first. Raises Unreachable."""
 
     def initiate(self, path: Path, children: tuple[str, ...]) -> None:
-        """Start a negotiation; its events come back through `Keeper.heard`."""
+        """Start a negotiation; what becomes of it comes back through `Keeper.changed`."""
 
     def report(self, event: Event) -> None: ...
 
@@ -81,7 +83,7 @@ class Keeper:
         self.name = name
         self.wanted = Wanted.DOWN
         self.failures = 0
-        self.last_failure: Event | None = None
+        self.last_failure: Failure | None = None
         self.next_attempt: float | None = None
         self._children = dict(children)
         self._reach = reach
@@ -92,7 +94,7 @@ class Keeper:
         self._settled: asyncio.Event = asyncio.Event()
         self._hurry = asyncio.Event()
         self._striving: asyncio.Task[None] | None = None
-        self._waiters: list[asyncio.Future[Event | None]] = []
+        self._waiters: list[asyncio.Future[Failure | None]] = []
 
     # Inputs
 
@@ -114,33 +116,33 @@ class Keeper:
         """What kept the last attempt from success may be gone: the next one need not wait."""
         self._hurry.set()
 
-    def heard(self, event: Event) -> None:
-        """Something happened to this tunnel."""
-        child, reqid = str(event.facts.get("child", "")), int(str(event.facts.get("reqid", 0)))
-        ours = event.facts.get("role") != "responder"
-        match event.code:
-            case Code.CHILD_UP | Code.CHILD_REKEYED | Code.MANUAL_UP:
-                self._up.add((child, reqid))
-                self._settle(child)
-            case Code.CHILD_DOWN | Code.MANUAL_DOWN:
-                self._up.discard((child, reqid))
-                self._demanded.discard(child)
-            case Code.PHASE2_FAILED if ours:
-                self.last_failure = event
-                self._settle(child)
-            case Code.PHASE1_FAILED if ours:
-                self.last_failure = event
-                self._settle_all()
-            case Code.IKE_DOWN if event.reason is not Reason.REPLACED and self._pending:
-                self.last_failure = event
-                self._settle_all()
+    def changed(self, change: StateChange) -> None:
+        """The state of this tunnel has changed."""
+        match change:
+            case ChildUp():
+                self._up.add((change.child, change.reqid))
+                self._settle(change.child)
+            case ChildDown():
+                self._up.discard((change.child, change.reqid))
+                self._demanded.discard(change.child)
+            case AttemptFailed():
+                self._failed(Failure(change.event, child=change.child))
+            case Phase1Down() if self._pending and not change.replaced:
+                self._failed(Failure(change.event))
         self._judge()
 
-    async def outcome(self) -> Event | None:
-        """Waits until all children are up (None) or an attempt failed (the event that says why)."""
+    def _failed(self, failure: Failure) -> None:
+        self.last_failure = failure
+        if failure.child:
+            self._settle(failure.child)
+        else:
+            self._settle_all()
+
+    async def outcome(self) -> Failure | None:
+        """Waits until all children are up (None) or an attempt failed (why)."""
         if not self.missing():
             return None
-        waiter: asyncio.Future[Event | None] = asyncio.get_running_loop().create_future()
+        waiter: asyncio.Future[Failure | None] = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
         try:
             return await waiter
@@ -152,7 +154,7 @@ class Keeper:
         self.wanted = Wanted.DOWN
         striving = self._striving
         self._stop_striving()
-        self._tell(Event(Code.PHASE1_FAILED, self.name, Reason.REQUESTED))
+        self._tell(Failure(Event(Code.PHASE1_FAILED, self.name, Reason.REQUESTED)))
         if striving is not None:
             await asyncio.gather(striving, return_exceptions=True)
 
@@ -215,15 +217,15 @@ class Keeper:
         try:
             await self._try_all(await self._reach.paths(), missing)
         except Unreachable as unreachable:
-            failure = unreachable.event
+            failure = unreachable.failure
         except Exception as error:
             _log.exception("%s: an attempt was not made to its end", self.name)
-            failure = Event(Code.INTERNAL_ERROR, self.name, facts={"detail": f"{type(error).__name__}: {error}"})
+            facts = {"detail": f"{type(error).__name__}: {error}"}
+            failure = Failure(Event(Code.INTERNAL_ERROR, self.name, facts=facts), Cause.INTERNAL)
         else:
             return
-        self._settle_all()
-        self.last_failure = failure
-        self._reach.report(failure)
+        self._failed(failure)
+        self._reach.report(failure.event)
 
     async def _try_all(self, paths: Sequence[Path], missing: set[str]) -> None:
         for path in paths:
@@ -236,7 +238,7 @@ class Keeper:
                         await self._settled.wait()
             except TimeoutError:
                 self._settle_all()
-            if not missing - self.up or (self.last_failure and self.last_failure.code is Code.PHASE2_FAILED):
+            if not missing - self.up or (self.last_failure and self.last_failure.child):
                 return
 
     async def _pause(self) -> None:
@@ -266,7 +268,7 @@ class Keeper:
         self._pending.clear()
         self._settled.set()
 
-    def _tell(self, outcome: Event | None) -> None:
+    def _tell(self, outcome: Failure | None) -> None:
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(outcome)

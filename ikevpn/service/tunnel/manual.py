@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from ikevpn.config.configuration import TunnelConfig
 from ikevpn.dataplane.interface.sa_plane import Expire
 from ikevpn.errors import HostError
-from ikevpn.ike.state.effects import AddSa, DeleteSa, Effect, Keepalive, Report
+from ikevpn.ike.state.effects import AddSa, ChildDown, ChildUp, DeleteSa, Effect, Keepalive, Report
 from ikevpn.ike.status import ChildStatus
 from ikevpn.model.address import Address, AddressRange
 from ikevpn.model.events.event import Code, Event, Fact, Reason
@@ -92,7 +92,7 @@ class ManualKeying:
         effects: list[Effect] = [AddSa(sa) for sa in (*self._up.inbound, *self._up.outbound)]
         if self._manual.in_udp:
             effects.append(Keepalive(inbound[0].local, inbound[0].remote, self._config.template.keepalive_s))
-        self._perform([*effects, *self._reports(Code.MANUAL_UP, Reason.NONE)])
+        self._perform([*effects, *self._told(ChildUp, Code.MANUAL_UP, Reason.NONE)])
 
     def end(self, reason: Reason) -> None:
         """Remove both directions; what was reserved and not used is lost."""
@@ -107,7 +107,7 @@ class ManualKeying:
         effects: list[Effect] = [DeleteSa(sa.spi, sa.direction, sa.reqid, sa.tunnel) for sa in both]
         if self._manual.in_udp:
             effects.append(Keepalive(both[0].local, both[0].remote, 0))
-        self._perform([*effects, *self._reports(Code.MANUAL_DOWN, reason)])
+        self._perform([*effects, *self._told(ChildDown, Code.MANUAL_DOWN, reason)])
 
     def expired(self, event: Expire) -> bool:
         """Half of the numbers are used, or all: reserve more."""
@@ -196,7 +196,7 @@ class ManualKeying:
     def _perform(self, effects: Iterable[Effect]) -> None:
         self._driver.perform(effects)
 
-    def _reports(self, code: Code, reason: Reason) -> list[Report]:
+    def _told(self, change: type[ChildUp | ChildDown], code: Code, reason: Reason) -> list[Effect]:
         manual, name = self._manual, self._config.name
         common: dict[str, Fact] = {
             "reqid": self._reqid,
@@ -206,10 +206,11 @@ class ManualKeying:
         }
         if manual.around is not None:
             common |= {"ah_spi_in": f"{manual.around.local_spi:08x}", "ah_spi_out": f"{manual.around.remote_spi:08x}"}
-        return [
-            Report(Event(code, name, reason, {**common, "child": child.name, "selector": str(child.selector)}))
-            for child in self._config.template.children
-        ]
+        told: list[Effect] = []
+        for child in self._config.template.children:
+            facts = {**common, "child": child.name, "selector": str(child.selector)}
+            told += [Report(Event(code, name, reason, facts)), change(name, child.name, self._reqid)]
+        return told
 
     def _status(self, child: Child, up: _Up, now: float) -> ChildStatus:
         sa, manual = up.inbound[0], self._manual

@@ -65,7 +65,9 @@ def _in_clear(rival: Rival) -> str:
 
 def _failure(keeper: Keeper) -> dict[str, str]:
     failure = keeper.last_failure
-    return {"last_error": reasons.sentence(failure), "last_reason": failure.reason.value} if failure else {}
+    if failure is None:
+        return {}
+    return {"last_error": reasons.sentence(failure.event), "last_reason": failure.event.reason.value}
 
 
 def _newest(engine: EngineStatus, tunnel: str) -> IkeStatus | None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from ikevpn.config.configuration import TunnelConfig
 from ikevpn.errors import HostError, UsageError
+from ikevpn.ike.state.effects import ChildUp, PeerAuthenticated, PeerLost, StateChange
 from ikevpn.model.address import Address, AddressRange, Endpoint
 from ikevpn.model.events.event import Code, Event, Fact, Reason
 from ikevpn.model.tunnel import DpdAction
@@ -24,9 +25,11 @@ from ikevpn.service.binding.own_address import NOWHERE, called_at, towards
 from ikevpn.service.driver import Driver
 from ikevpn.service.ike_port.ports import IkePorts
 from ikevpn.service.tunnel.at_rest import AtRest
+from ikevpn.service.tunnel.failure import Cause, Failure
 from ikevpn.service.tunnel.keeper import Keeper, Path, Unreachable, Wanted
 from ikevpn.service.tunnel.keying import IkeKeying, Keying
 from ikevpn.service.tunnel.manual import ManualKeying
+from ikevpn.service.tunnel.renewal import Renewal
 from ikevpn.service.tunnel.sequences import Sequences
 
 NAMES_AGAIN_S = 300.0
@@ -69,6 +72,7 @@ class Tunnel:
         self._names_now = asyncio.Event()
         self._turning: asyncio.Task[None] | None = None
         self._afterwards: Wanted | None = None  # what is wanted again once a dead peer is back
+        self._renewals: list[Renewal] = []
         self._wish = asyncio.Lock()  # the last wish is the one that counts, so none overtakes another
         self._rest()
 
@@ -172,20 +176,33 @@ class Tunnel:
             self.keeper.want(Wanted.UP)  # at once, not after the pause
         return True
 
-    def heard(self, event: Event) -> None:
-        """Something happened to this tunnel."""
-        self.keeper.heard(event)
-        if event.code is Code.PEER_AUTHENTICATED:
-            self.binding.expect()
-        elif event.code is Code.IKE_DOWN and event.reason is Reason.DEAD_PEER:
-            self._peer_dead()
-        elif event.code is Code.CHILD_UP and self._afterwards is not None and not self.keeper.missing():
-            wanted, self._afterwards = self._afterwards, None
-            self.keeper.want(wanted)
+    def changed(self, change: StateChange) -> None:
+        """The state of this tunnel has changed."""
+        self.keeper.changed(change)
+        match change:
+            case PeerAuthenticated():
+                self.binding.expect()
+            case PeerLost():
+                self._peer_lost()
+            case ChildUp() if self._afterwards is not None and not self.keeper.missing():
+                wanted, self._afterwards = self._afterwards, None
+                self.keeper.want(wanted)
+        for renewal in tuple(self._renewals):
+            renewal.changed(change)
+
+    @contextmanager
+    def renewal(self, names: Iterable[str]) -> Iterator[Renewal]:
+        """Follows the renewal of children, and of phase 1, for as long as somebody waits for it."""
+        renewal = Renewal(names)
+        self._renewals.append(renewal)
+        try:
+            yield renewal
+        finally:
+            self._renewals.remove(renewal)
 
     # A dead peer
 
-    def _peer_dead(self) -> None:
+    def _peer_lost(self) -> None:
         """Without an action of its own a tunnel goes on as it is wanted. At once: what was begun is not to go out."""
         action, before = self.config.dpd_action, self.keeper.wanted
         wanted = _AFTER_DEATH[action] if action is not None else before
@@ -230,8 +247,11 @@ class Tunnel:
             reason = _REASONS.get(error.reason, Reason.NONE)
             remote = ", ".join(map(str, self.config.remotes))
             facts: dict[str, Fact] = {"remote": remote, "detail": str(error), "fix": error.fix}
-            code = Code.PHASE1_FAILED if reason is not Reason.NONE else Code.HOST_REFUSED
-            raise Unreachable(Event(code, self.name, reason, facts)) from None
+            if reason is Reason.NONE:
+                failure = Failure(Event(Code.HOST_REFUSED, self.name, facts=facts), Cause.HOST)
+            else:
+                failure = Failure(Event(Code.PHASE1_FAILED, self.name, reason, facts))
+            raise Unreachable(failure) from None
 
     def initiate(self, path: Path, children: tuple[str, ...]) -> None:
         self.keying.begin(path, children)

@@ -11,6 +11,7 @@ from ikevpn.config.configuration import Configuration, TunnelConfig
 from ikevpn.config.keys.words import Start
 from ikevpn.control.unknown import unknown_tunnel
 from ikevpn.errors import HostError
+from ikevpn.ike.state.effects import StateChange
 from ikevpn.model.address import Address
 from ikevpn.model.events.event import Code, Event, Fact
 from ikevpn.net.plan.steps import Plan
@@ -25,7 +26,7 @@ WANTED = {Start.UP: Wanted.UP, Start.ON_DEMAND: Wanted.ON_DEMAND, Start.LISTEN: 
 
 
 class Tunnels:
-    """The tunnels by name. `heard` wants every event; `gone` hears the name of a tunnel that no reload brings back."""
+    """The tunnels by name. `changed` wants all state changes; `gone` hears of one that no reload brings back."""
 
     def __init__(self, world: World, workers: int = 1, gone: Callable[[str], None] = lambda name: None) -> None:
         self._world = world
@@ -168,11 +169,11 @@ class Tunnels:
         except HostError as error:
             self._world.report(Event(Code.HOST_REFUSED, tunnel, facts={"detail": str(error), "fix": error.fix}))
 
-    def heard(self, event: Event) -> None:
-        """Tell the tunnel that an event is about."""
-        tunnel = self._by_name.get(event.tunnel)
+    def changed(self, change: StateChange) -> None:
+        """The state of a tunnel has changed: tell it."""
+        tunnel = self._by_name.get(change.tunnel)
         if tunnel is not None:
-            tunnel.heard(event)
+            tunnel.changed(change)
 
 
 @dataclass(frozen=True, slots=True)

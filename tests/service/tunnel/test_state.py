@@ -11,6 +11,7 @@ import pytest
 
 from ikevpn.config.configuration import TunnelConfig
 from ikevpn.config.load import load
+from ikevpn.ike.state.effects import AttemptFailed, ChildUp
 from ikevpn.ike.status import ChildStatus, EngineStatus, IkeStatus
 from ikevpn.model.events.event import Code, Event, Reason
 from ikevpn.model.sa import Direction, SaUse
@@ -124,7 +125,7 @@ def test_one_pair_of_two_is_up_and_its_newest_sa_counts(config: TunnelConfig) ->
         config,
         engine,
         *uses,
-        prepare=lambda keeper: keeper.heard(Event(Code.CHILD_UP, "paris", facts={"child": CHILD["child"], "reqid": 0})),
+        prepare=lambda keeper: keeper.changed(ChildUp("paris", str(CHILD["child"]), 0)),
     )
     assert (found.state, found.nat, found.peer_id, found.up_s) == ("partly up", True, "203.0.113.2", 9.0)
     up, down = found.children
@@ -160,7 +161,9 @@ def test_manual_keys_are_up_without_the_engine(config: TunnelConfig) -> None:
 
 def test_the_last_failure_is_told_in_words(config: TunnelConfig) -> None:
     failure = Event(Code.PHASE1_FAILED, "paris", Reason.NO_ANSWER, {"remote": "203.0.113.2:500", "role": "initiator"})
-    found = state(config, EngineStatus((), (), 0, 0), prepare=lambda keeper: keeper.heard(failure))
+    found = state(
+        config, EngineStatus((), (), 0, 0), prepare=lambda keeper: keeper.changed(AttemptFailed("paris", "", failure))
+    )
     assert found.last_reason == "no-answer" and found.last_error.startswith(
         "phase 1 with 203.0.113.2:500 failed: no answer"
     )

@@ -15,7 +15,7 @@ from ikevpn.config.configuration import TunnelConfig
 from ikevpn.config.load import load
 from ikevpn.control.unknown import unknown_tunnel
 from ikevpn.ike.engine import Engine, EngineSettings
-from ikevpn.ike.state.effects import Effect, Report
+from ikevpn.ike.state.effects import STATE_CHANGES, Effect, Report
 from ikevpn.model.address import AddressRange
 from ikevpn.model.events.event import Code, Event, Reason
 from ikevpn.service.binding.binding import Bindings
@@ -62,10 +62,11 @@ class Daemon:
         for effect in effects:
             if isinstance(effect, Report):
                 self.report(effect.event)
+            elif isinstance(effect, STATE_CHANGES):
+                self.tunnels.changed(effect)
 
     def report(self, event: Event) -> None:
         self.reports.append(event)
-        self.tunnels.heard(event)
 
     def write(self, psk: str = "a long enough secret", **keys: str) -> None:
         (self.folder / "psk").write_text(psk)
