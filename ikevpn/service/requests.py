@@ -32,11 +32,11 @@ from ikevpn.service.parts import Parts
 from ikevpn.service.tasks import Errands
 from ikevpn.service.tunnel import last_step
 from ikevpn.service.tunnel.failure import Cause, Failure
-from ikevpn.service.tunnel.keeper import Wanted
 from ikevpn.service.tunnel.renewal import PHASE1
 from ikevpn.service.tunnel.state import index, tunnel_state
 from ikevpn.service.tunnel.tunnel import Tunnel
 from ikevpn.service.tunnel.tunnels import WANTED, Difference
+from ikevpn.service.tunnel.wishes import Wanted, Wisher
 
 Answer = AsyncGenerator[api.Reply, None]
 
@@ -145,7 +145,7 @@ class Requests:
             return
         if before.wanted is Wanted.DOWN:
             await tunnel.down(still_configured=not before.absent)
-            tunnel.put_down = False
+            tunnel.keeper.withdraw(Wisher.USER)
             if self._starts and not before.absent and tunnel.config.start is Start.LISTEN:
                 with contextlib.suppress(HostError):
                     await tunnel.want(Wanted.LISTEN)  # we could not call; the peer still may

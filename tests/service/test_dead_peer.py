@@ -9,7 +9,7 @@ import pytest
 
 from ikevpn.ike.state.effects import ChildDown, ChildUp, PeerLost
 from ikevpn.model.events.event import Code
-from ikevpn.service.tunnel.keeper import Wanted
+from ikevpn.service.tunnel.wishes import Wanted
 from tests.service.binding.test_binding import ROUTE
 from tests.service.tunnel.test_tunnels import Daemon
 from tests.service.virtual import run

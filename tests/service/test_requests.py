@@ -22,7 +22,7 @@ from ikevpn.service.history.events import History
 from ikevpn.service.history.loaded_files import LoadedFiles
 from ikevpn.service.requests import Requests, child_of
 from ikevpn.service.tasks import Errands
-from ikevpn.service.tunnel.keeper import Wanted
+from ikevpn.service.tunnel.wishes import Wanted
 from tests.service.binding.test_binding import BLOCK, Host
 from tests.service.tunnel.test_tunnels import Daemon
 from tests.service.virtual import run

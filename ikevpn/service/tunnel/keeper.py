@@ -14,13 +14,13 @@ import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol
 
 from ikevpn.ike.state.effects import AttemptFailed, ChildDown, ChildUp, Phase1Down, StateChange
 from ikevpn.model.address import Endpoint
 from ikevpn.model.events.event import Code, Event, Reason
 from ikevpn.service.tunnel.failure import Cause, Failure
+from ikevpn.service.tunnel.wishes import Resolved, Wanted, Wish, Wisher, resolve
 
 FIRST_PAUSE_S = 2.0
 LONGEST_PAUSE_S = 60.0
@@ -28,15 +28,6 @@ GROWTH = 2.0
 LONGEST_ATTEMPT_S = 300.0
 """The engine ends every attempt by itself; this is for the day when it does not."""
 _log = logging.getLogger(__name__)
-
-
-class Wanted(StrEnum):
-    """What the user wants. `LISTEN` and `ON_DEMAND` do not start by themselves."""
-
-    UP = "up"
-    ON_DEMAND = "on-demand"
-    LISTEN = "listen"
-    DOWN = "down"
 
 
 class Unreachable(Exception):
@@ -81,7 +72,6 @@ class Keeper:
         self, name: str, children: Mapping[str, int], reach: Reach, chance: Callable[[], float] = random.random
     ) -> None:
         self.name = name
-        self.wanted = Wanted.DOWN
         self.failures = 0
         self.last_failure: Failure | None = None
         self.next_attempt: float | None = None
@@ -89,7 +79,7 @@ class Keeper:
         self._reach = reach
         self._chance = chance
         self._up: set[tuple[str, int]] = set()  # names and reqids: a dialup child is up once for every peer
-        self._demanded: set[str] = set()
+        self._wishes: dict[Wisher, Wish] = {}
         self._pending: set[str] = set()
         self._settled: asyncio.Event = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -98,18 +88,37 @@ class Keeper:
 
     # Inputs
 
-    def want(self, wanted: Wanted) -> None:
-        """Change what is wanted. Going down is the caller's business; from here on nothing is started for it."""
-        self.wanted = wanted
-        self._demanded.clear()
+    def want(self, wanted: Wanted, wisher: Wisher = Wisher.USER) -> None:
+        """Somebody has another wish. That of the user puts an end to what a monitor made of the one before.
+
+        Going down is the caller's business; from here on nothing is started for it.
+        """
+        if wisher is Wisher.USER:
+            self._wishes.clear()
+        self._wishes[wisher] = Wish(wanted)
+        self.begin_again()
+
+    def withdraw(self, wisher: Wisher) -> None:
+        """Somebody has no wish any more: the others count."""
+        self._wishes.pop(wisher, None)
+        self.begin_again()
+
+    def begin_again(self) -> None:
+        """Whatever was under way: what is wanted now is tried at once. What traffic has asked for, it asks again."""
+        self._wishes.pop(Wisher.TRAFFIC, None)
         self._stop_striving()
         self._judge()
+
+    def wish_of(self, wisher: Wisher) -> Wanted | None:
+        """What somebody wants; None: nothing."""
+        wish = self._wishes.get(wisher)
+        return wish.wanted if wish is not None else None
 
     def acquire(self, reqid: int) -> None:
         """A packet wants out through the child with `reqid`."""
         names = [name for name, number in self._children.items() if number == reqid]
         if self.wanted is Wanted.ON_DEMAND:
-            self._demanded.update(names)
+            self._demand(self._demanded.union(names))
             self._judge()
 
     def hurry(self) -> None:
@@ -124,7 +133,7 @@ class Keeper:
                 self._settle(change.child)
             case ChildDown():
                 self._up.discard((change.child, change.reqid))
-                self._demanded.discard(change.child)
+                self._demand(self._demanded - {change.child})
             case AttemptFailed():
                 self._failed(Failure(change.event, child=change.child))
             case Phase1Down() if self._pending and not change.replaced:
@@ -151,7 +160,7 @@ class Keeper:
 
     async def close(self) -> None:
         """Start nothing any more."""
-        self.wanted = Wanted.DOWN
+        self._wishes = {Wisher.USER: Wish(Wanted.DOWN)}
         striving = self._striving
         self._stop_striving()
         self._tell(Failure(Event(Code.PHASE1_FAILED, self.name, Reason.REQUESTED)))
@@ -160,15 +169,27 @@ class Keeper:
 
     # What it is
 
+    @property
+    def wanted(self) -> Wanted:
+        """What comes of all wishes."""
+        return self._resolved.wanted
+
     def missing(self) -> set[str]:
         """Children that are wanted now and are not up."""
-        match self.wanted:
-            case Wanted.UP:
-                return self._children.keys() - self.up
-            case Wanted.ON_DEMAND:
-                return self._demanded - self.up
-            case _:
-                return set()
+        return set(self._resolved.children - self.up)
+
+    @property
+    def _resolved(self) -> Resolved:
+        return resolve(self._wishes, self._children.keys())
+
+    @property
+    def _demanded(self) -> frozenset[str]:
+        wish = self._wishes.get(Wisher.TRAFFIC)
+        return (wish.children if wish is not None else None) or frozenset()
+
+    def _demand(self, children: frozenset[str]) -> None:
+        """What traffic wants from now on."""
+        self._wishes[Wisher.TRAFFIC] = Wish(Wanted.UP, children)
 
     @property
     def up(self) -> set[str]:
@@ -201,7 +222,7 @@ class Keeper:
                 await self._attempt(missing)
                 if not self.missing():
                     break
-                self._demanded.clear()
+                self._demand(frozenset())
                 self.failures += 1
                 self._tell(self.last_failure)
                 await self._pause()

@@ -26,11 +26,12 @@ from ikevpn.service.driver import Driver
 from ikevpn.service.ike_port.ports import IkePorts
 from ikevpn.service.tunnel.at_rest import AtRest
 from ikevpn.service.tunnel.failure import Cause, Failure
-from ikevpn.service.tunnel.keeper import Keeper, Path, Unreachable, Wanted
+from ikevpn.service.tunnel.keeper import Keeper, Path, Unreachable
 from ikevpn.service.tunnel.keying import IkeKeying, Keying
 from ikevpn.service.tunnel.manual import ManualKeying
 from ikevpn.service.tunnel.renewal import Renewal
 from ikevpn.service.tunnel.sequences import Sequences
+from ikevpn.service.tunnel.wishes import Wanted, Wisher
 
 NAMES_AGAIN_S = 300.0
 """How often the name of a peer is looked up again."""
@@ -60,7 +61,6 @@ class Tunnel:
         self.config = config
         self.reqids = tuple(reqids)
         children = {child.name: reqid for child, reqid in zip(config.template.children, reqids, strict=True)}
-        self.put_down = False  # the user's last word on it was `down`
         self.remotes: tuple[AddressRange, ...] = ()
         self.keeper = Keeper(config.name, children, self)
         self.binding = world.bindings.binding(config, self.reqids)
@@ -71,7 +71,6 @@ class Tunnel:
         self._following: asyncio.Task[None] | None = None
         self._names_now = asyncio.Event()
         self._turning: asyncio.Task[None] | None = None
-        self._afterwards: Wanted | None = None  # what is wanted again once a dead peer is back
         self._renewals: list[Renewal] = []
         self._wish = asyncio.Lock()  # the last wish is the one that counts, so none overtakes another
         self._rest()
@@ -94,9 +93,7 @@ class Tunnel:
         if wanted is Wanted.DOWN:
             raise UsageError("a tunnel goes down by Tunnel.down")
         self._stop_turning()
-        self._afterwards = None
         async with self._wish:
-            self.put_down = False
             self._world.at_rest.discard(self.name)
             refusal = await self._stand(always_open=wanted is Wanted.ON_DEMAND)
             if not self.config.remote_names:
@@ -122,9 +119,7 @@ class Tunnel:
         Of a tunnel that is `still_configured` the block stays: its traffic does not leave in clear.
         """
         self._stop_turning()
-        self._afterwards = None
         async with self._wish:
-            self.put_down = True
             await self.keeper.close()
             if self._following is not None:
                 self._following.cancel()
@@ -173,7 +168,7 @@ class Tunnel:
         if before is not NOWHERE:
             self.lose_everything(Reason.PATH_CHANGED)
         if self.keeper.wanted is Wanted.UP and self.keeper.missing():
-            self.keeper.want(Wanted.UP)  # at once, not after the pause
+            self.keeper.begin_again()  # at once, not after the pause
         return True
 
     def changed(self, change: StateChange) -> None:
@@ -184,9 +179,8 @@ class Tunnel:
                 self.binding.expect()
             case PeerLost():
                 self._peer_lost()
-            case ChildUp() if self._afterwards is not None and not self.keeper.missing():
-                wanted, self._afterwards = self._afterwards, None
-                self.keeper.want(wanted)
+            case ChildUp() if self.keeper.wish_of(Wisher.MONITOR) is Wanted.UP and not self.keeper.missing():
+                self.keeper.withdraw(Wisher.MONITOR)  # the peer is back
         for renewal in tuple(self._renewals):
             renewal.changed(change)
 
@@ -208,8 +202,7 @@ class Tunnel:
         wanted = _AFTER_DEATH[action] if action is not None else before
         if before in (Wanted.DOWN, wanted):
             return
-        self._afterwards = before if wanted is Wanted.UP else None
-        self.keeper.want(wanted)
+        self.keeper.want(wanted, Wisher.MONITOR)
         if wanted is not Wanted.UP and Wanted.ON_DEMAND in (before, wanted):
             self._stop_turning()
             self._turning = asyncio.create_task(self._turn(wanted), name=f"after the death of a peer of {self.name}")

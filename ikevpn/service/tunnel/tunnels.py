@@ -15,9 +15,9 @@ from ikevpn.ike.state.effects import StateChange
 from ikevpn.model.address import Address
 from ikevpn.model.events.event import Code, Event, Fact
 from ikevpn.net.plan.steps import Plan
-from ikevpn.service.tunnel.keeper import Wanted
 from ikevpn.service.tunnel.spreading import Spreading
 from ikevpn.service.tunnel.tunnel import Tunnel, World
+from ikevpn.service.tunnel.wishes import Wanted, Wisher
 
 _RELOAD = "what a reload changes"
 """The owner of the blocks that stand until it is at its end."""
@@ -119,13 +119,15 @@ class Tunnels:
         What is not to start has its block where the old one had.
         """
         old, again = self._by_name[name], name in self._unfinished
-        stood, wanted, put_down = again or not old.binding.absent, old.keeper.wanted, old.put_down
+        stood, wanted = again or not old.binding.absent, old.keeper.wanted
+        put_down = old.keeper.wish_of(Wisher.USER) is Wanted.DOWN
         if wanted is not Wanted.DOWN or (start and not put_down):
             wanted = WANTED[config.start] if start else wanted if config.can_call else Wanted.LISTEN
         wanted = self._unfinished.setdefault(name, wanted)
         await self._remove(name)
         tunnel = self._add(config)
-        tunnel.put_down = put_down
+        if put_down:
+            tunnel.keeper.want(Wanted.DOWN)
         await self._begin(tunnel, wanted)
         if wanted is Wanted.DOWN and stood:
             await self._try(tunnel.binding.bar(), name)

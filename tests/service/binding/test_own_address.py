@@ -12,7 +12,7 @@ from ikevpn.ike.state.callers import Callers
 from ikevpn.ike.state.effects import Effect, Send
 from ikevpn.model.address import Address, Endpoint
 from ikevpn.net.plan.local import Path
-from ikevpn.service.tunnel.keeper import Wanted
+from ikevpn.service.tunnel.wishes import Wanted
 from tests.service.binding.test_binding import Host
 from tests.service.tunnel.test_tunnels import Daemon
 from tests.service.virtual import run

@@ -14,7 +14,8 @@ from ikevpn.ike.state.effects import AttemptFailed, ChildDown, ChildUp, StateCha
 from ikevpn.model.address import Endpoint
 from ikevpn.model.events.event import Code, Event, Reason
 from ikevpn.service.tunnel.failure import Cause, Failure
-from ikevpn.service.tunnel.keeper import LONGEST_PAUSE_S, Keeper, Path, Unreachable, Wanted, pause_s
+from ikevpn.service.tunnel.keeper import LONGEST_PAUSE_S, Keeper, Path, Unreachable, pause_s
+from ikevpn.service.tunnel.wishes import Wanted
 from tests.service.virtual import run
 
 HERE = Endpoint.of("192.0.2.1", 500)

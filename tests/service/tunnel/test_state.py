@@ -16,8 +16,9 @@ from ikevpn.ike.status import ChildStatus, EngineStatus, IkeStatus
 from ikevpn.model.events.event import Code, Event, Reason
 from ikevpn.model.sa import Direction, SaUse
 from ikevpn.net.follow.rivals import Rival
-from ikevpn.service.tunnel.keeper import Keeper, Wanted
+from ikevpn.service.tunnel.keeper import Keeper
 from ikevpn.service.tunnel.state import index, tunnel_state
+from ikevpn.service.tunnel.wishes import Wanted
 from tests.service.virtual import run
 
 CONFIGURATION = """
@@ -98,7 +99,7 @@ def config(tmp_path: FilePath) -> TunnelConfig:
 def state(config: TunnelConfig, engine: EngineStatus, *uses: SaUse, prepare: Any = lambda keeper: None) -> Any:
     async def scenario() -> Any:
         tunnel = Tunnel(config)
-        tunnel.keeper.wanted = Wanted.LISTEN
+        tunnel.keeper.want(Wanted.LISTEN)
         prepare(tunnel.keeper)
         return tunnel_state(tunnel, engine, index(uses), 100.0)  # type: ignore[arg-type]
 

@@ -17,8 +17,8 @@ from ikevpn.model.events.event import Code, Reason
 from ikevpn.net.plan.local import Path
 from ikevpn.net.plan.steps import Plan
 from ikevpn.service.tunnel import tunnel
-from ikevpn.service.tunnel.keeper import Wanted
 from ikevpn.service.tunnel.tunnel import NAMES_AGAIN_S
+from ikevpn.service.tunnel.wishes import Wanted
 from tests.service.binding.test_binding import ROUTE, Host
 from tests.service.tunnel.test_tunnels import Daemon
 from tests.service.virtual import run

@@ -20,10 +20,10 @@ from ikevpn.model.address import AddressRange
 from ikevpn.model.events.event import Code, Event, Reason
 from ikevpn.service.binding.binding import Bindings
 from ikevpn.service.driver import Driver
-from ikevpn.service.tunnel.keeper import Wanted
 from ikevpn.service.tunnel.sequences import Sequences
 from ikevpn.service.tunnel.tunnel import World
 from ikevpn.service.tunnel.tunnels import Difference, Tunnels, compare
+from ikevpn.service.tunnel.wishes import Wanted
 from tests.service.binding.test_binding import BLOCK, Host, Plane
 from tests.service.virtual import run
 
