@@ -9,7 +9,7 @@ import pytest
 
 from ikevpn.ike.state.effects import ChildDown, ChildUp, PeerLost
 from ikevpn.model.events.event import Code
-from ikevpn.service.tunnel.wishes import Wanted
+from ikevpn.service.tunnel.wishes import Wanted, Wisher
 from tests.service.binding.test_binding import ROUTE
 from tests.service.tunnel.test_tunnels import Daemon
 from tests.service.virtual import run
@@ -95,3 +95,15 @@ def test_what_a_user_wants_meanwhile_counts(tmp_path: Path) -> None:
         return found
 
     assert run(scenario()) == [Wanted.UP, Wanted.DOWN]
+
+
+def test_what_the_user_wants_is_not_forgotten_over_it(tmp_path: Path) -> None:
+    async def scenario() -> Watched:
+        daemon = Watched(tmp_path, start='"up"', dpd_action='"hold"')
+        await daemon.apply()
+        daemon.up()
+        daemon.dies()
+        return daemon
+
+    keeper = run(scenario()).tunnels.get("paris").keeper
+    assert (keeper.wanted, keeper.wish_of(Wisher.USER)) == (Wanted.ON_DEMAND, Wanted.UP)

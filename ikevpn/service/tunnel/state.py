@@ -1,4 +1,4 @@
-"""What `status` shows: keeper, engine and data plane in one frozen value. Asks nobody, changes nothing."""
+"""What `status` shows, as one frozen value: the keeper says what is up, engine and data plane tell the details."""
 
 from __future__ import annotations
 
@@ -28,12 +28,11 @@ def tunnel_state(tunnel: Tunnel, engine: EngineStatus, uses: Uses, now: float) -
     found = [*tunnel.keying.children(now)] + [
         child for child in engine.children if child.tunnel == tunnel.name and child.outbound and not child.superseded
     ]
-    children = [_up(child, uses) for child in found]
-    up = {child.child for child in found}
+    children = [_up(child, uses) for child in found if child.child in keeper.up]
     children += [
         api.ChildState(name=child.name, selector=str(child.selector), state="down")
         for child in config.template.children
-        if child.name not in up
+        if child.name not in keeper.up
     ]
     ike = _newest(engine, tunnel.name)
     return api.TunnelState(

@@ -106,6 +106,10 @@ def state(config: TunnelConfig, engine: EngineStatus, *uses: SaUse, prepare: Any
     return run(scenario())
 
 
+def first_is_up(keeper: Keeper) -> None:
+    keeper.changed(ChildUp("paris", str(CHILD["child"]), 0))
+
+
 def test_nothing_is_up(config: TunnelConfig) -> None:
     found = state(config, EngineStatus((), (), 0, 0))
     assert (found.state, found.remote, found.device) == ("listening", "203.0.113.2", "ikevpn0")
@@ -122,12 +126,7 @@ def test_one_pair_of_two_is_up_and_its_newest_sa_counts(config: TunnelConfig) ->
         SaUse(0x0B, Direction.OUT, bytes=9_999, packets=9, reqid=5),
         SaUse(0x0A, Direction.OUT, bytes=7_777, reqid=1),
     )
-    found = state(
-        config,
-        engine,
-        *uses,
-        prepare=lambda keeper: keeper.changed(ChildUp("paris", str(CHILD["child"]), 0)),
-    )
+    found = state(config, engine, *uses, prepare=first_is_up)
     assert (found.state, found.nat, found.peer_id, found.up_s) == ("partly up", True, "203.0.113.2", 9.0)
     up, down = found.children
     assert (up.spi_in, up.spi_out, up.bytes_in, up.bytes_out, up.packets_out) == ("0000000a", "0000000b", 100, 50, 1)
@@ -136,13 +135,18 @@ def test_one_pair_of_two_is_up_and_its_newest_sa_counts(config: TunnelConfig) ->
     assert (down.state, down.selector) == ("down", "10.1.0.0/16 === 10.3.0.0/16")
 
 
+def test_the_keeper_alone_says_what_is_up(config: TunnelConfig) -> None:
+    found = state(config, EngineStatus((IkeStatus(**IKE),), (ChildStatus(**CHILD),), 0, 0))
+    assert (found.state, [child.state for child in found.children]) == ("listening", ["down", "down"])
+
+
 def test_a_bundle_shows_both_protocols_and_what_either_dropped(config: TunnelConfig) -> None:
     child = ChildStatus(**{**CHILD, "ah_spi_in": 0x1A, "ah_spi_out": 0x1B})
     uses = (
         SaUse(0x0A, Direction.IN, bytes=100, packets=2, drops=(("selector", 1), ("length", 1)), reqid=1),
         SaUse(0x1A, Direction.IN, bytes=300, packets=3, drops=(("bad-icv", 4), ("length", 2)), reqid=1),
     )
-    up = state(config, EngineStatus((IkeStatus(**IKE),), (child,), 0, 0), *uses).children[0]
+    up = state(config, EngineStatus((IkeStatus(**IKE),), (child,), 0, 0), *uses, prepare=first_is_up).children[0]
     assert (up.spi_in, up.ah_spi_in, up.ah_spi_out, up.packets_in) == ("0000000a", "0000001a", "0000001b", 2)
     assert up.drops == {"selector": 1, "length": 3, "bad-icv": 4}
 
@@ -153,6 +157,8 @@ def test_manual_keys_are_up_without_the_engine(config: TunnelConfig) -> None:
 
     async def scenario() -> Any:
         tunnel = Tunnel(replace(config, manual=keys), keying=SimpleNamespace(children=lambda now: tuple(pair)))
+        for child in pair:
+            tunnel.keeper.changed(ChildUp("paris", child.child, 0))
         return tunnel_state(tunnel, EngineStatus((), (), 0, 0), {}, 100.0)  # type: ignore[arg-type]
 
     found = run(scenario())
