@@ -39,7 +39,7 @@ class Unreachable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Path:
+class PeerPath:
     """From where to where to talk."""
 
     local: Endpoint
@@ -49,10 +49,10 @@ class Path:
 class Reach(Protocol):
     """How a keeper acts."""
 
-    async def paths(self) -> Sequence[Path]:
+    async def paths(self) -> Sequence[PeerPath]:
         """Ways to the peer, best first. Raises Unreachable."""
 
-    def initiate(self, path: Path, children: tuple[str, ...]) -> None:
+    def initiate(self, path: PeerPath, children: tuple[str, ...]) -> None:
         """Start a negotiation; what becomes of it comes back through `Keeper.changed`."""
 
     def report(self, event: Event) -> None: ...
@@ -248,7 +248,7 @@ class Keeper:
         self._failed(failure)
         self._reach.report(failure.event)
 
-    async def _try_all(self, paths: Sequence[Path], missing: set[str]) -> None:
+    async def _try_all(self, paths: Sequence[PeerPath], missing: set[str]) -> None:
         for path in paths:
             self._pending = missing - self.up
             self._settled.clear()

@@ -12,7 +12,7 @@ from ikevpn.ike.status import ChildStatus
 from ikevpn.model.address import Address, AddressRange
 from ikevpn.model.events.event import Reason
 from ikevpn.service.driver import Driver
-from ikevpn.service.tunnel.keeper import Path
+from ikevpn.service.tunnel.keeper import PeerPath
 
 
 class Keying(Protocol):
@@ -23,7 +23,7 @@ class Keying(Protocol):
         """Whether its SAs are there as soon as it has begun, because nobody is asked."""
 
     @property
-    def path(self) -> Path | None:
+    def path(self) -> PeerPath | None:
         """The way that is in use, where nobody but us would notice that it has become the wrong one."""
 
     def know(self, remotes: Sequence[AddressRange], own: Address | None) -> None:
@@ -32,7 +32,7 @@ class Keying(Protocol):
     async def prepare(self) -> None:
         """What takes time before `begin`. Raises HostError; then it must not begin."""
 
-    def begin(self, path: Path, children: tuple[str, ...]) -> None:
+    def begin(self, path: PeerPath, children: tuple[str, ...]) -> None:
         """Set up these children with the peer at the end of `path`."""
 
     def end(self, reason: Reason) -> None:
@@ -60,7 +60,7 @@ class IkeKeying:
         self._known = False
 
     @property
-    def path(self) -> Path | None:
+    def path(self) -> PeerPath | None:
         """Dead peer detection looks after it."""
         return None
 
@@ -71,7 +71,7 @@ class IkeKeying:
     async def prepare(self) -> None:
         """There is nothing to prepare."""
 
-    def begin(self, path: Path, children: tuple[str, ...]) -> None:
+    def begin(self, path: PeerPath, children: tuple[str, ...]) -> None:
         engine, name = self._driver.engine, self._config.name
         self._driver.run(lambda now: engine.initiate(name, path.local, path.remote, now, children))
 

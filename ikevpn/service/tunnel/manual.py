@@ -21,7 +21,7 @@ from ikevpn.model.manual import ManualKeys
 from ikevpn.model.sa import Direction, Encapsulation, ExpireKind, Sa
 from ikevpn.model.tunnel import Child
 from ikevpn.service.driver import Driver
-from ikevpn.service.tunnel.keeper import Path
+from ikevpn.service.tunnel.keeper import PeerPath
 from ikevpn.service.tunnel.manual_numbers import Numbers, within
 from ikevpn.service.tunnel.sequences import LAST, Reservation, Sequences
 
@@ -43,7 +43,7 @@ class _Up:
 
     inbound: tuple[Sa, ...]
     outbound: tuple[Sa, ...]
-    path: Path
+    path: PeerPath
     since: float
 
 
@@ -65,7 +65,7 @@ class ManualKeying:
         self._up: _Up | None = None
 
     @property
-    def path(self) -> Path | None:
+    def path(self) -> PeerPath | None:
         """Nobody asks the peer whether it is still there."""
         return None if self._up is None else self._up.path
 
@@ -82,7 +82,7 @@ class ManualKeying:
                 layer.numbers.begin()
                 layer.prepared = await self._reserve(layer)
 
-    def begin(self, path: Path, children: tuple[str, ...]) -> None:
+    def begin(self, path: PeerPath, children: tuple[str, ...]) -> None:
         """Install both directions, where nothing is installed."""
         if self._manual.keep_sequence and any(layer.prepared is None for layer in self._layers):
             raise HostError("no sequence numbers are reserved", reason="sequence-state")
@@ -164,7 +164,7 @@ class ManualKeying:
 
     # Security associations
 
-    def _inbound(self, manual: ManualKeys, path: Path) -> Sa:
+    def _inbound(self, manual: ManualKeys, path: PeerPath) -> Sa:
         """What comes in."""
         template = self._config.template
         return Sa(

@@ -26,7 +26,7 @@ from ikevpn.service.driver import Driver
 from ikevpn.service.ike_port.ports import IkePorts
 from ikevpn.service.tunnel.at_rest import AtRest
 from ikevpn.service.tunnel.failure import Cause, Failure
-from ikevpn.service.tunnel.keeper import Keeper, Path, Unreachable
+from ikevpn.service.tunnel.keeper import Keeper, PeerPath, Unreachable
 from ikevpn.service.tunnel.keying import IkeKeying, Keying
 from ikevpn.service.tunnel.manual import ManualKeying
 from ikevpn.service.tunnel.renewal import Renewal
@@ -223,7 +223,7 @@ class Tunnel:
 
     # How the keeper acts
 
-    async def paths(self) -> Sequence[Path]:
+    async def paths(self) -> Sequence[PeerPath]:
         """Ways to all addresses of the peer, its names looked up now. Raises Unreachable."""
         try:
             remotes = await self._remotes()
@@ -246,7 +246,7 @@ class Tunnel:
                 failure = Failure(Event(Code.PHASE1_FAILED, self.name, reason, facts))
             raise Unreachable(failure) from None
 
-    def initiate(self, path: Path, children: tuple[str, ...]) -> None:
+    def initiate(self, path: PeerPath, children: tuple[str, ...]) -> None:
         self.keying.begin(path, children)
 
     def report(self, event: Event) -> None:
@@ -275,7 +275,7 @@ class Tunnel:
             raise missing
         return tuple(dict.fromkeys(found))
 
-    async def _paths(self, remotes: Sequence[Address]) -> list[Path]:
+    async def _paths(self, remotes: Sequence[Address]) -> list[PeerPath]:
         """Raises HostError where none of them can be reached now."""
         found, refused, port = [], None, self._world.ports.port
         for remote in remotes:
@@ -287,7 +287,7 @@ class Tunnel:
                 refused = refused or error
                 continue
             await self._world.ports.ensure(local)
-            found.append(Path(Endpoint(local, port), Endpoint(remote, self.config.template.remote_ike_port)))
+            found.append(PeerPath(Endpoint(local, port), Endpoint(remote, self.config.template.remote_ike_port)))
         if refused is not None and not found:
             raise refused
         return found

@@ -14,13 +14,13 @@ from ikevpn.ike.state.effects import AttemptFailed, ChildDown, ChildUp, StateCha
 from ikevpn.model.address import Endpoint
 from ikevpn.model.events.event import Code, Event, Reason
 from ikevpn.service.tunnel.failure import Cause, Failure
-from ikevpn.service.tunnel.keeper import LONGEST_PAUSE_S, Keeper, Path, Unreachable, pause_s
+from ikevpn.service.tunnel.keeper import LONGEST_PAUSE_S, Keeper, PeerPath, Unreachable, pause_s
 from ikevpn.service.tunnel.wishes import Wanted
 from tests.service.virtual import run
 
 HERE = Endpoint.of("192.0.2.1", 500)
-FIRST = Path(HERE, Endpoint.of("203.0.113.1", 500))
-SECOND = Path(HERE, Endpoint.of("203.0.113.2", 500))
+FIRST = PeerPath(HERE, Endpoint.of("203.0.113.1", 500))
+SECOND = PeerPath(HERE, Endpoint.of("203.0.113.2", 500))
 CHILDREN = {"a": 1, "b": 2}
 
 
@@ -38,7 +38,7 @@ def failed(reason: Reason, child: str = "") -> AttemptFailed:
 
 
 REFUSED = failed(Reason.NO_ANSWER)
-Answer = Callable[[Path, tuple[str, ...]], list[StateChange]]
+Answer = Callable[[PeerPath, tuple[str, ...]], list[StateChange]]
 
 
 @dataclass
@@ -46,20 +46,20 @@ class Peer:
     """A peer that answers every call at once with the state changes of `answer`."""
 
     answer: Answer
-    paths_: Sequence[Path] = (FIRST,)
-    calls: list[tuple[float, Path, tuple[str, ...]]] = field(default_factory=list)
+    paths_: Sequence[PeerPath] = (FIRST,)
+    calls: list[tuple[float, PeerPath, tuple[str, ...]]] = field(default_factory=list)
     reports: list[Event] = field(default_factory=list)
     keeper: Keeper = field(init=False)
 
     def __post_init__(self) -> None:
         self.keeper = Keeper("paris", CHILDREN, self, chance=lambda: 0.5)
 
-    async def paths(self) -> Sequence[Path]:
+    async def paths(self) -> Sequence[PeerPath]:
         if not self.paths_:
             raise Unreachable(Failure(failed(Reason.NAME_NOT_FOUND).event))
         return self.paths_
 
-    def initiate(self, path: Path, children: tuple[str, ...]) -> None:
+    def initiate(self, path: PeerPath, children: tuple[str, ...]) -> None:
         self.calls.append((asyncio.get_running_loop().time(), path, children))
         for change in self.answer(path, children):
             self.keeper.changed(change)
@@ -68,11 +68,11 @@ class Peer:
         self.reports.append(event)
 
 
-def friendly(path: Path, children: tuple[str, ...]) -> list[StateChange]:
+def friendly(path: PeerPath, children: tuple[str, ...]) -> list[StateChange]:
     return [up(child) for child in children]
 
 
-def deaf(path: Path, children: tuple[str, ...]) -> list[StateChange]:
+def deaf(path: PeerPath, children: tuple[str, ...]) -> list[StateChange]:
     return [REFUSED]
 
 
@@ -117,7 +117,7 @@ def test_pauses_are_jittered_and_capped(failures: int) -> None:
 
 
 def test_every_address_is_tried_in_turn() -> None:
-    def only_second(path: Path, children: tuple[str, ...]) -> list[StateChange]:
+    def only_second(path: PeerPath, children: tuple[str, ...]) -> list[StateChange]:
         return friendly(path, children) if path == SECOND else [REFUSED]
 
     async def scenario() -> None:

@@ -18,7 +18,7 @@ from ikevpn.model.address import AddressRange, Endpoint
 from ikevpn.model.events.event import Reason
 from ikevpn.model.sa import Direction, ExpireKind
 from ikevpn.service.driver import Driver
-from ikevpn.service.tunnel.keeper import Path as Way
+from ikevpn.service.tunnel.keeper import PeerPath
 from ikevpn.service.tunnel.keying import IkeKeying
 from tests.service.tunnel.test_tunnels import TUNNEL
 
@@ -46,7 +46,9 @@ def test_what_is_asked_reaches_the_engine_while_it_knows_the_tunnel(config: Tunn
         assert done == []
         keying.know([PEER], None)
         await keying.prepare()
-        keying.begin(Way(Endpoint.of("192.0.2.1", 500), Endpoint.of("192.0.2.2", 500)), ("10.1.0.0/16-10.2.0.0/16",))
+        keying.begin(
+            PeerPath(Endpoint.of("192.0.2.1", 500), Endpoint.of("192.0.2.2", 500)), ("10.1.0.0/16-10.2.0.0/16",)
+        )
         assert len(driver.engine.status(driver.now).ike_sas) + driver.engine.status(driver.now).half_open >= 1
         assert not keying.expired(Expire(5, Direction.OUT, 7, "paris", ExpireKind.SOFT))
         assert keying.children(driver.now) == ()

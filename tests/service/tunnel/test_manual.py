@@ -17,12 +17,12 @@ from ikevpn.ike.state.effects import AddSa, DeleteSa, Effect, Keepalive, Report
 from ikevpn.model.address import Endpoint
 from ikevpn.model.events.event import Code, Reason
 from ikevpn.model.sa import Direction, Encapsulation, ExpireKind
-from ikevpn.service.tunnel.keeper import Path as Way
+from ikevpn.service.tunnel.keeper import PeerPath
 from ikevpn.service.tunnel.manual import ManualKeying
 from ikevpn.service.tunnel.manual_numbers import FIRST_BLOCK, LARGEST_BLOCK
 from ikevpn.service.tunnel.sequences import LAST, SendingKey, Sequences
 
-WAY = Way(Endpoint.of("192.0.2.1", 500), Endpoint.of("192.0.2.2", 500))
+WAY = PeerPath(Endpoint.of("192.0.2.1", 500), Endpoint.of("192.0.2.2", 500))
 TUNNEL = """
 [tunnel.paris]
 remote = "192.0.2.2"
