@@ -7,7 +7,7 @@ import json
 import os
 import sys
 
-from interop import flood, ike_flood, runner, scenario, soak
+from interop import flood, ike_flood, runner, scale, scenario, soak
 from interop.bench import command as bench
 from interop.outcome import InteropError
 from interop.site import end_on_signal
@@ -26,6 +26,8 @@ def main(words: list[str] | None = None) -> int:
             return flood.main(options)
         if options.verb == "ike-flood":
             return ike_flood.main(options)
+        if options.verb == "scale":
+            return scale.main(options)
         if options.verb == "bench":
             return bench.run(options)
         chosen = scenario.select(options.name)
@@ -51,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         verbs.add_parser("flood", help="a gateway under bent ESP packets, with an honest flow beside them")
     )
     ike_flood.add_arguments(verbs.add_parser("ike-flood", help="a gateway under invented first messages of IKE"))
+    scale.add_arguments(verbs.add_parser("scale", help="a gateway with many tunnels: start, up, status, reload, stop"))
     bench.add_to(verbs)
     for verb in (show, run):
         verb.add_argument("--json", action="store_true", help="one JSON value a line")

@@ -12,7 +12,7 @@ from interop import suites
 from interop.namespace import Namespace
 from interop.outcome import PATIENCE_S, Unmet, wait_until
 from interop.peers.shape import EspSa, Host
-from interop.process import Result
+from interop.process import Process, Result
 from interop.tunnel import Manual, TunnelParameters
 
 REPOSITORY = Path(interop.__file__).parent.parent
@@ -115,10 +115,15 @@ class Ikevpn:
 
     def start(self, *words: str) -> None:
         """Start the daemon and wait until it answers."""
+        self.launch(*words)
+        wait_until(self._answers, f"the start of {self.label}")
+
+    def launch(self, *words: str) -> Process:
+        """Start the daemon without waiting."""
         self._process = self.host.spawn(
             *self._command(), "daemon", *words, name="ikevpn", environment=self._environment
         )
-        wait_until(self._answers, f"the start of {self.label}")
+        return self._process
 
     def stop(self) -> None:
         """End the daemon by SIGTERM, as systemd does; `Unmet` if it has to be killed or ends with an error."""
