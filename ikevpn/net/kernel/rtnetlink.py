@@ -7,11 +7,10 @@ deleted.
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface, ip_network
+from ipaddress import ip_address, ip_interface, ip_network
 from socket import AF_INET, AF_INET6
 from typing import Any
 
@@ -21,11 +20,11 @@ from pyroute2.netlink.exceptions import NetlinkDumpInterrupted, NetlinkError
 from ikevpn.errors import HostError
 from ikevpn.model.address import Address, Network
 from ikevpn.model.own_mark import OWN_MARK
+from ikevpn.net.kernel import refusals
 from ikevpn.net.kernel import rule as rules
+from ikevpn.net.kernel.followed import Followed, Interface, Link
 from ikevpn.net.kernel.packet_table import PacketTable
 from ikevpn.net.kernel.rule import BEYOND_PREFERENCE, OUR_PROTOCOL, HostRule, Rule, RuleAction
-
-Interface = IPv4Interface | IPv6Interface
 
 MAIN_TABLE = 254
 _LOCKED_MTU = 1 << 2  # RTAX_LOCK of RTAX_MTU
@@ -94,10 +93,12 @@ class Kernel:
         try:
             self._netlink = IPRoute()
         except OSError as error:
-            raise HostError(f"netlink cannot be opened: {_words(error.errno)}", reason="netlink") from None
+            raise HostError(f"netlink cannot be opened: {refusals.words(error.errno)}", reason="netlink") from None
+        self._followed = Followed(self._list_links, self._list_addresses)
 
     def close(self) -> None:
-        """Give the socket back."""
+        """Give the sockets back."""
+        self._followed.close()
         self._netlink.close()
         self.packets.close()
 
@@ -114,17 +115,17 @@ class Kernel:
     def index_of(self, device: str) -> int:
         """The number of a device. Raises HostError where there is none of that name."""
         found = self._look_up(device)
-        if not found:
-            raise _no_device(device)
-        return found[0]
+        if found is None:
+            raise refusals.no_device(device)
+        return found
 
     def is_up(self, device: str) -> bool:
         """Whether a device was set up. Raises HostError."""
-        return bool(self._link(device)["flags"] & _UP)
+        return bool(self._link(device).flags & _UP)
 
     def mtu_of(self, device: str) -> int:
         """The largest packet of a device. Raises HostError."""
-        return int(self._link(device).get_attr("IFLA_MTU"))
+        return self._link(device).mtu
 
     def set_link(self, device: str, *, up: bool) -> None:
         """Set a device up or down. Raises HostError."""
@@ -135,17 +136,16 @@ class Kernel:
 
     def addresses_of(self, device: str) -> list[Interface]:
         """The addresses of a device. Raises HostError."""
-        return [each for _, each in self._addresses(index=self.index_of(device))]
+        number = self.index_of(device)
+        return [each for index, each in self._followed.addresses() if index == number]
 
     def own_addresses(self) -> list[tuple[str, Interface]]:
         """All addresses of this host with their devices. Raises HostError."""
-        names = self.device_names()
-        return [(names.get(index, ""), each) for index, each in self._addresses()]
+        return [(self._followed.name(index), each) for index, each in self._followed.addresses()]
 
     def device_names(self) -> dict[int, str]:
         """The names of all devices by their numbers. Raises HostError."""
-        links = self._read("listing the devices", "get_links")
-        return {int(link["index"]): link.get_attr("IFLA_IFNAME") for link in links}
+        return {index: link.name for index, link in self._followed.links().items()}
 
     def add_address(self, device: str, address: Interface) -> bool:
         """Give a device an address; False where it has it already. Raises HostError."""
@@ -157,12 +157,12 @@ class Kernel:
     def delete_address(self, device: str, address: Interface) -> None:
         """Take an address away; nothing happens where it or the device is gone. Raises HostError."""
         found = self._look_up(device)
-        if found:
+        if found is not None:
             what = f"taking the address {address} from {device}"
-            self._delete(what, "addr", index=found[0], address=str(address.ip), prefixlen=address.network.prefixlen)
+            self._delete(what, "addr", index=found, address=str(address.ip), prefixlen=address.network.prefixlen)
 
-    def _addresses(self, **which: int) -> Iterator[tuple[int, Interface]]:
-        for message in self._read("listing the addresses", "get_addr", **which):
+    def _list_addresses(self) -> Iterator[tuple[int, Interface]]:
+        for message in self._read("listing the addresses", "get_addr"):
             address = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
             yield int(message["index"]), ip_interface(f"{address}/{message['prefixlen']}")
 
@@ -220,7 +220,12 @@ class Kernel:
         """The routes of a table to other hosts and to nowhere; without `ours`, only those of others. Raises
         HostError.
         """
-        return [route for protocol, route in self._routes(version, table) if ours or protocol != OUR_PROTOCOL]
+        if ours:
+            return [route for _, route in self._routes(version, table)]
+        return self._followed.of_others(
+            ("routes", version, table),
+            lambda: [route for protocol, route in self._routes(version, table) if protocol != OUR_PROTOCOL],
+        )
 
     def own_routes(self, version: int) -> list[Route]:
         """The routes that carry our protocol number, in all tables. Raises HostError."""
@@ -263,7 +268,7 @@ class Kernel:
         except NetlinkError:
             return None
         except OSError as error:
-            raise _refused(f"looking for a route to {remote}", error) from None
+            raise refusals.refused(f"looking for a route to {remote}", error) from None
         return message
 
     def _route_arguments(self, route: Route) -> dict[str, Any]:
@@ -305,6 +310,9 @@ class Kernel:
 
     def rules_of_others(self, version: int) -> list[HostRule]:
         """What others have said of tables, in the order in which it counts. Raises HostError."""
+        return self._followed.of_others(("rules", version), lambda: self._rules_of_others(version))
+
+    def _rules_of_others(self, version: int) -> list[HostRule]:
         messages = self._read("listing the rules", "get_rules", family=_FAMILIES[version])
         found = (rule for rule in map(rules.read_host_rule, messages) if rule is not None)
         return sorted(found, key=lambda rule: rule.preference)
@@ -318,39 +326,52 @@ class Kernel:
                 return list(getattr(self._netlink, verb)(*which, **arguments))
             except (NetlinkError, OSError) as error:
                 if not left or not isinstance(error, NetlinkDumpInterrupted):
-                    raise _refused(what, error) from None
+                    raise refusals.refused(what, error) from None
         return []
 
-    def _look_up(self, device: str) -> list[int]:
-        return self._read(f"looking for the device {device}", "link_lookup", ifname=device)
+    def _look_up(self, device: str) -> int | None:
+        """The number of a device, also by one of its other names."""
+        known = self._followed.number(device)
+        if known is not None:
+            return known
+        found = self._read(f"looking for the device {device}", "link_lookup", ifname=device)
+        return int(found[0]) if found else None
 
-    def _link(self, device: str) -> Any:
-        found = self._read(f"looking at the device {device}", "get_links", self.index_of(device))
-        if not found:
-            raise _no_device(device)
-        return found[0]
+    def _link(self, device: str) -> Link:
+        found = self._followed.links().get(self.index_of(device))
+        if found is None:
+            raise refusals.no_device(device)
+        return found
+
+    def _list_links(self) -> dict[int, Link]:
+        links = self._read("listing the devices", "get_links")
+        return {int(each["index"]): _read_link(each) for each in links}
 
     def _do(self, what: str, verb: str, command: str, **arguments: Any) -> None:
         try:
             getattr(self._netlink, verb)(command, **arguments)
         except (NetlinkError, OSError) as error:
-            raise _refused(what, error) from None
+            raise refusals.refused(what, error) from None
 
     def _add(self, what: str, verb: str, **arguments: Any) -> bool:
         try:
             getattr(self._netlink, verb)("add", **arguments)
         except (NetlinkError, OSError) as error:
-            if _number(error) == errno.EEXIST:
+            if refusals.number(error) == errno.EEXIST:
                 return False
-            raise _refused(what, error) from None
+            raise refusals.refused(what, error) from None
         return True
 
     def _delete(self, what: str, verb: str, **arguments: Any) -> None:
         try:
             getattr(self._netlink, verb)("del", **arguments)
         except (NetlinkError, OSError) as error:
-            if _number(error) not in _GONE:
-                raise _refused(what, error) from None
+            if refusals.number(error) not in _GONE:
+                raise refusals.refused(what, error) from None
+
+
+def _read_link(message: Any) -> Link:
+    return Link(message.get_attr("IFLA_IFNAME"), int(message.get_attr("IFLA_MTU")), int(message["flags"]))
 
 
 def _read_route(message: Any, kind: RouteKind, version: int, names: dict[int, str]) -> Route:
@@ -377,21 +398,3 @@ def _read_route(message: Any, kind: RouteKind, version: int, names: dict[int, st
 
 def _state(up: bool) -> str:
     return "up" if up else "down"
-
-
-def _no_device(device: str) -> HostError:
-    return HostError(f"there is no network device {device}", reason="no-device")
-
-
-def _number(error: NetlinkError | OSError) -> int:
-    return (error.code if isinstance(error, NetlinkError) else error.errno) or 0
-
-
-def _refused(what: str, error: NetlinkError | OSError) -> HostError:
-    number = _number(error)
-    fix = "Run it as root." if number in (errno.EPERM, errno.EACCES) else ""
-    return HostError(f"{what} failed: {_words(number)}", fix=fix, reason="netlink")
-
-
-def _words(number: int | None) -> str:
-    return os.strerror(number or 0).lower()
