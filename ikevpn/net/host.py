@@ -62,6 +62,12 @@ class Host:
         """Nothing is in force for `owner` any more. Raises HostError after everything was tried."""
         await self._call(lambda: self._ledger.undo(owner))
 
+    async def delete_devices(self) -> None:
+        """The devices of all tunnels go at once; blocks stay. Before the tunnels themselves go, for their descriptors
+        close the faster for it. Raises HostError.
+        """
+        await self._call(self._kernel.delete_group)
+
     async def settle(self) -> None:
         """Undo what a run that crashed left behind and no plan has claimed since: call it after the plans of the start.
 
@@ -73,7 +79,9 @@ class Host:
 
     async def path_to(self, remote: Address, source: Address | None = None) -> Path:
         """By which address, device and router a peer is reached, our own tunnels aside. Raises HostError."""
-        return await self._call(lambda: local.path_to(self._kernel, remote, source, self._ledger.steps()))
+        return await self._call(
+            lambda: local.path_to(self._kernel, remote, source, led_away=self._ledger.leads_away(remote))
+        )
 
     async def address_on(self, device: str, version: int) -> Address:
         """Our address on a device. Raises HostError where it has none."""

@@ -190,14 +190,26 @@ class Daemon:
             self._end("no tunnel is wanted any more")
 
     async def _take_down(self) -> None:
-        """Everything down, with Deletes; what the host refuses to undo is logged."""
+        """Everything down, with Deletes; what the host refuses to undo is logged. All devices go in one step: before
+        the tunnels, or after them where blocks stay, which are put in force as if the devices did.
+        """
         stay = self._blocks_stay
+        if not stay:
+            await self._delete_devices()
         for tunnel in self._parts.tunnels:
             try:
                 await tunnel.down(still_configured=stay)
             except IkevpnError as error:
                 _log.error("%s: %s", tunnel.name, error)
         self._parts.driver.shielded(self._parts.driver.engine.shutdown)
+        if stay:
+            await self._delete_devices()
+
+    async def _delete_devices(self) -> None:
+        try:
+            await self._parts.host.delete_devices()
+        except IkevpnError as error:
+            _log.error("%s", error)
 
     @property
     def _blocks_stay(self) -> bool:

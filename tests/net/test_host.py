@@ -16,6 +16,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from ipaddress import ip_address, ip_interface, ip_network
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -138,6 +139,41 @@ def test_a_block_stays_when_the_tunnel_goes_down(place: Place, tmp_path: Path) -
 
     run(place, tmp_path, story)
     assert place.routes() == ["default 192.0.2.254 wan"]
+
+
+def test_all_devices_go_in_one_step_and_blocks_stay(place: Place, tmp_path: Path) -> None:
+    async def story(host: Host) -> None:
+        asked = []
+        link = host._kernel._netlink.link
+
+        def count(verb: str, **arguments: Any) -> Any:
+            asked.append(verb)
+            return link(verb, **arguments)
+
+        await host.apply("paris", (*plan_blocks([NETWORK]), *tunnel_plan()))
+        await host.apply("rome", tunnel_plan("vpn1", 200))
+        await host.undo("rome")
+        await host.apply("oslo", (SetLinkUp("vpn1"),))
+        host._kernel._netlink.link = count
+        await host.delete_devices()
+        assert asked == ["del"]
+        assert {"wan", "lan"} == {each["ifname"] for each in place.see("link show")} & {"wan", "lan", "vpn0", "vpn1"}
+        assert "blackhole 10.2.2.0/24 2000000000" in place.routes()
+        await host.undo("paris")
+        await host.delete_devices()  # none is left
+
+    run(place, tmp_path, story)
+    assert place.routes() == ["default 192.0.2.254 wan"]
+
+
+def test_a_device_that_was_let_go_is_not_deleted(place: Place, tmp_path: Path) -> None:
+    async def story(host: Host) -> None:
+        await host.apply("paris", tunnel_plan())
+        await host.undo("paris")
+        await host.delete_devices()
+        assert place.see("link show vpn0")
+
+    run(place, tmp_path, story)
 
 
 def test_applying_twice_changes_nothing(place: Place, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ikevpn.errors import HostError
 from ikevpn.net.kernel import refusals
@@ -50,6 +50,11 @@ class Link:
     name: str
     mtu: int
     flags: int
+
+    @classmethod
+    def read(cls, message: Any) -> Link:
+        """One that was listed, of a message that is taken apart already."""
+        return cls(message.get_attr("IFLA_IFNAME"), int(message.get_attr("IFLA_MTU")), int(message["flags"]))
 
 
 _NOTHING = Link("", 0, 0)

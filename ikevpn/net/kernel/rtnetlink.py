@@ -7,6 +7,7 @@ deleted.
 from __future__ import annotations
 
 import errno
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -94,6 +95,7 @@ class Kernel:
             self._netlink = IPRoute()
         except OSError as error:
             raise HostError(f"netlink cannot be opened: {refusals.words(error.errno)}", reason="netlink") from None
+        self._group = secrets.randbits(30) | 1 << 30  # a link group that nobody else has
         self._followed = Followed(self._list_links, self._list_addresses)
 
     def close(self) -> None:
@@ -128,9 +130,13 @@ class Kernel:
         return self._link(device).mtu
 
     def set_link(self, device: str, *, up: bool) -> None:
-        """Set a device up or down. Raises HostError."""
-        index = self.index_of(device)
-        self._do(f"setting {device} {'up' if up else 'down'}", "link", "set", index=index, state=_state(up))
+        """Set a device up, in the group of our devices, or down, in none. Raises HostError."""
+        state, group = ("up", self._group) if up else ("down", 0)
+        self._do(f"setting {device} {state}", "link", "set", index=self.index_of(device), state=state, group=group)
+
+    def delete_group(self) -> None:
+        """Delete all devices that were set up here, at once: singly it takes 16 ms for each. Raises HostError."""
+        self._delete("deleting the devices of all tunnels", "link", group=self._group)
 
     # Addresses
 
@@ -345,7 +351,7 @@ class Kernel:
 
     def _list_links(self) -> dict[int, Link]:
         links = self._read("listing the devices", "get_links")
-        return {int(each["index"]): _read_link(each) for each in links}
+        return {int(each["index"]): Link.read(each) for each in links}
 
     def _do(self, what: str, verb: str, command: str, **arguments: Any) -> None:
         try:
@@ -370,10 +376,6 @@ class Kernel:
                 raise refusals.refused(what, error) from None
 
 
-def _read_link(message: Any) -> Link:
-    return Link(message.get_attr("IFLA_IFNAME"), int(message.get_attr("IFLA_MTU")), int(message["flags"]))
-
-
 def _read_route(message: Any, kind: RouteKind, version: int, names: dict[int, str]) -> Route:
     everything = "0.0.0.0/0" if version == 4 else "::/0"
     target = message.get_attr("RTA_DST")
@@ -394,7 +396,3 @@ def _read_route(message: Any, kind: RouteKind, version: int, names: dict[int, st
         mtu_locked=bool(metrics and (metrics.get_attr("RTAX_LOCK") or 0) & _LOCKED_MTU),
         kind=kind,
     )
-
-
-def _state(up: bool) -> str:
-    return "up" if up else "down"

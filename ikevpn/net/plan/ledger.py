@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection, Hashable
+from typing import TypeGuard
 
 from ikevpn.errors import HostError
-from ikevpn.net.kernel.rtnetlink import Kernel
+from ikevpn.model.address import Address
+from ikevpn.net.kernel.rtnetlink import MAIN_TABLE, Kernel
+from ikevpn.net.plan.covering import Covering
 from ikevpn.net.plan.journal import Journal
 from ikevpn.net.plan.steps import AddRoute, AddRule, Plan, Step
 
@@ -24,22 +27,27 @@ class Ledger:
     def __init__(self, kernel: Kernel, journal: Journal) -> None:
         self._kernel = kernel
         self._journal = journal
-        self._plans: dict[str, Plan] = {}
+        self._plans: dict[str, dict[Step, None]] = {}
         self._owners: dict[Step, set[str]] = {}
         self._at: dict[Hashable, dict[Step, None]] = {}
         self._in_force: dict[Hashable, Step] = {}
         self._foreign: set[Step] = set()  # was there before us: not ours to undo
+        self._in_main = Covering()
         for step in journal.found:
             self._hold(_BEFORE, step)
             self._in_force[step.place] = step
 
     def plan_of(self, owner: str) -> Plan:
         """What is in force for an owner; empty for one that has nothing."""
-        return self._plans.get(owner, ())
+        return tuple(self._plans.get(owner, ()))
 
     def steps(self) -> Collection[Step]:
         """Everything that is in force for anybody."""
         return self._owners.keys()
+
+    def leads_away(self, remote: Address) -> bool:
+        """Whether a route of ours in the main table covers an address."""
+        return self._in_main.covers(remote)
 
     def apply(self, owner: str, plan: Plan) -> None:
         """From now on exactly `plan` is in force for `owner`: what is new is applied, what is not wanted is undone.
@@ -126,18 +134,22 @@ class Ledger:
         self._in_force[step.place] = step
 
     def _hold(self, owner: str, step: Step) -> None:
-        owners = self._owners.setdefault(step, set())
+        owners = self._owners.get(step)
+        if owners is None:
+            owners = self._owners[step] = set()
+            self._at.setdefault(step.place, {})[step] = None
+            if _is_in_main(step):
+                self._in_main.add(step.route.network)
         if owner not in owners:
             owners.add(owner)
-            self._at.setdefault(step.place, {})[step] = None
-            self._plans[owner] = (*self.plan_of(owner), step)
+            self._plans.setdefault(owner, {})[step] = None
 
     def _shrink(self, owner: str, rest: Plan) -> None:
         """Let go, from last to first, of what `owner` has and `rest` has not."""
-        staying = set(rest)
+        staying = dict.fromkeys(rest)
         leaving = [step for step in self.plan_of(owner) if step not in staying]
-        self._plans[owner] = rest
-        if not rest:
+        self._plans[owner] = staying
+        if not staying:
             del self._plans[owner]
         failed: HostError | None = None
         for step in reversed(leaving):
@@ -154,6 +166,8 @@ class Ledger:
         if self._owners[step]:
             return
         del self._owners[step]
+        if _is_in_main(step):
+            self._in_main.remove(step.route.network)
         del self._at[step.place][step]
         left = self._at[step.place]
         was_in_force = self._in_force[step.place] == step
@@ -185,3 +199,7 @@ class Ledger:
                 fix="Give one of the two tunnels another metric.",
                 reason="route-exists",
             )
+
+
+def _is_in_main(step: Step) -> TypeGuard[AddRoute]:
+    return isinstance(step, AddRoute) and step.route.table == MAIN_TABLE

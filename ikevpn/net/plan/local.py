@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from ikevpn.errors import HostError
 from ikevpn.model.address import Address, AddressRange
-from ikevpn.net.kernel.rtnetlink import MAIN_TABLE, Kernel, Route, RouteKind
-from ikevpn.net.plan.steps import AddRoute, Step
+from ikevpn.net.kernel.rtnetlink import Kernel, Route, RouteKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +28,13 @@ class Surroundings:
     routes: tuple[Route, ...] = ()
 
 
-def path_to(kernel: Kernel, remote: Address, source: Address | None = None, steps: Iterable[Step] = ()) -> Path:
+def path_to(kernel: Kernel, remote: Address, source: Address | None = None, *, led_away: bool = False) -> Path:
     """The path to `remote`, from `source` where it is given. Raises HostError where there is none.
 
-    `steps` are our own changes: where one of them is a route of the main table that covers `remote`, the kernel would
-    answer with our tunnel or with a way out that may be old. Then the routes of others are searched instead.
+    It is `led_away` where a route of our own in the main table covers it: the kernel would answer with our tunnel or
+    with a way out that may be old. Then the routes of others are searched instead.
     """
-    in_main = (step.route for step in steps if isinstance(step, AddRoute) and step.route.table == MAIN_TABLE)
-    covered = any(_covers(route, remote) for route in in_main)
-    route = _search(kernel, remote) if covered else kernel.route_to(remote, source)
+    route = _search(kernel, remote) if led_away else kernel.route_to(remote, source)
     if source is not None and source not in (interface.ip for _, interface in kernel.own_addresses()):
         raise no_such_address(source)
     if route is None or route.kind is not RouteKind.UNICAST or not route.device:
