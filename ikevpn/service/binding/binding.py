@@ -70,6 +70,7 @@ class Binding:
         self._always_open = False
         self._expecting = Expectation(self.refresh)
         self._opening: asyncio.Future[None] | None = None
+        self._waiting: asyncio.Future[None] | None = None  # a refresh that has not begun
         self._level = Level.ABSENT
         self._again: asyncio.TimerHandle | None = None  # set while something is refused
         self._moving = asyncio.Lock()
@@ -164,8 +165,15 @@ class Binding:
         await self._errands.settled()
 
     def refresh(self) -> asyncio.Future[None] | None:
-        """Something changed: put in force what should be, soon; what the host refuses is reported. Done when it is."""
-        return self._errands.start(self._move_and_report()) if self._wanted else None
+        """Something changed: put in force what should be, soon; what the host refuses is reported. Done when it is.
+
+        All changes until that begins are one: peers that come at once cost one look at all of them, not one each.
+        """
+        if not self._wanted:
+            return None
+        if self._waiting is None or self._waiting.done():
+            self._waiting = self._errands.start(self._move_and_report())
+        return self._waiting
 
     async def admit(self, remotes: Iterable[Address]) -> None:
         """The peer is at one of these addresses: they must be reached outside of the tunnel. What was refused before
@@ -262,6 +270,7 @@ class Binding:
 
     async def _move_now(self) -> None:
         async with self._moving:
+            self._waiting = None
             if self._again is not None:
                 self._again.cancel()
                 self._again = None
@@ -285,7 +294,7 @@ class Binding:
             await self._host.apply(self._config.name, self.blocks())
             await self._devices.take(self._config.device, await self._needs.mtu(), self._needs.remotes)
             self._level = Level.CLOSED
-        self._add_policies()
+            self._add_policies()
         await self._host.apply(self._config.name, await self._needs.plan(is_open=level is Level.OPEN))
         self._level = level
 

@@ -563,3 +563,32 @@ def test_a_route_that_competes_is_said_once(tmp_path: FilePath) -> None:
         assert ground.binding.rivals == (), "what is not on the host competes with nothing"
 
     run(scenario())
+
+
+def test_a_hundred_peers_at_once_are_one_change_of_the_host(tmp_path: FilePath) -> None:
+    ground = Ground(tmp_path, remote='"any"', remote_networks='["10.0.0.0/8"]', auth='"psk"', remote_id='"any"')
+    plans: list[Plan] = []
+    policies: list[Policy] = []
+    apply, add_policy = ground.host.apply, ground.plane.add_policy
+
+    async def counting(owner: str, plan: Plan) -> None:
+        plans.append(plan)
+        await apply(owner, plan)
+
+    def counting_policy(policy: Policy) -> None:
+        policies.append(policy)
+        add_policy(policy)
+
+    async def story() -> None:
+        await ground.binding.stand(always_open=False)
+        ground.host.apply, ground.plane.add_policy = counting, counting_policy  # type: ignore[method-assign]
+        policies.clear()
+        for number in range(100):
+            inside = Selector(AddressRange.of("10.1.0.0/16"), AddressRange.of(f"10.7.0.{number}/32"))
+            ground.binding.adding(replace(SA, spi=10 + number, reqid=1_000_000 + number, selectors=(inside,)))
+        await ground.binding.settled()
+        assert len(plans) == 1
+        assert len(policies) == 100
+        assert sum("10.7.0." in str(route) for route in ground.host.in_force) >= 100
+
+    run(story())
