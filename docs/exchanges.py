@@ -17,7 +17,7 @@ def page() -> str:
     """The whole page."""
     head = (
         "# Exchanges\n\nDrawn from the rows of `ikevpn/ike/script.py` by `docs/exchanges.py`. `I` is the initiator, "
-        "`R` the responder; what stands in brackets may be there; `*` is encrypted, `(*)` should be.\n"
+        "`R` the responder; payloads in brackets are optional; `*` is encrypted, `(*)` should be.\n"
     )
     return head + "".join(_section(script) for script in SCRIPTS)
 

@@ -30,7 +30,7 @@ def _meaning(code: str) -> str:
 @as_json
 @ending
 def explain(code: str, as_json: bool) -> None:
-    """Explain CODE as it stands in --json or --log-json; without CODE, all of them in a line each."""
+    """Explain CODE, as --json and --log-json show it; without CODE, list all, one a line."""
     if not code:
         if as_json:
             render.write_json(_names())

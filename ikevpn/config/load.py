@@ -177,5 +177,7 @@ class _Reader:
         if where == walk.document.where(*keys):
             return True
         what = f"tunnel {keys[1]}" if len(keys) > 1 else "a daemon table"
-        walk.error(keys, Unfit(f"{what} stands in {where.split(': ')[0]} already.", "Keep one of them.", "duplicate"))
+        walk.error(
+            keys, Unfit(f"{what} is defined in {where.split(': ')[0]} already.", "Keep one of them.", "duplicate")
+        )
         return False

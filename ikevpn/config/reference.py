@@ -51,8 +51,8 @@ local_networks  = ["10.1.1.0/24"]
 remote_networks = ["10.2.2.0/24"]
 ```
 
-The secret is in a file of its own beside it, which only its owner may read: `(umask 077; cat > paris.psk)`. Who may
-write the configuration decides where traffic goes: that should be root alone, for the folder as well.
+The secret is in a file of its own beside it, which only its owner may read: `(umask 077; cat > paris.psk)`. Only root
+should have write access to the configuration and to its folder: the configuration decides where traffic goes.
 `ikevpn check` says what is wrong with a configuration, where, and what was probably meant; it touches no network.
 A file with every key is [`configs/reference.toml`](../configs/reference.toml).
 """
@@ -60,7 +60,7 @@ A file with every key is [`configs/reference.toml`](../configs/reference.toml).
 _PROPOSALS_HEAD = """\
 ## Proposals
 
-A proposal is a name in the grammar of ScreenOS, carried on to newer algorithms. A level stands for several.
+A proposal is a name in the grammar of ScreenOS, carried on to newer algorithms. A level names several.
 
 - Phase 1: `AUTHENTICATION-GROUP-CIPHER-HASH`, such as `pre-g14-aes256-sha256`.
 - Phase 2: `GROUP-esp-CIPHER-INTEGRITY`, such as `nopfs-esp-3des-sha`; AES-GCM has no integrity part:

@@ -106,7 +106,7 @@ class ControlSocket:
             raise
         except Exception:
             _log.exception("a request was not carried out")
-            sentence = "the daemon made a mistake; its log has the details"
+            sentence = "internal error of the daemon; its log has the details"
             await _send(writer, api.Error(reason="internal", sentence=sentence))
         finally:
             await replies.aclose()

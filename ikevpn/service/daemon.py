@@ -172,8 +172,8 @@ class Daemon:
         if isinstance(error, IkevpnError):
             self._failure = error
         else:
-            _log.error("the daemon ends because of a mistake of its own", exc_info=error)
-            self._failure = IkevpnError(f"the daemon made a mistake: {error!r}", reason="internal")
+            _log.error("the daemon ends after an internal error", exc_info=error)
+            self._failure = IkevpnError(f"internal error of the daemon: {error!r}", reason="internal")
         self._stop.set()
 
     def _say_ready(self) -> None:
@@ -223,7 +223,7 @@ class Daemon:
         blocked = sum(not tunnel.binding.absent for tunnel in self._parts.tunnels)
         await self._parts.host.close(undo=not self._blocks_stay)
         if self._blocks_stay and blocked:
-            sentence = "%d tunnel%s without a daemon: what belongs in %s is blocked. `ikevpn unblock` ends that"
+            sentence = "no daemon for %d tunnel%s: the traffic of %s is blocked. `ikevpn unblock` ends that"
             _log.warning(sentence, blocked, *(("", "it") if blocked == 1 else ("s", "them")))
 
     # Requests, signals
@@ -292,7 +292,7 @@ class Daemon:
         except IkevpnError:
             pass  # said already
         except Exception:
-            _log.exception("not reloaded because of a mistake of the daemon's own")
+            _log.exception("not reloaded because of an internal error")
 
 
 def _warn(configuration: Configuration) -> None:

@@ -60,4 +60,4 @@ def _log_failure(task: asyncio.Task[Any]) -> None:
     if isinstance(error, IkevpnError):
         _log.error("%s", error)
     else:
-        _log.error("work was not done to its end because of a mistake of the daemon's own", exc_info=error)
+        _log.error("work was not done to its end because of an internal error", exc_info=error)

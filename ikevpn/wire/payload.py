@@ -65,7 +65,7 @@ Payload = (
 
 
 def _misplaced(reader: Reader) -> Payload:
-    raise reader.error("a proposal or transform stands outside of an SA payload")
+    raise reader.error("a proposal or transform outside of an SA payload")
 
 
 _READ: Mapping[PayloadType, Callable[[Reader], Payload]] = {

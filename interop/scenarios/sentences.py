@@ -166,7 +166,7 @@ _INITIATOR_ROWS: tuple[tuple[str, Choices, Choices, str], ...] = (
         "wrong-identity",
         {"remote_id": "paris.example"},
         {},
-        r"the peer calls itself 192\.0\.2\.2( \([^)]*\))?, and we expect paris\.example",
+        r"the peer's identity is 192\.0\.2\.2( \([^)]*\))?, expected paris\.example",
     ),
 )
 _RESPONDER_ROWS: tuple[tuple[str, Choices, Choices, str], ...] = (
@@ -188,7 +188,7 @@ _RESPONDER_ROWS: tuple[tuple[str, Choices, Choices, str], ...] = (
         "wrong-identity",
         {"remote_id": "paris.example"},
         {},
-        r"the peer calls itself 192\.0\.2\.2( \([^)]*\))?, and we expect paris\.example",
+        r"the peer's identity is 192\.0\.2\.2( \([^)]*\))?, expected paris\.example",
     ),
 )
 _G14 = {"ike_suite": "aes256-sha256-g14"}

@@ -72,7 +72,7 @@ def initiator_only(stage: Stage) -> None:
         pass
     else:
         raise Unmet("strongSwan was answered")
-    wait_until(lambda: "only calls and does not answer" in left.peer.log(), "the refusal in our log")
+    wait_until(lambda: "only initiates and does not respond" in left.peer.log(), "the refusal in our log")
     right.peer.terminate()
     proof.comes_up(left, right)
     proof.rekeys_without_loss(left, right, (right, left))

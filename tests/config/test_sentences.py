@@ -27,7 +27,7 @@ DAEMON = [field.name for field in dataclasses.fields(DaemonTable)]
         (
             "[tunnel.paris]\nremote = 203.0.113.2\n",
             "FILE:2:15: this is not TOML: expected newline or end of document after a statement. "
-            'Addresses stand in quotes: key = "192.0.2.1".',
+            'Quote addresses: key = "192.0.2.1".',
         ),
         (
             '[tunnel.paris]\nremote = "203.0.113.2\n',
@@ -58,7 +58,7 @@ DAEMON = [field.name for field in dataclasses.fields(DaemonTable)]
         ),
         (
             '[daemon]\nike_port = "500"\n',
-            'FILE:2: daemon.ike_port: "500" is not a whole number from 1 to 65535. Numbers stand without quotes.',
+            'FILE:2: daemon.ike_port: "500" is not a whole number from 1 to 65535. Write numbers without quotes.',
         ),
         (
             '[daemon]\nsocket = "control.sock"\n',
@@ -164,7 +164,7 @@ IDENTITIES = 'an address, a domain name, "user@domain" or "keyid:…"'
         ),
         (
             'remote = ["any", "203.0.113.2"]',
-            'remote: "any" stands beside other addresses. It already means all of them: write it alone.',
+            'remote: "any" is in a list with other addresses. It already means all of them: write it alone.',
         ),
         (
             "remote = []",
@@ -176,8 +176,8 @@ IDENTITIES = 'an address, a domain name, "user@domain" or "keyid:…"'
             'local_id: "keyid:0xzz" is not an address, a domain name, "user@domain" or "keyid:…". '
             "After keyid:0x stand pairs of hex digits.",
         ),
-        ('remote = "0.0.0.0"', 'remote: "0.0.0.0" is nobody\'s address. Write "any" for peers anywhere.'),
-        ('remote = "::"', 'remote: "::" is nobody\'s address. Write "any" for peers anywhere.'),
+        ('remote = "0.0.0.0"', 'remote: "0.0.0.0" is not an address of any host. Write "any" for peers anywhere.'),
+        ('remote = "::"', 'remote: "::" is not an address of any host. Write "any" for peers anywhere.'),
         ('remote = "224.0.0.1"', 'remote: "224.0.0.1" is for many hosts at once, and the peer is one.'),
         ('remote = ["ff02::/16"]', 'remote: "ff02::/16" is for many hosts at once, and the peer is one.'),
         (
@@ -208,14 +208,14 @@ IDENTITIES = 'an address, a domain name, "user@domain" or "keyid:…"'
         ('remote_id = "Any"', f'remote_id: "Any" is not {IDENTITIES}, or "any". Did you mean "any"?'),
         ('local_id = "@"', f'local_id: "@" is not {IDENTITIES}.'),
         ('local_id = "keyid:0x"', f'local_id: "keyid:0x" is not {IDENTITIES}.'),
-        ('remote_id = " any"', f'remote_id: " any" is not {IDENTITIES}, or "any". Take out the spaces around it.'),
+        ('remote_id = " any"', f'remote_id: " any" is not {IDENTITIES}, or "any". Remove the spaces around it.'),
         ('local_id = "any"', f'local_id: "any" is not {IDENTITIES}. Leave the key out.'),
         *(
             (f'device = "{name}"', f'device: "{name}" is not a name for a device of ours: {why}. Choose another.')
             for name, why in (
                 ("lo", "it is the loopback device"),
-                ("all", "in sysctl it stands for every device"),
-                ("default", "in sysctl it stands for every new device"),
+                ("all", "in sysctl it means every device"),
+                ("default", "in sysctl it means every new device"),
             )
         ),
         (
@@ -282,7 +282,7 @@ IDENTITIES = 'an address, a domain name, "user@domain" or "keyid:…"'
         ),
         (
             "dpd_timeout_s = 20",
-            "dpd_timeout_s: the peer would be dead before it is asked for a sign of life. "
+            "dpd_timeout_s: the peer would count as dead before the first R-U-THERE is sent. "
             "Write more than dpd_interval_s, which is 30; 150 is what strongSwan has.",
         ),
         (
@@ -326,7 +326,7 @@ SELECTOR = '[[tunnel.paris.selector]]\nlocal = "10.1.1.0/24"\nremote = "10.2.2.0
             "",
             "",
             '1: tunnel.paris: the key "remote_networks" is missing beside the other. '
-            'Write remote_networks = ["10.1.1.0/24"]; ["0.0.0.0/0"] stands for everything.',
+            'Write remote_networks = ["10.1.1.0/24"]; ["0.0.0.0/0"] means everything.',
         ),
         (
             NETWORKS,
@@ -346,7 +346,7 @@ SELECTOR = '[[tunnel.paris.selector]]\nlocal = "10.1.1.0/24"\nremote = "10.2.2.0
             ("remote",),
             'remote = "any"\nstart = "up"',
             "",
-            '6: tunnel.paris.start: with start = "up" we call, but remote cannot be called. '
+            '6: tunnel.paris.start: with start = "up" this host initiates, but remote gives no address. '
             'Write start = "listen", or give remote an address or a name.',
         ),
         (
@@ -372,7 +372,7 @@ SELECTOR = '[[tunnel.paris.selector]]\nlocal = "10.1.1.0/24"\nremote = "10.2.2.0
             NETWORKS,
             "",
             f'{SELECTOR}name = "a"\n{SELECTOR}name = "a"',
-            '8: tunnel.paris.selector[2]: a selector called "a" stands above. Give one another name.',
+            '8: tunnel.paris.selector[2]: a selector called "a" is defined above. Give one another name.',
         ),
     ],
 )
@@ -396,7 +396,7 @@ def test_all_errors_of_all_files_come_at_once(write: Write, tmp_path: Path) -> N
 def test_a_tunnel_in_two_files(tunnel: Write, write: Write, tmp_path: Path) -> None:
     write(tunnel().read_text(), "more.toml")
     assert errors(tmp_path) == [
-        "FILE/more.toml:1: tunnel.paris: tunnel paris stands in FILE/ikevpn.toml:1 already. Keep one of them."
+        "FILE/more.toml:1: tunnel.paris: tunnel paris is defined in FILE/ikevpn.toml:1 already. Keep one of them."
     ]
 
 
@@ -447,7 +447,7 @@ def test_a_file_that_is_not_utf_8(write: Write) -> None:
         (
             ('local = "192.0.2.1"', 'routes = "10.0.0.0/8"'),
             "FILE:6: tunnel.paris.routes: transport mode has no networks behind it and no addresses of its own. "
-            'Take out routes, or write sa_mode = "tunnel".',
+            'Remove routes, or write sa_mode = "tunnel".',
         ),
     ],
 )
@@ -461,28 +461,28 @@ def test_what_transport_mode_needs(tunnel: Write, keys: tuple[str, ...], sentenc
     [
         (
             ['remote = "192.0.2.9"', 'local = "192.0.2.1"', 'interface = "eth0"'],
-            "interface: it stands beside local, and both say which address is ours. Keep one of the two.",
+            "interface: it is set together with local, and both say which address is ours. Keep one of the two.",
         ),
         (
             ['remote = "any"', 'dpd_action = "restart"'],
-            'dpd_action: with dpd_action = "restart" we call a dead peer again, but remote cannot be called. '
+            'dpd_action: with dpd_action = "restart" this host initiates again, but remote gives no address. '
             'Write dpd_action = "clear", or give remote an address or a name.',
         ),
         (
             ['remote = "any"', "initiator_only = true"],
-            "initiator_only: with initiator_only only we start the tunnel, but remote cannot be called. "
-            "Take out initiator_only, or let us start: give remote an address or a name, and leave start out.",
+            "initiator_only: with initiator_only only this host initiates, but remote gives no address. "
+            "Remove initiator_only, or let us start: give remote an address or a name, and leave start out.",
         ),
         (
             ['remote = "192.0.2.9"', 'start = "listen"', "initiator_only = true"],
-            'initiator_only: with initiator_only only we start the tunnel, but start = "listen" says that only the '
-            "peer does. Take out initiator_only, or let us start: give remote an address or a name, and leave start "
+            'initiator_only: with initiator_only only this host initiates, but with start = "listen" it does not. '
+            "Remove initiator_only, or let us start: give remote an address or a name, and leave start "
             "out.",
         ),
         (
             ['remote = "192.0.2.9"', "dpd_interval_s = 0", "dpd_timeout_s = 60"],
-            "dpd_timeout_s: with dpd_interval_s = 0 no peer is ever asked for a sign of life. "
-            "Write dpd_interval_s = 30, or take out dpd_timeout_s.",
+            "dpd_timeout_s: with dpd_interval_s = 0 no R-U-THERE is ever sent. "
+            "Write dpd_interval_s = 30, or remove dpd_timeout_s.",
         ),
     ],
 )

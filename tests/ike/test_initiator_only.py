@@ -27,7 +27,7 @@ def test_a_call_is_not_answered_by_a_single_octet(mode: Phase1Mode) -> None:
     assert bench.a.reasons(Code.PHASE1_FAILED) == [Reason.NO_ANSWER]
     refused = events(bench.b, Code.CALL_REFUSED)
     assert refused and {(each.tunnel, each.reason) for each in refused} == {("ba", Reason.INITIATOR_ONLY)}
-    assert sentence(refused[0]).endswith("tunnel ba only calls and does not answer calls (initiator_only)")
+    assert sentence(refused[0]).endswith("tunnel ba only initiates and does not respond (initiator_only)")
 
 
 def test_it_calls_and_its_peer_asks_for_more_within() -> None:

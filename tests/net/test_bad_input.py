@@ -60,7 +60,7 @@ def test_wrong_secret_as_initiator(sides: tuple[Side, Side]) -> None:
 def test_wrong_secret_as_responder(sides: tuple[Side, Side]) -> None:
     up(sides[0], secret="not the same secret")
     pattern = (
-        r"error london: did not use a datagram from 192\.0\.2\.1:500, main mode message 5.*: the pre-shared keys differ"
+        r"error london: dropped a datagram from 192\.0\.2\.1:500, main mode message 5.*: the pre-shared keys differ"
     )
     assert re.search(pattern, sides[1].log())
 
@@ -98,7 +98,7 @@ def test_wrong_peer_identity(sides: tuple[Side, Side]) -> None:
     ended = up(sides[0], remote_id="gw.example.net")
     assert ended.status == 1
     assert first_line(ended) == (
-        "paris is not up: the peer calls itself 192.0.2.2 (ipv4-address), and we expect gw.example.net"
+        "paris is not up: the peer's identity is 192.0.2.2 (ipv4-address), expected gw.example.net"
     )
     assert 'if that is the right peer, write remote_id = "192.0.2.2"' in ended.err
 
@@ -109,7 +109,7 @@ def test_our_identity_is_not_what_the_peer_expects(sides: tuple[Side, Side]) -> 
     assert first_line(ended) == (
         "paris is not up: 192.0.2.2:500 does not accept our identity, me.example.net, and says invalid-id-information"
     )
-    assert "the peer calls itself me.example.net (fqdn), and we expect 192.0.2.1" in sides[1].log()
+    assert "the peer's identity is me.example.net (fqdn), expected 192.0.2.1" in sides[1].log()
 
 
 def test_an_unreachable_peer(sides: tuple[Side, Side]) -> None:

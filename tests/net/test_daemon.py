@@ -105,7 +105,7 @@ def test_reload_touches_only_what_changed(sides: tuple[Side, Side]) -> None:
         before = spi(left)
         assert left.ikevpn("reload", "--json").json["unchanged"] == ["paris"]
         daemon.send_signal(signal.SIGHUP)
-        until(lambda: left.log().count("configuration read again") == 2, "the reload by signal")
+        until(lambda: left.log().count("configuration reloaded") == 2, "the reload by signal")
         assert spi(left) == before
         good = left.config.read_text()
         left.config.write_text(good + "nonsense = 1\n")

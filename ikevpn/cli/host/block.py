@@ -33,9 +33,9 @@ def block(context: Context, as_json: bool) -> None:
     except HostError as error:
         if error.reason != blocking.DAEMON_RUNS:
             raise
-        _say("a daemon runs, and blocks what is to be blocked", as_json, daemon=True)
+        _say("a daemon runs, and blocks the traffic itself", as_json, daemon=True)
         return
-    sentence = f"blocked until a daemon runs: what belongs in {blocked} tunnel{'s' if blocked != 1 else ''}"
+    sentence = f"blocked until a daemon runs: the traffic of {blocked} tunnel{'s' if blocked != 1 else ''}"
     _say(sentence, as_json, blocked=blocked)
 
 

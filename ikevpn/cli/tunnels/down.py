@@ -23,7 +23,7 @@ from ikevpn.control import api
 def down(context: Context, tunnels: tuple[str, ...], every: bool, timeout_s: float, yes: bool, as_json: bool) -> None:
     """Take TUNNEL down: tell the peer, withdraw routes, and leave it down.
 
-    TUNNEL may be a pattern like 'br-*', and there may be several. Its traffic is still not sent in clear while the
+    TUNNEL may be a pattern like 'br-*', and there may be several. Its traffic is still not sent in the clear while the
     daemon runs; a daemon that `up` has started ends with its last tunnel, and the block with it.
     """
     caller = str(ssh_caller() or "")

@@ -20,7 +20,7 @@ from ikevpn.control import api
 @pass_context
 @ending
 def restart(context: Context, tunnels: tuple[str, ...], every: bool, timeout_s: float | None, as_json: bool) -> None:
-    """Take TUNNEL down and start it as its `start` says: at once, at the first packet, or when the peer calls.
+    """Take TUNNEL down and start it as its `start` says: at once, at the first packet, or when the peer initiates.
 
     TUNNEL may be a pattern like 'br-*'. Where the first attempt fails, one with `start = "up"` is tried again for ever.
     """

@@ -81,12 +81,12 @@ def _show(answer: api.StatusAnswer, found: dict[str, list[str]], problems: bool)
 
 def _refused(calls: tuple[api.RefusedCall, ...]) -> None:
     for call in calls[:_REFUSED_SHOWN]:
-        times = f"{call.count} calls" if call.count > 1 else "a call"
+        times = f"{call.count} requests" if call.count > 1 else "a request"
         name = f"{call.tunnel}: " if call.tunnel else ""
         when = f"the last {render.duration(call.ago_s)} ago" if call.count > 1 else f"{render.duration(call.ago_s)} ago"
-        render.say(f"{name}{times} from {call.remote} came to nothing, {when}: {call.sentence}", "yellow")
+        render.say(f"{name}{times} from {call.remote} failed, {when}: {call.sentence}", "yellow")
     if len(calls) > _REFUSED_SHOWN:
-        render.say(f"calls from {len(calls) - _REFUSED_SHOWN} other addresses came to nothing; `--json` has them")
+        render.say(f"requests from {len(calls) - _REFUSED_SHOWN} other addresses failed; `--json` shows them")
 
 
 def _summary(tunnels: tuple[api.TunnelState, ...]) -> str:

@@ -17,10 +17,10 @@ class HostKeys:
 
     start: Start | None = key(
         Choice(Start),
-        "`up`: at once, and kept up; `on-demand`: at the first packet; `listen`: only the peer starts.",
+        "`up`: at once, and kept up; `on-demand`: at the first packet; `listen`: only the peer initiates.",
         '"on-demand"',
         None,
-        '`"up"`; `"listen"` where `remote` cannot be called',
+        '`"up"`; `"listen"` where `remote` is a network or `any`',
     )
     binding: Binding = key(
         Choice(Binding),
@@ -57,9 +57,10 @@ class HostKeys:
     )
     strict_routes: bool | None = key(
         YesNo(),
-        "Whether the tunnel's routes go before every other route and rule of this host. Its local networks are left "
-        "out, and beside a default route what is on a link of this host. With `false` the more exact route wins, "
-        "whoever has set it, and traffic may leave in clear by it.",
+        "Whether the tunnel's routes take precedence over every other route and rule of this host. Excluded are its "
+        "local "
+        "networks and, with a default route, networks on a link of this host. With `false` the more specific route "
+        "wins, also one of another program, and traffic may leave in the clear by it.",
         "false",
         None,
         'true for `"policy"`, false for `"route"`',
@@ -67,13 +68,14 @@ class HostKeys:
     when_down: WhenDown = key(
         Choice(WhenDown),
         "What happens to traffic while the tunnel is down: dropped, refused with an ICMP error, or sent as if there "
-        "were no tunnel, in clear.",
+        "were no tunnel, in the clear.",
         '"reject"',
         WhenDown.BLOCK,
     )
     when_unprotected: WhenUnprotected = key(
         Choice(WhenUnprotected),
-        "What happens to packets from the peer's networks to ours that come in the clear, past the tunnel: they are "
+        "What happens to packets from the peer's networks to ours that arrive in the clear, outside the tunnel: they "
+        "are "
         "discarded and counted (RFC 4301 §5.2), or accepted. Discarding needs nftables.",
         '"accept"',
         WhenUnprotected.DISCARD,

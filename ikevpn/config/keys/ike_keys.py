@@ -27,7 +27,7 @@ class IkeKeys:
     """Part of `schema.TunnelTable`."""
 
     auth: AuthMethod = key(
-        Choice(AuthMethod, AUTH), "How both ends prove who they are: by a pre-shared key.", '"psk"', AuthMethod.PSK
+        Choice(AuthMethod, AUTH), "How both ends authenticate: by a pre-shared key.", '"psk"', AuthMethod.PSK
     )
     secret: SecretTable | None = key(
         SECRET, "The pre-shared key.", '{ file = "paris.psk" }', None, "what the `[[psk]]` tables say"
@@ -41,23 +41,24 @@ class IkeKeys:
     )
     answer_aggressive: bool = key(
         YesNo(),
-        "Answer calls in aggressive mode. Whoever calls under the right name gets a hash from which the secret can be "
-        "guessed at leisure, without having proved anything; so this takes a long random secret, and this word. Calls "
-        "of our own need none.",
+        "Respond in aggressive mode. Any initiator that sends the right identity gets a hash from which the secret "
+        "can be "
+        "guessed offline, without being authenticated. So this must be enabled, and needs a long random secret. "
+        "Initiating in aggressive mode does not need it.",
         "true",
         False,
     )
     local_id: Identity | None = key(
         PeerIdentity(),
-        "What we call ourselves: an address, a domain name, `user@domain` or `keyid:…` (`keyid:0x…` for octets). "
-        "What stands behind an `@` is sent as a domain name, whatever it looks like.",
+        "Our identity: an address, a domain name, `user@domain` or `keyid:…` (`keyid:0x…` for octets). Text after a "
+        "leading `@` is always sent as a domain name.",
         '"gw.example.net"',
         None,
         "our address",
     )
     remote_id: Identity | str | None = key(
         PeerIdentity(any_allowed=True),
-        'What the peer must call itself; "any" accepts whatever it says. Behind NAT it often says its inner address.',
+        'The identity that the peer must send; "any" accepts all. A peer behind NAT often sends its inner address.',
         '"branch@example.net"',
         None,
         "the address of the peer; with `remote` a network or any, anything",
@@ -78,109 +79,122 @@ class IkeKeys:
         '`["modern"]`',
     )
     proposal_order: ProposalOrder = key(
-        Choice(ProposalOrder), "Whose order decides when the peer starts.", '"theirs"', ProposalOrder.OURS
+        Choice(ProposalOrder),
+        "Whose order of preference counts when the peer initiates.",
+        '"theirs"',
+        ProposalOrder.OURS,
     )
     ike_lifetime_s: int = key(
         Whole(60, _YEAR_S, "seconds"),
-        "How long phase 1 lives. Of both ends' values the smaller one counts.",
+        "Lifetime of phase 1. The shorter of both ends' values is used.",
         "28800",
         28800,
     )
     ike_lifetime_kb: int = key(
-        Whole(0, 2**32 - 1, "kilobytes"), "How much phase 1 may carry; 0 means no such limit.", "0", 0
+        Whole(0, 2**32 - 1, "kilobytes"), "Lifetime of phase 1 in kilobytes; 0: no limit.", "0", 0
     )
-    esp_lifetime_s: int = key(Whole(60, _YEAR_S, "seconds"), "How long phase 2 lives.", "3600", 3600)
+    esp_lifetime_s: int = key(
+        Whole(60, _YEAR_S, "seconds"), "Lifetime of phase 2. The shorter of both ends' values is used.", "3600", 3600
+    )
     esp_lifetime_kb: int = key(
-        Whole(0, 2**32 - 1, "kilobytes"), "How much phase 2 may carry; 0 means no such limit.", "4000000", 0
+        Whole(0, 2**32 - 1, "kilobytes"), "Lifetime of phase 2 in kilobytes; 0: no limit.", "4000000", 0
     )
     esp_lifetime_packets: int = key(
         Whole(100, 2**32 - 1, "packets", or_zero=True),
-        "How many packets of either direction phase 2 may carry; 0 means no such limit. It is ours alone: IKEv1 cannot "
-        "tell the peer.",
+        "Lifetime of phase 2 in packets of either direction; 0: no limit. It is local: IKEv1 cannot send it to the "
+        "peer.",
         "100000000",
         0,
     )
     rekey_margin: float = key(
         Decimal(0.01, 0.5),
-        "The share of a lifetime that is left when renewal starts; up to half as much again is added at random.",
+        "The share of a lifetime that is left when rekeying starts; up to half as much again is added at random.",
         "0.1",
         0.1,
     )
     nat_traversal: NatTraversal = key(
         Switch(Only("force", NatTraversal.FORCE), NatTraversal.AUTO, NatTraversal.OFF),
-        'Whether ESP goes in UDP where a NAT is on the way; "force" does it everywhere, for paths that lose ESP.',
+        'Whether ESP is sent in UDP when a NAT is detected; "force" does so always, for paths that drop ESP.',
         '"force"',
         NatTraversal.AUTO,
         "`true`",
     )
     natt_drafts: tuple[NattDraft, ...] = key(
         Many(Choice(NattDraft), least=1),
-        "The texts of NAT traversal that we offer, best first. Gateways from before 2005 know only drafts.",
+        "The versions of NAT traversal that we offer, best first. Gateways from before 2005 support only drafts.",
         '["rfc3947", "draft-02"]',
         tuple(NattDraft),
         "all",
     )
     remote_ike_port: int = key(
         PORT,
-        "The peer's UDP port of IKE. The same as remote_natt_port: it has only that one, for IKE and ESP (a forwarded "
-        "port), and is called there at once.",
+        "The peer's UDP port of IKE. If it equals remote_natt_port, the peer has only that port, for IKE and ESP (a "
+        "forwarded port), and phase 1 starts there.",
         "4500",
         500,
     )
-    remote_natt_port: int = key(PORT, "The peer's UDP port of IKE and ESP where a NAT is on the way.", "14500", 4500)
+    remote_natt_port: int = key(PORT, "The peer's UDP port of IKE and ESP where a NAT is detected.", "14500", 4500)
     fragmentation: int = key(
         Switch(Whole(576, 65535, "octets"), 1280, 0),
-        "Whether large IKE messages are cut when the peer can join them; a number is the largest IP packet.",
+        "Whether large IKE messages are fragmented if the peer supports it; a number is the largest IP packet.",
         "576",
         1280,
         "`true` (1280)",
     )
     dpd_interval_s: float = key(
-        TIMEOUT, "How long a peer may be silent before it is asked for a sign of life; 0: we only answer.", "30", 30.0
+        TIMEOUT,
+        "How long a peer may be silent before an R-U-THERE is sent (RFC 3706); 0: only answer those of the peer.",
+        "30",
+        30.0,
     )
     dpd_timeout_s: float = key(
         TIMEOUT,
-        "How long a peer may be silent until it counts as dead, the interval included; 0: as long as it takes to ask "
-        "`retransmit_tries` times more, every three seconds.",
+        "How long a peer may be silent until it counts as dead, the interval included; 0: the time for "
+        "`retransmit_tries` more R-U-THERE, one every three seconds.",
         "150",
         0.0,
     )
     dpd_action: DpdAction | None = key(
         Choice(DpdAction),
-        "What follows when a peer is dead. `restart`: we call it until it answers; `hold`: its traffic is held back "
-        "and the first packet calls it; `clear`: nothing, until it calls or somebody says `up`.",
+        "What to do when a peer is dead. `restart`: initiate again until it answers; `hold`: hold its traffic and "
+        "initiate at the first packet; `clear`: nothing, until the peer initiates or `ikevpn up` is called.",
         '"restart"',
         None,
         'as `start` says: `restart` for `"up"`, `hold` for `"on-demand"`, `clear` for `"listen"`',
     )
     unique: Unique = key(
         Choice(Unique),
-        "What happens when a peer that is connected connects again from another address. `replace`: the new connection "
-        "takes over; `keep`: both live, for machines that share an identity; `refuse`: the older one stays, and is "
-        "asked whether it lives. From the same address phase 1 is always renewed.",
+        "What happens when a connected peer connects again from another address. `replace`: the new connection "
+        "replaces "
+        "the older one; `keep`: both stay up, for machines that share an identity; `refuse`: the older one stays, and "
+        "an R-U-THERE is sent on it. A connection from the same address always replaces phase 1.",
         '"keep"',
         Unique.REPLACE,
     )
     initiator_only: bool = key(
         YesNo(),
-        "Only we start phase 1; where the peer does, it gets no answer. What it asks for within phase 1 it gets.",
+        "Only this host initiates phase 1; requests of the peer get no answer. Within phase 1 the peer may initiate.",
         "true",
         False,
     )
     retransmit_s: float = key(
         Decimal(0.1, 60, "seconds"),
-        "How long we wait for an answer the first time; then each time 1.8 times as long.",
+        "How long to wait before the first retransmission; each further wait is 1.8 times as long.",
         "2",
         2.0,
     )
-    retransmit_tries: int = key(Whole(0, 20), "How often a message is sent again before we give up.", "5", 5)
+    retransmit_tries: int = key(
+        Whole(0, 20), "How often a message is retransmitted before the negotiation fails.", "5", 5
+    )
     max_peers: int = key(
         Whole(1, 1_000_000),
-        "How many peers that call us may be connected by this tunnel at once. Further ones are refused, and the log "
-        "says so.",
+        "How many peers that initiate may be connected by this tunnel at once. Further ones are refused and logged.",
         "500",
         10_000,
     )
     initial_contact: bool = key(
-        YesNo(), "Tell the peer at first contact that older tunnels with us are gone.", "false", True
+        YesNo(),
+        "Send INITIAL-CONTACT (RFC 2407 §4.6.3.3), so that the peer deletes older SAs with this host.",
+        "false",
+        True,
     )

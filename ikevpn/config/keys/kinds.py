@@ -59,7 +59,7 @@ class Whole:
         if isinstance(value, int) and not isinstance(value, bool) and self._has(value):
             return value
         quoted = isinstance(value, str) and value.strip().isdigit()
-        raise Unfit(f"{show(value)} is not {self.expects}.", "Numbers stand without quotes." if quoted else "")
+        raise Unfit(f"{show(value)} is not {self.expects}.", "Write numbers without quotes." if quoted else "")
 
     def _has(self, number: int) -> bool:
         return self.least <= number <= self.most or (self.or_zero and number == 0)

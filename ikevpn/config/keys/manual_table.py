@@ -124,8 +124,8 @@ class ManualTable:
     )
     weak_passphrase: bool = key(
         YesNo(),
-        "Whether a passphrase may have fewer than 16 octets, like the passwords of ScreenOS. Whoever records packets "
-        "can guess it; the keys that come of it have to be pasted into a gateway as hex digits in any case.",
+        "Whether a passphrase may have fewer than 16 octets, like the passwords of ScreenOS. From recorded "
+        "packets it can be guessed; the derived keys must be entered in a gateway as hex digits in any case.",
         "true",
         False,
     )
@@ -138,7 +138,7 @@ class ManualTable:
     remote_port: int = key(Whole(1, 65535), "With `udp`, the peer's port.", "4500", 4500)
     keep_sequence: bool = key(
         YesNo(),
-        "Whether sequence numbers go on after a restart, so that a peer with replay protection takes what we send. "
+        "Whether sequence numbers go on after a restart, so that a peer with replay protection accepts our packets. "
         "`false` needs `replay_window = 0`, on both sides.",
         "false",
         True,

@@ -22,8 +22,8 @@ PEER = "peer"
 _PEER_ELSEWHERE = ("dynamic", "%dynamic")  # strongSwan
 _NOT_OURS = {
     "lo": "it is the loopback device",
-    "all": "in sysctl it stands for every device",
-    "default": "in sysctl it stands for every new device",
+    "all": "in sysctl it means every device",
+    "default": "in sysctl it means every new device",
 }
 
 
@@ -36,7 +36,7 @@ class OwnAddress:
 
     def read(self, value: object) -> Address:
         if not isinstance(value, str):
-            raise Unfit(f"{show(value)} is not {self.expects}.", "Addresses stand in quotes.")
+            raise Unfit(f"{show(value)} is not {self.expects}.", "Quote addresses.")
         try:
             found = ip_address(value)
         except ValueError:
@@ -156,7 +156,7 @@ def join_remotes(items: list[object]) -> tuple[object, ...]:
     if ANY not in items:
         return tuple(items)
     if len(items) > 1:
-        raise Unfit('"any" stands beside other addresses.', "It already means all of them: write it alone.")
+        raise Unfit('"any" is in a list with other addresses.', "It already means all of them: write it alone.")
     return ()
 
 
@@ -183,7 +183,7 @@ class PeerIdentity:
         except ValueError:
             raise Unfit(f"{show(value)} is not {self.expects}.", "After keyid:0x stand pairs of hex digits.") from None
         if not found.data or value != value.strip():
-            raise Unfit(f"{show(value)} is not {self.expects}.", "Take out the spaces around it." if found.data else "")
+            raise Unfit(f"{show(value)} is not {self.expects}.", "Remove the spaces around it." if found.data else "")
         if found.type == IdType.FQDN and re.fullmatch(r"[\d.]*\d\.[\d.]*|[\da-fA-F.:]*::[\da-fA-F.:]*", value):
             fix = f'Write "keyid:{value}" where it is no address.'
             raise Unfit(f"{show(value)} is not {self.expects}{_why_not(value)}.", fix)
@@ -241,7 +241,7 @@ def _read_range(value: object, expects: str) -> AddressRange:
 def _check_hosts(value: object, found: AddressRange) -> None:
     """Raises Unfit where no peer can have an address in the range."""
     if found.first == found.last and found.first.is_unspecified:
-        raise Unfit(f"{show(value)} is nobody's address.", f'Write "{ANY}" for peers anywhere.')
+        raise Unfit(f"{show(value)} is not an address of any host.", f'Write "{ANY}" for peers anywhere.')
     if _is_for_many(found.first):
         raise Unfit(f"{show(value)} is for many hosts at once, and the peer is one.")
     if _is_link_local(found.first) and _is_link_local(found.last):
@@ -262,7 +262,7 @@ def _is_link_local(address: Address) -> bool:
 def _check_zone(value: object) -> None:
     """Raises Unfit for `2001:db8::1%eth0`, which Python takes for an address."""
     if isinstance(value, str) and (zone := re.search("%[^/-]*", value)):
-        raise Unfit(f"{show(value)} has a zone, which does not belong here.", f"Take out {show(zone[0])}.")
+        raise Unfit(f"{show(value)} has a zone, which does not belong here.", f"Remove {show(zone[0])}.")
 
 
 def _no_network(value: str, expects: str) -> Unfit:

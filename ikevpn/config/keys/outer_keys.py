@@ -16,7 +16,8 @@ class OuterKeys:
     df_bit: DfBit = key(
         Choice(DfBit),
         "The don't-fragment bit of the outer header. `copy`: that of the packet inside, whose sender learns how much "
-        "fits; `clear`: routers may fragment what is too large, and nobody learns anything; `set`: they never may.",
+        "fits; `clear`: routers may fragment packets that are too large, without telling the sender; `set`: they may "
+        "not.",
         '"clear"',
         DfBit.COPY,
     )
@@ -36,24 +37,24 @@ class OuterKeys:
     ttl: int = key(Whole(1, 255, "hops"), "How many routers the outer packet may pass.", "255", 64)
     tcp_mss: int | None = key(
         Switch(Named("auto", 0, Whole(88, 65495, "octets")), true=0, false=None),
-        "The largest TCP segment; connections through the tunnel that ask for more are corrected as they begin. By "
-        "itself what fits the path.",
+        "The largest TCP segment (MSS); larger values in SYN packets through the tunnel are reduced to it. `auto`: "
+        "the largest that fits the path.",
         "1300",
         0,
         '`"auto"`',
     )
     fragment: Fragment = key(
         Choice(Fragment),
-        "Packets that are too large and may be fragmented are cut `before` they are encrypted, or `after`, which "
-        "leaves it to the peer to put them together.",
+        "Packets that are too large and may be fragmented are fragmented `before` encryption, or `after`, so that the "
+        "peer must reassemble them.",
         '"after"',
         Fragment.BEFORE,
     )
 
     udp_checksum: bool = key(
         YesNo(),
-        "Whether ESP in UDP over IPv4 has a UDP checksum. RFC 3948 wants none, and a few old gateways drop packets "
-        "that have one; but without it the kernel cuts nothing for us, and every datagram costs a call of its own.",
+        "Whether ESP in UDP over IPv4 has a UDP checksum. RFC 3948 recommends none, and a few old gateways drop "
+        "packets that have one; but without it the kernel cannot segment, and every datagram costs a system call.",
         "false",
         True,
     )

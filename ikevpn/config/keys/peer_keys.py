@@ -19,12 +19,12 @@ class PeerKeys:
 
     remote: tuple[AddressRange | str, ...] = key(
         Many(Remote(), join_remotes, least=1),
-        "Where the peer is. Of several places the first that answers is used; a DNS name is looked up at every "
-        "attempt, and all of its addresses are tried. Networks and `any` can only be waited for.",
+        "The address of the peer. Of several the first that answers is used; a DNS name is looked up at every "
+        "attempt, and all of its addresses are tried. With a network or `any` only the peer can initiate.",
         '"203.0.113.2"',
     )
     local: Address | None = key(
-        OwnAddress(), "Our own address towards the peer.", '"192.0.2.1"', None, "what the routes say"
+        OwnAddress(), "Our own address towards the peer.", '"192.0.2.1"', None, "as the route to the peer says"
     )
     interface: str | None = key(
         Word("the name of a network interface", r"[^\s/]{1,15}"),
@@ -32,16 +32,16 @@ class PeerKeys:
         "and is followed when it changes.",
         '"ppp0"',
         None,
-        "what the routes say",
+        "as the route to the peer says",
     )
     mobility: bool = key(
         YesNo(),
-        "Follow the peer to whatever address its authenticated messages come from. Behind a NAT it is followed anyway. "
-        "Without one a message from elsewhere was sent on by somebody, who may want our traffic: say true only for a "
-        "peer that roams.",
+        "Follow the peer to the address from which its authenticated messages come. A peer behind a NAT is always "
+        "followed. Without a NAT a message from another address may have been forwarded by an attacker to divert our "
+        "traffic: set true only for a peer that roams.",
         "true",
         False,
     )
     keepalive_s: float = key(
-        TIMEOUT, "How often a NAT is reminded of us when nothing else is sent; 0: never.", "20", 20.0
+        TIMEOUT, "NAT keepalive interval (RFC 3948 §4), used while nothing else is sent; 0: none.", "20", 20.0
     )

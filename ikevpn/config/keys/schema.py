@@ -44,7 +44,7 @@ class PskTable:
     )
     id: Identity | None = key(
         PeerIdentity(),
-        "What the peer calls itself.",
+        "The identity of the peer.",
         '"user@example.net"',
         None,
         "anything",
@@ -63,54 +63,55 @@ class DaemonTable:
         (ip_address("0.0.0.0"), ip_address("::")),  # noqa: S104
         '`["0.0.0.0", "::"]`',
     )
-    ike_port: int = key(PORT, "Our UDP port of IKE. Peers behind no NAT expect 500.", "500", 500)
+    ike_port: int = key(PORT, "Our UDP port of IKE. Most peers expect 500.", "500", 500)
     natt_port: int = key(PORT, "Our UDP port of IKE and ESP through NAT (RFC 3947).", "4500", 4500)
     socket: Path = key(
         Absolute(),
-        "The socket by which `ikevpn status` and the others reach the daemon.",
+        "The control socket, by which `ikevpn status` and the other commands reach the daemon.",
         '"/run/ikevpn/control.sock"',
         Path("/run/ikevpn/control.sock"),
     )
     state: Path = key(
         Absolute(),
-        "The folder in which the daemon remembers what it changed on this host, to put it back even after a crash.",
+        "The folder in which the daemon notes what it changed on this host, to undo it even after a crash.",
         '"/run/ikevpn"',
         Path("/run/ikevpn"),
     )
     sequences: Path = key(
         Absolute(),
-        "The folder in which the daemon remembers the sequence numbers of manual keys. It must outlive a reboot.",
+        "The folder in which the daemon keeps the sequence numbers of manual keys. It must survive a reboot.",
         '"/var/lib/ikevpn"',
         Path("/var/lib/ikevpn"),
     )
     when_stopped: WhenStopped = key(
         Choice(WhenStopped),
         "What happens to the traffic of tunnels while no daemon runs: after it was stopped, in a restart, and at boot "
-        "until it starts. `block`: what `when_down` and `when_unprotected` say stays in force, until `ikevpn unblock`. "
-        "`pass`: everything is withdrawn with the end of the daemon.",
+        "until it starts. `block`: `when_down` and `when_unprotected` stay in force, until `ikevpn unblock`. `pass`: "
+        "everything is removed when the daemon ends.",
         '"pass"',
         WhenStopped.BLOCK,
     )
     log_level: LogLevel = key(Choice(LogLevel), "How much the log says.", '"debug"', LogLevel.INFO)
     max_half_open: int = key(
         Whole(1, 1_000_000),
-        "How many negotiations may be under way that nobody has authenticated yet. Beyond it one that has not answered "
-        "us goes, drawn at random, for each new one. Each takes some 6 KiB.",
+        "How many half-open negotiations there may be, in which the peer is not authenticated yet. Beyond it each "
+        "new one "
+        "replaces one that has not answered us, chosen at random. Each takes some 6 KiB.",
         "10000",
         4096,
     )
     max_half_open_per_source: int = key(
         Whole(1, 1_000_000),
         "How many of these may have answered us from one address, or from one /64 of IPv6; further ones wait. First "
-        "messages, whose address may be forged, are not limited by it, but beyond it they are the first to go. A NAT "
+        "messages, whose address may be forged, are not limited by it, but beyond it they are replaced first. A NAT "
         "with many clients behind it needs more.",
         "200",
         32,
     )
     max_established: int = key(
         Whole(1, 1_000_000),
-        "How many IKE SAs peers that call us may have, all tunnels together. Further peers are refused, and the log "
-        "says so.",
+        "How many IKE SAs may be up that peers have initiated, all tunnels together. Further peers are refused and "
+        "logged.",
         "20000",
         20_000,
     )

@@ -39,16 +39,16 @@ class TrafficKeys:
 
     local_networks: tuple[AddressRange, ...] = key(
         Many(Network(), least=1),
-        "The networks on our side. Every pair with one of `remote_networks` is negotiated by itself.",
+        "The networks on our side. Every pair with one of `remote_networks` is negotiated separately.",
         '["10.1.1.0/24"]',
         (),
         'required for `"policy"`; everything for `"route"`; `local` in transport mode',
     )
     remote_networks: tuple[AddressRange | str, ...] = key(
         Many(RemoteNetwork(), least=1),
-        "The networks on the peer's side; `peer` stands for its own address, the one in `remote`, as `dynamic` does "
-        "for strongSwan. Of what a peer from anywhere names in them nothing is routed that is wider than /8 (IPv6: "
-        "/16), or in which this host or its router has an address.",
+        "The networks on the peer's side; `peer` means its own address, the one in `remote`, as `dynamic` does "
+        "in strongSwan. Of the networks that a peer at any address asks for, those wider than /8 (IPv6: /16) and those "
+        "that contain an address of this host or of its router are not routed.",
         '["10.2.2.0/24", "10.2.3.0/24"]',
         (),
         'required for `"policy"`; everything for `"route"`; `remote` in transport mode',
@@ -62,16 +62,19 @@ class TrafficKeys:
     )
     sa_mode: InMode = key(
         Choice(InMode),
-        "`tunnel`: whole packets travel inside new ones, between networks. `transport`: only what this host and the "
-        "peer send to each other, under their own IP header. That needs `local` and one address as `remote`; without "
-        "selectors protects all protocols; with them (`local` and `remote` being those hosts), what they say. "
-        "Strict `rp_filter` (1) loses fragments of ESP in UDP then, and ARP of a peer on the same link; 0 and 2 lose "
-        "neither.",
+        "`tunnel`: whole packets inside new ones, between networks. `transport`: only packets between this host and "
+        "the "
+        "peer, under their own IP header. It needs `local` and one address as `remote`. Without selectors it protects "
+        "all protocols, else those of the selectors, whose `local` and `remote` are the two hosts. In this mode strict "
+        "`rp_filter` (1) drops fragments of ESP in UDP, and ARP of a peer on the same link; 0 and 2 drop neither.",
         '"transport"',
         InMode.TUNNEL,
     )
     replay_window: int = key(
-        Whole(32, 4096, "packets", or_zero=True), "How late a packet may come; 0: no replay protection.", "1024", 1024
+        Whole(32, 4096, "packets", or_zero=True),
+        "The anti-replay window, in packets (RFC 4303 §3.4.3); 0: no replay protection.",
+        "1024",
+        1024,
     )
     sha256_96: bool = key(
         YesNo(), "SHA-256 cut to 96 bits in ESP, as systems before 2009 and some phones send it.", "true", False

@@ -26,7 +26,7 @@ _STRANGE = tuple(
     for place, why in (
         ("127.0.0.0/8", "this host itself"),
         ("::1", "this host itself"),
-        ("0.0.0.0/8", "in 0.0.0.0/8, which stands for no host (RFC 1122 §3.2.1.3)"),
+        ("0.0.0.0/8", "in 0.0.0.0/8, which is no host's address (RFC 1122 §3.2.1.3)"),
         ("240.0.0.0/4", "in 240.0.0.0/4, which is reserved (RFC 1112 §4)"),
     )
 )
@@ -48,7 +48,11 @@ def advise(tunnels: Sequence[TunnelConfig], where: Where) -> list[Finding]:
 def advise_on_secrets(secrets: Mapping[str, Secret], tunnels: Sequence[TunnelConfig]) -> list[Finding]:
     """The same for the secrets of `[[psk]]` tables, which stand at these places."""
     showing = next((each.name for each in tunnels if _aggressive(each) and each.template.psk is None), "")
-    more = f"; aggressive mode, as in tunnel {showing}, shows everybody a hash to try guesses on" if showing else ""
+    more = (
+        f"; aggressive mode, as in tunnel {showing}, sends any initiator a hash to guess it by offline"
+        if showing
+        else ""
+    )
     return [
         Finding(Severity.WARNING, "short-secret", where, f"{_GUESSED}{more}.", _GOOD_SECRET)
         for where, secret in secrets.items()
@@ -79,7 +83,7 @@ def _strange_places(tunnel: TunnelConfig) -> Iterator[Remark]:
         yield Remark("strange-place", tunnel, "remote", sentence, "Write the address at which the peer is reached.")
     if tunnel.local and tunnel.local.is_loopback and not any(each.first.is_loopback for each in ranges):
         fix = "Leave local out, or write an address at which the peer reaches us."
-        yield Remark("strange-place", tunnel, "local", f"nobody but this host itself reaches {tunnel.local}.", fix)
+        yield Remark("strange-place", tunnel, "local", f"only this host itself can reach {tunnel.local}.", fix)
     if same := next((s.local for s in tunnel.selectors if s.local == s.remote and not _is_everything(s.local)), None):
         sentence = (
             f"{same} is on both sides: hosts there look for each other on their own network, not behind a tunnel."
@@ -92,7 +96,7 @@ def _one_family(tunnel: TunnelConfig) -> Iterator[Remark]:
     routed = {network.version for network in tunnel.routes}
     everything = {network.version for network in tunnel.routes if not network.prefixlen}
     if everything == {4} == routed and not tunnel.any_remote:
-        sentence = "all of IPv4 goes into the tunnel, and IPv6 past it in clear."
+        sentence = "all of IPv4 goes into the tunnel, and IPv6 leaves in the clear."
         fix = (
             'Add "::/0" here and an IPv6 network on our side: it is dropped even where the peer has none; '
             "or switch IPv6 off on this host: sysctl net.ipv6.conf.all.disable_ipv6=1"
@@ -110,7 +114,7 @@ def _several_groups(tunnel: TunnelConfig) -> Iterator[Remark]:
     for key, groups, what in cases:
         if len(set(groups)) > 1:
             named = f"with group {groups[0].value}" if groups[0] else "without PFS"
-            sentence = f"{what} has one group for all proposals: when we start, only those {named} are offered."
+            sentence = f"{what} has one group for all proposals: as initiator we offer only those {named}."
             yield Remark("several-groups", tunnel, key, sentence, "Put first what the peer takes.")
 
 
@@ -125,7 +129,7 @@ def _weak(tunnel: TunnelConfig) -> Iterator[Remark]:
         ("esp_proposals", weaknesses_esp(template.ipsec_proposals)),
     ):
         if reasons:
-            fix = "Use it only where the peer knows nothing better."
+            fix = "Use it only where the peer supports nothing better."
             yield Remark("weak", tunnel, key, f"{'; '.join(reasons)}.", fix)
     triple_des = any(proposal.cipher == EspCipher.TRIPLE_DES for proposal in template.ipsec_proposals)
     if triple_des and not 0 < template.ipsec_lifetime.kilobytes <= _3DES_KILOBYTES:
@@ -135,21 +139,23 @@ def _weak(tunnel: TunnelConfig) -> Iterator[Remark]:
 
 
 def _weak_mode(tunnel: TunnelConfig) -> Remark:
-    """Aggressive mode. Who only waits for calls must say that it answers them; who calls as well is told."""
+    """Aggressive mode: an error for a tunnel that can only respond and may not; else a warning."""
     if tunnel.template.answer_aggressive:
-        sentence = "aggressive mode shows everybody a hash from which a pre-shared key can be guessed at leisure."
+        sentence = "aggressive mode sends any initiator a hash from which the pre-shared key can be guessed offline."
         return Remark("weak", tunnel, "mode", sentence, "Use main mode where you can, else a long random secret.")
     if tunnel.start is Start.LISTEN or not tunnel.can_call:
         sentence = (
-            "who answers in aggressive mode gives whoever calls a hash from which the pre-shared key can be guessed at "
-            "leisure, so calls are refused, and this tunnel waits for nothing else."
+            "a responder in aggressive mode sends any initiator a hash from which the pre-shared key can be guessed "
+            "offline, so requests are refused, and this tunnel can only respond."
         )
-        fix = "Use main mode where you can; else write answer_aggressive = true, and have a long random secret."
+        fix = "Use main mode where you can; else write answer_aggressive = true, and use a long random secret."
         return Remark("aggressive-responder", tunnel, "mode", sentence, fix, Severity.ERROR)
-    sentence = "aggressive mode shows the peer, and who stands in between, a hash from which the secret can be guessed."
+    sentence = (
+        "aggressive mode shows the peer, and every host on the path, a hash from which the secret can be guessed."
+    )
     fix = (
-        "Use main mode where you can, else a long random secret. We call only; to answer the peer's calls too, write "
-        "answer_aggressive = true."
+        "Use main mode where you can, else a long random secret. This tunnel only initiates; to respond to the peer "
+        "too, write answer_aggressive = true."
     )
     return Remark("weak", tunnel, "mode", sentence, fix)
 
@@ -159,15 +165,20 @@ def _weak_manual(tunnel: TunnelConfig, manual: ManualKeys) -> Iterator[Remark]:
     if manual.proposal.cipher == EspCipher.TRIPLE_DES:
         reasons.append(_3DES)
     if reasons:
-        yield Remark("weak", tunnel, "manual", f"{'; '.join(reasons)}.", "Use it only where the peer knows no better.")
+        yield Remark(
+            "weak", tunnel, "manual", f"{'; '.join(reasons)}.", "Use it only where the peer supports nothing better."
+        )
     if manual.weak_passphrase:
-        sentence = "the keys come of a passphrase that may be short: whoever records packets can guess it at leisure."
-        fix = "Agree on 20 random characters, or on keys of random hex digits, and take out weak_passphrase."
+        sentence = (
+            "the keys are derived from a passphrase that may be short: from recorded packets it can be guessed offline."
+        )
+        fix = "Agree on 20 random characters, or on keys of random hex digits, and remove weak_passphrase."
         yield Remark("weak", tunnel, "manual", sentence, fix)
     if not manual.keep_sequence:
         sentence = (
-            "sequence numbers start again with every start, and nobody checks them: whoever has recorded packets can "
-            "send them again, and they are taken."
+            "sequence numbers restart at 1 with every start and are not checked: recorded packets can be sent again "
+            "and "
+            "are accepted."
         )
         fix = "Leave keep_sequence out where the peer keeps its replay protection."
         yield Remark("no-replay-protection", tunnel, "manual", sentence, fix)

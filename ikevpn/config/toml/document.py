@@ -115,7 +115,7 @@ def _advice(lines: list[str], number: int) -> str:
     if _BARE_VALUE.match(line) and not re.search(r"=\s*(true|false)\s*(#.*)?$", line):
         return 'Quote strings: key = "value".'
     if re.match(r"^\s*[\w.-]+\s*=\s*\d+(\.\d+){2}", line):
-        return 'Addresses stand in quotes: key = "192.0.2.1".'
+        return 'Quote addresses: key = "192.0.2.1".'
     return ""
 
 

@@ -111,7 +111,7 @@ def decode(found: Found, encoding: Encoding, *, text_usual: bool = True) -> Secr
         elif encoding == Encoding.BASE64:
             octets = base64.b64decode(octets.removeprefix(b"0s"), validate=True)
     except (ValueError, binascii.Error):
-        fix = 'Mend it, or write encoding = "text".' if text_usual else "Mend it."
+        fix = 'Fix it, or write encoding = "text".' if text_usual else "Fix it."
         raise Unfit(f"{source} does not hold {encoding.value}.", fix) from None
     if not octets:
         raise Unfit(f"{source} is empty.", "Put the secret into it; 20 random characters are good.", "empty-secret")

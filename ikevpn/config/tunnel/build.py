@@ -156,7 +156,7 @@ def _check_tunnel(walk: Walk, table: TunnelTable, keys: Keys) -> None:
         sentence = "our address and the peer's are of different families, IPv4 and IPv6."
         walk.error((*keys, "local"), Unfit(sentence, "Give both of one family."))
     if table.local and table.interface:
-        sentence = "it stands beside local, and both say which address is ours."
+        sentence = "it is set together with local, and both say which address is ours."
         walk.error((*keys, "interface"), Unfit(sentence, "Keep one of the two."))
     if table.local and AddressRange(table.local, table.local) in table.remote:
         walk.error((*keys, "local"), Unfit("our address is the peer's.", "Each side writes its own as local."))
@@ -165,7 +165,10 @@ def _check_tunnel(walk: Walk, table: TunnelTable, keys: Keys) -> None:
 def _check_ike(walk: Walk, table: TunnelTable, shared: Sequence[SharedSecret], keys: Keys) -> None:
     if table.start in (Start.UP, Start.ON_DEMAND) and not _can_call(table):
         fix = 'Write start = "listen", or give remote an address or a name.'
-        walk.error((*keys, "start"), Unfit(f'with start = "{table.start}" we call, but remote cannot be called.', fix))
+        walk.error(
+            (*keys, "start"),
+            Unfit(f'with start = "{table.start}" this host initiates, but remote gives no address.', fix),
+        )
     _check_who_calls(walk, table, keys)
     if not table.secret and not any(_may_fit(each, table) for each in shared):
         fix = f'Write secret = {{ file = "{keys[-1]}.psk" }}, or a [[psk]] table for the peer.'
@@ -181,19 +184,19 @@ def _check_ike(walk: Walk, table: TunnelTable, shared: Sequence[SharedSecret], k
 def _check_who_calls(walk: Walk, table: TunnelTable, keys: Keys) -> None:
     if table.dpd_action in (DpdAction.RESTART, DpdAction.HOLD) and not _can_call(table):
         fix = 'Write dpd_action = "clear", or give remote an address or a name.'
-        sentence = f'with dpd_action = "{table.dpd_action}" we call a dead peer again, but remote cannot be called.'
+        sentence = f'with dpd_action = "{table.dpd_action}" this host initiates again, but remote gives no address.'
         walk.error((*keys, "dpd_action"), Unfit(sentence, fix))
     if table.initiator_only and (table.start is Start.LISTEN or not _can_call(table)):
-        why = 'start = "listen" says that only the peer does' if _can_call(table) else "remote cannot be called"
-        fix = "Take out initiator_only, or let us start: give remote an address or a name, and leave start out."
-        walk.error((*keys, "initiator_only"), Unfit(f"with initiator_only only we start the tunnel, but {why}.", fix))
+        why = 'with start = "listen" it does not' if _can_call(table) else "remote gives no address"
+        fix = "Remove initiator_only, or let us start: give remote an address or a name, and leave start out."
+        walk.error((*keys, "initiator_only"), Unfit(f"with initiator_only only this host initiates, but {why}.", fix))
     if 0 < table.dpd_timeout_s <= table.dpd_interval_s:
-        sentence = "the peer would be dead before it is asked for a sign of life."
+        sentence = "the peer would count as dead before the first R-U-THERE is sent."
         fix = f"Write more than dpd_interval_s, which is {table.dpd_interval_s:g}; 150 is what strongSwan has."
         walk.error((*keys, "dpd_timeout_s"), Unfit(sentence, fix))
     if not table.dpd_interval_s and table.dpd_timeout_s:
-        sentence = "with dpd_interval_s = 0 no peer is ever asked for a sign of life."
-        walk.error((*keys, "dpd_timeout_s"), Unfit(sentence, "Write dpd_interval_s = 30, or take out dpd_timeout_s."))
+        sentence = "with dpd_interval_s = 0 no R-U-THERE is ever sent."
+        walk.error((*keys, "dpd_timeout_s"), Unfit(sentence, "Write dpd_interval_s = 30, or remove dpd_timeout_s."))
 
 
 def _can_call(table: TunnelTable) -> bool:
@@ -223,7 +226,7 @@ def _children(walk: Walk, table: TunnelTable, keys: Keys) -> tuple[Child, ...]:
         return _from_networks(walk, table, keys)
     if networks:
         missing, present = ("local", "remote") if table.remote_networks else ("remote", "local")
-        fix = f'Write {missing}_networks = ["10.1.1.0/24"]; ["0.0.0.0/0"] stands for everything.'
+        fix = f'Write {missing}_networks = ["10.1.1.0/24"]; ["0.0.0.0/0"] means everything.'
         if table.sa_mode is InMode.TRANSPORT:
             fix = f"Leave {present}_networks out: in transport mode there are just the two hosts."
         walk.error(keys, Unfit(f'the key "{missing}_networks" is missing beside the other.', fix, "missing-key"))
@@ -266,7 +269,7 @@ def _from_tables(walk: Walk, table: TunnelTable, keys: Keys) -> tuple[Child, ...
         if any(ports) and pair.protocol not in (6, 17, 132):
             walk.error(place, Unfit("ports need a protocol that has ports.", 'Write protocol = "tcp" or "udp".'))
         elif child.name in children:
-            walk.error(place, Unfit(f'a selector called "{child.name}" stands above.', "Give one another name."))
+            walk.error(place, Unfit(f'a selector called "{child.name}" is defined above.', "Give one another name."))
         children.setdefault(child.name, child)
     return tuple(children.values())
 

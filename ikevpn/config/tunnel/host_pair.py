@@ -39,7 +39,7 @@ def check_host_pair(walk: Walk, table: TunnelTable, children: tuple[Child, ...],
         walk.error((*keys, "binding"), Unfit("in transport mode there is nothing to route: it is for two hosts.", fix))
     for name in ("routes", "address"):
         if getattr(table, name):
-            fix = f'Take out {name}, or write sa_mode = "tunnel".'
+            fix = f'Remove {name}, or write sa_mode = "tunnel".'
             walk.error(
                 (*keys, name), Unfit("transport mode has no networks behind it and no addresses of its own.", fix)
             )

@@ -99,21 +99,22 @@ def _check_proposal(walk: Walk, table: ManualTable, keys: Keys) -> None:
     proposal, place = table.proposal, (*keys, "proposal")
     if esp_cipher_row(proposal.cipher).counts:
         sentence = (
-            f"{cipher_name(ESP_CIPHERS, proposal.cipher, proposal.key_bits)} counts: under one key it must never see a "
-            "number twice, which nobody can promise for keys that stay the same (RFC 3686 §7, RFC 4106 §2)."
+            f"{cipher_name(ESP_CIPHERS, proposal.cipher, proposal.key_bits)} is a counter mode: under one key no "
+            "counter value may be used twice, which cannot be guaranteed for keys that do not change (RFC 3686 §7, "
+            "RFC 4106 §2)."
         )
         walk.error(place, Unfit(sentence, 'Write "esp-aes128-sha256", or let IKE make the keys.', "manual-keys"))
     elif proposal.extended_sequence_numbers or (proposal.around and proposal.around.extended_sequence_numbers):
         sentence = "nothing tells the peer the upper half of extended sequence numbers after a restart."
-        walk.error(place, Unfit(sentence, "Take out -esn.", "manual-keys"))
+        walk.error(place, Unfit(sentence, "Remove -esn.", "manual-keys"))
     if proposal.has_ah and table.encapsulation is ManualEncapsulation.UDP:
         walk.error((*keys, "encapsulation"), Unfit("AH covers the addresses, so it cannot travel in UDP."))
     of_keys = ("encryption_key", "integrity_key", "encryption_key_in", "integrity_key_in", "ah_key", "ah_key_in")
     names = [name for name in of_keys if getattr(table, name)]
     if table.weak_passphrase and not table.passphrase:
-        walk.error((*keys, "weak_passphrase"), Unfit("there is no passphrase.", "Take out weak_passphrase."))
+        walk.error((*keys, "weak_passphrase"), Unfit("there is no passphrase.", "Remove weak_passphrase."))
     if table.passphrase and names:
-        walk.error((*keys, names[0]), Unfit("it stands beside a passphrase.", "Keep one of the two ways."))
+        walk.error((*keys, names[0]), Unfit("it is set together with a passphrase.", "Keep one of the two ways."))
 
 
 def _check_bundle(walk: Walk, table: ManualTable, keys: Keys, taken: Container[int]) -> None:
@@ -121,7 +122,7 @@ def _check_bundle(walk: Walk, table: ManualTable, keys: Keys, taken: Container[i
     if table.proposal.around is None:
         for name in _OF_BUNDLE:
             if getattr(table, name) is not None:
-                fix = f'Take out {name}, or write a proposal like "esp-aes128-sha+ah-sha".'
+                fix = f'Remove {name}, or write a proposal like "esp-aes128-sha+ah-sha".'
                 walk.error((*keys, name), Unfit("the proposal has no AH around ESP.", fix))
         return
     ours = spis(table)
@@ -217,7 +218,7 @@ def _key(walk: Walk, table: KeyTable | None, keys: Keys, what: str, octets: int)
             walk.error(keys, Unfit(f"{what} needs a key of {_size(octets)}, and there is none.", fix, "missing-key"))
         return Secret(b"")
     if not octets:
-        walk.error(keys, Unfit(f"{what} takes no such key.", f"Take out {keys[-1]}."))
+        walk.error(keys, Unfit(f"{what} takes no such key.", f"Remove {keys[-1]}."))
         return Secret(b"")
     secret = build_secret(walk, table, keys)
     if secret is not None and len(secret) != octets:

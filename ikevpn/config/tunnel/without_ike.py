@@ -24,8 +24,8 @@ def check_without_ike(
     written = tunnels[str(keys[-1])]
     for name in _IKE_ONLY:
         if name in written:
-            sentence = "the tunnel has manual keys, so there is no IKE, and this means nothing."
-            walk.error((*keys, name), Unfit(sentence, f"Take out {name}.", "manual-keys"))
+            sentence = "the tunnel has manual keys and no IKE, so this key has no effect."
+            walk.error((*keys, name), Unfit(sentence, f"Remove {name}.", "manual-keys"))
     if start not in (None, Start.UP):
         fix = "Leave start out."
         walk.error((*keys, "start"), Unfit("with manual keys nothing is negotiated: the tunnel is just there.", fix))

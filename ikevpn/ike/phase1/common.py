@@ -314,9 +314,9 @@ def _unwelcome(sa: IkeSa, identity: Identity, *, known: bool) -> Rejected:
     facts: dict[str, Fact] = {"received": str(identity), "received_type": identity.type.label}
     if known:
         foreign = methods.agreed(sa).foreign
-        return Rejected("a credential of somebody else", NotifyType.AUTHENTICATION_FAILED, foreign, facts)
+        return Rejected("a credential of another peer", NotifyType.AUTHENTICATION_FAILED, foreign, facts)
     facts["expected"] = expected_peers(sa)
-    sentence = f"the peer calls itself {identity}"
+    sentence = f"the peer's identity is {identity}"
     return Rejected(sentence, NotifyType.INVALID_ID_INFORMATION, Reason.WRONG_PEER_IDENTITY, facts)
 
 

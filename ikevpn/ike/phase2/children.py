@@ -55,7 +55,7 @@ def find(core: Core, sa: IkeSa, wanted: Selector) -> tuple[Tunnel, ChildRequest]
             "ours": tuple(f"{tunnel.name}: {child.selector}" for tunnel, child in pairs),
         }
         raise Rejected(
-            "nobody here has these networks", NotifyType.INVALID_ID_INFORMATION, Reason.PROXY_ID_MISMATCH, facts
+            "no tunnel here has these networks", NotifyType.INVALID_ID_INFORMATION, Reason.PROXY_ID_MISMATCH, facts
         )
     if len(core.children_with(sa)) >= core.settings.max_children_per_peer:
         raise Rejected("too many SAs", NotifyType.NO_PROPOSAL_CHOSEN, Reason.LIMIT)

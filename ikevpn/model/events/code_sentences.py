@@ -1,4 +1,4 @@
-"""For every code of an event, what happened in plain words; why it did stands in `reasons`."""
+"""For every code of an event, what happened, in the terms of `docs/glossary.md`; why it did is in `reasons`."""
 
 from __future__ import annotations
 
@@ -9,49 +9,50 @@ from ikevpn.model.events.sentence import Entry
 
 SILENT_PEER = (
     "does the peer run at {remote_address}? `ping` shows whether it can be reached at all",
-    "is UDP 500 (and 4500) open on both sides and on the way?",
-    "some gateways stay silent when they dislike a proposal, an identity or a secret: look into the peer's log",
+    "is UDP 500 (and 4500) open on both ends and on the path?",
+    "some gateways send no answer when they reject a proposal, an identity or a secret: see the peer's log",
 )
 
 CODES: Mapping[Code, Entry] = {
     Code.PHASE1_STARTED: Entry(
-        "phase 1 with {remote}: we start[, {mode} mode][, offering {offered}]",
-        "We sent the first message of phase 1, in which two peers agree on algorithms and prove who they are.",
+        "phase 1 started with {remote}[, {mode} mode][, offering {offered}]",
+        "We sent the first message of phase 1, in which both ends agree on algorithms and authenticate each other.",
     ),
     Code.PHASE1_RESPONDING: Entry(
-        "phase 1 with {remote}: it starts[, {mode} mode]",
-        "A peer sent the first message of phase 1, and a tunnel of ours is for it.",
+        "phase 1 requested by {remote}[, {mode} mode]",
+        "A peer sent the first message of phase 1, and a configured tunnel matches it.",
     ),
     Code.PROPOSAL_CHOSEN: Entry(
         "agreed on {chosen}[ for {child}]",
         "Both ends accept the same combination of algorithms.",
     ),
     Code.NAT_DETECTED: Entry(
-        "address translation on the way: {behind} behind it[, {draft}]",
-        "The hashes of addresses and ports in phase 1 differ from what arrived, so a NAT rewrites them (RFC 3947).",
+        "NAT detected[: {behind} behind NAT][ ({draft})]",
+        "The hashes of addresses and ports in phase 1 differ from what arrived, so a NAT rewrites them (RFC 3947 "
+        "§3.2).",
     ),
     Code.NO_NAT: Entry(
-        "no address translation on the way",
-        "The hashes of addresses and ports in phase 1 match: nothing rewrites our packets, ESP is IP protocol 50.",
+        "no NAT detected",
+        "The hashes of addresses and ports in phase 1 match, so ESP is sent as IP protocol 50.",
     ),
     Code.KEYS_DERIVED: Entry(
         "keys derived[ by Diffie-Hellman {group}]",
         "Both public values were exchanged; from here on messages are encrypted.",
     ),
     Code.PEER_AUTHENTICATED: Entry(
-        "the peer proved to be {identity}[ ({product})]",
-        "The peer's hash verifies: it knows the same secret as we do.",
+        "peer authenticated as {identity}[ ({product})]",
+        "The peer's hash verifies, so both ends have the same pre-shared key.",
     ),
     Code.IKE_UP: Entry(
         "phase 1 is up with {remote}[ ({peer_id})][, {proposal}][, for {seconds} s]",
-        "The IKE SA stands; phase 2 can be negotiated under its protection.",
+        "The IKE SA is established; phase 2 is negotiated under its protection.",
     ),
     Code.PHASE2_STARTED: Entry(
-        "phase 2 for {selector}: we start[, offering {offered}]",
+        "phase 2 started for {selector}[, offering {offered}]",
         "We asked for a pair of ESP SAs for one pair of networks (quick mode).",
     ),
     Code.PHASE2_RESPONDING: Entry(
-        "phase 2 for {selector}: the peer starts[; IPComp {compression}]",
+        "phase 2 requested by the peer for {selector}[; IPComp {compression}]",
         "The peer asks for a pair of ESP SAs for one pair of networks (quick mode).",
     ),
     Code.CHILD_UP: Entry(
@@ -59,51 +60,55 @@ CODES: Mapping[Code, Entry] = {
         "ESP SAs for this pair of networks are installed in both directions; traffic can flow.",
     ),
     Code.CHILD_REKEYED: Entry(
-        "new keys[ for {selector}][, {proposal}][, SPI in {spi_in}][ out {spi_out}]",
-        "New ESP SAs replace older ones before these expire; traffic goes on.",
+        "phase 2 rekeyed[ for {selector}][, {proposal}][, SPI in {spi_in}][ out {spi_out}]",
+        "New ESP SAs replace the older ones before these expire; traffic is not interrupted.",
     ),
     Code.IKE_REKEYED: Entry(
-        "phase 1 with {remote} renewed",
+        "phase 1 with {remote} rekeyed",
         "A new IKE SA replaces the older one before that expires; ESP SAs are untouched.",
     ),
     Code.MANUAL_UP: Entry(
         "manual keys are in use[ for {selector}][, {proposal}][, SPI in {spi_in}][ out {spi_out}]",
-        "The keys stand in the configuration, so nothing is negotiated. Whether the peer has the same shows in the "
-        "first packets only.",
+        "The keys are in the configuration, so nothing is negotiated. Only the first packets show whether the peer has "
+        "the same keys.",
     ),
     Code.MANUAL_DOWN: Entry(
-        "manual keys[ for {selector}] are in use no more", "The security associations of the tunnel are gone."
+        "manual keys[ for {selector}] are no longer in use", "The security associations of the tunnel are removed."
     ),
     Code.SEQUENCE_LOW: Entry(
-        "{percent} % of the sequence numbers[ of SPI {spi_out}] are used, and when all are, the tunnel stops",
-        "Sequence numbers under manual keys go on for ever, over restarts too, and there are 4294967295 of them.",
-        ("agree with the peer on another SPI or other keys before",),
+        "{percent} % of the sequence numbers[ of SPI {spi_out}] are used; the tunnel stops when all are used",
+        "Sequence numbers under manual keys never restart at 1, and there are 4294967295 of them.",
+        ("agree with the peer on another SPI or other keys before that",),
     ),
     Code.NAME_RESOLVED: Entry(
         "{name} is {addresses}", "The peer's name was looked up; every address is tried in turn."
     ),
     Code.RETRY_LATER: Entry(
         "next attempt in {seconds} s",
-        "A tunnel that is wanted up is tried again for ever; the pauses grow to a minute and vary at random.",
+        "A tunnel that should be up is retried without limit; the pauses grow to a minute and vary at random.",
     ),
-    Code.HOST_REFUSED: Entry("{detail}", "This host does not let us do what the tunnel needs.", ("{fix}",)),
+    Code.HOST_REFUSED: Entry("{detail}", "This host does not allow what the tunnel needs.", ("{fix}",)),
     Code.NETWORK_REFUSED: Entry(
-        "{network}, which the peer names, is not routed to it: {detail}",
-        "A peer that may be anywhere gets routes to what it asks for, but none that would take over this host's own.",
-        ("name the networks that peers may have in remote_networks",),
+        "no route to the peer for {network}, which it asked for: {detail}",
+        "A peer at any address gets routes to the networks that it asks for, but none that would replace this host's "
+        "own.",
+        ("list the networks that peers may have in remote_networks",),
     ),
     Code.ROUTE_COMPETES: Entry(
         "{network} leaves in the clear by another route of this host: {route}",
-        "A route or a rule goes before the tunnel's. Nothing drops what follows it, whether the tunnel is up or down.",
+        "A route or a rule takes precedence over the tunnel's. Traffic that follows it leaves in the clear, whether "
+        "the "
+        "tunnel is up or down.",
         (
-            "take that route or rule away, or give the rule a preference from 58 on",
-            "strict_routes = true lets the tunnel's routes go before those of the main table",
+            "remove that route or rule, or give the rule a preference of 58 or more",
+            "strict_routes = true gives the tunnel's routes precedence over those of the main table",
         ),
     ),
     Code.HOST_RESTORED: Entry(
         "deleted by another program and restored: {what}[ and {more} more]",
-        "Routes, rules or the nftables table of ikevpn were gone. Until they were back, some milliseconds, traffic may "
-        "have left or come in the clear.",
+        "Routes, rules or the nftables table of ikevpn were deleted. Until they were restored, some milliseconds "
+        "later, "
+        "traffic may have passed in the clear.",
         (
             "systemd-networkd deletes rules and routes of others when it starts: write ManageForeignRoutes=no and "
             "ManageForeignRoutingPolicyRules=no in /etc/systemd/networkd.conf",
@@ -111,16 +116,17 @@ CODES: Mapping[Code, Entry] = {
         ),
     ),
     Code.DATA_PLANE_CRASHED: Entry(
-        "the data plane ended unexpectedly and is started again[ in {seconds} s][: {detail}]",
-        "The process that carries the traffic is gone. Nothing leaves in clear; tunnels that are wanted come up again.",
+        "the data plane ended unexpectedly and is restarted[ in {seconds} s][: {detail}]",
+        "The process that carries the traffic ended. Nothing leaves in the clear, and its tunnels are negotiated "
+        "again.",
     ),
     Code.INTERNAL_ERROR: Entry(
-        "we made a mistake[: {detail}]",
-        "Something went wrong in this program itself. It costs one attempt; the next one comes by itself.",
+        "internal error[: {detail}]",
+        "A fault of ikevpn itself ended this attempt; the next one follows automatically.",
         ("report it with what the daemon's log says",),
     ),
     Code.RELOADED: Entry(
-        "configuration read again[, added {added}][, changed {changed}][, removed {removed}]",
+        "configuration reloaded[, added {added}][, changed {changed}][, removed {removed}]",
         "Tunnels whose settings did not change were not touched.",
     ),
     Code.NOT_RELOADED: Entry(
@@ -130,64 +136,70 @@ CODES: Mapping[Code, Entry] = {
     ),
     Code.DAEMON_STARTED: Entry(
         "ikevpn {version} starts: process {pid}, configuration {configuration} with {tunnels}, control socket {socket}",
-        "The daemon has read its configuration and begins.",
+        "The daemon has read its configuration and starts its tunnels.",
     ),
     Code.LISTENING: Entry(
         "listening on UDP {addresses}[, NAT traversal on UDP {natt}]",
-        "The sockets of IKE are open; peers can call.",
+        "The IKE sockets are open, and peers can connect.",
     ),
     Code.ADDRESSES_CHANGED: Entry(
         "this host's addresses changed[, gone: {gone}][, new: {new}]",
-        "What used an address that is gone begins anew at once, from another one.",
+        "Tunnels that used a removed address are negotiated again at once, from another address.",
     ),
     Code.DAEMON_STOPPING: Entry(
-        "ikevpn stops: {detail}", "The daemon tells the peers, withdraws routes and devices, and ends."
+        "ikevpn stops: {detail}", "The daemon notifies the peers, removes routes and devices, and ends."
     ),
     Code.RETRANSMITTED: Entry(
-        "no answer from {remote} yet, sent {message} again[ ({tries} of {of})]",
+        "no answer from {remote} yet, {message} retransmitted[ ({tries} of {of})]",
         "An expected answer did not come in time. IKE runs over UDP, so a lost packet is sent again.",
         SILENT_PEER,
     ),
     Code.PEER_NOTIFY: Entry(
         "{remote} says: {notify}[ ({detail})]",
-        "The peer sent a notification. Where it is not authenticated, it is shown and not believed.",
+        "The peer sent a notification. An unauthenticated one is shown but not acted on.",
     ),
     Code.ICMP_ERROR: Entry(
         "{router} answers with ICMP {icmp}: {meaning}",
-        "A host or router says that our datagram did not arrive. Anybody can send such a message, so it is shown and "
-        "not believed; it is the most probable reason where no answer comes.",
+        "A host or router reports that our datagram did not arrive. ICMP is not authenticated, so it is shown but not "
+        "acted on; where no answer comes, it is the most probable cause.",
     ),
     Code.LIFETIME_SHORTENED: Entry(
-        "{remote} has a shorter lifetime, {seconds} s[ and {kilobytes} kB], and we follow",
-        "Ends may have different lifetimes; both use the smaller one.",
+        "{remote} has a shorter lifetime, which is used: {seconds} s[ and {kilobytes} kB]",
+        "The ends may have different lifetimes; both use the shorter one.",
     ),
     Code.PEER_MOVED: Entry(
         "{peer_id} moved to {remote}",
-        "An authenticated packet came from another address or port, as happens when a NAT forgets; we follow it.",
+        "An authenticated packet came from another address or port, for instance after a NAT dropped its mapping; "
+        "packets "
+        "to the peer are sent there from now on.",
     ),
-    Code.DPD_SENT: Entry("asked {remote} whether it is alive", "Dead peer detection, R-U-THERE (RFC 3706)."),
-    Code.DPD_ANSWERED: Entry("{remote} is alive", "The peer answered our R-U-THERE (RFC 3706)."),
+    Code.DPD_SENT: Entry(
+        "DPD R-U-THERE sent to {remote}", "Dead peer detection asks the peer for an answer (RFC 3706)."
+    ),
+    Code.DPD_ANSWERED: Entry("DPD R-U-THERE-ACK from {remote}", "The peer answered dead peer detection (RFC 3706)."),
     Code.INITIAL_CONTACT: Entry(
-        "{remote} starts afresh, so what we had with it is dropped",
-        "The peer sent INITIAL-CONTACT: it remembers no SA with us.",
+        "{remote} sent INITIAL-CONTACT, so its older SAs are deleted",
+        "The peer has no older SAs with this host, for instance after a restart (RFC 2407 §4.6.3.3).",
     ),
     Code.DEVIATION: Entry(
-        "{remote} deviates from the standard and we cope[: {detail}]",
-        "The peer does something that the RFCs do not allow, but which is harmless and known.",
+        "{remote} deviates from the RFCs, which is tolerated[: {detail}]",
+        "The peer does something that the RFCs do not allow, but that is known and harmless.",
     ),
-    Code.CHILD_DOWN: Entry("phase 2 for {selector} is down", "The ESP SAs of one pair of networks are gone."),
+    Code.CHILD_DOWN: Entry("phase 2 for {selector} is down", "The ESP SAs of one pair of networks are deleted."),
     Code.IKE_DOWN: Entry(
         "phase 1 with {remote} is down",
-        "The IKE SA is gone. Where the peer has ended it, the ESP SAs live on until their own end (RFC 2409 §5.5).",
+        "The IKE SA is deleted. If the peer deleted it, the ESP SAs stay up until they expire (RFC 2409 §5.5).",
     ),
-    Code.PHASE1_FAILED: Entry("phase 1 with {remote} failed", "No IKE SA came about."),
-    Code.PHASE2_FAILED: Entry("phase 2[ for {selector}] failed", "No ESP SAs came about for this pair of networks."),
+    Code.PHASE1_FAILED: Entry("phase 1 with {remote} failed", "No IKE SA was established."),
+    Code.PHASE2_FAILED: Entry(
+        "phase 2[ for {selector}] failed", "No ESP SAs were established for this pair of networks."
+    ),
     Code.DATAGRAM_DROPPED: Entry(
-        "did not use a datagram from {remote}[, {message}][ ({detail})]",
-        "A datagram was not used; it changed nothing.",
+        "dropped a datagram from {remote}[, {message}][ ({detail})]",
+        "A datagram was dropped and changed nothing.",
     ),
     Code.CALL_REFUSED: Entry(
-        "refused a call from {remote}",
-        "Somebody sent the first message of a negotiation, and no tunnel of ours is for it.",
+        "phase 1 request from {remote} refused",
+        "A peer asked for phase 1, and the configuration or a limit does not allow it.",
     ),
 }

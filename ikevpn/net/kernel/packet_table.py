@@ -154,7 +154,7 @@ class PacketTable:
             try:
                 self._nftables.change(what, "".join(commands))
             except HostError:
-                _log.debug("the table %s was changed by somebody else", self.name)
+                _log.debug("the table %s was changed by another program", self.name)
             else:
                 return
         self._write(what, is_needed=is_needed)

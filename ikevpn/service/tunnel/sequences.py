@@ -181,7 +181,7 @@ _WITHOUT = "Or do without: replay_window = 0 on both sides, and keep_sequence = 
 def _unwritable(folder: Path, error: OSError) -> HostError:
     reason = (error.strerror or "unknown reason").lower()
     sentence = f"sequence numbers of manual keys cannot be kept in {folder}: {reason}"
-    fix = f"Mend that, or write another folder that outlives a reboot as sequences in the [daemon] table. {_WITHOUT}"
+    fix = f"Fix that, or write another folder that outlives a reboot as sequences in the [daemon] table. {_WITHOUT}"
     return HostError(sentence, fix=fix, reason="sequence-state")
 
 

@@ -65,7 +65,7 @@ def test_a_daemon_that_runs_has_its_own_blocks(
     journal = Journal(state / "host.journal")
     try:
         result = ikevpn("block")
-        assert (result.exit_code, result.output) == (0, "a daemon runs, and blocks what is to be blocked\n")
+        assert (result.exit_code, result.output) == (0, "a daemon runs, and blocks the traffic itself\n")
         assert json.loads(ikevpn("block", "--json").output) == {"daemon": True}
         result = ikevpn("unblock")
         assert result.exit_code == ExitCode.HOST and "what it blocks stays blocked" in result.output

@@ -150,8 +150,7 @@ def test_refused_calls_are_shown(ikevpn: Ikevpn, folder: Path) -> None:
     with daemon(folder / "sock", api.StatusAnswer(tunnels=(PARIS,), refused=(call,))):
         output = ikevpn("status").output
     assert (
-        "3 calls from 192.0.2.9 came to nothing, the last 12s ago: "
-        "192.0.2.9:500 speaks IKEv2, and ikevpn speaks IKEv1 only"
+        "3 requests from 192.0.2.9 failed, the last 12s ago: 192.0.2.9:500 speaks IKEv2, and ikevpn speaks IKEv1 only"
     ) in output
 
 

@@ -12,7 +12,7 @@ from ikevpn.cli.exit_codes import ExitCode
 from ikevpn.control import api, client
 from tests.cli.stand_in import PAIR, PARIS, Ikevpn, daemon, event
 
-STARTED = event("phase1-started", "phase 1 with 203.0.113.2:500: we start")
+STARTED = event("phase1-started", "phase 1 started with 203.0.113.2:500")
 FAILED = event(
     "phase1-failed",
     "phase 1 with 203.0.113.2:500 failed: refused",
@@ -33,7 +33,7 @@ def test_steps_and_a_last_line_with_addresses_algorithms_and_spis(ikevpn: Ikevpn
     assert requests == [api.Up(tunnel="paris", timeout_s=7.0)]
     assert result.exit_code == 0
     assert result.output.splitlines() == [
-        "phase 1 with 203.0.113.2:500: we start",
+        "phase 1 started with 203.0.113.2:500",
         "paris is up: 192.0.2.1:4500 to 203.0.113.2:4500 (gw.example.net)",
         f"  {PAIR}, g14-esp-aes128gcm16, ESP in UDP, SPI in 0a0b0c0d out 01020304",
     ]
@@ -187,8 +187,8 @@ def test_reload_of_a_broken_configuration_is_status_2(ikevpn: Ikevpn, folder: Pa
 
 
 def test_rekey(ikevpn: Ikevpn, folder: Path) -> None:
-    with daemon(folder / "sock", event("child-rekeyed", "new keys"), api.Done()) as requests:
-        assert ikevpn("rekey", "paris", "--child", "lan").output == "new keys\n"
+    with daemon(folder / "sock", event("child-rekeyed", "phase 2 rekeyed"), api.Done()) as requests:
+        assert ikevpn("rekey", "paris", "--child", "lan").output == "phase 2 rekeyed\n"
     assert requests == [api.Rekey(tunnel="paris", child="lan", timeout_s=30.0)]
 
 
@@ -197,6 +197,6 @@ def test_log_shows_time_tunnel_and_advice(ikevpn: Ikevpn, folder: Path) -> None:
     with daemon(folder / "sock", STARTED, api.Lost(count=2), failed, api.Done()) as requests:
         lines = ikevpn("log", "paris", "-n", "5").output.splitlines()
     assert requests == [api.Log(tunnel="paris", count=5)]
-    assert lines[0].endswith(" paris: phase 1 with 203.0.113.2:500: we start")
+    assert lines[0].endswith(" paris: phase 1 started with 203.0.113.2:500")
     assert "2 events are missing" in lines[1]
     assert lines[3].strip() == "try: mend it"

@@ -12,7 +12,7 @@ from ikevpn.wire.registry import IdType
 
 NO_HOST = "no host can have the address"
 OUR_FIX = "Write an address of this host, or leave the key out."
-ZONE = "has a zone, which does not belong here. Take out"
+ZONE = "has a zone, which does not belong here. Remove"
 LINK = "is link-local: what it means is different on every link."
 NAMES = 'is not an address, a domain name, "user@domain" or "keyid:…".'
 

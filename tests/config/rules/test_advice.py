@@ -13,7 +13,7 @@ _DES = "DES has keys of 56 bits, which are found in a day"
 _MD5 = "MD5 is broken as a hash; as HMAC it has no margin left"
 _GROUP_1 = "group 1 has 768 bits, a size that was computed in public in 2016"
 _GROUP_2 = "group 2 has 1024 bits, within reach of states that record now and read later"
-_WHERE_NEEDED = "Use it only where the peer knows nothing better."
+_WHERE_NEEDED = "Use it only where the peer supports nothing better."
 
 
 def warnings(path: Path) -> list[str]:
@@ -34,11 +34,11 @@ def test_the_defaults_are_not_warned_of(tunnel: Write) -> None:
         ('esp_proposals = "nopfs-esp-des-md5"', f"esp_proposals: {_DES}; {_MD5}. {_WHERE_NEEDED}"),
         (
             'esp_proposals = "nopfs-esp-null-sha"',
-            f"esp_proposals: without encryption everybody on the way reads the traffic. {_WHERE_NEEDED}",
+            f"esp_proposals: without encryption every host on the path can read the traffic. {_WHERE_NEEDED}",
         ),
         (
             'esp_proposals = "nopfs-esp-aes128-null"',
-            f"esp_proposals: without integrity everybody on the way can change the traffic. {_WHERE_NEEDED}",
+            f"esp_proposals: without integrity every host on the path can change the traffic. {_WHERE_NEEDED}",
         ),
         (
             'esp_proposals = "g14-esp-3des-sha"',
@@ -47,19 +47,19 @@ def test_the_defaults_are_not_warned_of(tunnel: Write) -> None:
         ),
         (
             'mode = "aggressive"',
-            "mode: aggressive mode shows the peer, and who stands in between, a hash from which the secret can be "
-            "guessed. Use main mode where you can, else a long random secret. We call only; to answer the peer's calls "
-            "too, write answer_aggressive = true.",
+            "mode: aggressive mode shows the peer, and every host on the path, a hash from which the secret can be "
+            "guessed. Use main mode where you can, else a long random secret. This tunnel only initiates; to "
+            "respond to the peer too, write answer_aggressive = true.",
         ),
         (
             'mode = "aggressive"\nanswer_aggressive = true',
-            "mode: aggressive mode shows everybody a hash from which a pre-shared key can be guessed at leisure. "
+            "mode: aggressive mode sends any initiator a hash from which the pre-shared key can be guessed offline. "
             "Use main mode where you can, else a long random secret.",
         ),
         (
             'esp_proposals = ["g14-esp-aes128gcm16", "nopfs-esp-aes128gcm16"]',
-            "esp_proposals: quick mode has one group for all proposals: when we start, only those with group 14 are "
-            "offered. Put first what the peer takes.",
+            "esp_proposals: quick mode has one group for all proposals: as initiator we offer only those with "
+            "group 14. Put first what the peer takes.",
         ),
         (
             'secret = { text = "tooshort" }',
@@ -94,7 +94,7 @@ def test_a_peer_from_anywhere_that_may_have_any_network(tunnel: Write) -> None:
 def test_all_of_ipv4_and_nothing_of_ipv6(tunnel: Write) -> None:
     (warning,) = warnings(tunnel('remote_networks = ["0.0.0.0/0"]'))
     assert warning == (
-        "FILE:5: tunnel.paris.remote_networks: all of IPv4 goes into the tunnel, and IPv6 past it in clear. "
+        "FILE:5: tunnel.paris.remote_networks: all of IPv4 goes into the tunnel, and IPv6 leaves in the clear. "
         'Add "::/0" here and an IPv6 network on our side: it is dropped even where the peer has none; '
         "or switch IPv6 off on this host: sysctl net.ipv6.conf.all.disable_ipv6=1"
     )
@@ -117,7 +117,7 @@ def test_a_peer_on_this_host(tunnel: Write) -> None:
     [
         ("127.0.0.0/8", "this host itself"),
         ("::1", "this host itself"),
-        ("0.0.0.5", "in 0.0.0.0/8, which stands for no host (RFC 1122 §3.2.1.3)"),
+        ("0.0.0.5", "in 0.0.0.0/8, which is no host's address (RFC 1122 §3.2.1.3)"),
         ("240.0.0.1", "in 240.0.0.0/4, which is reserved (RFC 1112 §4)"),
     ],
 )
@@ -131,7 +131,7 @@ def test_a_peer_where_hardly_any_is(tunnel: Write, remote: str, why: str) -> Non
 def test_our_address_is_one_that_only_we_reach(tunnel: Write, remote: str) -> None:
     assert warnings(tunnel(f'remote = "{remote}"')) == []
     assert warnings(tunnel(f'remote = "{remote}"', 'local = "127.0.0.1"')) == [
-        "FILE:6: tunnel.paris.local: nobody but this host itself reaches 127.0.0.1. "
+        "FILE:6: tunnel.paris.local: only this host itself can reach 127.0.0.1. "
         "Leave local out, or write an address at which the peer reaches us."
     ]
 
@@ -149,7 +149,10 @@ def test_one_network_on_both_sides(tunnel: Write) -> None:
     ("more", "words"),
     [
         ("", ""),
-        ('mode = "aggressive"', "; aggressive mode, as in tunnel paris, shows everybody a hash to try guesses on"),
+        (
+            'mode = "aggressive"',
+            "; aggressive mode, as in tunnel paris, sends any initiator a hash to guess it by offline",
+        ),
     ],
 )
 def test_a_short_secret_of_a_psk_table(tunnel: Write, more: str, words: str) -> None:
@@ -174,7 +177,7 @@ def test_3des_with_a_limit_is_no_news(tunnel: Write) -> None:
 
 def test_groups_that_do_not_go_together_matter_only_to_who_starts(tunnel: Write) -> None:
     lines = ('ike_proposals = ["pre-g14-aes256-sha256", "pre-g19-aes256-sha256"]', 'mode = "aggressive"')
-    offered = "ike_proposals: aggressive mode has one group for all proposals: when we start, only those with group 14"
+    offered = "aggressive mode has one group for all proposals: as initiator we offer only those with group 14"
     assert [each for each in warnings(tunnel(*lines)) if offered in each]
     answers = ('start = "listen"', "answer_aggressive = true")
     assert not [each for each in warnings(tunnel(*lines, *answers)) if offered in each]
@@ -184,9 +187,9 @@ def test_groups_that_do_not_go_together_matter_only_to_who_starts(tunnel: Write)
 def test_who_only_listens_must_say_that_it_answers_in_aggressive_mode(tunnel: Write, listens: str) -> None:
     path = tunnel('mode = "aggressive"', listens)
     assert [str(each).replace(str(path), "FILE").split(": ", 1)[1] for each in check(path).errors] == [
-        "tunnel.paris.mode: who answers in aggressive mode gives whoever calls a hash from which the pre-shared key "
-        "can be guessed at leisure, so calls are refused, and this tunnel waits for nothing else. "
-        "Use main mode where you can; else write answer_aggressive = true, and have a long random secret."
+        "tunnel.paris.mode: a responder in aggressive mode sends any initiator a hash from which the pre-shared "
+        "key can be guessed offline, so requests are refused, and this tunnel can only respond. "
+        "Use main mode where you can; else write answer_aggressive = true, and use a long random secret."
     ]
     assert not check(tunnel('mode = "aggressive"', listens, "answer_aggressive = true")).errors
 

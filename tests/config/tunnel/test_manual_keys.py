@@ -195,11 +195,11 @@ def test_an_spi_without_quotes_could_mean_two(manual: Write, number: str, fix: s
         ),
         (
             {"proposal": '"esp-null-sha"'},
-            "encryption_key: null takes no such key. Take out encryption_key.",
+            "encryption_key: null takes no such key. Remove encryption_key.",
         ),
         (
             {"proposal": '"ah-sha"'},
-            "encryption_key: AH takes no such key. Take out encryption_key.",
+            "encryption_key: AH takes no such key. Remove encryption_key.",
         ),
         (
             {"proposal": '"esp-3des-sha"', "encryption_key": f'{{ text = "{"0123456789abcdef" * 2}{"22" * 8}" }}'},
@@ -208,14 +208,15 @@ def test_an_spi_without_quotes_could_mean_two(manual: Write, number: str, fix: s
         ),
         (
             {"proposal": '"esp-aes128gcm16"'},
-            "proposal: aes128gcm16 counts: under one key it must never see a number twice, which nobody can promise "
-            "for keys that stay the same (RFC 3686 §7, RFC 4106 §2). "
+            "proposal: aes128gcm16 is a counter mode: under one key no counter value may be used twice, which cannot "
+            "be "
+            "guaranteed for keys that do not change (RFC 3686 §7, RFC 4106 §2). "
             'Write "esp-aes128-sha256", or let IKE make the keys.',
         ),
         (
             {"proposal": '"esp-aes128-sha-esn"'},
             "proposal: nothing tells the peer the upper half of extended sequence numbers after a "
-            "restart. Take out -esn.",
+            "restart. Remove -esn.",
         ),
         (
             {"proposal": '"ah-sha265"'},
@@ -238,7 +239,7 @@ def test_an_spi_without_quotes_could_mean_two(manual: Write, number: str, fix: s
         ),
         (
             {"passphrase": '{ text = "correct horse battery staple" }'},
-            "encryption_key: it stands beside a passphrase. Keep one of the two ways.",
+            "encryption_key: it is set together with a passphrase. Keep one of the two ways.",
         ),
         (
             {"encryption_key": None, "integrity_key": None, "passphrase": '{ text = "secret" }'},
@@ -247,7 +248,7 @@ def test_an_spi_without_quotes_could_mean_two(manual: Write, number: str, fix: s
         ),
         (
             {"weak_passphrase": "true"},
-            "weak_passphrase: there is no passphrase. Take out weak_passphrase.",
+            "weak_passphrase: there is no passphrase. Remove weak_passphrase.",
         ),
         (
             {"remote_spi": '"3020"'},
@@ -257,7 +258,7 @@ def test_an_spi_without_quotes_could_mean_two(manual: Write, number: str, fix: s
         (
             {"ah_key": f'{{ text = "{SHA}" }}'},
             "ah_key: the proposal has no AH around ESP. "
-            'Take out ah_key, or write a proposal like "esp-aes128-sha+ah-sha".',
+            'Remove ah_key, or write a proposal like "esp-aes128-sha+ah-sha".',
         ),
         (
             {**BUNDLE, "ah_remote_spi": None},
@@ -269,7 +270,7 @@ def test_an_spi_without_quotes_could_mean_two(manual: Write, number: str, fix: s
         ),
         (
             {"encryption_key": '{ text = "not hex at all!!" }'},
-            "encryption_key: the text does not hold hex. Mend it.",
+            "encryption_key: the text does not hold hex. Fix it.",
         ),
         (
             {**BUNDLE, "ah_local_spi": '"3020"'},
@@ -292,7 +293,7 @@ def test_an_spi_without_quotes_could_mean_two(manual: Write, number: str, fix: s
         (
             {**BUNDLE, "proposal": '"esp-aes128-sha+ah-sha-esn"'},
             "proposal: nothing tells the peer the upper half of extended sequence numbers after a "
-            "restart. Take out -esn.",
+            "restart. Remove -esn.",
         ),
         (
             {"tunnel": 'start = "listen"'},
@@ -322,8 +323,8 @@ def test_there_is_one_peer_at_one_place(write: Write, remote: str) -> None:
 def test_keys_of_ike_mean_nothing(manual: Write) -> None:
     (found,) = errors(manual(tunnel="dpd_interval_s = 10"))
     assert found == (
-        "tunnel.paris.dpd_interval_s: the tunnel has manual keys, so there is no IKE, and this means nothing. "
-        "Take out dpd_interval_s."
+        "tunnel.paris.dpd_interval_s: the tunnel has manual keys and no IKE, so this key has no effect. "
+        "Remove dpd_interval_s."
     )
     assert errors(manual(tunnel='local = "192.0.2.1"\nkeepalive_s = 5')) == []
 
@@ -392,7 +393,7 @@ def test_what_is_unwise_is_warned_of(manual: Write) -> None:
     found = {each.code: each.sentence for each in check(path).warnings}
     assert found.keys() == {"weak", "no-replay-protection"}
     assert "after some 32 GB under one key" in found["weak"] and "esp_lifetime_kb" not in found["weak"]
-    assert "whoever has recorded packets can send them again" in found["no-replay-protection"]
+    assert "recorded packets can be sent again" in found["no-replay-protection"]
 
 
 def test_a_short_password_only_by_its_own_word(manual: Write) -> None:
@@ -404,4 +405,4 @@ def test_a_short_password_only_by_its_own_word(manual: Write) -> None:
     keys = derive(Secret(b"PNas134a"), 3, tunnel.manual.remote_spi, 36)
     found = tunnel.manual.outbound
     assert found.encryption_key.reveal() + found.integrity_key.reveal() == keys
-    assert any("whoever records packets can guess it" in each for each in warnings(path))
+    assert any("from recorded packets it can be guessed" in each for each in warnings(path))

@@ -80,8 +80,20 @@ def test_a_wrong_identity_shows_what_came_and_what_was_expected() -> None:
     event = fail(
         Reason.WRONG_PEER_IDENTITY, received="fw.example.net", received_type="fqdn", expected=("paris: 203.0.113.2",)
     )
-    assert reasons.why(event) == "the peer calls itself fw.example.net (fqdn), and we expect 203.0.113.2"
+    assert reasons.why(event) == "the peer's identity is fw.example.net (fqdn), expected 203.0.113.2"
     assert 'remote_id = "fw.example.net"' in reasons.advice(event)[0]
+
+
+@pytest.mark.parametrize(
+    ("behind", "draft", "sentence"),
+    [
+        (("we",), "rfc3947", "NAT detected: this host is behind NAT (RFC 3947)"),
+        (("peer",), "draft-02n", "NAT detected: the peer is behind NAT (draft-02n)"),
+        (("we", "peer"), "rfc3947", "NAT detected: both ends are behind NAT (RFC 3947)"),
+    ],
+)
+def test_a_nat_is_told_in_the_terms_of_its_rfc(behind: tuple[str, ...], draft: str, sentence: str) -> None:
+    assert reasons.sentence(Event(Code.NAT_DETECTED, "t", facts={"behind": behind, "draft": draft})) == sentence
 
 
 def test_ipv6_endpoints_lose_their_port_too() -> None:

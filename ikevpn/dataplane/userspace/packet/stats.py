@@ -43,7 +43,7 @@ _SENTENCES = {
     Loss.NOT_PERMITTED: "a firewall of this host forbids sending",
     Loss.SEND_FAILED: "the kernel refused to send for another reason",
     Loss.READ_FAILED: "the kernel refused to hand over a packet of the tunnel's device",
-    Loss.SOCKET_QUEUE_FULL: "packets of peers, or of anybody, arrived faster than they could be read",
+    Loss.SOCKET_QUEUE_FULL: "packets, of peers or of other hosts, arrived faster than they could be read",
     Loss.INTERNAL_ERROR: "an error of ikevpn cost a batch of packets; the log says where",
 }
 
