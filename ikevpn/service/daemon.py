@@ -223,8 +223,8 @@ class Daemon:
         blocked = sum(not tunnel.binding.absent for tunnel in self._parts.tunnels)
         await self._parts.host.close(undo=not self._blocks_stay)
         if self._blocks_stay and blocked:
-            sentence = "no daemon for %d tunnel%s: the traffic of %s is blocked. `ikevpn unblock` ends that"
-            _log.warning(sentence, blocked, *(("", "it") if blocked == 1 else ("s", "them")))
+            sentence = "%d tunnel%s without a daemon: %s traffic is blocked. `ikevpn unblock` ends that"
+            _log.warning(sentence, blocked, *(("", "its") if blocked == 1 else ("s", "their")))
 
     # Requests, signals
 

@@ -71,7 +71,7 @@ def test_blocks_stay_after_a_stop_where_the_user_wants_it_and_never_after_up(
 
     parts = Parts()
     assert asyncio.run(scenario()) == [stay] * 2
-    said = "1 tunnel without a daemon: what belongs in it is blocked. `ikevpn unblock` ends that"
+    said = "1 tunnel without a daemon: its traffic is blocked. `ikevpn unblock` ends that"
     assert (said in caplog.text) is stay
 
 

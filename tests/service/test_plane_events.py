@@ -74,7 +74,7 @@ def test_the_first_crash_costs_no_time_and_only_those_who_lost_something() -> No
     assert follower.told == ["policies", Reason.DATA_PLANE_RESTARTED]
     (event,) = follower.reports
     assert event.code is Code.DATA_PLANE_CRASHED
-    assert reasons.sentence(event) == "the data plane ended unexpectedly and is started again: it fell over"
+    assert reasons.sentence(event) == "the data plane ended unexpectedly and is restarted: it fell over"
 
 
 def test_a_worker_that_keeps_crashing_is_started_again_for_ever_with_growing_pauses() -> None:
@@ -82,7 +82,7 @@ def test_a_worker_that_keeps_crashing_is_started_again_for_ever_with_growing_pau
     assert len(follower.plane.starts) == len(follower.reports) == 30
     pauses = [later - earlier for earlier, later in pairwise(follower.plane.starts)]
     assert pauses[0] < 4 and min(pauses[10:]) > 40 and max(pauses) < 90
-    assert "is started again in " in reasons.sentence(follower.reports[-1])
+    assert "is restarted in " in reasons.sentence(follower.reports[-1])
 
 
 def test_a_worker_that_does_not_start_is_tried_again() -> None:

@@ -145,12 +145,12 @@ def test_refused_calls_are_shown(ikevpn: Ikevpn, folder: Path) -> None:
         ago_s=12,
         code="call-refused",
         reason="wrong-version",
-        sentence="192.0.2.9:500 speaks IKEv2, and ikevpn speaks IKEv1 only",
+        sentence="192.0.2.9:500 uses IKEv2, and ikevpn supports only IKEv1",
     )
     with daemon(folder / "sock", api.StatusAnswer(tunnels=(PARIS,), refused=(call,))):
         output = ikevpn("status").output
     assert (
-        "3 requests from 192.0.2.9 failed, the last 12s ago: 192.0.2.9:500 speaks IKEv2, and ikevpn speaks IKEv1 only"
+        "3 requests from 192.0.2.9 failed, the last 12s ago: 192.0.2.9:500 uses IKEv2, and ikevpn supports only IKEv1"
     ) in output
 
 

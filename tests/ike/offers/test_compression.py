@@ -133,7 +133,7 @@ def test_a_peer_with_another_compression_is_refused_in_words_of_its_own() -> Non
     assert not children(bench.b)
     (failed,) = events(bench.b, Code.PHASE2_FAILED)
     assert failed.reason is Reason.ONLY_COMPRESSED
-    assert "the peer wants ESP only with a compression that we do not know: it offers" in sentence(failed)
+    assert "the peer offers ESP only with a compression that is not supported:" in sentence(failed)
 
 
 def test_nothing_is_said_where_nobody_compresses() -> None:

@@ -152,7 +152,7 @@ def test_message_6_in_the_clear() -> None:
     bench = Bench()
     with bend.in_clear(bench.b, "main mode message 6"):
         failed = failure(bench)
-    assert failed.reason is Reason.IN_THE_CLEAR and "unencrypted" in reasons.sentence(failed)
+    assert failed.reason is Reason.IN_THE_CLEAR and "in the clear" in reasons.sentence(failed)
 
 
 def test_a_hash_that_is_wrong_under_the_right_keys() -> None:
@@ -186,7 +186,7 @@ def test_a_part_of_the_answer_is_missing() -> None:
         return [replace(sent, datagram=replace(sent.datagram, data=piece)) for piece in pieces]
 
     failed = failure(Bench(tamper=tamper))
-    assert failed.reason is Reason.FRAGMENTS_MISSING and "only a part" in reasons.sentence(failed)
+    assert failed.reason is Reason.FRAGMENTS_MISSING and "only some fragments" in reasons.sentence(failed)
 
 
 def test_silence_on_the_other_port() -> None:

@@ -25,7 +25,7 @@ def test_a_caller_is_named_for_the_tunnel_that_it_probably_means() -> None:
     bench.give("b", ike2(b"somebody"))
     (refused,) = events(bench.b, Code.CALL_REFUSED)
     assert (refused.tunnel, refused.reason) == ("ba", Reason.WRONG_VERSION)
-    assert reasons.sentence(refused).endswith("speaks IKEv2, and ikevpn speaks IKEv1 only")
+    assert reasons.sentence(refused).endswith("uses IKEv2, and ikevpn supports only IKEv1")
     assert any("version = 1" in line for line in reasons.advice(refused))
     assert not ike_sas(bench.b) and bench.b.engine.counters["drop-wrong-version"] == 1
     (answer,) = bench.datagrams("b")
@@ -56,7 +56,7 @@ def test_an_answer_in_ikev2_is_the_reason_where_no_other_comes() -> None:
     bench.run(200)
     failed = events(bench.a, Code.PHASE1_FAILED)[-1]
     assert failed.reason is Reason.WRONG_VERSION
-    assert "speaks IKEv2" in reasons.sentence(failed)
+    assert "uses IKEv2" in reasons.sentence(failed)
 
 
 def test_an_answer_in_ikev2_hinders_nobody() -> None:

@@ -20,7 +20,7 @@ def test_calls_of_one_caller_are_one_line() -> None:
         refused.heard(Record(number, 100.0 + number, call()))
     (found,) = refused.lately(112.0)
     assert (found.remote, found.count, found.ago_s, found.reason) == ("192.0.2.1", 3, 10.0, "wrong-version")
-    assert found.sentence == "192.0.2.1:500 speaks IKEv2, and ikevpn speaks IKEv1 only" and found.advice
+    assert found.sentence == "192.0.2.1:500 uses IKEv2, and ikevpn supports only IKEv1" and found.advice
 
 
 @pytest.mark.parametrize(

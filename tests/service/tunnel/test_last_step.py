@@ -37,4 +37,4 @@ def test_a_silent_peer() -> None:
 
 def test_a_step_that_waits_for_nobody_and_none_at_all() -> None:
     assert told(STARTED, DERIVED)[0] == "it was not up within 3 s; the last step was: keys derived"
-    assert told() == ("it was not up within 3 s", ("give it longer: `--timeout SECONDS`, or leave `--timeout` out",))
+    assert told() == ("it was not up within 3 s", ("allow more time: `--timeout SECONDS`, or leave `--timeout` out",))
