@@ -70,6 +70,7 @@ bench: packages $(VENV)/test.stamp ## the figures of docs/performance.md; needs 
 docs: $(VENV)/test.stamp ## pages that are generated
 	$(BIN)/python -m ikevpn.config.reference
 	$(BIN)/python docs/exchanges.py
+	$(BIN)/python docs/control_protocol.py
 
 clean: ## what make has made here
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

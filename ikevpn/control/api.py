@@ -21,16 +21,17 @@ LONGEST_LINE = 1 << 16
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, tag_field="verb", forbid_unknown_fields=True):
-    """What all requests share. `configuration`: the one that the user named; a daemon that has another says so."""
+    """Keys of all requests. `configuration`: the path that the user named; a daemon with another one answers with a
+    `remark`."""
 
     version: int = VERSION
     configuration: str = ""
 
 
 class Up(Request, frozen=True, tag="up"):
-    """Want a tunnel up and stream its events until it is, or until it failed once; `capture` is a file to record to.
+    """Bring a tunnel up and stream its events until it is up or one attempt has failed; `capture` is a file.
 
-    Without `timeout_s` for as long as one attempt takes, retransmissions included.
+    Without `timeout_s` it takes as long as one attempt, retransmissions included.
     """
 
     tunnel: str
@@ -41,8 +42,8 @@ class Up(Request, frozen=True, tag="up"):
 class Down(Request, frozen=True, tag="down"):
     """Take a tunnel down and leave it down.
 
-    `caller` is the address from which the user's session comes: refused where what stays blocked would cut it off,
-    unless `yes` is set.
+    `caller` is the address of the user's SSH session: the request is refused where the blocked networks would cut it
+    off, unless `yes` is set.
     """
 
     tunnel: str
@@ -65,8 +66,8 @@ class Status(Request, frozen=True, tag="status"):
 
 
 class Log(Request, frozen=True, tag="log"):
-    """The last `count` events, of one tunnel or of all, that matter as much as `level`; `follow` goes on until the
-    client hangs up.
+    """The last `count` events, of one tunnel or of all, of severity `level` or above; with `follow` new ones follow
+    until the client closes the connection.
     """
 
     tunnel: str = ""
@@ -76,9 +77,9 @@ class Log(Request, frozen=True, tag="log"):
 
 
 class Rekey(Request, frozen=True, tag="rekey"):
-    """Renew the keys of a child, of phase 1 where `phase1` is set, or of all children.
+    """Rekey a child, phase 1 where `phase1` is set, or all children.
 
-    `child` is its name, its networks as `status` shows them, or a part of these that only one has.
+    `child` is its name, its networks as `status` shows them, or a part of these that is unique.
     """
 
     tunnel: str
@@ -96,14 +97,14 @@ class Metrics(Request, frozen=True, tag="metrics"):
 
 
 class Version(Request, frozen=True, tag="version"):
-    """Which daemon is this?"""
+    """The versions of the daemon and of its protocol."""
 
 
 AnyRequest = Up | Down | Restart | Status | Log | Rekey | Reload | Metrics | Version
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
-    """A line from the daemon. `last` tells whether the reply ends the conversation."""
+    """A line from the daemon. A reply that is `last` ends the conversation."""
 
     last: ClassVar[bool] = True
 
@@ -131,7 +132,7 @@ class Lost(Reply, frozen=True, tag="lost"):
 
 
 class Remark(Reply, frozen=True, tag="remark"):
-    """Something that the user should know beside the answer."""
+    """A remark for the user, in addition to the answer."""
 
     last: ClassVar[bool] = False
     sentence: str
@@ -149,14 +150,14 @@ class Error(Reply, frozen=True, tag="error"):
 
 
 class Done(Reply, frozen=True, tag="done"):
-    """The request was carried out and there is nothing to tell."""
+    """The request was carried out, and the answer has no content."""
 
 
 class ChildState(msgspec.Struct, frozen=True, kw_only=True):
     """One pair of networks. Counters are those of the SAs in use; times in seconds.
 
     `path_mtu`: octets that the path to the peer takes, 0 before anything was sent. `ah_spi_in` and `ah_spi_out` are
-    those of AH, where it stands around ESP.
+    those of AH, where AH protects ESP.
     """
 
     name: str
@@ -181,8 +182,8 @@ class ChildState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TunnelState(msgspec.Struct, frozen=True, kw_only=True):
-    """What is wanted of a tunnel and what it is; `last_error` is the sentence of the last failure. `competing` says by
-    which routes of the host its traffic leaves in the clear.
+    """The wanted and the actual state of a tunnel; `last_error` is the sentence of the last failure. `competing` lists
+    the routes of the host by which its traffic leaves in the clear.
     """
 
     name: str
@@ -207,7 +208,7 @@ class TunnelState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RefusedCall(msgspec.Struct, frozen=True, kw_only=True):
-    """A peer or stranger whose calls came to nothing lately: how often, when last, and why that one did."""
+    """An address whose requests failed lately: how often, when last, and why the last one failed."""
 
     remote: str
     tunnel: str
@@ -220,7 +221,7 @@ class RefusedCall(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StatusAnswer(Reply, frozen=True, tag="status"):
-    """Tunnels, calls that were refused, files that are other ones than the daemon has read, and its own counters."""
+    """Tunnels, failed requests of peers, files that changed after the daemon read them, and the daemon's counters."""
 
     tunnels: tuple[TunnelState, ...]
     counters: dict[str, int] = {}
@@ -237,7 +238,7 @@ class UpAnswer(Reply, frozen=True, tag="up"):
 
 
 class DownAnswer(Reply, frozen=True, tag="down"):
-    """The tunnel is down; traffic for the networks in `blocked` goes nowhere until somebody releases it."""
+    """The tunnel is down; traffic for the networks in `blocked` stays blocked."""
 
     blocked: tuple[str, ...] = ()
 

@@ -53,7 +53,8 @@ class KeyKeeper(Protocol):
 
 class Performer:
     """Carries out effects. `report` tells people, `changed` the tunnels; `query` asks for the use of SAs and feeds the
-    answers to the engine later, `ask` does so for what an exchange waits for; `look_up` has the names of peers looked up.
+    answers to the engine later, `ask` does so for what an exchange waits for; `look_up` has the names of peers looked
+    up.
     """
 
     def __init__(

@@ -31,8 +31,8 @@ class PskTable:
     """A pre-shared key for peers that are known by address or identity, used by tunnels that name no secret.
 
     The entry that says most about a peer counts, and no other: identity before address, smaller networks before larger
-    ones, `any` last; of two alike the first. A peer that calls in main mode tells its identity only after the secret
-    was used: there several are tried, and the one that opened the message must be the one that counts.
+    ones, `any` last; of two alike the first. A peer that initiates main mode sends its identity only after the secret
+    was used: there several are tried, and the one that decrypts the message must be the one that counts.
     """
 
     remote: tuple[AddressRange, ...] = key(

@@ -174,7 +174,7 @@ def _answered_selector(core: Core, sa: IkeSa, chain: Chain, state: Quick) -> Sel
             "the peer answered with other networks", NotifyType.INVALID_ID_INFORMATION, Reason.PROXY_ID_MISMATCH, facts
         )
     if answered != state.selector:
-        core.report(Code.DEVIATION, sa, detail=f"we asked for {state.selector}, it agrees to {answered} only")
+        core.report(Code.DEVIATION, sa, asked=str(state.selector), agreed=str(answered))
     return answered
 
 

@@ -182,7 +182,7 @@ CODES: Mapping[Code, Entry] = {
         "The peer has no older SAs with this host, for instance after a restart (RFC 2407 §4.6.3.3).",
     ),
     Code.DEVIATION: Entry(
-        "{remote} deviates from the RFCs, which is tolerated[: {detail}]",
+        "{remote} deviates from the RFCs, which is tolerated[: we asked for {asked}, it agrees only to {agreed}]",
         "The peer does something that the RFCs do not allow, but that is known and harmless.",
     ),
     Code.CHILD_DOWN: Entry("phase 2 for {selector} is down", "The ESP SAs of one pair of networks are deleted."),
