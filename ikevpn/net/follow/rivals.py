@@ -2,7 +2,7 @@
 
 Rules that are asked before ours lead to tables, and in the main table the most exact route wins. What may win is looked
 up there; whether it does, the kernel says, for this host's own packets and for those that it forwards. Blocking, like
-`kernel`.
+`rtnetlink`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Our table of nftables in force: what is in it, and small changes to it. Blocking, and in one thread, as `kernel` is.
+"""Our table of nftables in force: what is in it, and small changes to it. Blocking, in one thread, as `rtnetlink`.
 
 Every daemon has a table of its own, named after its state folder, so that two in one network namespace do not touch
 each other's. What an earlier run left in it is found there. The first change of a run writes the table anew, in one

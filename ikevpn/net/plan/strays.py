@@ -4,7 +4,7 @@ what is in our table of nftables, and such tables of other state folders.
 A journal may be lost: its folder lies in memory, and others tidy up there. Nobody would ever take away a block then.
 Only for when no other daemon is in this network namespace, because what that has set up looks the same; one that has
 crashed and is not started again yet counts as gone, so whoever has a journal leaves the rest alone. Blocking, like
-`kernel`.
+`rtnetlink`.
 """
 
 from __future__ import annotations

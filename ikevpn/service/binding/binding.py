@@ -1,4 +1,4 @@
-"""A tunnel on its way between levels on the host, and its policies in the data plane. `needs` says what stands there.
+"""A tunnel on its way between levels on the host, and its policies in the data plane. `host_plan` says what is there.
 
 What stands at a level is one plan, so that going down undoes exactly what going up did. Device, policies and blocks
 stand before anything is negotiated: nothing leaves in clear meanwhile. Blocks come first, because they need no device:
