@@ -59,9 +59,15 @@ def _overhead_ns() -> int:
 
 
 def median_us(act: Callable[[int], object], tries: int, repeat: int = 1) -> float:
-    """The median CPU time of `act(number)`, of so many tries; each try calls it `repeat` times, with new numbers."""
+    """The median CPU time of `act(number)`, of so many tries; each try calls it `repeat` times, with new numbers.
+
+    What is tried once a time finds its code in the caches of the processor, and not its tunnel, be it one of ten.
+    """
     clock, found = Clock(), []
     for number in range(tries):
+        if repeat == 1:
+            cool()
+            act(number + 10 * tries + 1)
         with clock.running():
             for each in range(number * repeat, (number + 1) * repeat):
                 act(each)
