@@ -48,8 +48,8 @@ def place() -> Iterator[Place]:
 
 def found(tmp_path: Path, *, strict: bool = True, stands: bool = True, **more: object) -> list[str]:
     """What wins over a tunnel, before or after it stands."""
-    with contextlib.closing(Kernel()) as kernel:
-        ledger = Ledger(kernel, Journal(tmp_path / "journal"))
+    with contextlib.closing(Kernel()) as kernel, contextlib.closing(Journal(tmp_path / "journal")) as journal:
+        ledger = Ledger(kernel, journal)
         table = TUNNELS_TABLE if strict else MAIN_TABLE
         plan = (*plan_device("vpn0"), *plan_routes(NETWORKS.values(), "vpn0", 100, table=table))
         if strict:

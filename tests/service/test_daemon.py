@@ -25,12 +25,17 @@ class Parts:
 
     def __init__(self) -> None:
         self.left: list[bool] = []
+        self.order: list[str] = []
         self.tunnels = [SimpleNamespace(name="paris", down=self.down, binding=SimpleNamespace(absent=False))]
-        self.host = SimpleNamespace(close=self.close)
+        self.host = SimpleNamespace(close=self.close, delete_devices=self.delete_devices)
         self.driver = SimpleNamespace(shielded=lambda command: None, engine=SimpleNamespace(shutdown=None))
 
     async def down(self, *, still_configured: bool = False) -> None:
         self.left.append(still_configured)
+        self.order.append("tunnel")
+
+    async def delete_devices(self) -> None:
+        self.order.append("devices")
 
     async def close(self, *, undo: bool) -> None:
         self.left.append(not undo)
@@ -71,6 +76,7 @@ def test_blocks_stay_after_a_stop_where_the_user_wants_it_and_never_after_up(
 
     parts = Parts()
     assert asyncio.run(scenario()) == [stay] * 2
+    assert parts.order == (["tunnel", "devices"] if stay else ["devices", "tunnel"])
     said = "1 tunnel without a daemon: its traffic is blocked. `ikevpn unblock` ends that"
     assert (said in caplog.text) is stay
 
