@@ -128,7 +128,7 @@ def test_what_lets_the_peer_send_waits_until_the_host_is_ready_for_it() -> None:
         done: list[tuple[Any, ...]] = []
         ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         plane, ports, captures = (Recorder(name, done) for name in ("plane", "ports", "captures"))
-        performer = Performer(plane, ports, Preparing(ready), captures, done.append, done.append, done.append)
+        performer = Performer(plane, ports, Preparing(ready), captures, *[done.append] * 4)
         performer.perform([Send(b"before", HERE, THERE), AddSa(SA, answering=True), Send(b"after", HERE, THERE)])
         assert [act[0] for act in done] == ["ports.send", "captures.add_esp", "plane.add_sa"]
         performer.perform([AddSa(SA), Send(b"message 3", HERE, THERE)])
