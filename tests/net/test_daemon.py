@@ -406,7 +406,7 @@ def test_a_worker_that_hangs_is_replaced(sides: tuple[Side, Side]) -> None:
         until(lambda: is_up(left) and spi(left) != before, "paris over a new worker")
         until(lambda: any(c["spi_out"] == spi(left) for c in right.tunnel()["children"]), "the new pair at the peer")
         assert left.pings(right.inner) == 3
-        assert "the data plane was started again" in left.log()
+        assert "the data plane was restarted" in left.log()
 
 
 def test_a_worker_that_nobody_can_replace_ends_the_daemon_and_blocks_stay(sides: tuple[Side, Side]) -> None:
