@@ -99,7 +99,7 @@ def narrowed(stage: Stage) -> None:
     assert isinstance(left.peer, Ikevpn)
     status = left.peer.command("status", "t").output
     expect(agreed in status and asked not in status, f"status does not show what was agreed on: {status}")
-    expect("agrees to" in left.peer.log(), "the log does not say that the peer agrees to less")
+    expect("agrees only to" in left.peer.log(), "the log does not say that the peer agrees to less")
     proof.carries(left, right, OCTETS)
     elsewhere = End(right.host, "10.3.3.3")
     expect(traffic.answers(left.end, elsewhere) == 0, "somebody answered who is in no tunnel")
