@@ -34,7 +34,7 @@ from ikevpn.service.listening import Listening
 from ikevpn.service.parts import Parts
 from ikevpn.service.plane_events import PlaneEvents
 from ikevpn.service.requests import Requests
-from ikevpn.service.tasks import Errands
+from ikevpn.service.tasks import Tasks
 from ikevpn.service.tunnel.tunnels import Difference
 
 IDLE_START_S = 30.0
@@ -71,7 +71,7 @@ class Daemon:
         self._failure: IkevpnError | None = None
         self._why_stop = ""
         self._when_stopped = WhenStopped.PASS
-        self._errands = Errands()
+        self._tasks = Tasks()
         self._parts: Parts
         self._control: ControlSocket
         self._requests: Requests
@@ -122,7 +122,7 @@ class Daemon:
         """From the inside out; what was started last is stopped first."""
         parts = self._parts
         starts = not self._options.until_idle
-        self._requests = Requests(parts, self._errands, self.reload, self._work_done, starts)
+        self._requests = Requests(parts, self._tasks, self.reload, self._work_done, starts)
         self._control = ControlSocket(self._options.socket or configuration.daemon.socket, self._handle)
         await self._control.open()
         undo.push_async_callback(self._control.close)
@@ -145,7 +145,7 @@ class Daemon:
         icmp_errors.open()
         undo.callback(icmp_errors.close)
         undo.push_async_callback(self._take_down)
-        undo.push_async_callback(self._errands.close)
+        undo.push_async_callback(self._tasks.close)
         plane_events = PlaneEvents(parts)
         self._follow(plane_events.follow(), undo)
         self._follow(plane_events.watch(), undo)
@@ -284,7 +284,7 @@ class Daemon:
         self._when_stopped = configuration.daemon.when_stopped
 
     def _reload_on_signal(self) -> None:
-        self._errands.start(self._reload_and_report())
+        self._tasks.start(self._reload_and_report())
 
     async def _reload_and_report(self) -> None:
         try:

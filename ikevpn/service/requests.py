@@ -1,7 +1,7 @@
 """What the daemon does for the command line: one async generator a verb, which yields events and ends in an answer.
 
 A client that hangs up closes its generator: an `up` that nobody waits for any more is taken back. What changes tunnels
-or host is not left half done then: it is an errand of the daemon's own.
+or host is not left half done then: it is a task of the daemon's own.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ikevpn.model.events.severity import severity
 from ikevpn.model.sa import Total
 from ikevpn.service.history import metrics, process_use
 from ikevpn.service.parts import Parts
-from ikevpn.service.tasks import Errands
+from ikevpn.service.tasks import Tasks
 from ikevpn.service.tunnel import last_step
 from ikevpn.service.tunnel.failure import Cause, Failure
 from ikevpn.service.tunnel.renewal import PHASE1
@@ -58,7 +58,7 @@ class Requests:
     def __init__(
         self,
         parts: Parts,
-        errands: Errands,
+        tasks: Tasks,
         reload: Callable[[], Coroutine[Any, Any, Difference]],
         settled: Callable[[], None],
         starts: bool = True,
@@ -67,7 +67,7 @@ class Requests:
         self._starts = starts
         self._reload_configuration = reload
         self._settled = settled
-        self._errands = errands
+        self._tasks = tasks
         self._handlers: Mapping[type[api.Request], Callable[[Any], Answer]] = {
             api.Up: self._up,
             api.Down: self._down,
@@ -123,7 +123,7 @@ class Requests:
                 yield api.UpAnswer(tunnel=await self._state(tunnel))
             finally:
                 if not good:
-                    await self._errands.run(self._take_back(tunnel, before))
+                    await self._tasks.run(self._take_back(tunnel, before))
 
     async def _outcome(self, tunnel: Tunnel, timeout_s: float | None) -> Failure | None:
         try:
@@ -175,7 +175,7 @@ class Requests:
             return
         try:
             async with asyncio.timeout(request.timeout_s):
-                await self._errands.run(self._take_down(tunnel))
+                await self._tasks.run(self._take_down(tunnel))
         except TimeoutError:
             yield api.Error(reason="timeout", sentence=f"{tunnel.name} was not down within {request.timeout_s:g} s")
             return
@@ -185,7 +185,7 @@ class Requests:
     async def _restart(self, request: api.Restart) -> Answer:
         tunnel = self._parts.tunnels.get(request.tunnel)
         wanted = WANTED[tunnel.config.start] if self._starts else Wanted.UP
-        await self._errands.run(self._start_anew(tunnel, wanted))
+        await self._tasks.run(self._start_anew(tunnel, wanted))
         if wanted is Wanted.UP:
             async for reply in self._up(api.Up(tunnel=request.tunnel, timeout_s=request.timeout_s)):
                 yield reply
@@ -306,7 +306,7 @@ class Requests:
         return [child] if child else sorted(tunnel.keeper.up)
 
     async def _reload(self, request: api.Reload) -> Answer:
-        difference = await self._errands.run(self._reload_configuration())
+        difference = await self._tasks.run(self._reload_configuration())
         yield api.ReloadAnswer(
             added=difference.added,
             changed=difference.changed,

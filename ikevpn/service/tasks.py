@@ -15,24 +15,24 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
-class Errands:
+class Tasks:
     """What is under way."""
 
     def __init__(self) -> None:
         self._under_way: set[asyncio.Task[Any]] = set()
 
-    async def run(self, errand: Coroutine[Any, Any, T]) -> T:
+    async def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Its result, or what it raises. Where the caller is cancelled it goes on, and what it raises is logged."""
-        task = self._start(errand)
+        task = self._start(work)
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
             task.add_done_callback(_log_failure)
             raise
 
-    def start(self, errand: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Nobody has to wait for it; what it raises is logged."""
-        task = self._start(errand)
+        task = self._start(work)
         task.add_done_callback(_log_failure)
         return task
 
@@ -47,8 +47,8 @@ class Errands:
             task.cancel()
         await self.settled()
 
-    def _start(self, errand: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        task = asyncio.create_task(errand)
+    def _start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.create_task(work)
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
         return task

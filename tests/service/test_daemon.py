@@ -92,7 +92,7 @@ def test_a_reload_by_signal_that_fails_says_so(
         daemon: Any = Daemon(Options(Path("/etc/ikevpn")))
         daemon._parts = SimpleNamespace(report=lambda event: None, files=LoadedFiles(Path("/nowhere")))
         daemon._reload_on_signal()
-        await daemon._errands.settled()
+        await daemon._tasks.settled()
 
     monkeypatch.setattr("ikevpn.service.daemon.load", refuse)
     asyncio.run(scenario())
@@ -108,7 +108,7 @@ def test_a_reload_of_a_broken_configuration_is_an_event(monkeypatch: pytest.Monk
         daemon: Any = Daemon(Options(Path("/etc/ikevpn")))
         daemon._parts = SimpleNamespace(report=reported.append, files=LoadedFiles(Path("/nowhere")))
         daemon._reload_on_signal()
-        await daemon._errands.settled()
+        await daemon._tasks.settled()
         return reported
 
     monkeypatch.setattr("ikevpn.service.daemon.load", refuse)

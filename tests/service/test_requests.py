@@ -21,7 +21,7 @@ from ikevpn.net.plan.steps import Plan
 from ikevpn.service.history.events import History
 from ikevpn.service.history.loaded_files import LoadedFiles
 from ikevpn.service.requests import Requests, child_of
-from ikevpn.service.tasks import Errands
+from ikevpn.service.tasks import Tasks
 from ikevpn.service.tunnel.wishes import Wanted
 from tests.service.binding.test_binding import BLOCK, Host
 from tests.service.tunnel.test_tunnels import Daemon
@@ -71,9 +71,9 @@ class Service:
             files=LoadedFiles(folder / "nowhere"),
         )
         self.parts = parts
-        self.errands = Errands()
+        self.tasks = Tasks()
         self.settled = 0
-        self.requests = Requests(parts, self.errands, self.daemon.apply, settled=self.settle)
+        self.requests = Requests(parts, self.tasks, self.daemon.apply, settled=self.settle)
 
     def settle(self) -> None:
         self.settled += 1
@@ -88,7 +88,7 @@ class Service:
         await asyncio.sleep(after_s)
         client.cancel()
         await asyncio.wait([client])
-        await self.errands.settled()
+        await self.tasks.settled()
         await self.daemon.tunnels.get("paris").binding.settled()
 
 
@@ -246,7 +246,7 @@ def test_a_down_that_takes_longer_than_its_client_waits_comes_to_its_end(tmp_pat
         await service.daemon.apply()
         answer = await service.say(api.Down(tunnel="paris", timeout_s=0.5))
         assert isinstance(answer, api.Error) and answer.reason == "timeout"
-        await service.errands.settled()
+        await service.tasks.settled()
         return service.daemon.host.routes
 
     assert run(scenario()) == []

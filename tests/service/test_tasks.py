@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 
 from ikevpn.errors import HostError
-from ikevpn.service.tasks import Errands
+from ikevpn.service.tasks import Tasks
 from tests.service.virtual import run
 
-Scenario = Callable[[Errands, list[str]], Coroutine[Any, Any, Any]]
+Scenario = Callable[[Tasks, list[str]], Coroutine[Any, Any, Any]]
 
 
 def told(scenario: Scenario) -> list[str]:
     """What a scenario writes down."""
     notes: list[str] = []
-    run(scenario(Errands(), notes))
+    run(scenario(Tasks(), notes))
     return notes
 
 
@@ -32,32 +32,32 @@ async def work(notes: list[str], error: Exception | None = None) -> str:
 
 
 def test_the_caller_gets_the_result_and_the_error() -> None:
-    async def scenario(errands: Errands, notes: list[str]) -> None:
-        assert await errands.run(work(notes)) == "a result"
+    async def scenario(tasks: Tasks, notes: list[str]) -> None:
+        assert await tasks.run(work(notes)) == "a result"
         with pytest.raises(HostError, match="refused"):
-            await errands.run(work(notes, HostError("refused")))
+            await tasks.run(work(notes, HostError("refused")))
 
     assert told(scenario) == ["begun", "done", "begun"]
 
 
 def test_it_goes_on_without_its_caller() -> None:
-    async def scenario(errands: Errands, notes: list[str]) -> None:
+    async def scenario(tasks: Tasks, notes: list[str]) -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(1):
-                await errands.run(work(notes))
+                await tasks.run(work(notes))
         notes.append("caller is gone")
-        await errands.settled()
+        await tasks.settled()
 
     assert told(scenario) == ["begun", "caller is gone", "done"]
 
 
 @pytest.mark.parametrize("error", [HostError("the host said no"), ZeroDivisionError("the host said no")])
 def test_what_nobody_waits_for_is_logged(caplog: pytest.LogCaptureFixture, error: Exception) -> None:
-    async def scenario(errands: Errands, notes: list[str]) -> None:
+    async def scenario(tasks: Tasks, notes: list[str]) -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(1):
-                await errands.run(work(notes, error))
-        await errands.settled()
+                await tasks.run(work(notes, error))
+        await tasks.settled()
         await asyncio.sleep(0)
 
     told(scenario)
@@ -65,11 +65,11 @@ def test_what_nobody_waits_for_is_logged(caplog: pytest.LogCaptureFixture, error
 
 
 def test_the_end_of_the_daemon_ends_it() -> None:
-    async def scenario(errands: Errands, notes: list[str]) -> None:
-        caller = asyncio.create_task(errands.run(work(notes)))
-        errands.start(work(notes))  # type: ignore[arg-type]
+    async def scenario(tasks: Tasks, notes: list[str]) -> None:
+        caller = asyncio.create_task(tasks.run(work(notes)))
+        tasks.start(work(notes))  # type: ignore[arg-type]
         await asyncio.sleep(1)
-        await errands.close()
+        await tasks.close()
         await asyncio.wait([caller])
         assert caller.cancelled()
 

@@ -14,7 +14,7 @@ from typing import NamedTuple, Self
 from ikevpn.crypto.keys import Skeyids
 from ikevpn.ike.state.budget import Bucket
 from ikevpn.ike.state.callers import Callers
-from ikevpn.ike.state.used_message_ids import SpentIds
+from ikevpn.ike.state.used_message_ids import UsedMessageIds
 from ikevpn.ike.values.arrival import Arrival
 from ikevpn.ike.values.credential import Credential
 from ikevpn.ike.values.question import Answer, Question, Ticket
@@ -251,7 +251,7 @@ class IkeSa:
     nat: Nat = field(default_factory=Nat)
     exchanges: dict[int, Exchange] = field(default_factory=dict)
     kept_alive: tuple[Endpoint, Endpoint] | None = None
-    spent: SpentIds = field(default_factory=SpentIds)  # message ids of either side
+    spent: UsedMessageIds = field(default_factory=UsedMessageIds)  # message ids of either side
     told: Bucket = field(default_factory=Bucket)  # what anybody may have sent is told only so often
     said: dict[int, bytes] = field(default_factory=dict)  # hashes of our latest informationals, by message id
     reassembly: Reassembly = field(default_factory=Reassembly)

@@ -12,7 +12,7 @@ _FEW = 16
 _MOVED_AT_ONCE = 8
 
 
-class SpentIds:
+class UsedMessageIds:
     """A set of numbers from 1 to 2^32 - 1 out of which nothing is taken."""
 
     __slots__ = ("_count", "_left", "_old", "_slots")

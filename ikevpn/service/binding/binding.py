@@ -36,9 +36,9 @@ from ikevpn.net.host import Host
 from ikevpn.net.plan.steps import Plan
 from ikevpn.service.binding.devices import Devices
 from ikevpn.service.binding.expectation import Expectation
-from ikevpn.service.binding.host_plan import Needs
+from ikevpn.service.binding.host_plan import HostPlan
 from ikevpn.service.binding.priority import priority
-from ikevpn.service.tasks import Errands
+from ikevpn.service.tasks import Tasks
 
 AGAIN_S = 60.0
 """How long after a refusal the host is asked again."""
@@ -64,7 +64,7 @@ class Binding:
         for child, reqid in children:
             self._configured.setdefault(reqid, []).append(self._policy(child.selector, reqid))
         self._agreed: dict[int, list[Policy]] = {}  # where a peer has agreed to less
-        self._needs = Needs(config, tuple(reqids), bindings.host, bindings.ike_ports, bindings.report)
+        self._plan = HostPlan(config, tuple(reqids), bindings.host, bindings.ike_ports, bindings.report)
         self._inbound: Counter[int] = Counter()  # SAs by reqid
         self._wanted = False
         self._always_open = False
@@ -74,7 +74,7 @@ class Binding:
         self._level = Level.ABSENT
         self._again: asyncio.TimerHandle | None = None  # set while something is refused
         self._moving = asyncio.Lock()
-        self._errands = Errands()
+        self._tasks = Tasks()
         self.rivals: tuple[Rival, ...] = ()  # routes of the host by which the tunnel's traffic leaves in the clear
 
     @property
@@ -137,32 +137,32 @@ class Binding:
 
     def blocks(self) -> Plan:
         """What keeps the tunnel's traffic from leaving and from coming in the clear."""
-        return () if self._level is Level.ABSENT else self._needs.blocks() + self._needs.unprotected(is_open=False)
+        return () if self._level is Level.ABSENT else self._plan.blocks() + self._plan.unprotected(is_open=False)
 
     def blocked(self) -> tuple[Network, ...]:
         """Networks whose traffic goes nowhere now if the tunnel is down."""
-        return () if self._level is Level.ABSENT else self._needs.blocked()
+        return () if self._level is Level.ABSENT else self._plan.blocked()
 
     def block_of(self, address: Address) -> Network | None:
         """That of these networks by which what is sent to an address goes nowhere."""
-        return None if self._level is Level.ABSENT else self._needs.block_of(address)
+        return None if self._level is Level.ABSENT else self._plan.block_of(address)
 
     @property
     def follows_host(self) -> bool:
         """Whether what it needs depends on the routes that the host has."""
-        return self._needs.follows_host
+        return self._plan.follows_host
 
     async def except_unprotected(self, selectors: Iterable[Selector]) -> None:
         """What `selectors` fit may come in the clear, though wider ones of the tunnel say no: what we
         ourselves send and expect beside its traffic. Raises HostError.
         """
-        self._needs.exceptions = tuple(selectors)
+        self._plan.exceptions = tuple(selectors)
         if self._level is not Level.ABSENT:
             await self._move()
 
     async def settled(self) -> None:
         """Wait until everything is in force."""
-        await self._errands.settled()
+        await self._tasks.settled()
 
     def refresh(self) -> asyncio.Future[None] | None:
         """Something changed: put in force what should be, soon; what the host refuses is reported. Done when it is.
@@ -172,14 +172,14 @@ class Binding:
         if not self._wanted:
             return None
         if self._waiting is None or self._waiting.done():
-            self._waiting = self._errands.start(self._move_and_report())
+            self._waiting = self._tasks.start(self._move_and_report())
         return self._waiting
 
     async def admit(self, remotes: Iterable[Address]) -> None:
         """The peer is at one of these addresses: they must be reached outside of the tunnel. What was refused before
         is tried again. Raises HostError.
         """
-        new = self._needs.admit(remotes)
+        new = self._plan.admit(remotes)
         if (new and self._level is not Level.ABSENT) or (self._again and self._wanted):
             await self._move()
 
@@ -200,10 +200,10 @@ class Binding:
         self._inbound[sa.reqid] += 1
         first, is_open = self._inbound.total() == 1, self._level is Level.OPEN
         if not is_dynamic(sa.reqid):
-            self._needs.admit([sa.remote.address])
+            self._plan.admit([sa.remote.address])
             self._agree(sa.reqid, sa.selectors)
-        elif sa.reqid not in self._needs.dynamic:
-            self._needs.dynamic[sa.reqid] = sa
+        elif sa.reqid not in self._plan.dynamic:
+            self._plan.dynamic[sa.reqid] = sa
             self._change_dynamic(sa, self._plane.add_policy)
             first, is_open = first or self._config.any_remote, is_open and not self._config.any_remote
         if first:
@@ -218,7 +218,7 @@ class Binding:
         if self._inbound[effect.reqid]:
             return
         del self._inbound[effect.reqid]
-        sa = self._needs.dynamic.pop(effect.reqid, None)
+        sa = self._plan.dynamic.pop(effect.reqid, None)
         if sa is not None:
             self._change_dynamic(sa, self._plane.delete_policy)
         self._agree(effect.reqid, ())
@@ -266,7 +266,7 @@ class Binding:
         """Go where things are to be now; calls that come meanwhile find it done. Raises HostError; then it is tried
         again. A way that was begun is gone to its end: else nobody would know what stands on the host.
         """
-        await self._errands.run(self._move_now())
+        await self._tasks.run(self._move_now())
 
     async def _move_now(self) -> None:
         async with self._moving:
@@ -276,7 +276,7 @@ class Binding:
                 self._again = None
             try:
                 if self._wanted:
-                    await self._needs.survey()
+                    await self._plan.survey()
                 await self._go(self._target())
                 await self._look_for_rivals(self)
             except HostError:
@@ -288,20 +288,20 @@ class Binding:
             await self._clear()
             return
         if self._level is Level.ABSENT:
-            await self._host.apply(self._config.name, self._needs.blocks())
+            await self._host.apply(self._config.name, self._plan.blocks())
             self._level = Level.BLOCKED
         if self._level is Level.BLOCKED:
             await self._host.apply(self._config.name, self.blocks())
-            await self._devices.take(self._config.device, await self._needs.mtu(), self._needs.remotes)
+            await self._devices.take(self._config.device, await self._plan.mtu(), self._plan.remotes)
             self._level = Level.CLOSED
             self._add_policies()
-        await self._host.apply(self._config.name, await self._needs.plan(is_open=level is Level.OPEN))
+        await self._host.apply(self._config.name, await self._plan.plan(is_open=level is Level.OPEN))
         self._level = level
 
     def claims(self) -> list[Claim]:
         """What is to be routed into the tunnel now, or nowhere."""
         passes = self._config.when_down is WhenDown.PASS and self._level < Level.OPEN
-        return [] if passes or self._level is Level.ABSENT else self._needs.claims()
+        return [] if passes or self._level is Level.ABSENT else self._plan.claims()
 
     def tell_rivals(self, found: tuple[Rival, ...]) -> None:
         """These routes win now; what is new is said."""
@@ -314,7 +314,7 @@ class Binding:
     def _target(self) -> Level:
         if not self._wanted:
             return Level.ABSENT
-        is_open = self._always_open or self._inbound or self._expecting or self._needs.drops_inside
+        is_open = self._always_open or self._inbound or self._expecting or self._plan.drops_inside
         return Level.OPEN if is_open else Level.CLOSED
 
     async def _clear(self) -> None:
@@ -332,7 +332,7 @@ class Binding:
     def _add_policies(self) -> None:
         for policy in self._current():
             self._plane.add_policy(policy)
-        for sa in self._needs.dynamic.values():
+        for sa in self._plan.dynamic.values():
             for selector in sa.selectors:
                 self._plane.add_policy(self._policy(selector, sa.reqid))
 

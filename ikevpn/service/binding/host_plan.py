@@ -37,7 +37,7 @@ FIRST_TABLE = 5_050_000
 _log = logging.getLogger(__name__)
 
 
-class Needs:
+class HostPlan:
     """What one tunnel needs, by its configuration and by what has become known of its peers since."""
 
     def __init__(

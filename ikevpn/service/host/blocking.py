@@ -11,7 +11,7 @@ from ikevpn.config.keys.words import WhenDown
 from ikevpn.errors import HostError
 from ikevpn.net.host import Host
 from ikevpn.net.plan.journal import IN_USE as DAEMON_RUNS
-from ikevpn.service.binding.host_plan import Needs
+from ikevpn.service.binding.host_plan import HostPlan
 
 __all__ = ["DAEMON_RUNS", "block", "unblock"]
 
@@ -47,11 +47,11 @@ async def unblock(daemon: DaemonSettings) -> None:
 
 async def _block(tunnel: TunnelConfig, host: Host, ike_ports: tuple[int, ...]) -> HostError | None:
     """What the host refuses of it, if anything. What keeps traffic from leaving comes first, and stays."""
-    needs = Needs(tunnel, _numbers(tunnel), host, ike_ports, report=lambda event: None)
+    plan = HostPlan(tunnel, _numbers(tunnel), host, ike_ports, report=lambda event: None)
     try:
-        await needs.survey()
-        await host.apply(tunnel.name, needs.blocks())
-        await host.apply(tunnel.name, needs.blocks() + needs.unprotected(is_open=False))
+        await plan.survey()
+        await host.apply(tunnel.name, plan.blocks())
+        await host.apply(tunnel.name, plan.blocks() + plan.unprotected(is_open=False))
     except HostError as error:
         return error
     return None

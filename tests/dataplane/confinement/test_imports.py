@@ -12,7 +12,7 @@ EVERYTHING = """
 import sys
 from ikevpn.dataplane.confinement import imports
 from ikevpn.dataplane.userspace.worker import rehearsal
-from ikevpn.dataplane.userspace.worker.internal_errors import Mishaps
+from ikevpn.dataplane.userspace.worker.internal_errors import InternalErrors
 from ikevpn.dataplane.userspace.packet.stats import Stats
 from ikevpn.dataplane.userspace.worker.worker import Worker
 imports.load()
@@ -39,7 +39,7 @@ assert all(stage.play() for _ in range(10))
 try:
     channel.decode(b"nonsense")
 except ValueError as error:
-    Mishaps(Stats()).survive(error)
+    InternalErrors(Stats()).survive(error)
 for text in ("h\\u00e9", "a"):
     text.encode("idna"), text.encode("latin-1"), text.encode("utf-8").decode("ascii", "replace")
 try:

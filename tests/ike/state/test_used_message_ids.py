@@ -6,14 +6,14 @@ import random
 
 from ikevpn.ike.engine import EngineSettings
 from ikevpn.ike.state import used_message_ids
-from ikevpn.ike.state.used_message_ids import SpentIds
+from ikevpn.ike.state.used_message_ids import UsedMessageIds
 from ikevpn.model.events.event import Code, Reason
 from ikevpn.wire.registry import NotifyType
 from tests.ike.bench import Bench, events, ike_sas, notify, says
 
 
 def test_all_that_were_added_are_there_and_no_others() -> None:
-    rng, ids, known = random.Random(3), SpentIds(), set()
+    rng, ids, known = random.Random(3), UsedMessageIds(), set()
     for _ in range(20_000):
         number = rng.randrange(1, 1 << 32)
         assert (number in ids) == (number in known)
@@ -26,7 +26,7 @@ def test_all_that_were_added_are_there_and_no_others() -> None:
 
 
 def test_four_octets_each_up_to_four_times_over() -> None:
-    ids = SpentIds()
+    ids = UsedMessageIds()
     for number in range(1, 10_001):
         ids.append(number)
     assert 4 * (len(ids._slots) + len(ids._old)) < 4 * 4 * 10_000 * 1.7
@@ -34,7 +34,7 @@ def test_four_octets_each_up_to_four_times_over() -> None:
 
 def test_a_step_costs_the_same_after_many() -> None:
     """Places that are looked at, counted."""
-    ids = SpentIds()
+    ids = UsedMessageIds()
     looked_at = []
     for number in range(1, 100_001):
         ids.append(number * 40_503 % (1 << 32) or 1)
@@ -45,7 +45,7 @@ def test_a_step_costs_the_same_after_many() -> None:
     assert looked_at[1] < looked_at[0] + 1.5
 
 
-def _steps(ids: SpentIds, number: int, mask: int) -> int:
+def _steps(ids: UsedMessageIds, number: int, mask: int) -> int:
     start = hash(number.to_bytes(4, "big")) & mask
     return (used_message_ids._place(ids._slots, number) - start) % (mask + 1) + 1
 

@@ -26,7 +26,7 @@ class _Wait:
     packets: list[tuple[str, bytes]] = field(default_factory=list)
 
 
-class Hold:
+class AcquireQueue:
     """One wait for each reqid. An acquire is due once a wait, so at most once in `PATIENCE_S` for each reqid."""
 
     def __init__(self) -> None:

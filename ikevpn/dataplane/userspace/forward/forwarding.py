@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ikevpn.dataplane.interface.data_plane import DataPlaneEvent
 from ikevpn.dataplane.interface.sa_plane import Expire
-from ikevpn.dataplane.userspace.forward.acquire_queue import Hold
+from ikevpn.dataplane.userspace.forward.acquire_queue import AcquireQueue
 from ikevpn.dataplane.userspace.forward.association import Association, InboundSa, OutboundSa, path
 from ikevpn.dataplane.userspace.forward.fit import Fitting
 from ikevpn.dataplane.userspace.forward.inward import CatchUp, HandOver, Inward
@@ -18,7 +18,7 @@ from ikevpn.dataplane.userspace.forward.keepalive import Keepalives
 from ikevpn.dataplane.userspace.forward.lifetime import Lifetimes
 from ikevpn.dataplane.userspace.forward.lookup import Routes, Sad
 from ikevpn.dataplane.userspace.forward.outward import Outward
-from ikevpn.dataplane.userspace.forward.pre_sa_queue import Early
+from ikevpn.dataplane.userspace.forward.pre_sa_queue import PreSaQueue
 from ikevpn.dataplane.userspace.forward.tally import Tally
 from ikevpn.dataplane.userspace.index.spd import Spd
 from ikevpn.dataplane.userspace.io.error_queue import TooBig
@@ -59,15 +59,16 @@ class Forwarding:
         self._keepalives = Keepalives()
         self._tally = Tally()
         self._lifetimes = Lifetimes(report, self._stop_using)
-        hold, early = Hold(), Early()
-        self._timed = (self._lifetimes, hold, early, self._keepalives)
+        acquire_queue, pre_sa_queue = AcquireQueue(), PreSaQueue()
+        self._timed = (self._lifetimes, acquire_queue, pre_sa_queue, self._keepalives)
         self._outward = Outward(
-            routes=self._routes, sad=self._sad, outer=outer, fitting=Fitting(self._mtus, devices, stats), hold=hold,
-            keepalives=self._keepalives, lifetimes=self._lifetimes, stats=stats, report=report,
+            routes=self._routes, sad=self._sad, outer=outer, fitting=Fitting(self._mtus, devices, stats),
+            acquire_queue=acquire_queue, keepalives=self._keepalives, lifetimes=self._lifetimes, stats=stats,
+            report=report,
         )  # fmt: skip
         self._inward = Inward(
-            spd=self._spd, sad=self._sad, devices=devices, mtus=self._mtus, early=early, lifetimes=self._lifetimes,
-            stats=stats, report=report, hand_over=hand_over, catch_up=catch_up,
+            spd=self._spd, sad=self._sad, devices=devices, mtus=self._mtus, pre_sa_queue=pre_sa_queue,
+            lifetimes=self._lifetimes, stats=stats, report=report, hand_over=hand_over, catch_up=catch_up,
         )  # fmt: skip
 
         self.from_device = self._outward.packets  # what the host sent

@@ -4,8 +4,8 @@ A batch's way:
 
 1. `arrivals`: IKE goes up to the control process, keepalives are forgotten, ESP is put together by SPI and path
 2. `_open`: the SA of the SPI opens what belongs to it at once; unknown SPIs are reported, some of them, and some of
-   their packets wait for a moment (`early`). `_open_run`: the same for packets of one size that came together, where
-   all are in order; otherwise they go the way of others
+   their packets wait for a moment (`pre_sa_queue`). `_open_run`: the same for packets of one size that came together,
+   where all are in order; otherwise they go the way of others
 3. `_follow`: an authentic packet from a new source moves the SAs that lead to the old one (RFC 3947 §7)
 4. `_open_ah`: AH, and ESP inside of it; `InboundSa.packets`: transport mode puts headers back
 5. `_settle`: congestion marks from outside, and TCP that has to fit the way back
@@ -23,8 +23,8 @@ from ikevpn.dataplane.userspace.forward.association import InboundSa
 from ikevpn.dataplane.userspace.forward.lifetime import Lifetimes
 from ikevpn.dataplane.userspace.forward.lookup import Sad
 from ikevpn.dataplane.userspace.forward.post_decrypt import settle, settle_run
-from ikevpn.dataplane.userspace.forward.pre_sa_queue import Early
-from ikevpn.dataplane.userspace.forward.unknown_spi import Strangers
+from ikevpn.dataplane.userspace.forward.pre_sa_queue import PreSaQueue
+from ikevpn.dataplane.userspace.forward.unknown_spi import UnknownSpis
 from ikevpn.dataplane.userspace.index.spd import Spd
 from ikevpn.dataplane.userspace.packet import mss
 from ikevpn.dataplane.userspace.packet.ends import Arrival, DeviceEnd, Path
@@ -59,7 +59,7 @@ class Inward:
         sad: Sad,
         devices: DeviceEnd,
         mtus: PathMtus,
-        early: Early,
+        pre_sa_queue: PreSaQueue,
         lifetimes: Lifetimes,
         stats: Stats,
         report: Callable[[IkeDatagram | Mapping | UnknownSpi], None],
@@ -76,8 +76,8 @@ class Inward:
         self._hand_over = hand_over
         self._catch_up = catch_up
         self._elsewhere: dict[int, int] = {}  # SPIs of other workers
-        self._strangers = Strangers()
-        self._early = early
+        self._unknown_spis = UnknownSpis()
+        self._pre_sa_queue = pre_sa_queue
 
     def arrivals(self, arrivals: Sequence[Arrival], now: float) -> None:
         """Datagrams in the order in which they came."""
@@ -133,7 +133,7 @@ class Inward:
 
     def release(self, spi: int, now: float) -> None:
         """An SA is there: packets that were early are opened."""
-        self.arrivals(self._early.take(spi), now)
+        self.arrivals(self._pre_sa_queue.take(spi), now)
 
     def elsewhere(self, spi: int, worker: int | None, now: float) -> None:
         """Packets of the SPI, early ones too, are handed to another worker from now on; None: no longer."""
@@ -145,7 +145,7 @@ class Inward:
 
     def timer(self, now: float) -> None:
         """Give up packets that were not early but lost."""
-        self._lose(Loss.UNKNOWN_SPI, self._early.forget(now))
+        self._lose(Loss.UNKNOWN_SPI, self._pre_sa_queue.forget(now))
 
     def _join(self, batches: Batches, spi: bytes, arrival: Arrival, now: float) -> None:
         before = batches.get(spi)
@@ -277,8 +277,8 @@ class Inward:
         elif self._catch_up(now):
             self.arrivals([arrival], now)
         else:
-            self._lose(Loss.UNKNOWN_SPI, len(packets) - self._early.add(spi, arrival, now))
-            if self._strangers.report(spi, path.remote, now):
+            self._lose(Loss.UNKNOWN_SPI, len(packets) - self._pre_sa_queue.add(spi, arrival, now))
+            if self._unknown_spis.report(spi, path.remote, now):
                 self._report(UnknownSpi(spi, path.local, path.remote))
 
     def _open_run(self, path: Path, run: Run, ecn: int, now: float) -> bool:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ikevpn.dataplane.interface.sa_plane import Acquire
-from ikevpn.dataplane.userspace.forward.acquire_queue import Hold
+from ikevpn.dataplane.userspace.forward.acquire_queue import AcquireQueue
 from ikevpn.dataplane.userspace.forward.association import OutboundSa
 from ikevpn.dataplane.userspace.forward.fit import Fitting
 from ikevpn.dataplane.userspace.forward.keepalive import Keepalives
@@ -53,7 +53,7 @@ class Outward:
         sad: Sad,
         outer: OuterEnd,
         fitting: Fitting,
-        hold: Hold,
+        acquire_queue: AcquireQueue,
         keepalives: Keepalives,
         lifetimes: Lifetimes,
         stats: Stats,
@@ -67,7 +67,7 @@ class Outward:
         self._lifetimes = lifetimes
         self._stats = stats
         self._report = report
-        self._hold = hold
+        self._acquire_queue = acquire_queue
 
     def packets(self, device: str, packets: Sequence[Packet], now: float) -> None:
         """A batch that came out of `device`, in the order in which it came."""
@@ -91,12 +91,12 @@ class Outward:
 
     def release(self, reqid: int, now: float) -> None:
         """An SA is there: packets that waited for it set out again."""
-        for device, packet in self._hold.take(reqid):
+        for device, packet in self._acquire_queue.take(reqid):
             self.packets(device, [packet], now)
 
     def timer(self, now: float) -> None:
         """Give up packets that waited in vain."""
-        vain = self._hold.forget(now)
+        vain = self._acquire_queue.forget(now)
         if vain:
             self._stats.lose(Drop.NO_SA, vain)
 
@@ -190,7 +190,7 @@ class Outward:
             self._wait(device, packet, policy, now)
 
     def _wait(self, device: str, packet: bytes, policy: Policy, now: float) -> None:
-        kept, first = self._hold.add(policy.reqid, device, packet, now)
+        kept, first = self._acquire_queue.add(policy.reqid, device, packet, now)
         if not kept:
             self._stats.lose(Loss.HOLD_FULL)
         if first:

@@ -26,7 +26,7 @@ class _Wait:
     batches: list[Arrival] = field(default_factory=list)
 
 
-class Early:
+class PreSaQueue:
     """One wait for each SPI, which ends `PATIENCE_S` after its first packet."""
 
     def __init__(self) -> None:

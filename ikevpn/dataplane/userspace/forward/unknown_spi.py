@@ -8,7 +8,7 @@ SILENCE_S = 10.0
 REPORTS = 64
 
 
-class Strangers:
+class UnknownSpis:
     """One report for each SPI and sender in `SILENCE_S`, and no more than `REPORTS` in all in that time."""
 
     def __init__(self) -> None:

@@ -25,7 +25,7 @@ WIDTH = 33 * _LINE  # for any packet of an Ethernet, and not a power of two, of 
 _LEAD = _LINE - vnet.SIZE - 52 % _LINE  # the payload of TCP over IPv4 begins on a line of the cache
 
 
-class Places:
+class FrameBuffer:
     """`count` of them. `sizes` are the octets of the frames that were read last, in order."""
 
     def __init__(self, count: int) -> None:

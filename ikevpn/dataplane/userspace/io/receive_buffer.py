@@ -24,7 +24,7 @@ class _Stretch:
         return bool(whole and path is self.path and size == self.size and ecn == self.ecn)
 
 
-class Stretches:
+class ReceiveBuffer:
     """Filled from the start for every batch; what came out of it before is then no longer valid."""
 
     def __init__(self, octets: int, largest: int) -> None:

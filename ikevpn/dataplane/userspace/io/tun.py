@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from io import FileIO
 from typing import NamedTuple
 
-from ikevpn.dataplane.userspace.io.frame_buffer import Places
+from ikevpn.dataplane.userspace.io.frame_buffer import FrameBuffer
 from ikevpn.dataplane.userspace.io.offload import tell_once
 from ikevpn.dataplane.userspace.packet import frames, vnet
 from ikevpn.dataplane.userspace.packet.frames import Packet
@@ -151,14 +151,14 @@ class Tun:
     had, large packets counted as one.
     """
 
-    def __init__(self, descriptor: int, stats: Stats, places: Places, *, joins_udp: bool) -> None:
-        """`places` may be those of other devices too."""
+    def __init__(self, descriptor: int, stats: Stats, buffer: FrameBuffer, *, joins_udp: bool) -> None:
+        """`buffer` may be that of other devices too."""
         self._descriptor = descriptor
         self._joins_udp = joins_udp
         self._stats = stats
         self._offloads = _has_offloads(descriptor)
         self._file = FileIO(descriptor, closefd=False)
-        self._places = places
+        self._buffer = buffer
         self.gone = False
         self.taken = 0
 
@@ -180,22 +180,22 @@ class Tun:
         self.taken = 0
         if self.gone:
             return []
-        places = self._places
+        buffer = self._buffer
         try:
-            places.fill(self._file.readinto, limit)
+            buffer.fill(self._file.readinto, limit)
         except OSError as error:
             self.gone = error.errno in _GONE
             if not self.gone:
                 self._stats.lose(Loss.READ_FAILED)
-        self.taken = len(places.sizes)
+        self.taken = len(buffer.sizes)
         if not self._offloads:
-            return list(map(bytes, places.frames()))
+            return list(map(bytes, buffer.frames()))
         if self.taken == 1:
-            (frame,) = places.frames()
+            (frame,) = buffer.frames()
             if frame[: vnet.SIZE] == vnet.PLAIN and len(frame) > vnet.SIZE:
                 return [bytes(frame[vnet.SIZE :])]  # alone and whole, as most are where little is going on
-        rows = places.rows()
-        packets, broken = frames.read(places.frames()) if rows is None else frames.read_rows(rows, places.sizes)
+        rows = buffer.rows()
+        packets, broken = frames.read(buffer.frames()) if rows is None else frames.read_rows(rows, buffer.sizes)
         if broken:
             self._stats.lose(Drop.MALFORMED_INNER, broken)
         return packets
@@ -230,12 +230,12 @@ class Devices:
     def __init__(self, stats: Stats, batch: int) -> None:
         """`batch` is the most that is ever read at once."""
         self._stats = stats
-        self._places = Places(batch)
+        self._buffer = FrameBuffer(batch)
         self._devices: dict[str, Tun] = {}
 
     def use(self, name: str, descriptor: int, *, joins_udp: bool) -> Tun:
         """Take an open device over."""
-        device = self._devices[name] = Tun(descriptor, self._stats, self._places, joins_udp=joins_udp)
+        device = self._devices[name] = Tun(descriptor, self._stats, self._buffer, joins_udp=joins_udp)
         return device
 
     def drop(self, name: str) -> Tun | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ikevpn.dataplane.kernel import sockets
 from ikevpn.dataplane.userspace.io import error_queue, offload, outer_fields, pktinfo
-from ikevpn.dataplane.userspace.io.receive_buffer import Stretches
+from ikevpn.dataplane.userspace.io.receive_buffer import ReceiveBuffer
 from ikevpn.dataplane.userspace.packet import ecn
 from ikevpn.dataplane.userspace.packet.ends import Arrival, Path
 from ikevpn.errors import HostError
@@ -95,7 +95,7 @@ class PktinfoReceiver:
         self._encapsulation = encapsulation
         self._paths: dict[Path, Path] = {}  # the same way is the identical path, whatever its mark
         self._ways: dict[tuple[Any, ...], tuple[Path, int]] = {}
-        self._stretches = Stretches(BATCH_OCTETS, LARGEST_DATAGRAM)
+        self._buffer = ReceiveBuffer(BATCH_OCTETS, LARGEST_DATAGRAM)
 
     def fileno(self) -> int:
         return self._end.fileno()
@@ -105,22 +105,22 @@ class PktinfoReceiver:
 
         Datagrams of one size in a row that came the same way are a run, which is valid until the next batch.
         """
-        read, stretches = self._end.recvmsg_into, self._stretches
-        stretches.clear()
+        read, buffer = self._end.recvmsg_into, self._buffer
+        buffer.clear()
         try:
             if limit == 1:
-                room = stretches.room
+                room = buffer.room
                 length, ancillary, _, source = read((room,), pktinfo.ANCILLARY_SIZE)
                 way = self._ways.get((source, *ancillary))  # not where there is a segment size
                 if way is not None:
                     return [Arrival(way[0], (bytes(room[:length]),), way[1])]
                 self._add(length, ancillary, source)
-            while stretches.datagrams < limit and not stretches.is_full:
-                length, ancillary, _, source = read((stretches.room,), pktinfo.ANCILLARY_SIZE)
+            while buffer.datagrams < limit and not buffer.is_full:
+                length, ancillary, _, source = read((buffer.room,), pktinfo.ANCILLARY_SIZE)
                 self._add(length, ancillary, source)
         except OSError:  # nothing more to read, or an ICMP error of an earlier datagram
             pass
-        return stretches.arrivals()
+        return buffer.arrivals()
 
     def lost(self) -> int:
         return sockets.lost(self._end)
@@ -128,7 +128,7 @@ class PktinfoReceiver:
     def _add(self, length: int, ancillary: list[pktinfo.Ancillary], source: tuple[Any, ...]) -> None:
         """What was read last is datagrams of one size, or one."""
         path, mark = self._way(source, ancillary)
-        self._stretches.add(path, length, offload.read(ancillary), ecn=mark)
+        self._buffer.add(path, length, offload.read(ancillary), ecn=mark)
 
     def _way(self, source: tuple[Any, ...], ancillary: list[pktinfo.Ancillary]) -> tuple[Path, int]:
         """The path, and the congestion mark."""

@@ -1,4 +1,4 @@
-"""What the control process says to a worker and what the worker says back, beside the events of `interface`; and
+"""What the control process says to a worker and what the worker says back, beside the events of `sa_plane`; and
 what one worker says to another (`Handed`).
 
 Commands are carried out in the order in which they were sent. `Ask`ed ones are answered, in the same order.

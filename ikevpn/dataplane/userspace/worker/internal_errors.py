@@ -13,7 +13,7 @@ from traceback import extract_tb
 from ikevpn.dataplane.userspace.packet.stats import Loss, Stats
 
 
-class Mishaps:
+class InternalErrors:
     """What happens to errors of ours; one for the whole worker."""
 
     def __init__(self, stats: Stats) -> None:

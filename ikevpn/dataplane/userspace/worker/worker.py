@@ -32,7 +32,7 @@ from ikevpn.dataplane.userspace.io.tun import Devices, Tun
 from ikevpn.dataplane.userspace.ipc import channel, message
 from ikevpn.dataplane.userspace.packet.ends import Receiver
 from ikevpn.dataplane.userspace.packet.stats import Loss, Stats
-from ikevpn.dataplane.userspace.worker.internal_errors import Mishaps
+from ikevpn.dataplane.userspace.worker.internal_errors import InternalErrors
 from ikevpn.dataplane.userspace.worker.neighbours import InboxReceiver, Neighbours
 from ikevpn.dataplane.userspace.worker.rehearsal import Ends, Rehearsal, Stage
 from ikevpn.dataplane.userspace.worker.watch import Watch
@@ -61,7 +61,7 @@ class Worker:
         self._clock = clock
         self._stats = Stats()
         self._use = use or OwnUse()
-        self._mishaps = Mishaps(self._stats)
+        self._internal_errors = InternalErrors(self._stats)
         self._devices = Devices(self._stats, BATCH)
         self._outer = Outer(self._stats, self._hear)
         self._neighbours = Neighbours(self._stats)
@@ -225,7 +225,7 @@ class Worker:
                 self._outer.gather()
             self._forwarding.from_device(name, packets, now)
         except Exception as error:
-            self._mishaps.survive(error)
+            self._internal_errors.survive(error)
         finally:
             self._outer.flush()
         return device.taken
@@ -300,7 +300,7 @@ class Worker:
             taken = len(arrivals) if limit == 1 else sum(len(arrival.datagrams) for arrival in arrivals)
             self._forwarding.from_outside(arrivals, now)
         except Exception as error:
-            self._mishaps.survive(error)
+            self._internal_errors.survive(error)
         if self._failure is not None:
             raise self._failure  # of a command, which costs more than a batch: both processes disagree from now on
         return taken

@@ -5,7 +5,7 @@ from ikevpn.dataplane.userspace.forward.pre_sa_queue import (
     PACKETS_IN_ALL,
     PACKETS_PER_SENDER,
     PATIENCE_S,
-    Early,
+    PreSaQueue,
 )
 from ikevpn.dataplane.userspace.packet.ends import Arrival
 from ikevpn.model.address import Endpoint
@@ -19,58 +19,58 @@ def from_host(number: int) -> Endpoint:
 
 
 def test_taken_packets_come_in_order_and_end_the_wait() -> None:
-    early = Early()
-    assert early.add(1, Arrival(THERE, [b"a", b"b"]), 0.0) == 2
-    assert early.add(2, Arrival(THERE, [b"x"]), 0.0) == 1
-    assert early.add(1, Arrival(MOVED, [b"c"]), 0.1) == 1
-    assert early.take(1) == [Arrival(THERE, [b"a", b"b"]), Arrival(MOVED, [b"c"])]
-    assert early.take(1) == []
-    assert len(early) == 1
+    queue = PreSaQueue()
+    assert queue.add(1, Arrival(THERE, [b"a", b"b"]), 0.0) == 2
+    assert queue.add(2, Arrival(THERE, [b"x"]), 0.0) == 1
+    assert queue.add(1, Arrival(MOVED, [b"c"]), 0.1) == 1
+    assert queue.take(1) == [Arrival(THERE, [b"a", b"b"]), Arrival(MOVED, [b"c"])]
+    assert queue.take(1) == []
+    assert len(queue) == 1
 
 
 def test_the_first_packets_of_a_sender_are_kept_whatever_ports_and_spis_it_uses() -> None:
-    early = Early()
+    queue = PreSaQueue()
     packets = [bytes([n]) for n in range(PACKETS_PER_SENDER)]
-    assert early.add(1, Arrival(THERE, packets[:-1]), 0.0) == PACKETS_PER_SENDER - 1
+    assert queue.add(1, Arrival(THERE, packets[:-1]), 0.0) == PACKETS_PER_SENDER - 1
     elsewhere = replace(THERE, remote=THERE.remote.at(1))
-    assert early.add(2, Arrival(elsewhere, packets), 0.0) == 1
-    assert early.add(1, Arrival(THERE, packets), 0.0) == 0
-    assert early.add(1, Arrival(MOVED, packets), 0.0) == PACKETS_PER_SENDER
-    early.take(1)
-    assert early.add(3, Arrival(THERE, packets), 0.0) == PACKETS_PER_SENDER - 1
+    assert queue.add(2, Arrival(elsewhere, packets), 0.0) == 1
+    assert queue.add(1, Arrival(THERE, packets), 0.0) == 0
+    assert queue.add(1, Arrival(MOVED, packets), 0.0) == PACKETS_PER_SENDER
+    queue.take(1)
+    assert queue.add(3, Arrival(THERE, packets), 0.0) == PACKETS_PER_SENDER - 1
 
 
 def test_all_senders_together_are_bounded_in_packets() -> None:
-    early = Early()
+    queue = PreSaQueue()
     kept = sum(
-        early.add(n, Arrival(replace(THERE, remote=from_host(n)), [b"", b""]), 0.0) for n in range(PACKETS_IN_ALL)
+        queue.add(n, Arrival(replace(THERE, remote=from_host(n)), [b"", b""]), 0.0) for n in range(PACKETS_IN_ALL)
     )
-    assert kept == len(early) == PACKETS_IN_ALL
+    assert kept == len(queue) == PACKETS_IN_ALL
 
 
 def test_all_senders_together_are_bounded_in_octets() -> None:
-    early = Early()
+    queue = PreSaQueue()
     large = bytes(65_000)
-    kept = sum(early.add(n, Arrival(replace(THERE, remote=from_host(n)), [large]), 0.0) for n in range(50))
+    kept = sum(queue.add(n, Arrival(replace(THERE, remote=from_host(n)), [large]), 0.0) for n in range(50))
     assert kept == OCTETS_IN_ALL // len(large)
-    early.take(0)
-    assert early.add(0, Arrival(THERE, [large, large]), 0.0) == 1
+    queue.take(0)
+    assert queue.add(0, Arrival(THERE, [large, large]), 0.0) == 1
 
 
 def test_what_waits_in_vain_is_forgotten() -> None:
-    early = Early()
-    assert early.next_timer is None
-    early.add(1, Arrival(THERE, [b"a", b"b"]), 10.0)
-    early.add(2, Arrival(THERE, [b"c"]), 10.2)
-    early.add(1, Arrival(THERE, [b"d"]), 10.3)
-    assert early.next_timer == 10.0 + PATIENCE_S
-    assert early.forget(10.0 + PATIENCE_S - 0.01) == 0
-    assert early.forget(10.0 + PATIENCE_S) == 3
-    assert early.take(1) == []
-    assert early.next_timer == 10.2 + PATIENCE_S
+    queue = PreSaQueue()
+    assert queue.next_timer is None
+    queue.add(1, Arrival(THERE, [b"a", b"b"]), 10.0)
+    queue.add(2, Arrival(THERE, [b"c"]), 10.2)
+    queue.add(1, Arrival(THERE, [b"d"]), 10.3)
+    assert queue.next_timer == 10.0 + PATIENCE_S
+    assert queue.forget(10.0 + PATIENCE_S - 0.01) == 0
+    assert queue.forget(10.0 + PATIENCE_S) == 3
+    assert queue.take(1) == []
+    assert queue.next_timer == 10.2 + PATIENCE_S
 
 
 def test_packets_keep_their_congestion_mark() -> None:
-    early = Early()
-    early.add(1, Arrival(THERE, [b"a"], 3), 0.0)
-    assert early.take(1) == [Arrival(THERE, [b"a"], 3)]
+    queue = PreSaQueue()
+    queue.add(1, Arrival(THERE, [b"a"], 3), 0.0)
+    assert queue.take(1) == [Arrival(THERE, [b"a"], 3)]

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from ikevpn.dataplane.userspace.io import tun
-from ikevpn.dataplane.userspace.io.frame_buffer import Places
+from ikevpn.dataplane.userspace.io.frame_buffer import FrameBuffer
 from ikevpn.dataplane.userspace.packet import vnet
 from ikevpn.dataplane.userspace.packet.frames import Packet
 from ikevpn.dataplane.userspace.packet.segment import Chain
@@ -32,7 +32,7 @@ def test_no_clone_device(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_batches_are_bounded_and_end_where_there_is_nothing() -> None:
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_DIRECT)  # a pipe in packet mode reads like a device
-    device = tun.Tun(reader, Stats(), Places(256), joins_udp=True)
+    device = tun.Tun(reader, Stats(), FrameBuffer(256), joins_udp=True)
     for packet in (b"one", b"two", b"three"):
         os.write(writer, packet)
     assert device.read_batch(2) == [b"one", b"two"]
@@ -52,7 +52,7 @@ def joint() -> Iterator[tuple[tun.Tun, socket.socket]]:
     host.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
     with host, pytest.MonkeyPatch.context() as patch:
         patch.setattr(tun, "_has_offloads", lambda descriptor: True)
-        device = tun.Tun(inside.detach(), Stats(), Places(256), joins_udp=True)
+        device = tun.Tun(inside.detach(), Stats(), FrameBuffer(256), joins_udp=True)
         yield device, host
         device.close()
 
@@ -112,7 +112,7 @@ def test_a_batch_has_few_large_packets_and_ends_at_its_limit(joint: tuple[tun.Tu
 def test_what_the_kernel_does_not_take_is_counted() -> None:
     stats = Stats()
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_DIRECT)
-    device = tun.Tun(writer, stats, Places(256), joins_udp=True)
+    device = tun.Tun(writer, stats, FrameBuffer(256), joins_udp=True)
     device.write_batch([bytes(60_000)] * 3)
     os.close(reader)
     device.close()
@@ -136,7 +136,7 @@ def test_packets_for_a_device_that_is_gone_are_counted() -> None:
 def test_only_a_deleted_device_is_gone(monkeypatch: pytest.MonkeyPatch, number: int, gone: bool) -> None:
     stats = Stats()
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_DIRECT)
-    device = tun.Tun(reader, stats, Places(256), joins_udp=True)
+    device = tun.Tun(reader, stats, FrameBuffer(256), joins_udp=True)
 
     def refuse(*arguments: object) -> int:
         raise OSError(number, "refused")
@@ -154,7 +154,7 @@ def test_what_is_refused_together_is_written_singly(monkeypatch: pytest.MonkeyPa
     stats, run, written, writev = Stats(), udp_run(4, 5, 100), [], os.writev
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_DIRECT)
     monkeypatch.setattr(tun, "_has_offloads", lambda descriptor: True)
-    device = tun.Tun(writer, stats, Places(256), joins_udp=True)
+    device = tun.Tun(writer, stats, FrameBuffer(256), joins_udp=True)
 
     def refuse_joined(descriptor: int, pieces: Sequence[bytes]) -> int:
         if pieces[0] != vnet.PLAIN:
