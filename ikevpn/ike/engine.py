@@ -19,7 +19,6 @@ from ikevpn.ike.script import SCRIPTS
 from ikevpn.ike.state import standing
 from ikevpn.ike.state.core import Core, EngineSettings
 from ikevpn.ike.state.effects import Effect, QuerySa
-from ikevpn.ike.state.keyring import Keyring
 from ikevpn.ike.state.sa import Child, IkeState
 from ikevpn.ike.state.timers import Timer, TimerKind
 from ikevpn.ike.status import EngineStatus, snapshot, snapshot_of
@@ -79,12 +78,10 @@ class Engine:
         revocation.reserve(self._at(now), networks)
         return self._out()
 
-    def set_secrets(self, secrets: Sequence[SharedSecret]) -> None:
-        """Pre-shared keys for tunnels that have none of their own."""
-        self._core.keyring = Keyring(secrets)
-
     def replace_secrets(self, secrets: Sequence[SharedSecret], now: float) -> list[Effect]:
-        """The same while tunnels are up: what rests on a key that is no longer the peer's ends, with Deletes."""
+        """Pre-shared keys for tunnels that have none of their own. What rests on a key that is no longer the peer's
+        ends, with Deletes.
+        """
         revocation.replace_secrets(self._at(now), secrets)
         return self._out()
 

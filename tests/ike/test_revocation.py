@@ -23,7 +23,7 @@ def up(mode: Phase1Mode = Phase1Mode.MAIN) -> Pair:
     ours = tunnel(mode=mode)
     theirs = other_side(tunnel(mode=mode, psk=None))
     pair = Pair(ours, theirs)
-    pair.b.engine.set_secrets([ANYBODYS])
+    pair.b.engine.replace_secrets([ANYBODYS], pair.now)
     pair.up()
     assert pair.a.sas and pair.b.sas
     return pair

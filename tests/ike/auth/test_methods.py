@@ -134,7 +134,7 @@ def test_without_any_credential_nothing_is_begun() -> None:
 def test_a_credential_is_what_the_configuration_says_now() -> None:
     bench = Bench(tunnel(psk=None))
     for side in (bench.a, bench.b):
-        side.engine.set_secrets([SharedSecret(Secret(b"one"))])
+        side.engine.replace_secrets([SharedSecret(Secret(b"one"))], bench.now)
     bench.up()
     assert bench.matched()
     bench.perform(bench.b, bench.b.engine.replace_secrets([SharedSecret(Secret(b"other"))], bench.now))

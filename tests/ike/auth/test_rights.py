@@ -53,7 +53,7 @@ def test_where_an_address_has_a_secret_the_one_for_all_opens_nothing(mode: Phase
     named = replace(other_side(tunnel(mode=mode)), psk=None)
     for theirs, opens in ((OURS, True), (GROUP, False)):
         bench = Bench(caller(theirs, mode=mode), named)
-        bench.b.engine.set_secrets(RING)
+        bench.b.engine.replace_secrets(RING, bench.now)
         bench.up()
         assert bool(bench.b.sas) is opens
 
@@ -62,7 +62,7 @@ def test_where_an_address_has_a_secret_the_one_for_all_opens_nothing(mode: Phase
 def test_the_same_name_with_another_secret_is_somebody_else(mode: Phase1Mode) -> None:
     """Its INITIAL-CONTACT ends nothing, its quick mode takes nothing."""
     bob = Bench(caller(OURS, local_id=BOB, mode=mode), hub(mode=mode))
-    bob.b.engine.set_secrets(RING)
+    bob.b.engine.replace_secrets(RING, bob.now)
     bob.up()
     (child,) = children(bob.b)
     bob.b.events.clear()
@@ -77,7 +77,7 @@ def test_an_initiator_wants_the_secret_of_who_answers() -> None:
     """It began with the secret for all; the responder says that it is one who has its own."""
     ours = tunnel(psk=None, any_remote_id=True)
     bench = Bench(ours, replace(other_side(ours), psk=GROUP, local_id=BOB, any_remote_id=True))
-    bench.a.engine.set_secrets([SharedSecret(GROUP), SharedSecret(OURS, identity=BOB)])
+    bench.a.engine.replace_secrets([SharedSecret(GROUP), SharedSecret(OURS, identity=BOB)], bench.now)
     bench.up()
     assert bench.a.reasons(Code.PHASE1_FAILED) == [Reason.WRONG_SECRET] and not bench.a.sas
 

@@ -114,7 +114,7 @@ def test_a_wrong_hash_in_message_3() -> None:
 def test_the_secret_of_the_identity_is_used() -> None:
     bench = Bench(aggressive(psk=Secret(b"bobs"), local_id=BOB), dialup())
     secrets = [SharedSecret(Secret(b"any")), SharedSecret(Secret(b"bobs"), identity=BOB)]
-    bench.b.engine.set_secrets(secrets)
+    bench.b.engine.replace_secrets(secrets, bench.now)
     assert bench.up().matched()
 
 
@@ -147,7 +147,7 @@ def test_nobody_of_that_name() -> None:
 def answers(name: Identity, theirs: Tunnel, secret: bytes = b"no idea", **ours: object) -> Bench:
     """Somebody who knows no secret asks whether there is a peer of this name: message 2 is there, unread."""
     bench = Bench(aggressive(psk=Secret(secret), local_id=name, **ours), theirs)
-    bench.b.engine.set_secrets([SharedSecret(Secret(b"bobs"), identity=BOB)])
+    bench.b.engine.replace_secrets([SharedSecret(Secret(b"bobs"), identity=BOB)], bench.now)
     bench.initiate()
     bench.step()
     return bench

@@ -124,7 +124,7 @@ def test_a_secret_is_found_by(mode: str) -> None:
     }
     bench = Bench(as_client(b"right", ALICE), dialup())
     other = SharedSecret(Secret(b"wrong"), remote=AddressRange.of("10.0.0.0/8"))
-    bench.b.engine.set_secrets((other, secrets[mode]))
+    bench.b.engine.replace_secrets((other, secrets[mode]), bench.now)
     bench.up()
     assert bench.matched()
 
@@ -132,7 +132,7 @@ def test_a_secret_is_found_by(mode: str) -> None:
 def test_several_secrets_are_tried_on_message_5() -> None:
     bench = Bench(as_client(b"bobs", BOB), dialup())
     secrets = [SharedSecret(Secret(b"alices"), identity=ALICE), SharedSecret(Secret(b"bobs"), identity=BOB)]
-    bench.b.engine.set_secrets(secrets)
+    bench.b.engine.replace_secrets(secrets, bench.now)
     bench.up()
     assert bench.matched()
 
@@ -140,7 +140,7 @@ def test_several_secrets_are_tried_on_message_5() -> None:
 def test_who_knows_one_secret_cannot_call_itself_what_another_belongs_to() -> None:
     bench = Bench(as_client(b"alices", BOB), dialup())
     secrets = [SharedSecret(Secret(b"alices"), identity=ALICE), SharedSecret(Secret(b"bobs"), identity=BOB)]
-    bench.b.engine.set_secrets(secrets)
+    bench.b.engine.replace_secrets(secrets, bench.now)
     bench.up()
     (failed,) = events(bench.b, Code.PHASE1_FAILED)
     assert failed.reason is Reason.WRONG_SECRET and failed.facts["received"] == str(BOB)
@@ -151,12 +151,12 @@ def test_a_common_secret_does_not_prove_who_has_a_tunnel_of_its_own() -> None:
     """Neither opens it that tunnel, nor any other under that name."""
     bench = Bench(as_client(b"group", BOB), dialup())
     bench.b.engine.add_tunnel(replace(dialup(), name="bobs", remote_id=BOB, psk=Secret(b"bobs own")))
-    bench.b.engine.set_secrets([SharedSecret(Secret(b"group"))])
+    bench.b.engine.replace_secrets([SharedSecret(Secret(b"group"))], bench.now)
     bench.up()
     assert bench.b.reasons(Code.PHASE1_FAILED) == [Reason.WRONG_SECRET] and not bench.b.sas
     other = Bench(as_client(b"group", ALICE), dialup())
     other.b.engine.add_tunnel(replace(dialup(), name="bobs", remote_id=BOB, psk=Secret(b"bobs own")))
-    other.b.engine.set_secrets([SharedSecret(Secret(b"group"))])
+    other.b.engine.replace_secrets([SharedSecret(Secret(b"group"))], other.now)
     assert only_sa(other.up().b).name == "dialup"
 
 
