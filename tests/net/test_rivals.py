@@ -109,3 +109,16 @@ def test_the_kernel_decides_by_source_and_for_what_is_forwarded(place: Place, tm
     place.ip("rule add iif lan lookup 99 priority 12")
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
     assert found(tmp_path) == [says.format(12)]
+
+
+def test_a_route_that_went_with_its_next_hop_is_known_no_more(place: Place) -> None:
+    place.ip("nexthop add id 7 via 192.0.2.254 dev wan")
+    place.ip("route add 10.2.3.0/24 nhid 7")
+    with contextlib.closing(Kernel()) as kernel:
+
+        def to_there() -> list[object]:
+            return [each for each in kernel.routes(4, ours=False) if str(each.network) == "10.2.3.0/24"]
+
+        assert to_there()
+        place.ip("nexthop del id 7")
+        assert not to_there()

@@ -14,10 +14,9 @@ from collections.abc import AsyncIterator, Iterator
 from enum import StrEnum
 
 from ikevpn.errors import HostError
+from ikevpn.net.kernel import subscription
 from ikevpn.net.kernel.rule import OUR_PROTOCOL
 
-_GROUPS = 0x1 | 0x10 | 0x40 | 0x100 | 0x400  # links, IPv4 addresses and routes, IPv6 addresses and routes
-_RULE_GROUPS = 0x80 | 0x40000  # of IPv4 and IPv6
 _PROTOCOL = 5  # its place in an rtmsg
 _DELETED_ROUTE, _DELETED_RULE = 25, 33
 _HEADER = struct.Struct("=IHHII")
@@ -48,10 +47,8 @@ class Changes:
 
     def __init__(self, *, tables: bool = False, own_port: int = 0) -> None:
         self._own_port = own_port
-        protocol, groups = (_NETFILTER, _NFTABLES) if tables else (0, _GROUPS | _RULE_GROUPS)
         try:
-            self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, protocol)
-            self._socket.bind((0, groups))
+            self._socket = _subscribe_to_tables() if tables else subscription.subscribe()
         except OSError as error:
             raise HostError(f"netlink cannot be opened: {os.strerror(error.errno or 0).lower()}") from None
 
@@ -91,6 +88,16 @@ class Changes:
                 return _ALL  # the kernel had more to tell than there was room: anything may have changed
 
 
+def _subscribe_to_tables() -> socket.socket:
+    made = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, _NETFILTER)
+    try:
+        made.bind((0, _NFTABLES))
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
 def _wake(ready: asyncio.Future[None]) -> None:
     if not ready.done():
         ready.set_result(None)
@@ -104,7 +111,9 @@ def _read_kinds(data: bytes, own_port: int = 0) -> Iterator[Kind]:
         if length < _HEADER.size:
             return
         kind = _KINDS.get(number)
-        if kind in (Kind.ROUTE, Kind.RULE):
+        if number in subscription.NEXT_HOPS:
+            yield Kind.ROUTE
+        elif kind in (Kind.ROUTE, Kind.RULE):
             if not own_port or port != own_port:
                 yield from _of_others(kind, number, data[offset + _HEADER.size : offset + length])
         elif kind is not None:

@@ -19,13 +19,12 @@ from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface
 from typing import Any, TypeVar
 
 from ikevpn.errors import HostError
-from ikevpn.net.kernel import refusals
+from ikevpn.net.kernel import refusals, subscription
 from ikevpn.net.kernel.rule import OUR_PROTOCOL
 
 Interface = IPv4Interface | IPv6Interface
 T = TypeVar("T")
 
-_GROUPS = 0x1 | 0x10 | 0x40 | 0x80 | 0x100 | 0x400 | 0x40000  # links; addresses, routes and rules of both versions
 _NEW_LINK, _DELETED_LINK, _NEW_ADDRESS, _DELETED_ADDRESS = 16, 17, 20, 21
 _ROUTES, _RULES = (24, 25), (32, 33)
 _HEADER = struct.Struct("=IHHII")
@@ -74,12 +73,11 @@ class Followed:
         self._addresses: dict[tuple[int, Interface], None] | None = None
         self._of_others: dict[object, object] = {}
         try:
-            self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 0)
-            with suppress(OSError):  # without the privilege the usual buffer has to do
-                self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER)
-            self._socket.bind((0, _GROUPS))
+            self._socket = subscription.subscribe()
         except OSError as error:
             raise HostError(f"netlink cannot be opened: {refusals.words(error.errno)}", reason="netlink") from None
+        with suppress(OSError):  # without the privilege the usual buffer has to do
+            self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER)
 
     def close(self) -> None:
         """Follow no longer."""
@@ -171,7 +169,9 @@ class Followed:
 
 
 def _is_of_others(number: int, body: bytes) -> bool:
-    """Whether a message tells of a rule or a route that does not carry our protocol number."""
+    """Whether a message tells of a rule or a route that does not carry our protocol number, or of a next hop."""
+    if number in subscription.NEXT_HOPS:
+        return True
     if number in _ROUTES:
         return body[_PROTOCOL_OF_ROUTE] != OUR_PROTOCOL
     return number in _RULES and _attributes(body, _RTMSG).get(_PROTOCOL_OF_RULE) != bytes([OUR_PROTOCOL])

@@ -17,7 +17,15 @@ def message(number: int, size: int = 20) -> bytes:
 
 @pytest.mark.parametrize(
     ("number", "kind"),
-    [(16, Kind.LINK), (17, Kind.LINK), (20, Kind.ADDRESS), (24, Kind.ROUTE), (25, Kind.ROUTE), (0xA02, Kind.TABLE)],
+    [
+        (16, Kind.LINK),
+        (17, Kind.LINK),
+        (20, Kind.ADDRESS),
+        (24, Kind.ROUTE),
+        (25, Kind.ROUTE),
+        (105, Kind.ROUTE),
+        (0xA02, Kind.TABLE),
+    ],
 )
 def test_kinds(number: int, kind: Kind) -> None:
     assert list(_read_kinds(message(number))) == [kind]

@@ -116,6 +116,7 @@ def test_a_port_that_leaves_its_bridge_is_still_a_device(kernel: Kernel) -> None
         route(4),
         rule(4),
         message(33, bytes(12)),
+        message(105, bytes(8)),
         link(16, 2, "wan", up=False),
         link(16, 2, "renamed"),
         link(17, 2, "wan"),
