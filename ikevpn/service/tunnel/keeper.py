@@ -94,7 +94,7 @@ class Keeper:
         Going down is the caller's business; from here on nothing is started for it.
         """
         if wisher is Wisher.USER:
-            self._wishes.clear()
+            self._wishes.pop(Wisher.MONITOR, None)
         self._wishes[wisher] = Wish(wanted)
         self.begin_again()
 

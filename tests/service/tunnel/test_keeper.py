@@ -15,7 +15,7 @@ from ikevpn.model.address import Endpoint
 from ikevpn.model.events.event import Code, Event, Reason
 from ikevpn.service.tunnel.failure import Cause, Failure
 from ikevpn.service.tunnel.keeper import LONGEST_PAUSE_S, Keeper, PeerPath, Unreachable, pause_s
-from ikevpn.service.tunnel.wishes import Wanted
+from ikevpn.service.tunnel.wishes import Wanted, Wisher
 from tests.service.virtual import run
 
 HERE = Endpoint.of("192.0.2.1", 500)
@@ -84,6 +84,20 @@ def test_up_means_all_children() -> None:
         assert await peer.keeper.outcome() is None
         assert peer.calls == [(0.0, FIRST, ("a", "b"))]
         assert peer.keeper.state == "up" and peer.keeper.failures == 0
+
+    run(scenario())
+
+
+def test_a_wish_of_the_user_ends_that_of_the_monitor_and_no_other() -> None:
+    async def scenario() -> None:
+        keeper = Peer(deaf).keeper
+        keeper.want(Wanted.UP)
+        keeper.want(Wanted.LISTEN, Wisher.GROUP)
+        keeper.want(Wanted.DOWN, Wisher.MONITOR)
+        keeper.want(Wanted.UP)
+        assert keeper.wish_of(Wisher.MONITOR) is None
+        assert keeper.wish_of(Wisher.GROUP) is keeper.wanted is Wanted.LISTEN
+        await keeper.close()
 
     run(scenario())
 
