@@ -173,7 +173,8 @@ class IkeKeys:
     )
     initiator_only: bool = key(
         YesNo(),
-        "Only this host initiates phase 1; requests of the peer get no answer. Within phase 1 the peer may initiate.",
+        "Only this host initiates phase 1; a phase 1 request of the peer gets no answer. Under a phase 1 that is up "
+        "the peer may request phase 2.",
         "true",
         False,
     )
