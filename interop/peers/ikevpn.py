@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +144,9 @@ class Ikevpn:
     def workers(self) -> list[int]:
         """Its processes that carry packets, oldest first."""
         launchers = _children(self.pid, "ikevpn.dataplane.userspace.control.launcher")
-        return sorted(pid for each in launchers for pid in _children(each, "ikevpn.dataplane.userspace.worker.worker"))
+        return oldest_first(
+            pid for each in launchers for pid in _children(each, "ikevpn.dataplane.userspace.worker.worker")
+        )
 
     def configure(self, *tunnels: TunnelParameters) -> None:
         """Write the configuration and have the daemon read it."""
@@ -197,6 +199,11 @@ class Ikevpn:
         if not self._process.running():
             raise Unmet(f"{self.label} ended with {self._process.status}: {self.log().strip()[-1500:]}")
         return Path(self.socket).exists() and self.command("status", check=False).status == 0
+
+
+def oldest_first(pids: Iterable[int]) -> list[int]:
+    """Processes by their start. Their numbers say little of it: after the highest one the kernel begins anew."""
+    return sorted(pids, key=lambda pid: int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]))
 
 
 def _children(parent: int, module: str) -> list[int]:
