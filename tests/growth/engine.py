@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import random
-import statistics
 import tracemalloc
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -259,16 +258,14 @@ class _Sampling:
         self.fresh = range(standing, standing + tries)
 
     def at_box(self, act: Callable[[int], object], numbers: Sequence[int], *, cold: bool = False) -> float:
-        """The median of what the box uses for each."""
-        return self._median(self._pair.clock, act, numbers, cold=cold)
+        """What the box uses for each."""
+        return self._cost(self._pair.clock, act, numbers, cold=cold)
 
     def at_callers(self, act: Callable[[int], object], numbers: Sequence[int]) -> float:
         """The same for the callers, whose engine has as many tunnels."""
-        return self._median(self._pair.theirs, act, numbers)
+        return self._cost(self._pair.theirs, act, numbers)
 
-    def _median(
-        self, clock: Clock, act: Callable[[int], object], numbers: Sequence[int], *, cold: bool = False
-    ) -> float:
+    def _cost(self, clock: Clock, act: Callable[[int], object], numbers: Sequence[int], *, cold: bool = False) -> float:
         """`cold`: a small step finds its code in the caches of the processor, and not its tunnel, be it one of ten."""
         found = []
         for place, number in enumerate(numbers):
@@ -280,7 +277,7 @@ class _Sampling:
             act(number)
             self._pair.now += _BETWEEN_S
             found.append(clock.taken_us())
-        return statistics.median(found)
+        return clock.typical(found)
 
 
 def grow(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -51,6 +51,10 @@ class Clock:
         """What was used since the last call."""
         used, self.used_ns = self.used_ns, 0
         return used / 1000
+
+    def typical(self, tries: Sequence[float]) -> float:
+        """What a step costs, of what it took each time."""
+        return statistics.median(tries)
 
 
 def _overhead_ns() -> int:
