@@ -7,10 +7,11 @@ import json
 import os
 import sys
 
-from interop import flood, ike_flood, runner, scale, scenario, soak
 from interop.bench import command as bench
-from interop.outcome import InteropError
-from interop.site import end_on_signal
+from interop.lab.outcome import InteropError
+from interop.lab.site import end_on_signal
+from interop.loads import flood, ike_flood, scale, soak
+from interop.stage import runner, scenario
 
 
 def main(words: list[str] | None = None) -> int:

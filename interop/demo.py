@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import sys
 
-from interop import proof, requirements, traffic
-from interop.outcome import InteropError, expect
+from interop.lab import requirements
+from interop.lab.outcome import InteropError, expect
+from interop.lab.site import Site, end_on_signal
+from interop.lab.topology import pair
 from interop.peers.ikevpn import Ikevpn
-from interop.site import Site, end_on_signal
-from interop.stage import Stage
-from interop.topology import pair
-from interop.tunnel import TunnelParameters, between
+from interop.peers.tunnel import TunnelParameters, between
+from interop.stage import proof
+from interop.stage.stage import Stage
+from interop.traffic import traffic
 
 _CHOICES = TunnelParameters(name="paris", ike_suite="aes256-sha256-g14", esp_suite="aes128gcm16", pfs=True)
 

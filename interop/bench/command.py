@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from interop import requirements, suites
 from interop.bench import page, profile, table
 from interop.bench.figure import Figure
 from interop.bench.loads import VERBS
 from interop.bench.measure import Failure, Plan, measure
 from interop.bench.rig import Setting
+from interop.lab import requirements
+from interop.peers import suites
 
 _DEFAULT_ESP = "aes128gcm16"
 _SUITES = ("aes128gcm16", "aes128-sha", "aes256-sha256", "3des-sha")

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from interop.namespace import Namespace
+from interop.lab.namespace import Namespace
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 

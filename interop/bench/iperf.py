@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from interop.bench.rig import Rig
-from interop.outcome import Unmet, wait_until
+from interop.lab.outcome import Unmet, wait_until
 from interop.peers.shape import Job
 
 _LONGEST_END_S = 30

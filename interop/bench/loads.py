@@ -10,7 +10,7 @@ from time import monotonic
 from interop.bench import cpu, iperf
 from interop.bench.figure import percentile
 from interop.bench.rig import Rig
-from interop.outcome import expect, wait_until
+from interop.lab.outcome import expect, wait_until
 
 _PING_INTERVAL_S = 0.01
 _TIME = re.compile(r"time=([\d.]+) ms")

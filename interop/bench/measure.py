@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from interop.bench.figure import Figure, shown
 from interop.bench.loads import Load, Values
 from interop.bench.rig import Rig, Setting
-from interop.outcome import InteropError, Interrupted
-from interop.site import Site
+from interop.lab.outcome import InteropError, Interrupted
+from interop.lab.site import Site
 
 Say = Callable[[str], None]
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from interop.bench import cpu, iperf
 from interop.bench.rig import Rig, Setting
-from interop.outcome import Missing, expect
-from interop.site import Site
+from interop.lab.outcome import Missing, expect
+from interop.lab.site import Site
 
 _RATE_HZ = 250
 _DEPTH = 4

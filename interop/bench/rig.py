@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from interop import traffic
 from interop.bench import cpu
-from interop.namespace import Namespace
-from interop.outcome import wait_until
+from interop.lab.namespace import Namespace
+from interop.lab.outcome import wait_until
+from interop.lab.site import Site
+from interop.lab.topology import pair
 from interop.peers.shape import Host
-from interop.site import Site
-from interop.stage import Side, Stage
-from interop.topology import pair
-from interop.traffic import End
-from interop.tunnel import TunnelParameters, between
+from interop.peers.tunnel import TunnelParameters, between
+from interop.stage.stage import Side, Stage
+from interop.traffic import traffic
+from interop.traffic.traffic import End
 
 _PROCESSES = {"ikevpn": ("ikevpn",), "strongswan": ("charon",)}
 _NO_OFFLOADS = ("tso", "gso", "gro", "tx", "rx")
@@ -21,7 +21,7 @@ _NO_OFFLOADS = ("tso", "gso", "gro", "tx", "rx")
 
 @dataclass(frozen=True)
 class Setting:
-    """What a rig is built for. `kind` is a word of `interop.stage.KINDS`, `esp` a name of `interop.suites.ESP`.
+    """What a rig is built for. `kind`: a word of `interop.stage.stage.KINDS`; `esp`: one of `interop.peers.suites.ESP`.
 
     `raw`: protocol 50 instead of ESP in UDP, where the kind can. `forwarded`: the load runs between hosts behind the
     gateways, whose offloads are off, so that packets reach the gateways at the size of the wire.

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import interop
-from interop import suites
-from interop.namespace import Namespace
-from interop.outcome import PATIENCE_S, Unmet, wait_until
+from interop.lab.namespace import Namespace
+from interop.lab.outcome import PATIENCE_S, Unmet, wait_until
+from interop.lab.process import Process, Result
+from interop.peers import suites
 from interop.peers.shape import EspSa, Host
-from interop.process import Process, Result
-from interop.tunnel import Manual, TunnelParameters
+from interop.peers.tunnel import Manual, TunnelParameters
 
 REPOSITORY = Path(interop.__file__).parent.parent
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from interop import suites
-from interop.outcome import PATIENCE_S, Missing, Unmet, wait_until
+from interop.lab.outcome import PATIENCE_S, Missing, Unmet, wait_until
+from interop.lab.process import Result
+from interop.peers import suites
 from interop.peers.shape import EspSa, Host
-from interop.process import Result
-from interop.tunnel import TunnelParameters
+from interop.peers.tunnel import TunnelParameters
 
 PLUTO = "/usr/libexec/ipsec/pluto"
 _WHACK = "/usr/libexec/ipsec/whack"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from interop.process import Result
-from interop.tunnel import TunnelParameters
+from interop.lab.process import Result
+from interop.peers.tunnel import TunnelParameters
 
 
 @dataclass(frozen=True)

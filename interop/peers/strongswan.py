@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from interop.outcome import PATIENCE_S, Missing, Unmet, wait_until
+from interop.lab.outcome import PATIENCE_S, Missing, Unmet, wait_until
+from interop.lab.process import Result
 from interop.peers import swanctl
 from interop.peers.shape import EspSa, Host
-from interop.process import Result
-from interop.tunnel import TunnelParameters
+from interop.peers.tunnel import TunnelParameters
 
 CHARON = "/usr/lib/ipsec/charon"
 _PLUGINS = (

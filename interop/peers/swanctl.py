@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from interop import suites
+from interop.peers import suites
 from interop.peers.shape import EspSa
-from interop.tunnel import TunnelParameters
+from interop.peers.tunnel import TunnelParameters
 
 _START = {"listen": "none", "on-demand": "trap", "up": "start"}
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from interop.outcome import Unmet
+from interop.lab.outcome import Unmet
 from interop.peers.shape import EspSa, Host
-from interop.tunnel import Manual, TunnelParameters
+from interop.peers.tunnel import Manual, TunnelParameters
 
 _CIPHERS = {"3des": "cbc(des3_ede)", "des": "cbc(des)", "aes128": "cbc(aes)", "aes256": "cbc(aes)"}
 _NO_CIPHER = ("enc", "ecb(cipher_null)", "")

@@ -12,12 +12,13 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from interop import loss, proof
-from interop.outcome import expect, wait_until
-from interop.scenario import Scenario, needs
-from interop.stage import Side, Stage
-from interop.topology import pair
-from interop.tunnel import TunnelParameters, between
+from interop.lab import loss
+from interop.lab.outcome import expect, wait_until
+from interop.lab.topology import pair
+from interop.peers.tunnel import TunnelParameters, between
+from interop.stage import proof
+from interop.stage.scenario import Scenario, needs
+from interop.stage.stage import Side, Stage
 
 TUNNELS = 100
 PERCENT = 10

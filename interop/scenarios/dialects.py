@@ -9,15 +9,16 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from interop import proof, traffic
-from interop.outcome import expect, wait_until
+from interop.lab.outcome import expect, wait_until
+from interop.lab.topology import pair, routed
 from interop.peers.ikevpn import Ikevpn
 from interop.peers.strongswan import Strongswan
-from interop.scenario import Scenario, needs
-from interop.stage import Stage
-from interop.topology import pair, routed
-from interop.traffic import End
-from interop.tunnel import TunnelParameters, between
+from interop.peers.tunnel import TunnelParameters, between
+from interop.stage import proof
+from interop.stage.scenario import Scenario, needs
+from interop.stage.stage import Stage
+from interop.traffic import traffic
+from interop.traffic.traffic import End
 
 OCTETS = 2_000_000
 FRAGMENT = 576

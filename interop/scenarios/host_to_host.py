@@ -10,15 +10,15 @@ import re
 from dataclasses import replace
 from functools import partial
 
-from interop import proof
-from interop.nat import Kind
-from interop.outcome import expect
-from interop.scenario import Scenario, needs
+from interop.lab.nat import Kind
+from interop.lab.outcome import expect
+from interop.lab.topology import Topology, pair, routed
+from interop.peers.tunnel import Choices, TunnelParameters, between
 from interop.scenarios.manual_keys import manual
-from interop.stage import Side, Stage
-from interop.topology import Topology, pair, routed
-from interop.traffic import End
-from interop.tunnel import Choices, TunnelParameters, between
+from interop.stage import proof
+from interop.stage.scenario import Scenario, needs
+from interop.stage.stage import Side, Stage
+from interop.traffic.traffic import End
 
 OCTETS = 5_000_000
 _WATCH = """

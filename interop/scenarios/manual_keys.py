@@ -17,14 +17,15 @@ from functools import partial
 from pathlib import Path
 
 from ikevpn.service.tunnel.manual_numbers import FIRST_BLOCK
-from interop import proof, traffic
-from interop.outcome import expect, wait_until
+from interop.lab.outcome import expect, wait_until
+from interop.lab.topology import Topology, pair
 from interop.peers.ikevpn import Ikevpn
+from interop.peers.tunnel import Manual, TunnelParameters, between
 from interop.peers.xfrm import Xfrm
-from interop.scenario import Scenario, needs
-from interop.stage import Side, Stage
-from interop.topology import Topology, pair
-from interop.tunnel import Manual, TunnelParameters, between
+from interop.stage import proof
+from interop.stage.scenario import Scenario, needs
+from interop.stage.stage import Side, Stage
+from interop.traffic import traffic
 
 OCTETS = 5_000_000
 MANY = 230_000_000  # in both directions: more packets than half of what is reserved first

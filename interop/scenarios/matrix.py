@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from functools import partial
 
-from interop import pairwise, proof, suites
-from interop.scenario import Scenario, needs
-from interop.stage import Stage
-from interop.topology import pair
-from interop.tunnel import Mode, TunnelParameters, between
+from interop.lab.topology import pair
+from interop.peers import suites
+from interop.peers.tunnel import Mode, TunnelParameters, between
+from interop.stage import pairwise, proof
+from interop.stage.scenario import Scenario, needs
+from interop.stage.stage import Stage
 
 FACTORS = {
     "mode": ("main", "aggressive"),

@@ -11,16 +11,16 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from interop import proof
-from interop.outcome import expect
+from interop.lab.outcome import expect
+from interop.lab.topology import pair
 from interop.peers.ikevpn import Ikevpn
-from interop.scenario import Scenario, needs
+from interop.peers.tunnel import TunnelParameters, between
 from interop.scenarios.host_to_host import play as play_transport
 from interop.scenarios.host_to_host import without_ike
 from interop.scenarios.manual_keys import manual, restarted, whole_life
-from interop.stage import Side, Stage
-from interop.topology import pair
-from interop.tunnel import TunnelParameters, between
+from interop.stage import proof
+from interop.stage.scenario import Scenario, needs
+from interop.stage.stage import Side, Stage
 
 _KERNEL = (
     ("esp-3des-md5+ah-md5", 4),

@@ -10,14 +10,15 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from interop import proof, traffic
-from interop.outcome import expect, wait_until
+from interop.lab.outcome import expect, wait_until
+from interop.lab.topology import Topology, pair, routed
 from interop.peers.ikevpn import Ikevpn
-from interop.scenario import Scenario, needs
-from interop.stage import Side, Stage
-from interop.topology import Topology, pair, routed
-from interop.traffic import End
-from interop.tunnel import Choices, TunnelParameters, between
+from interop.peers.tunnel import Choices, TunnelParameters, between
+from interop.stage import proof
+from interop.stage.scenario import Scenario, needs
+from interop.stage.stage import Side, Stage
+from interop.traffic import traffic
+from interop.traffic.traffic import End
 
 OCTETS = 5_000_000
 _MODERN: Choices = {"ike_suite": "aes256-sha512-g19", "esp_suite": "aes128gcm16", "pfs": True}

@@ -12,13 +12,14 @@ from __future__ import annotations
 from functools import partial
 from typing import Literal
 
-from interop import proof, traffic
-from interop.outcome import expect
+from interop.lab.outcome import expect
+from interop.lab.topology import routed
 from interop.peers.ikevpn import Ikevpn
-from interop.scenario import Scenario, needs
-from interop.stage import Side, Stage
-from interop.topology import routed
-from interop.tunnel import TunnelParameters, between
+from interop.peers.tunnel import TunnelParameters, between
+from interop.stage import proof
+from interop.stage.scenario import Scenario, needs
+from interop.stage.stage import Side, Stage
+from interop.traffic import traffic
 
 PATH_MTU = 1300
 CONFIGURED = 1180

@@ -13,12 +13,12 @@ import json
 from functools import partial
 from typing import Any
 
-from interop import proof
-from interop.outcome import expect
-from interop.scenario import Scenario, needs
-from interop.stage import Side, Stage
-from interop.topology import pair
-from interop.tunnel import TunnelParameters, between
+from interop.lab.outcome import expect
+from interop.lab.topology import pair
+from interop.peers.tunnel import TunnelParameters, between
+from interop.stage import proof
+from interop.stage.scenario import Scenario, needs
+from interop.stage.stage import Side, Stage
 
 _PINGS = 50
 _STRONGSWAN_SUITES = (

@@ -12,12 +12,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from interop.outcome import PATIENCE_S, InteropError, expect, wait_until
+from interop.lab.outcome import PATIENCE_S, InteropError, expect, wait_until
+from interop.lab.topology import Topology, pair
 from interop.peers.ikevpn import Ikevpn
-from interop.scenario import Scenario, needs
-from interop.stage import Stage
-from interop.topology import Topology, pair
-from interop.tunnel import Choices, TunnelParameters, between
+from interop.peers.tunnel import Choices, TunnelParameters, between
+from interop.stage.scenario import Scenario, needs
+from interop.stage.stage import Stage
 
 TIMEOUT_S = 30.0
 _QUICK = (("retransmit_s", 0.3), ("retransmit_tries", 3))

@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from interop import proof, traffic
-from interop.outcome import expect, wait_until
+from interop.lab.outcome import expect, wait_until
+from interop.lab.topology import Topology, routed, star
 from interop.peers.ikevpn import Ikevpn
-from interop.scenario import Scenario, needs
-from interop.stage import Side, Stage
-from interop.topology import Topology, routed, star
-from interop.tunnel import TunnelParameters, between
+from interop.peers.tunnel import TunnelParameters, between
+from interop.stage import proof
+from interop.stage.scenario import Scenario, needs
+from interop.stage.stage import Side, Stage
+from interop.traffic import traffic
 
 OCTETS = 5_000_000
 KEEPALIVE_S = 2

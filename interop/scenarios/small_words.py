@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from interop import proof, traffic
-from interop.outcome import Unmet, expect, wait_until
+from interop.lab.outcome import Unmet, expect, wait_until
+from interop.lab.topology import Topology, pair
 from interop.peers.strongswan import Strongswan
-from interop.scenario import Scenario, needs
-from interop.stage import Side, Stage
-from interop.topology import Topology, pair
-from interop.tunnel import Choices, TunnelParameters, between
+from interop.peers.tunnel import Choices, TunnelParameters, between
+from interop.stage import proof
+from interop.stage.scenario import Scenario, needs
+from interop.stage.stage import Side, Stage
+from interop.traffic import traffic
 
 PACKETS = 200
 MOVED = "192.0.2.77"

@@ -1,4 +1,4 @@
-"""Tunnels through NAT: every box of `interop.nat`, one that changes its mind, and two clients behind one.
+"""Tunnels through NAT: every box of `interop.lab.nat`, one that changes its mind, and two clients behind one.
 
     left 192.168.1.2 ── [box] 198.51.100.2 ── core ── 203.0.113.2 [box] ── 192.168.2.2 right
     left2 192.168.1.3 ──┘
@@ -11,13 +11,14 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from interop import proof, traffic
-from interop.nat import Kind
-from interop.outcome import expect
-from interop.scenario import Scenario, needs
-from interop.stage import Stage
-from interop.topology import routed
-from interop.tunnel import Mode, TunnelParameters, between
+from interop.lab.nat import Kind
+from interop.lab.outcome import expect
+from interop.lab.topology import routed
+from interop.peers.tunnel import Mode, TunnelParameters, between
+from interop.stage import proof
+from interop.stage.scenario import Scenario, needs
+from interop.stage.stage import Stage
+from interop.traffic import traffic
 
 OCTETS = 5_000_000
 KEEPALIVE_S = 2

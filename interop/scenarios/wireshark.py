@@ -9,13 +9,15 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from interop import proof, suites, traffic
-from interop.outcome import expect
+from interop.lab.outcome import expect
+from interop.lab.topology import pair
+from interop.peers import suites
 from interop.peers.ikevpn import Ikevpn
-from interop.scenario import Scenario, needs
-from interop.stage import Stage
-from interop.topology import pair
-from interop.tunnel import Mode, TunnelParameters, between
+from interop.peers.tunnel import Mode, TunnelParameters, between
+from interop.stage import proof
+from interop.stage.scenario import Scenario, needs
+from interop.stage.stage import Stage
+from interop.traffic import traffic
 
 _UNREAD = "(isakmp.flag_e == 1 && !(isakmp.typepayload == 8)) || (esp && !esp.decrypted_data && !icmp && !tcp)"
 """Encrypted IKE messages in which tshark finds no hash, which all of them have, and ESP in which it finds nothing."""

@@ -14,7 +14,7 @@ from interop import __main__
 from interop.bench import iperf, page, plot, profile, table
 from interop.bench.figure import Figure, percentile, shown
 from interop.bench.loads import VERBS
-from interop.outcome import Unmet
+from interop.lab.outcome import Unmet
 
 RATES = st.lists(st.floats(0.1, 1e5), min_size=1, max_size=9).map(tuple)
 FIGURE = Figure("TCP, one flow", "aes128-sha", "Mbit/s", (300.0, 100.0, 200.0), (40.0, 60.0, 50.0))

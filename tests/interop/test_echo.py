@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from interop import echo, traffic
-from interop.outcome import wait_until
-from interop.site import Site
+from interop.lab.outcome import wait_until
+from interop.lab.site import Site
+from interop.traffic import echo, traffic
 
 ANSWER = """
 import socket, sys, time

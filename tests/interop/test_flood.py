@@ -12,8 +12,8 @@ from ikevpn.esp.inside import Opened
 from ikevpn.esp.outbound import Outbound
 from ikevpn.esp.packet.drops import Drop
 from ikevpn.model.sa import Direction
-from interop import spray
-from interop.flood import LARGEST_GROWTH_KIB, Record, report
+from interop.loads import spray
+from interop.loads.flood import LARGEST_GROWTH_KIB, Record, report
 from tests.esp import samples
 
 GOOD = Record(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ikevpn.config.load import load
-from interop.ike_flood import configuration
+from interop.loads.ike_flood import configuration
 
 
 def test_its_configuration_is_good(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from interop.peers import ikevpn
-from interop.tunnel import TunnelParameters
+from interop.peers.tunnel import TunnelParameters
 from tests.conftest import REPOSITORY
 
 TUNNEL = TunnelParameters("192.0.2.1", "192.0.2.2", ("10.1.1.0/24",), ("10.2.2.0/24",), pfs=True)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from interop.peers import libreswan
 from interop.peers.shape import EspSa
-from interop.tunnel import TunnelParameters
+from interop.peers.tunnel import TunnelParameters
 
 STATUS = """
 000 #4: "t":500 STATE_MAIN_I4 (IKE SA established); REPLACE in 28206s; newest; lastdpd=-1s(seq in:0 out:0); idle;

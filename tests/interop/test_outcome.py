@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from interop import outcome
+from interop.lab import outcome
 
 
 def test_the_first_true_answer_is_returned() -> None:

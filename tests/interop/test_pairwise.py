@@ -7,8 +7,8 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interop import pairwise
 from interop.scenarios import matrix
+from interop.stage import pairwise
 
 VALUES = st.lists(st.integers(0, 9).map(str), min_size=1, max_size=4, unique=True)
 

@@ -1,4 +1,4 @@
-from interop.saturation import read
+from interop.loads.saturation import read
 
 REPORT = """\
 Accepted connection from 127.0.0.1, port 54218

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ikevpn.config.load import load
-from interop.scale import Course, Record, hub_tunnels, report, spoke_tunnels
+from interop.loads.scale import Course, Record, hub_tunnels, report, spoke_tunnels
 
 
 @pytest.mark.parametrize("binding", ["policy", "route"])

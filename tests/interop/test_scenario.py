@@ -7,7 +7,8 @@ import re
 import pytest
 
 from interop import __main__ as command
-from interop import requirements, scenario
+from interop.lab import requirements
+from interop.stage import scenario
 
 
 def test_names_are_plain_and_every_need_is_known() -> None:

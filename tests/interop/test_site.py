@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from interop import loss
-from interop.namespace import Namespace
-from interop.outcome import Unmet, wait_until
-from interop.site import Site
-from interop.topology import pair, routed
+from interop.lab import loss
+from interop.lab.namespace import Namespace
+from interop.lab.outcome import Unmet, wait_until
+from interop.lab.site import Site
+from interop.lab.topology import pair, routed
 
 pytestmark = pytest.mark.root
 
@@ -45,7 +45,7 @@ def test_leftovers_sees_what_is_left() -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_run_in_order(number: signal.Signals) -> None:
     script = (
-        "import time\nfrom interop.site import Site, end_on_signal\nend_on_signal()\n"
+        "import time\nfrom interop.lab.site import Site, end_on_signal\nend_on_signal()\n"
         "with Site() as site:\n site.namespace('one').spawn('sleep', '60', name='sleeper')\n"
         " print(site.tag, flush=True)\n time.sleep(60)\n"
     )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from interop.soak import REKEY_SPAN_S, Record, report
+from interop.loads.soak import REKEY_SPAN_S, Record, report
 
 
 def test_a_record_that_holds() -> None:

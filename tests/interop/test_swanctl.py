@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from interop.peers import swanctl
 from interop.peers.shape import EspSa
-from interop.tunnel import TunnelParameters
+from interop.peers.tunnel import TunnelParameters
 
 LISTED = (
     "list-sa event {paris {uniqueid=1 version=1 state=ESTABLISHED local-host=192.0.2.1 local-port=4500 nat-remote=yes "

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from interop import stream
+from interop.traffic import stream
 
 
 def test_both_ends_of_a_stream_agree() -> None:

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from interop.outcome import Unmet
+from interop.lab.outcome import Unmet
+from interop.lab.process import Result
+from interop.peers.tunnel import Manual, TunnelParameters
 from interop.peers.xfrm import Xfrm
-from interop.process import Result
-from interop.tunnel import Manual, TunnelParameters
 
 KEYS = Manual("esp-aes128-sha", 0x3030, 0x3020, "0a" * 16, "0b" * 20)
 TUNNEL = TunnelParameters(

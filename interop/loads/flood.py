@@ -25,17 +25,20 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from interop import proof, requirements, spray, traffic
-from interop.namespace import Namespace
-from interop.outcome import Unmet, expect, interrupted, wait_until
+from interop.lab import requirements
+from interop.lab.namespace import Namespace
+from interop.lab.outcome import Unmet, expect, interrupted, wait_until
+from interop.lab.process import Process
+from interop.lab.site import Site
+from interop.lab.topology import pair
+from interop.loads import spray
+from interop.loads.saturation import Saturation
 from interop.peers.ikevpn import Ikevpn
 from interop.peers.shape import Host
-from interop.process import Process
-from interop.saturation import Saturation
-from interop.site import Site
-from interop.stage import NEEDS, Side, Stage
-from interop.topology import pair
-from interop.tunnel import TunnelParameters, between
+from interop.peers.tunnel import TunnelParameters, between
+from interop.stage import proof
+from interop.stage.stage import NEEDS, Side, Stage
+from interop.traffic import traffic
 
 CAUGHT = 40
 CALM_S = 6

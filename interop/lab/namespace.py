@@ -12,12 +12,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from interop import process
-from interop.outcome import PATIENCE_S, Missing, Unmet
-from interop.process import Process, Result
+from interop.lab import process
+from interop.lab.outcome import PATIENCE_S, Missing, Unmet
+from interop.lab.process import Process, Result
 
 if TYPE_CHECKING:
-    from interop.site import Site
+    from interop.lab.site import Site
 
 _CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)

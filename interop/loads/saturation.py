@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from interop.outcome import wait_until
-from interop.traffic import End
+from interop.lab.outcome import wait_until
+from interop.traffic.traffic import End
 
 _PORT = 5201
 _SECOND = re.compile(r"\]\s+([\d.]+)-([\d.]+)\s+sec\s+[\d.]+ [KMGT]?Bytes\s+([\d.]+) Kbits/sec")

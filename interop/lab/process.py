@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from interop.outcome import Unmet
+from interop.lab.outcome import Unmet
 
 MARK = "INTEROP_SITE"
 """Environment variable that every process of a site inherits; it makes a process that escaped its group findable."""

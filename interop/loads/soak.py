@@ -19,15 +19,16 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import cycle
 from typing import Any
 
-from interop import proof, requirements
-from interop.outcome import expect, interrupted
+from interop.lab import requirements
+from interop.lab.outcome import expect, interrupted
+from interop.lab.site import Site
+from interop.lab.topology import pair
+from interop.loads.saturation import Saturation
 from interop.peers.ikevpn import Ikevpn
-from interop.saturation import Saturation
-from interop.site import Site
-from interop.stage import NEEDS, Side, Stage
-from interop.topology import pair
-from interop.traffic import PING_INTERVAL_S, Pings
-from interop.tunnel import TunnelParameters, between
+from interop.peers.tunnel import TunnelParameters, between
+from interop.stage import proof
+from interop.stage.stage import NEEDS, Side, Stage
+from interop.traffic.traffic import PING_INTERVAL_S, Pings
 
 STATUS_EVERY_S = 5.0
 REKEY_SPAN_S = 2.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from interop.namespace import Namespace
+from interop.lab.namespace import Namespace
 
 _TABLE = "weather"
 

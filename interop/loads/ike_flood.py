@@ -17,13 +17,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from interop import requirements
 from interop.bench.ike_flood_ends import KINDS, SECRET
-from interop.namespace import Namespace
-from interop.outcome import expect, interrupted, wait_until
-from interop.process import Process
-from interop.site import Site
-from interop.stage import NEEDS
+from interop.lab import requirements
+from interop.lab.namespace import Namespace
+from interop.lab.outcome import expect, interrupted, wait_until
+from interop.lab.process import Process
+from interop.lab.site import Site
+from interop.stage.stage import NEEDS
 
 GATEWAY = "192.0.2.1"
 PEERS = {

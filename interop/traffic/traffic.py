@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from interop import datagram, echo, stream
-from interop.outcome import PATIENCE_S, expect, wait_until
+from interop.lab.outcome import PATIENCE_S, expect, wait_until
 from interop.peers.shape import Host, Job
+from interop.traffic import datagram, echo, stream
 
 TRANSFER_OCTETS = 20_000_000
 PING_INTERVAL_S = 0.02

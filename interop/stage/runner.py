@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from interop import requirements
-from interop.outcome import InteropError, Interrupted, interrupted
-from interop.scenario import Scenario
-from interop.site import Site
-from interop.stage import Left, Stage
+from interop.lab import requirements
+from interop.lab.outcome import InteropError, Interrupted, interrupted
+from interop.lab.site import Site
+from interop.stage.scenario import Scenario
+from interop.stage.stage import Left, Stage
 
 TAIL_LINES = 25
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-from interop.namespace import Namespace
+from interop.lab.namespace import Namespace
 
 Kind = Literal["napt", "port-preserving", "forwarding", "one-to-one"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -20,9 +20,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from interop import nat
-from interop.namespace import Namespace
-from interop.site import Site
+from interop.lab import nat
+from interop.lab.namespace import Namespace
+from interop.lab.site import Site
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from interop.topology import Gateway
+from interop.lab.topology import Gateway
 
 Mode = Literal["main", "aggressive"]
 Choices = dict[str, Any]
@@ -46,7 +46,7 @@ class Manual:
 
 @dataclass(frozen=True)
 class TunnelParameters:
-    """One end's view of a tunnel. Suites are names from `interop.suites`; networks are CIDR strings.
+    """One end's view of a tunnel. Suites are names from `interop.peers.suites`; networks are CIDR strings.
 
     `remote` is the address to dial, or "any". Identities default to the addresses that the other side sees.
     `extra` are keys for ikevpn alone, as its TOML has them.

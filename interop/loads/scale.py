@@ -18,13 +18,13 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from interop import requirements
 from interop.bench import cpu
-from interop.namespace import Namespace
-from interop.outcome import Unmet, expect, interrupted, wait_until
+from interop.lab import requirements
+from interop.lab.namespace import Namespace
+from interop.lab.outcome import Unmet, expect, interrupted, wait_until
+from interop.lab.process import Process
+from interop.lab.site import Site
 from interop.peers.ikevpn import Ikevpn
-from interop.process import Process
-from interop.site import Site
 
 HUB = "198.18.0.2"
 PATIENCE_S = 300.0

@@ -8,17 +8,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from interop.outcome import InteropError
+from interop.lab.outcome import InteropError
+from interop.lab.site import Site
+from interop.lab.topology import Gateway
 from interop.peers.ikevpn import Ikevpn
 from interop.peers.kernel_guest import KernelGuest
 from interop.peers.libreswan import Libreswan
 from interop.peers.shape import Host, Peer
 from interop.peers.strongswan import Strongswan
+from interop.peers.tunnel import TunnelParameters
 from interop.peers.xfrm import Xfrm
-from interop.site import Site
-from interop.topology import Gateway
-from interop.traffic import End
-from interop.tunnel import TunnelParameters
+from interop.traffic.traffic import End
 
 KINDS: dict[str, Callable[..., Peer]] = {
     "ikevpn": Ikevpn,

@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from interop import scenarios
-from interop.outcome import InteropError
-from interop.stage import NEEDS, Stage
+from interop.lab.outcome import InteropError
+from interop.stage.stage import NEEDS, Stage
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """One thing to prove. `play` raises where it does not hold; `needs` are words of `interop.requirements`."""
+    """One thing to prove. `play` raises where it does not hold; `needs` are words of `interop.lab.requirements`."""
 
     name: str
     sentence: str
@@ -24,7 +24,7 @@ class Scenario:
 
 
 def needs(*kinds_and_words: str) -> frozenset[str]:
-    """What these kinds of peers need, and words of `interop.requirements` as they are."""
+    """What these kinds of peers need, and words of `interop.lab.requirements` as they are."""
     return frozenset(need for word in kinds_and_words for need in NEEDS.get(word, (word,)))
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from interop import traffic
-from interop.outcome import expect, wait_until
+from interop.lab.outcome import expect, wait_until
+from interop.lab.topology import Topology
 from interop.peers.shape import EspSa
-from interop.stage import Side
-from interop.topology import Topology
-from interop.tunnel import TunnelParameters
+from interop.peers.tunnel import TunnelParameters
+from interop.stage.stage import Side
+from interop.traffic import traffic
 
 
 def comes_up(initiator: Side, responder: Side, name: str = "t") -> None:

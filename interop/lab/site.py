@@ -18,10 +18,10 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType, TracebackType
 
-from interop import process
-from interop.namespace import Namespace
-from interop.outcome import Missing, interrupted
-from interop.process import Process
+from interop.lab import process
+from interop.lab.namespace import Namespace
+from interop.lab.outcome import Missing, interrupted
+from interop.lab.process import Process
 
 PREFIX = "iv"
 _open_sites: set[Site] = set()

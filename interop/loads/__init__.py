@@ -1,0 +1,1 @@
+"""Long and heavy runs: floods, many tunnels, hours of traffic."""

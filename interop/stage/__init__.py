@@ -1,0 +1,1 @@
+"""Scenarios: what they are, what they stand on, what most of them prove, and how they are run."""

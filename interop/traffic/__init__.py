@@ -1,0 +1,1 @@
+"""What is sent through a tunnel to see whether it carries."""
