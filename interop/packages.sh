@@ -15,7 +15,7 @@ TEST="$DEMO systemd-analyze:systemd /usr/include/linux/unistd.h:linux-libc-dev c
  /usr/lib/ipsec/plugins/libstrongswan-gcm.so:libstrongswan-standard-plugins
  /usr/lib/ipsec/plugins/libstrongswan-ctr.so:libstrongswan-extra-plugins
  /usr/lib/ipsec/plugins/libstrongswan-kernel-libipsec.so:libcharon-extra-plugins
- linux.uml:user-mode-linux mmdebstrap:mmdebstrap mkfs.ext4:e2fsprogs"
+ linux.uml:user-mode-linux mmdebstrap:mmdebstrap mkfs.ext4:e2fsprogs cc:gcc /usr/include/stdio.h:libc6-dev"
 
 lacking() {
     for pair in $1; do

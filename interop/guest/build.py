@@ -16,12 +16,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from interop.outcome import InteropError, Missing
+from interop.lab.outcome import InteropError, Missing
 
 SUITE = "bookworm"
 UML = "/usr/bin/linux.uml"
 UML_MODULES = Path("/usr/lib/uml/modules")
-TOOLS = {"mmdebstrap": "mmdebstrap", "mkfs.ext4": "e2fsprogs", "linux.uml": "user-mode-linux"}
+TOOLS = {"mmdebstrap": "mmdebstrap", "mkfs.ext4": "e2fsprogs", "linux.uml": "user-mode-linux", "cc": "gcc"}
 PACKAGES = (
     # strongSwan on the kernel's IPsec
     *("strongswan-charon", "strongswan-swanctl", "libstrongswan-standard-plugins", "libstrongswan-extra-plugins"),
@@ -36,6 +36,7 @@ _UNPACK_LIBRESWAN = (
     'rm libreswan_*.deb; cp -a /opt/libreswan/usr/libexec/ipsec /usr/libexec/"'
 )
 _HERE = Path(__file__).parent
+_REGISTERS = _HERE / "wide_registers.c"
 _SCRIPTS = {"init.sh": "sbin/interop-init", "agent.py": "sbin/interop-agent"}
 
 
@@ -52,15 +53,28 @@ def image() -> Path:
     return cache() / f"guest-{recipe.hexdigest()[:12]}.img"
 
 
+def registers() -> Path:
+    """Where the library is that must be loaded before `UML` (see its source), whether or not it has been built."""
+    return cache() / f"registers-{hashlib.sha256(_REGISTERS.read_bytes()).hexdigest()[:12]}.so"
+
+
+def ready() -> bool:
+    """Whether a guest can be started."""
+    return image().exists() and registers().exists()
+
+
 def build() -> Path:
     """Build the image unless it is there; takes a minute or two. Raises `Missing` for a tool that is not installed."""
-    target = image()
-    if target.exists():
+    target, preload = image(), registers()
+    if ready():
         return target
     missing = sorted({package for tool, package in TOOLS.items() if shutil.which(tool) is None})
     if missing:
         raise Missing(f"building the kernel guest needs: apt-get install --no-install-recommends {' '.join(missing)}")
     target.parent.mkdir(parents=True, exist_ok=True)
+    _compile(preload)
+    if target.exists():
+        return target
     tree = target.with_suffix(f".tree-{os.getpid()}")
     draft = target.with_suffix(f".draft-{os.getpid()}")
     try:
@@ -72,6 +86,12 @@ def build() -> Path:
         shutil.rmtree(tree, ignore_errors=True)
         draft.unlink(missing_ok=True)
     return target
+
+
+def _compile(target: Path) -> None:
+    draft = target.with_suffix(f".draft-{os.getpid()}")
+    _call("cc", "-O2", "-shared", "-fPIC", "-o", str(draft), str(_REGISTERS), "-ldl")
+    draft.rename(target)
 
 
 def _bootstrap(tree: Path) -> None:

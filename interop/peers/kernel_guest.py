@@ -14,9 +14,9 @@ import json
 from pathlib import Path
 
 from interop.guest import build
-from interop.outcome import PATIENCE_S, InteropError, Missing, Unmet, wait_until
-from interop.process import Result
-from interop.topology import Gateway
+from interop.lab.outcome import PATIENCE_S, InteropError, Missing, Unmet, wait_until
+from interop.lab.process import Result
+from interop.lab.topology import Gateway
 
 MEMORY = "256M"
 FOLDER = "/tmp/interop"
@@ -37,10 +37,12 @@ class KernelGuest:
     def boot(self) -> None:
         """Start the guest, wait for its agent and hand it the gateway's addresses. Needs the image to be built."""
         image = build.image()
-        if not image.exists():
+        if not build.ready():
             raise Missing("the kernel guest has not been built; run `python -m interop.guest.build` (a minute or two)")
         prefixes = self._take_addresses()
-        self._process = self._carrier.spawn(*self._command(image), name="guest")
+        self._process = self._carrier.spawn(
+            *self._command(image), name="guest", environment={"LD_PRELOAD": str(build.registers())}
+        )
         wait_until(self._answers, f"the boot of {self.name}", 2 * PATIENCE_S)
         self._furnish(prefixes)
 
