@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from certs.make import make
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 # No example fails because the machine has much else to do.
@@ -34,3 +36,9 @@ def corpus() -> Path:
     if folder is None:
         pytest.skip("no corpus")
     return folder
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the test PKI, as `certs.make` describes it; nothing may be changed in it."""
+    return make(tmp_path_factory.mktemp("certificates"))
