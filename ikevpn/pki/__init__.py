@@ -1,0 +1,1 @@
+"""Certificates: keys, names, requests, paths, revocation. Pure over `cryptography` objects, but for `store`."""
