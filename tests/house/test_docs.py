@@ -1,7 +1,8 @@
-"""Generated pages are current."""
+"""Pages are current: those that are generated, and the files that others name."""
 
 from __future__ import annotations
 
+import re
 import runpy
 from typing import get_args
 
@@ -26,3 +27,9 @@ def test_every_verb_and_reply_has_an_example_that_the_protocol_reads() -> None:
     replies = [api.read_reply(line[3:].encode()) for line in lines if line.startswith("<- ")]
     assert {type(each) for each in requests} == set(get_args(api.AnyRequest))
     assert {type(each) for each in replies} == set(get_args(api.AnyReply))
+
+
+def test_where_things_are_added_names_files_that_exist() -> None:
+    named = re.findall(r"`((?:ikevpn|interop|docs|tests)/[\w/.]+)`", (REPOSITORY / "docs" / "extending.md").read_text())
+    assert len(named) > 20
+    assert not [each for each in named if not (REPOSITORY / each).exists()]
