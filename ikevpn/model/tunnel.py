@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ikevpn.model.address import Address, AddressRange
+from ikevpn.model.dn_pattern import DnPattern
 from ikevpn.model.identity import Identity
 from ikevpn.model.outer_header import OuterHeader
 from ikevpn.model.proposal import IkeProposal, IpsecProposal, Lifetime
@@ -114,6 +115,7 @@ class Tunnel:
     named: bool = False  # where the peer is was found by a DNS name, which may lead somewhere else by now
     answer_aggressive: bool = False  # as responder too: whoever asks gets a hash to guess the secret by
     mobility: bool = False  # follow the peer to another address also where no NAT was found
+    remote_pattern: DnPattern | None = None  # in place of `remote_id`: many peers, by their distinguished names
     any_remote_id: bool = False  # whoever knows the secret may call itself what it likes
 
     @property

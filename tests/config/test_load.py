@@ -15,6 +15,7 @@ from ikevpn.config.load import load
 from ikevpn.config.tunnel.build import device_name
 from ikevpn.errors import UsageError
 from ikevpn.model.address import AddressRange
+from ikevpn.model.dn_pattern import DnPattern
 from ikevpn.model.identity import Identity
 from ikevpn.model.outer_header import DfBit, Fragment, OuterHeader
 from ikevpn.model.proposal import Lifetime
@@ -78,6 +79,7 @@ def test_the_tunnel_for_the_engine(tunnel: Write) -> None:
         "ike_lifetime",
         "ipsec_lifetime",
         "any_remote_id",
+        "remote_pattern",
         "outer",
     )
     defaults = {field.name: field.default for field in dataclasses.fields(Tunnel)}
@@ -176,6 +178,10 @@ def test_every_key_arrives(tunnel: Write) -> None:
         ('dscp = "copy"', "outer", OuterHeader()),
         ("dscp = 0", "outer", OuterHeader(dscp=0)),
         ('remote_id = "any"', "remote_id", None),
+        ('remote_id = "CN=a, O=b"', "remote_id", Identity.of("O=b, CN=a")),
+        ('remote_id = "wildcard:O=b, OU=c"', "remote_id", None),
+        ('remote_id = "wildcard:O=b, OU=c"', "remote_pattern", DnPattern.of("wildcard:O=b, OU=c")),
+        ('remote_id = "container:OU=b, OU=c"', "remote_pattern", DnPattern.of("container:OU=b, OU=c")),
     ],
 )
 def test_switches(tunnel: Write, line: str, name: str, value: object) -> None:

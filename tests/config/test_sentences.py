@@ -70,7 +70,8 @@ def test_files_and_tables(write: Write, text: str, sentence: str) -> None:
     assert errors(write(text)) == [sentence]
 
 
-IDENTITIES = 'an address, a domain name, "user@domain" or "keyid:…"'
+IDENTITIES = 'an address, a domain name, "user@domain", "CN=…, O=…" or "keyid:…"'
+PEERS = f'{IDENTITIES}, "wildcard:…", "container:…", or "any"'
 
 
 @pytest.mark.parametrize(
@@ -173,7 +174,7 @@ IDENTITIES = 'an address, a domain name, "user@domain" or "keyid:…"'
         ('local = "192.0.2.1/24"', 'local: "192.0.2.1/24" is not an IPv4 or IPv6 address.'),
         (
             'local_id = "keyid:0xzz"',
-            'local_id: "keyid:0xzz" is not an address, a domain name, "user@domain" or "keyid:…". '
+            'local_id: "keyid:0xzz" is not an address, a domain name, "user@domain", "CN=…, O=…" or "keyid:…". '
             "After keyid:0x stand pairs of hex digits.",
         ),
         ('remote = "0.0.0.0"', 'remote: "0.0.0.0" is not an address of any host. Write "any" for peers anywhere.'),
@@ -197,18 +198,32 @@ IDENTITIES = 'an address, a domain name, "user@domain" or "keyid:…"'
         ),
         (
             'remote_id = "203.0.113"',
-            f'remote_id: "203.0.113" is not {IDENTITIES}, or "any": 3 numbers instead of 4. '
+            f'remote_id: "203.0.113" is not {PEERS}: 3 numbers instead of 4. '
             'Write "keyid:203.0.113" where it is no address.',
         ),
         (
             'remote_id = "2001:db8:::1"',
-            f'remote_id: "2001:db8:::1" is not {IDENTITIES}, or "any". '
-            'Write "keyid:2001:db8:::1" where it is no address.',
+            f'remote_id: "2001:db8:::1" is not {PEERS}. Write "keyid:2001:db8:::1" where it is no address.',
         ),
-        ('remote_id = "Any"', f'remote_id: "Any" is not {IDENTITIES}, or "any". Did you mean "any"?'),
+        (
+            'remote_id = "Any"',
+            f'remote_id: "Any" is not {PEERS}. Did you mean "any"?',
+        ),
         ('local_id = "@"', f'local_id: "@" is not {IDENTITIES}.'),
+        (
+            'local_id = "CN=a, XX=b"',
+            f'local_id: "CN=a, XX=b" is not {IDENTITIES}. XX is no field of a distinguished name.',
+        ),
+        (
+            'remote_id = "wildcard:OU=a, OU=b"',
+            f'remote_id: "wildcard:OU=a, OU=b" is not {PEERS}. '
+            "A wildcard has one value of OU: write container: for several.",
+        ),
         ('local_id = "keyid:0x"', f'local_id: "keyid:0x" is not {IDENTITIES}.'),
-        ('remote_id = " any"', f'remote_id: " any" is not {IDENTITIES}, or "any". Remove the spaces around it.'),
+        (
+            'remote_id = " any"',
+            f'remote_id: " any" is not {PEERS}. Remove the spaces around it.',
+        ),
         ('local_id = "any"', f'local_id: "any" is not {IDENTITIES}. Leave the key out.'),
         *(
             (f'device = "{name}"', f'device: "{name}" is not a name for a device of ours: {why}. Choose another.')

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from ikevpn.config.keys.elsewhere import AUTH
 from ikevpn.config.keys.key import key
 from ikevpn.config.keys.kinds import Choice, Decimal, Many, Only, Switch, Whole, YesNo
-from ikevpn.config.keys.network_kinds import PeerIdentity
+from ikevpn.config.keys.network_kinds import PeerIdentity, PeerPattern
 from ikevpn.config.keys.peer_keys import PORT, TIMEOUT
 from ikevpn.config.keys.secret_table import SECRET, SecretTable
 from ikevpn.config.keys.words import AuthMethod
 from ikevpn.config.proposals.names import EspProposals, IkeProposals, join_proposals
+from ikevpn.model.dn_pattern import DnPattern
 from ikevpn.model.identity import Identity
 from ikevpn.model.proposal import IkeProposal, IpsecProposal
 from ikevpn.model.tunnel import DpdAction, NattDraft, NatTraversal, Phase1Mode, ProposalOrder, Unique
@@ -50,15 +51,17 @@ class IkeKeys:
     )
     local_id: Identity | None = key(
         PeerIdentity(),
-        "Our identity: an address, a domain name, `user@domain` or `keyid:…` (`keyid:0x…` for octets). Text after a "
-        "leading `@` is always sent as a domain name.",
+        "Our identity: an address, a domain name, `user@domain`, a distinguished name (`CN=…, O=…`, in either order) "
+        "or `keyid:…` (`keyid:0x…` for octets). Text after a leading `@` is always sent as a domain name.",
         '"gw.example.net"',
         None,
         "our address",
     )
-    remote_id: Identity | str | None = key(
-        PeerIdentity(any_allowed=True),
-        'The identity that the peer must send; "any" accepts all. A peer behind NAT often sends its inner address.',
+    remote_id: Identity | DnPattern | str | None = key(
+        PeerPattern(),
+        'The identity that the peer must send; "any" accepts all. A peer behind NAT often sends its inner address. '
+        "`wildcard:O=…, OU=…` accepts every distinguished name that has these fields, in any order; "
+        "`container:O=…, OU=…, OU=…` those in which these fields have exactly these values, in this order.",
         '"branch@example.net"',
         None,
         "the address of the peer; with `remote` a network or any, anything",

@@ -9,6 +9,7 @@ from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface, ip
 from ikevpn.config.finding import Unfit, did_you_mean, show
 from ikevpn.config.keys.kinds import Word
 from ikevpn.model.address import Address, AddressRange
+from ikevpn.model.dn_pattern import DnPattern
 from ikevpn.model.identity import Identity
 from ikevpn.wire.registry import IdType
 
@@ -162,26 +163,21 @@ def join_remotes(items: list[object]) -> tuple[object, ...]:
 
 @dataclass(frozen=True)
 class PeerIdentity:
-    """What a peer calls itself, or `any` where that is allowed. What looks like an address is not taken for a name."""
+    """What an end calls itself. What looks like an address is not taken for a name."""
 
-    any_allowed: bool = False
+    expects: str = 'an address, a domain name, "user@domain", "CN=…, O=…" or "keyid:…"'
 
-    @property
-    def expects(self) -> str:
-        forms = 'an address, a domain name, "user@domain" or "keyid:…"'
-        return f'{forms}, or "any"' if self.any_allowed else forms
-
-    def read(self, value: object) -> Identity | str:
+    def read(self, value: object) -> Identity:
         if not isinstance(value, str) or not value.strip():
             raise Unfit(f"{show(value)} is not {self.expects}.")
-        if self.any_allowed and _is_any(value, self.expects):
-            return ANY
         if value.lower() == ANY:
             raise Unfit(f"{show(value)} is not {self.expects}.", "Leave the key out.")
         try:
             found = Identity.of(value)
-        except ValueError:
-            raise Unfit(f"{show(value)} is not {self.expects}.", "After keyid:0x stand pairs of hex digits.") from None
+        except ValueError as error:
+            is_key_id = value.startswith("keyid:")
+            fix = "After keyid:0x stand pairs of hex digits." if is_key_id else f"{_capital(str(error))}."
+            raise Unfit(f"{show(value)} is not {self.expects}.", fix) from None
         if not found.data or value != value.strip():
             raise Unfit(f"{show(value)} is not {self.expects}.", "Remove the spaces around it." if found.data else "")
         if found.type == IdType.FQDN and re.fullmatch(r"[\d.]*\d\.[\d.]*|[\da-fA-F.:]*::[\da-fA-F.:]*", value):
@@ -193,6 +189,28 @@ class PeerIdentity:
         if found.is_address:
             _check_zone(value)
         return found
+
+
+@dataclass(frozen=True)
+class PeerPattern:
+    """Which peers are meant: one by its identity, many by their distinguished names, or any."""
+
+    expects: str = f'{PeerIdentity.expects}, "wildcard:…", "container:…", or "any"'
+
+    def read(self, value: object) -> Identity | DnPattern | str:
+        if not isinstance(value, str):
+            raise Unfit(f"{show(value)} is not {self.expects}.")
+        if _is_any(value, self.expects):
+            return ANY
+        try:
+            pattern = DnPattern.of(value)
+        except ValueError as error:
+            raise Unfit(f"{show(value)} is not {self.expects}.", f"{_capital(str(error))}.") from None
+        return pattern or PeerIdentity(self.expects).read(value)
+
+
+def _capital(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
 
 
 @dataclass(frozen=True)

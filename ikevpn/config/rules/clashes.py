@@ -156,7 +156,14 @@ def _same_peers(tunnels: Sequence[TunnelConfig]) -> Iterator[Remark]:
             continue
         template = tunnel.template
         ours = (template.local, tunnel.interface)
-        looks = (tunnel.remotes, ours, template.remote_id, template.any_remote_id, template.mode)
+        looks = (
+            tunnel.remotes,
+            ours,
+            template.remote_id,
+            template.remote_pattern,
+            template.any_remote_id,
+            template.mode,
+        )
         other = first.setdefault(looks, tunnel)
         if other is not tunnel:
             sentence = f"a peer that calls could mean tunnel {other.name} or this one."

@@ -22,6 +22,7 @@ from ikevpn.config.tunnel.peer_network import remote_network
 from ikevpn.config.tunnel.secret_source import build_secret, secret_source
 from ikevpn.config.tunnel.without_ike import check_without_ike
 from ikevpn.model.address import AddressRange, Network
+from ikevpn.model.dn_pattern import DnPattern
 from ikevpn.model.identity import Identity
 from ikevpn.model.manual import ManualKeys
 from ikevpn.model.proposal import Lifetime
@@ -111,6 +112,7 @@ def _template(
         psk=secret,
         local_id=table.local_id,
         remote_id=table.remote_id if isinstance(table.remote_id, Identity) else None,
+        remote_pattern=table.remote_id if isinstance(table.remote_id, DnPattern) else None,
         any_remote_id=table.remote_id == ANY,
         ike_lifetime=Lifetime(table.ike_lifetime_s, table.ike_lifetime_kb),
         ipsec_lifetime=Lifetime(table.esp_lifetime_s, table.esp_lifetime_kb),

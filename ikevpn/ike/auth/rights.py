@@ -26,11 +26,16 @@ def expecting(core: Core, sa: IkeSa) -> list[Tunnel]:
     assert sa.peer_id is not None
     if sa.callers is None:
         found = _accepting(core, sa, sa.candidates)
-        return [each for each in found if each.remote_id is not None] or found
+        return [each for each in found if each.remote_id is not None] or _nearest(found)
     own = [sa.tunnel] if sa.tunnel else []  # it may be for another address by now
     named = _accepting(core, sa, (*sa.callers.named(sa.peer_id), *own))
     named = [each for each in named if each.remote_id is not None]
-    return named or _accepting(core, sa, (*sa.callers.for_anybody(sa.peer_id), *own))
+    return named or _nearest(_accepting(core, sa, (*sa.callers.for_anybody(sa.peer_id), *own)))
+
+
+def _nearest(found: list[Tunnel]) -> list[Tunnel]:
+    """One that describes the peer excludes those for anybody."""
+    return [each for each in found if each.remote_pattern is not None] or found
 
 
 def _accepting(core: Core, sa: IkeSa, candidates: Iterable[Tunnel]) -> list[Tunnel]:
@@ -53,6 +58,8 @@ def accepts(tunnel: Tunnel, sa: IkeSa, identity: Identity) -> bool:
     """
     if tunnel.remote_id is not None:
         return tunnel.remote_id.matches(identity)
+    if tunnel.remote_pattern is not None:
+        return tunnel.remote_pattern.accepts(identity)
     if tunnel.any_remote or tunnel.any_remote_id or identity.matches(Identity.of_address(_place(sa))):
         return True
     return sa.nat.peer_is_behind and identity.is_address

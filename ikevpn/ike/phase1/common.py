@@ -212,7 +212,7 @@ def derive(sa: IkeSa, exchange: Exchange, proposal: IkeProposal, credential: Cre
 
 def expected_identity(tunnel: Tunnel, remote: Address) -> Identity | None:
     """Who must be on the other side when we initiate; None: anybody."""
-    if tunnel.remote_id is not None or tunnel.any_remote or tunnel.any_remote_id:
+    if tunnel.remote_id is not None or tunnel.remote_pattern or tunnel.any_remote or tunnel.any_remote_id:
         return tunnel.remote_id
     return Identity.of_address(remote)
 
@@ -322,7 +322,10 @@ def _unwelcome(sa: IkeSa, identity: Identity, *, known: bool) -> Rejected:
 
 def expected_peers(sa: IkeSa) -> tuple[str, ...]:
     """For an event: whom the tunnels expect that may be meant."""
-    return told(f"{each.name}: {each.remote_id or sa.remote.address}" for each in sa.callers or sa.candidates)
+    return told(
+        f"{each.name}: {each.remote_id or each.remote_pattern or sa.remote.address}"
+        for each in sa.callers or sa.candidates
+    )
 
 
 def initial_contact(core: Core, sa: IkeSa, tunnel: Tunnel) -> list[Payload]:

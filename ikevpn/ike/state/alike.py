@@ -25,13 +25,13 @@ class Kind(NamedTuple):
     answered: bool  # we let the peer begin
     mute: bool  # but not in this mode: whoever is answered in aggressive mode gets a hash to guess the secret by
     taste: Taste
-    open: bool  # without a `remote_id` the peer may call itself what it likes
+    open: bool  # without a `remote_id` the peer may call itself what it likes, or what fits a pattern
 
     @classmethod
     def of(cls, tunnel: Tunnel) -> Kind:
         mute = tunnel.mode is Phase1Mode.AGGRESSIVE and not tunnel.answer_aggressive
         taste = Taste(tunnel.ike_proposals, tunnel.proposal_order)
-        is_open = tunnel.any_remote or tunnel.any_remote_id
+        is_open = tunnel.any_remote or tunnel.any_remote_id or tunnel.remote_pattern is not None
         return cls(tunnel.mode, not tunnel.initiator_only, mute, taste, is_open)
 
 

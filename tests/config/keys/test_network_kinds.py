@@ -14,7 +14,7 @@ NO_HOST = "no host can have the address"
 OUR_FIX = "Write an address of this host, or leave the key out."
 ZONE = "has a zone, which does not belong here. Remove"
 LINK = "is link-local: what it means is different on every link."
-NAMES = 'is not an address, a domain name, "user@domain" or "keyid:…".'
+NAMES = 'is not an address, a domain name, "user@domain", "CN=…, O=…" or "keyid:…".'
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from random import Random
 import pytest
 
 from ikevpn.model.address import AddressRange, Endpoint
+from ikevpn.model.dn_pattern import DnPattern
 from ikevpn.model.events.event import Code, Reason
 from ikevpn.model.identity import Identity
 from ikevpn.model.secret import Secret
@@ -80,6 +81,43 @@ def test_an_initiator_wants_the_secret_of_who_answers() -> None:
     bench.a.engine.replace_secrets([SharedSecret(GROUP), SharedSecret(OURS, identity=BOB)], bench.now)
     bench.up()
     assert bench.a.reasons(Code.PHASE1_FAILED) == [Reason.WRONG_SECRET] and not bench.a.sas
+
+
+@pytest.mark.parametrize("mode", Phase1Mode)
+@pytest.mark.parametrize(
+    ("pattern", "name", "is_meant"),
+    (
+        ("wildcard:C=us, O=juniper", "CN=kristine, OU=finance, O=juniper, ST=ca, C=us", True),
+        ("wildcard:C=us, O=juniper", "CN=kristine, OU=finance, O=cisco, ST=ca, C=us", False),
+        ("container:OU=mkt, OU=west", "CN=rick, OU=west, OU=mkt, O=juniper", True),
+        ("container:OU=mkt, OU=west", "CN=tony, OU=mkt, OU=west, O=juniper", False),
+        ("wildcard:O=juniper", "kristine@juniper.net", False),
+    ),
+)
+def test_a_pattern_lets_in_whom_it_describes(mode: Phase1Mode, pattern: str, name: str, is_meant: bool) -> None:
+    changes = {"psk": GROUP, "mode": mode, "any_remote_id": False, "remote_pattern": DnPattern.of(pattern)}
+    bench = Bench(caller(GROUP, local_id=Identity.of(name), mode=mode), hub(**changes))
+    bench.up()
+    assert bool(children(bench.b)) is is_meant
+    if not is_meant:
+        assert bench.b.reasons(Code.PHASE1_FAILED) == [Reason.WRONG_PEER_IDENTITY]
+
+
+def test_a_pattern_comes_before_a_tunnel_for_anybody() -> None:
+    described = hub(psk=GROUP, any_remote_id=False, remote_pattern=DnPattern.of("wildcard:O=juniper"))
+    for name, chosen in (("CN=rick, O=juniper", "described"), ("CN=rick, O=cisco", "anybody")):
+        bench = Bench(caller(GROUP, local_id=Identity.of(name)), replace(hub(psk=GROUP), name="anybody"))
+        bench.b.engine.add_tunnel(replace(described, name="described"))
+        bench.up()
+        assert {sa.name for sa in ike_sas(bench.b)} == {chosen}
+
+
+def test_an_initiator_expects_what_a_pattern_describes() -> None:
+    for name, is_meant in (("CN=rick, O=juniper", True), ("CN=rick, O=cisco", False)):
+        ours = tunnel(psk=GROUP, remote_pattern=DnPattern.of("wildcard:O=juniper"))
+        bench = Bench(ours, replace(other_side(ours), psk=GROUP, remote_pattern=None, local_id=Identity.of(name)))
+        bench.up()
+        assert bool(children(bench.a)) is is_meant
 
 
 # What changes while peers are there

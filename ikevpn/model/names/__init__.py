@@ -1,0 +1,1 @@
+"""Distinguished names: their DER, their text, their comparison, and patterns for them."""
