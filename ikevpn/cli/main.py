@@ -1,11 +1,7 @@
-"""`ikevpn`: the verbs and the options before them.
-
-A verb's module is imported when it is called: what `check` needs of the host must not make every `status` slower.
-"""
+"""`ikevpn`: the verbs and the options before them."""
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 
 import click
@@ -15,6 +11,7 @@ from ikevpn import __version__
 from ikevpn.cli import exit_codes
 from ikevpn.cli.context import DEFAULT_CONFIG, Context
 from ikevpn.cli.values import PATH
+from ikevpn.cli.verbs import Verbs
 
 VERBS = {
     "up": "tunnels.up",
@@ -30,6 +27,7 @@ VERBS = {
     "block": "host.block",
     "unblock": "host.unblock",
     "explain": "explain",
+    "pki": "pki.pki",
     "daemon": "host.daemon",
     "version": "version",
     "completion": "completion",
@@ -38,24 +36,11 @@ VERBS = {
 _STATUSES = "\n".join(f"  {code.value:>3}  {meaning}" for code, meaning in exit_codes.MEANINGS.items())
 
 
-class Verbs(click.Group):
-    """The verbs of the table."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """As `--help` shows them."""
-        return list(VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """None: there is no such verb, which click says."""
-        module = VERBS.get(cmd_name)
-        if module is None:
-            return None
-        found: click.Command = getattr(importlib.import_module(f"ikevpn.cli.{module}"), module.rpartition(".")[2])
-        return found
-
-
 @click.group(
-    cls=Verbs, epilog=f"\b\nExit status:\n{_STATUSES}", context_settings={"help_option_names": ["-h", "--help"]}
+    cls=Verbs,
+    modules=VERBS,
+    epilog=f"\b\nExit status:\n{_STATUSES}",
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.option(
     "--config",

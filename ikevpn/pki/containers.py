@@ -18,9 +18,10 @@ _PEM = re.compile(
     rb"-----BEGIN (X509 )?(CERTIFICATE|PKCS7|CMS|X509 CRL|CRL)-----.*?-----END [A-Z0-9 ]+-----", re.DOTALL
 )
 T = TypeVar("T")
+Chain = tuple[x509.Certificate, ...]
 
 
-def certificates(octets: bytes, passphrase: Secret | None = None) -> tuple[x509.Certificate, ...]:
+def certificates(octets: bytes, passphrase: Secret | None = None) -> Chain:
     """Every certificate in PEM (any number), DER, PKCS#7 or PKCS#12, in their order. Raises ConfigError for none."""
     if b"-----BEGIN" in octets:
         found = [each for block in _PEM.finditer(octets) for each in _of_block(block)]

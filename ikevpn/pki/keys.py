@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import (
@@ -24,6 +25,7 @@ from ikevpn.model.secret import Secret
 
 PrivateKey = rsa.RSAPrivateKey | dsa.DSAPrivateKey | ec.EllipticCurvePrivateKey
 PublicKey = rsa.RSAPublicKey | dsa.DSAPublicKey | ec.EllipticCurvePublicKey
+Digest = hashes.SHA256 | hashes.SHA384 | hashes.SHA512
 _PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]*PRIVATE KEY)-----.*?-----END \1-----", re.DOTALL)
 _RSA_BITS = (1024, 8192)
 _CURVES = {256: ec.SECP256R1(), 384: ec.SECP384R1(), 521: ec.SECP521R1()}
@@ -104,6 +106,12 @@ def describe(key: PrivateKey | PublicKey) -> str:
     return f"ECDSA, {names.get(key.curve.name, key.curve.name)}"
 
 
+def digest_for(key: PrivateKey) -> Digest:
+    """What certificates and requests are signed with: as strong as the curve, else SHA-256."""
+    size = key.key_size if isinstance(key, ec.EllipticCurvePrivateKey) else 0
+    return hashes.SHA512() if size > 384 else hashes.SHA384() if size > 256 else hashes.SHA256()
+
+
 def _load_pem(octets: bytes, password: bytes | None) -> PrivateKeyTypes:
     """The first key: a file may have its certificates before it."""
     found = _PEM.search(octets)
@@ -121,7 +129,9 @@ def _open(octets: bytes, passphrase: Secret | None, load: object) -> PrivateKeyT
                 raise WrongPassphrase("the private key is encrypted: a passphrase is needed") from None
             opened = load(octets, passphrase.reveal())
     except UnsupportedAlgorithm as error:
-        raise ConfigError(f"the private key is of a kind that is not supported: {error}", reason="bad-key") from None
+        raise ConfigError(
+            f"the private key is of a kind that is not supported: {error}", reason="unsupported-key"
+        ) from None
     except ValueError as error:
         if "password" in str(error).lower():
             raise WrongPassphrase("the passphrase does not open the private key") from None
@@ -151,8 +161,8 @@ def _checked(key: object) -> PrivateKey:
     if isinstance(key, ec.EllipticCurvePrivateKey):
         if key.curve.name not in {curve.name for curve in _CURVES.values()}:
             sentence = f"the curve {key.curve.name} has no signature in IKE (RFC 4754): use P-256, P-384 or P-521"
-            raise ConfigError(sentence, reason="bad-key")
+            raise ConfigError(sentence, reason="unsupported-key")
         return key
     if isinstance(key, rsa.RSAPrivateKey | dsa.DSAPrivateKey):
         return key
-    raise ConfigError("IKEv1 has signatures for RSA, DSA and ECDSA keys only", reason="bad-key")
+    raise ConfigError("IKEv1 has signatures for RSA, DSA and ECDSA keys only", reason="unsupported-key")

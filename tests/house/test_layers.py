@@ -36,7 +36,7 @@ MAY_IMPORT = {
         "control",
         "capture",
     },
-    "cli": {"errors", "model", "config", "control"},
+    "cli": {"errors", "model", "pki", "config", "control"},
     "cli.host": {"errors", "model", "config", "control", "service", "cli"},
 }
 MODULES = modules()

@@ -1,0 +1,1 @@
+"""`ikevpn pki ca`: a small certificate authority for labs, a file a verb."""
