@@ -18,6 +18,8 @@ _PEM = re.compile(
     rb"-----BEGIN (X509 )?(CERTIFICATE|PKCS7|CMS|X509 CRL|CRL)-----.*?-----END [A-Z0-9 ]+-----", re.DOTALL
 )
 T = TypeVar("T")
+WRONG = (ValueError, UnsupportedAlgorithm, x509.InvalidVersion)
+"""What `cryptography` raises for what it cannot read."""
 Chain = tuple[x509.Certificate, ...]
 
 
@@ -57,12 +59,12 @@ def _of_der(octets: bytes, passphrase: Secret | None) -> Iterable[x509.Certifica
     for load in (x509.load_der_x509_certificate, _quietly(pkcs7.load_der_pkcs7_certificates)):
         try:
             found = load(octets)
-        except (ValueError, UnsupportedAlgorithm):
+        except WRONG:
             continue
         return found if isinstance(found, list) else [found]
     try:
         bundle = pkcs12.load_pkcs12(octets, passphrase.reveal() if passphrase else None)
-    except (ValueError, UnsupportedAlgorithm):
+    except WRONG:
         raise ConfigError(_UNREADABLE, reason="bad-certificate") from None
     own = [bundle.cert.certificate] if bundle.cert else []
     return own + [each.certificate for each in bundle.additional_certs]
@@ -88,5 +90,5 @@ _UNREADABLE = (
 def _attempt(load: Callable[[bytes], T], octets: bytes, sentence: str) -> T:
     try:
         return load(octets)
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except WRONG as error:
         raise ConfigError(f"{sentence} ({error})", reason="bad-certificate") from None

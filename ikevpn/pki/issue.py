@@ -28,6 +28,7 @@ class Subject:
     key: PublicKey
     names: x509.SubjectAlternativeName | None = None
     authority: bool = False
+    encipherment: bool = False  # the key decrypts, too
     depth: int | None = None  # of authorities that may be below it; None: any number
     crl_url: str = ""
     ocsp_url: str = ""
@@ -99,7 +100,7 @@ def _builder(
         .not_valid_before(now - SKEW)
         .not_valid_after(now + lasting)
         .add_extension(x509.BasicConstraints(subject.authority, subject.depth), critical=True)
-        .add_extension(usage(subject.authority), critical=True)
+        .add_extension(usage(subject.authority, subject.encipherment), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(subject.key), critical=False)
         .add_extension(_authority_key(issuer_key, above), critical=False)
     )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import AttributeOID
 
 from ikevpn.errors import ConfigError
+from ikevpn.pki.containers import WRONG
 from ikevpn.pki.keys import PrivateKey, digest_for
 
 
@@ -36,7 +36,7 @@ def read(octets: bytes) -> x509.CertificateSigningRequest:
             octets.replace(b"NEW CERTIFICATE REQUEST", b"CERTIFICATE REQUEST") if pem else octets
         )
         good = found.is_signature_valid
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except WRONG as error:
         sentence = f"this is no certificate request (PKCS#10) in PEM or DER, or it is damaged ({error})"
         raise ConfigError(sentence, reason="bad-request") from None
     if not good:
@@ -54,12 +54,14 @@ def names_of(request: x509.CertificateSigningRequest) -> x509.SubjectAlternative
         raise ConfigError(f"the certificate request does not parse ({error})", reason="bad-request") from None
 
 
-def usage(authority: bool = False) -> x509.KeyUsage:
-    """Of an end of IKE: signatures (RFC 4945 §5.1.3.2); of an authority: certificates and CRLs."""
+def usage(authority: bool = False, encipherment: bool = False) -> x509.KeyUsage:
+    """Of an end of IKE: signatures (RFC 4945 §5.1.3.2); of an authority: certificates and CRLs; with SCEP (RFC 8894
+    §2.3) the answer is encrypted for the key, too.
+    """
     return x509.KeyUsage(
         digital_signature=not authority,
         content_commitment=False,
-        key_encipherment=False,
+        key_encipherment=encipherment,
         data_encipherment=False,
         key_agreement=False,
         key_cert_sign=authority,

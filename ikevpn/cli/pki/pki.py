@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import click
@@ -16,6 +17,7 @@ VERBS = {
     "key": "pki.key",
     "request": "pki.request",
     "self-signed": "pki.self_signed",
+    "scep": "pki.scep",
     "ca": "pki.ca.ca",
     "import": "pki.importing",
     "export": "pki.exporting",
@@ -39,5 +41,6 @@ def pki(click_context: click.Context, context: Context, directory: Path | None) 
 
     NAME stands for the files NAME.key, NAME.crt, NAME.csr and NAME.crl in the folder.
     """
+    warnings.filterwarnings("ignore", module="ikevpn|cryptography")  # odd certificates are read, and looked at as any
     beside = context.config if context.config.is_dir() or not context.config.suffix else context.config.parent
     click_context.obj = PkiContext(Store(directory or beside / "pki"))

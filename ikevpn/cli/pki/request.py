@@ -49,9 +49,9 @@ def request(
     store = context.store
     store.refuse_to_replace(name, Kind.REQUEST, force)
     whose, names = asked.subject, asked.names
-    word = challenge.for_writing("the authority")
+    word = challenge.word("challenge password")
     key, new_key = context.key_for(name, kind, passphrase)
-    made = requests.make(key, whose, names, word.reveal().decode() if word else "")
+    made = requests.make(key, whose, names, word)
     octets = made.public_bytes(Encoding.PEM)
     context.keep_key(name, new_key)
     wrote(store.write(name, Kind.REQUEST, octets, replacing=force), "certificate request")

@@ -92,6 +92,15 @@ class Passphrase:
         """None: it is to be written without. A new one is asked for twice."""
         return None if self.where is None else self._find(f"New passphrase for {whose}", confirm=True)
 
+    def word(self, whose: str) -> str:
+        """A password that somebody else has given out; empty where nobody said where it is."""
+        if self.where is None:
+            return ""
+        try:
+            return self._find(whose.capitalize(), confirm=False).reveal().decode()
+        except UnicodeDecodeError:
+            raise ConfigError(f"the {whose} is not UTF-8", reason="bad-passphrase") from None
+
     def _find(self, question: str, confirm: bool) -> Secret:
         kind, _, rest = (self.where or "ask").partition(":")
         try:
