@@ -88,7 +88,7 @@ class Identity:
         if self.type == IdType.GENERAL_NAME:
             return general_name.describe(self.data)
         name = self.name
-        return name_text.write(name) if name is not None else f"{self.type.label}:{self.data.hex()}"
+        return name_text.write(name) if name is not None and name.parts else f"{self.type.label}:{self.data.hex()}"
 
 
 def _printable(data: bytes) -> str:

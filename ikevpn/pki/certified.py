@@ -13,6 +13,7 @@ from cryptography import x509
 
 from ikevpn.model.identity import Identity
 from ikevpn.model.names.distinguished_name import DistinguishedName
+from ikevpn.pki.reading import extension
 from ikevpn.wire.registry import IdType
 
 
@@ -31,11 +32,7 @@ def certifies(certificate: x509.Certificate, identity: Identity) -> bool:
 
 def alternative_names(certificate: x509.Certificate) -> tuple[x509.GeneralName, ...]:
     """The subjectAltName; empty where there is none, or where the extensions do not parse."""
-    try:
-        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
-        return ()
-    return tuple(found.value)
+    return tuple(extension(certificate, x509.SubjectAlternativeName) or ())
 
 
 def distinguished_name(name: x509.Name) -> DistinguishedName | None:

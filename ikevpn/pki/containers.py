@@ -8,18 +8,17 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7, pkcs12
 
 from ikevpn.errors import ConfigError
 from ikevpn.model.secret import Secret
+from ikevpn.pki.reading import WRONG, check
 
 _PEM = re.compile(
     rb"-----BEGIN (X509 )?(CERTIFICATE|PKCS7|CMS|X509 CRL|CRL)-----.*?-----END [A-Z0-9 ]+-----", re.DOTALL
 )
+A = TypeVar("A")
 T = TypeVar("T")
-WRONG = (ValueError, UnsupportedAlgorithm, x509.InvalidVersion)
-"""What `cryptography` raises for what it cannot read."""
 Chain = tuple[x509.Certificate, ...]
 
 
@@ -31,13 +30,13 @@ def certificates(octets: bytes, passphrase: Secret | None = None) -> Chain:
         found = list(_of_der(octets, passphrase))
     if not found:
         raise ConfigError("there is no certificate in it", reason="bad-certificate")
-    return tuple(found)
+    return tuple(_attempt(check, each, _DAMAGED) for each in found)
 
 
 def crl(octets: bytes) -> x509.CertificateRevocationList:
     """A CRL from PEM or DER. Raises ConfigError."""
     load = x509.load_pem_x509_crl if b"-----BEGIN" in octets else x509.load_der_x509_crl
-    return _attempt(load, octets, "this is no CRL in PEM or DER, or it is damaged")
+    return _attempt(lambda each: check(load(each)), octets, "this is no CRL in PEM or DER, or it is damaged")
 
 
 def pem(found: Iterable[x509.Certificate]) -> bytes:
@@ -87,8 +86,8 @@ _UNREADABLE = (
 )
 
 
-def _attempt(load: Callable[[bytes], T], octets: bytes, sentence: str) -> T:
+def _attempt(load: Callable[[A], T], given: A, sentence: str) -> T:
     try:
-        return load(octets)
+        return load(given)
     except WRONG as error:
         raise ConfigError(f"{sentence} ({error})", reason="bad-certificate") from None

@@ -10,6 +10,7 @@ from cryptography import x509
 from ikevpn.errors import ConfigError
 from ikevpn.model.secret import Secret
 from ikevpn.pki import containers, keys, request
+from ikevpn.pki.reading import public_key
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,7 @@ def chain(
 
 def belongs(certificate: x509.Certificate, key: keys.PrivateKey) -> bool:
     """Whether the certificate is for this key."""
-    try:
-        return certificate.public_key() == key.public_key()
-    except ValueError:  # a kind of key that is not supported
-        return False
+    return public_key(certificate) == key.public_key()
 
 
 def _own(found: list[x509.Certificate], key: keys.PrivateKey | None) -> x509.Certificate | None:

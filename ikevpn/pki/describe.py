@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import AuthorityInformationAccessOID, SignatureAlgorithmOID
 
 from ikevpn.model.identity import Identity
 from ikevpn.pki import keys
 from ikevpn.pki.certified import alternative_names
 from ikevpn.pki.issue import is_authority
+from ikevpn.pki.reading import extension, public_key
 from ikevpn.wire.registry import IdType
 
 NO_NAME = "(none)"
@@ -95,18 +95,10 @@ def certificate(given: x509.Certificate, now: datetime) -> list[Row]:
 
 def request(given: x509.CertificateSigningRequest) -> list[Row]:
     """What a request asks for."""
-    try:
-        names = tuple(given.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
-        names = ()
-    octets = given.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    digest = hashes.Hash(hashes.SHA256())
-    digest.update(octets)
     return [
         Row("subject", name(given.subject)),
-        Row("names", _names(names)),
+        Row("names", _names(tuple(extension(given, x509.SubjectAlternativeName) or ()))),
         Row("key", _key(given)),
-        Row("SHA-256 of the key", digest.finalize().hex(":").upper()),
     ]
 
 
@@ -133,11 +125,7 @@ def validity(given: x509.Certificate, now: datetime) -> str:
 
 def crl_urls(given: x509.Certificate) -> Iterator[str]:
     """Where the certificate says that the CRL is."""
-    try:
-        points = given.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
-        return
-    for point in points:
+    for point in extension(given, x509.CRLDistributionPoints) or ():
         for each in point.full_name or ():
             if isinstance(each, x509.UniformResourceIdentifier):
                 yield each.value
@@ -145,11 +133,7 @@ def crl_urls(given: x509.Certificate) -> Iterator[str]:
 
 def ocsp_urls(given: x509.Certificate) -> Iterator[str]:
     """Where the certificate says that the responder is."""
-    try:
-        access = given.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
-        return
-    for each in access:
+    for each in extension(given, x509.AuthorityInformationAccess) or ():
         location = each.access_location
         is_ocsp = each.access_method == AuthorityInformationAccessOID.OCSP
         if is_ocsp and isinstance(location, x509.UniformResourceIdentifier):
@@ -179,13 +163,8 @@ def _general_name(given: x509.GeneralName) -> str:
 
 
 def _key(given: Of) -> str:
-    try:
-        key = given.public_key()
-    except ValueError:
-        return "of a kind that is not supported"
-    if isinstance(key, keys.PublicKey):
-        return keys.describe(key)
-    return type(key).__name__.removesuffix("PublicKey")
+    key = public_key(given)
+    return keys.describe(key) if isinstance(key, keys.PublicKey) else "of a kind that IKEv1 has no signature for"
 
 
 def _signed_with(given: x509.Certificate) -> str:
@@ -194,8 +173,5 @@ def _signed_with(given: x509.Certificate) -> str:
 
 
 def _uses(given: x509.Certificate) -> list[str]:
-    try:
-        usage = given.extensions.get_extension_for_class(x509.KeyUsage).value
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
-        return []
-    return [use.replace("_", " ") for use in _USES if getattr(usage, use)]
+    usage = extension(given, x509.KeyUsage)
+    return [use.replace("_", " ") for use in _USES if getattr(usage, use)] if usage is not None else []

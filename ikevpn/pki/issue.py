@@ -14,6 +14,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from ikevpn.errors import ConfigError
 from ikevpn.pki.keys import PrivateKey, PublicKey, digest_for
+from ikevpn.pki.reading import extension
 from ikevpn.pki.request import usage
 
 SKEW = timedelta(minutes=5)
@@ -74,10 +75,8 @@ def issue(
 
 def is_authority(certificate: x509.Certificate) -> bool:
     """Whether basic constraints say so."""
-    try:
-        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
-        return False
+    found = extension(certificate, x509.BasicConstraints)
+    return found is not None and found.ca
 
 
 def _builder(
@@ -102,7 +101,7 @@ def _builder(
         .add_extension(x509.BasicConstraints(subject.authority, subject.depth), critical=True)
         .add_extension(usage(subject.authority, subject.encipherment), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(subject.key), critical=False)
-        .add_extension(_authority_key(issuer_key, above), critical=False)
+        .add_extension(authority_key(issuer_key, above), critical=False)
     )
     if subject.names is not None:
         builder = builder.add_extension(subject.names, critical=not list(subject.name))
@@ -121,12 +120,9 @@ def _with_status(builder: x509.CertificateBuilder, subject: Subject) -> x509.Cer
     return builder
 
 
-def _authority_key(key: object, certificate: x509.Certificate | None) -> x509.AuthorityKeyIdentifier:
+def authority_key(key: object, certificate: x509.Certificate | None) -> x509.AuthorityKeyIdentifier:
     """The subjectKeyIdentifier of the issuer, whatever rule it was made by."""
-    if certificate is not None:
-        try:
-            found = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-            return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(found)
-        except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
-            pass
+    found = extension(certificate, x509.SubjectKeyIdentifier) if certificate is not None else None
+    if found is not None:
+        return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(found)
     return x509.AuthorityKeyIdentifier.from_issuer_public_key(key)  # type: ignore[arg-type]

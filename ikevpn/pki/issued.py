@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from cryptography import x509
 
 from ikevpn.errors import ConfigError
-from ikevpn.pki.issue import Issuer
+from ikevpn.pki.issue import Issuer, authority_key
 from ikevpn.pki.keys import digest_for
 
 REASONS = {
@@ -77,16 +77,11 @@ def crl(
         .last_update(now)
         .next_update(now + lasting)
         .add_extension(x509.CRLNumber(number), critical=False)
-        .add_extension(_authority_key(issuer.certificate), critical=False)
+        .add_extension(authority_key(issuer.key.public_key(), issuer.certificate), critical=False)
     )
     for entry in _revoked(rows):
         builder = builder.add_revoked_certificate(entry)
     return builder.sign(issuer.key, digest_for(issuer.key))
-
-
-def _authority_key(certificate: x509.Certificate) -> x509.AuthorityKeyIdentifier:
-    found = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(found)
 
 
 def _revoked(rows: Iterable[Row]) -> Iterator[x509.RevokedCertificate]:

@@ -6,8 +6,8 @@ from cryptography import x509
 from cryptography.x509.oid import AttributeOID
 
 from ikevpn.errors import ConfigError
-from ikevpn.pki.containers import WRONG
 from ikevpn.pki.keys import PrivateKey, digest_for
+from ikevpn.pki.reading import WRONG, check, extension
 
 
 def make(
@@ -35,7 +35,7 @@ def read(octets: bytes) -> x509.CertificateSigningRequest:
         found = (x509.load_pem_x509_csr if pem else x509.load_der_x509_csr)(
             octets.replace(b"NEW CERTIFICATE REQUEST", b"CERTIFICATE REQUEST") if pem else octets
         )
-        good = found.is_signature_valid
+        good = check(found).is_signature_valid
     except WRONG as error:
         sentence = f"this is no certificate request (PKCS#10) in PEM or DER, or it is damaged ({error})"
         raise ConfigError(sentence, reason="bad-request") from None
@@ -45,13 +45,8 @@ def read(octets: bytes) -> x509.CertificateSigningRequest:
 
 
 def names_of(request: x509.CertificateSigningRequest) -> x509.SubjectAlternativeName | None:
-    """The subjectAltName that is asked for. Raises ConfigError where the extensions do not parse."""
-    try:
-        return request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return None
-    except (ValueError, x509.DuplicateExtension) as error:
-        raise ConfigError(f"the certificate request does not parse ({error})", reason="bad-request") from None
+    """The subjectAltName that is asked for."""
+    return extension(request, x509.SubjectAlternativeName)
 
 
 def usage(authority: bool = False, encipherment: bool = False) -> x509.KeyUsage:

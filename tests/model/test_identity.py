@@ -56,6 +56,7 @@ def test_what_does_not_parse_is_compared_octet_by_octet() -> None:
     assert not broken.matches(Identity(IdType.DN, b"\x30\x05ABC"))
     assert str(broken).endswith("3005616263")
     assert broken.name is None
+    assert str(Identity(IdType.DN, b"0\x00")).endswith(":3000")
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from ikevpn.pki.cms.enveloped import Entropy
 from ikevpn.pki.cms.signed import Signer
 from ikevpn.pki.issue import Subject, self_signed
 from ikevpn.pki.keys import PrivateKey
+from ikevpn.pki.reading import public_key
 from ikevpn.pki.scep.capabilities import Capabilities
 from ikevpn.pki.scep.message import NONCE_OCTETS, Authority, MessageType, Reply, Transaction, number_of
 
@@ -125,7 +126,7 @@ class Enrolment:
     def certificate(self, found: Iterable[Certificate]) -> Certificate:
         """The one that was asked for. Raises NotAuthentic: it is not there, or has been given to another name."""
         key = self.key.public_key()
-        own = next((each for each in found if _key_of(each) == key), None)
+        own = next((each for each in found if public_key(each) == key), None)
         if own is None:
             raise NotAuthentic("the authority has sent no certificate for the key of the request", reason="wrong-key")
         if self.renewed is not None:
@@ -153,10 +154,3 @@ def _own_certificate(key: rsa.RSAPrivateKey, subject: x509.Name, now: datetime) 
     if not list(subject):
         raise ConfigError("SCEP needs a subject: write --subject", reason="bad-name")
     return self_signed(key, Subject(subject, key.public_key(), encipherment=True), now, _OWN_LASTING, 1)
-
-
-def _key_of(certificate: Certificate) -> object:
-    try:
-        return certificate.public_key()
-    except ValueError:
-        return None

@@ -18,6 +18,7 @@ from ikevpn.pki.cms import enveloped, signed, syntax
 from ikevpn.pki.cms.enveloped import Cipher, Entropy
 from ikevpn.pki.cms.signed import Signer
 from ikevpn.pki.issue import is_authority
+from ikevpn.pki.reading import extension
 
 _OCTETS = 0x04
 MESSAGE_TYPE = ObjectIdentifier("2.16.840.1.113733.1.9.2")
@@ -151,10 +152,8 @@ def number_of(key: rsa.RSAPublicKey) -> str:
 
 def _encrypts(certificate: Certificate) -> bool:
     """Without key usage it may be used for anything (RFC 5280 §4.2.1.3)."""
-    try:
-        return certificate.extensions.get_extension_for_class(x509.KeyUsage).value.key_encipherment
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
-        return True
+    usage = extension(certificate, x509.KeyUsage)
+    return usage is None or usage.key_encipherment
 
 
 def _text(text: str) -> bytes:
