@@ -25,6 +25,17 @@ def identities(certificate: x509.Certificate) -> tuple[Identity, ...]:
     return (*named, *(each for each in found if each is not None))
 
 
+def own_identity(certificate: x509.Certificate, host_name: str = "") -> Identity | None:
+    """Under which identity we authenticate with a certificate where nobody says: host and domain name of this host, if
+    the certificate is for it, else the subject, else whatever it is for. None: it is for nobody.
+    """
+    found = identities(certificate)
+    host = Identity(IdType.FQDN, host_name.encode())
+    if host_name and any(each.matches(host) for each in found):
+        return host
+    return next(iter(found), None)
+
+
 def certifies(certificate: x509.Certificate, identity: Identity) -> bool:
     """Whether the certificate is for a peer of this identity."""
     return any(each.matches(identity) for each in identities(certificate))

@@ -8,7 +8,7 @@ import pytest
 from cryptography import x509
 
 from ikevpn.model.identity import Identity
-from ikevpn.pki.certified import certifies, identities
+from ikevpn.pki.certified import certifies, identities, own_identity
 from ikevpn.wire.registry import IdType
 
 SUBJECT = "CN=west.example.com, OU=gateways, O=ikevpn test, C=CH"
@@ -52,6 +52,20 @@ def test_all_kinds_of_names(certificates: Path) -> None:
         "192.0.2.7",
         "2001:db8::7",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "host", "expected"),
+    (
+        ("west-rsa", "west.example.com", "west.example.com"),
+        ("west-rsa", "West.Example.com", "West.Example.com"),
+        ("west-rsa", "elsewhere.example.com", SUBJECT),
+        ("west-rsa", "", SUBJECT),
+        ("sans", "a.sans.example.com", "CN=sans, O=ikevpn test, C=CH"),
+    ),
+)
+def test_who_we_are_where_nobody_says(certificates: Path, name: str, host: str, expected: str) -> None:
+    assert str(own_identity(certificate(certificates, name), host)) == expected
 
 
 def test_a_wildcard_stands_for_no_other_name(certificates: Path) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import click
 
+from ikevpn.cli import render
 from ikevpn.cli.context import ending
 from ikevpn.cli.pki import enrolling
 from ikevpn.cli.pki.shared import (
@@ -17,10 +20,11 @@ from ikevpn.cli.pki.shared import (
     subject_options,
     wrote,
 )
-from ikevpn.pki import containers
+from ikevpn.pki import containers, describe
 from ikevpn.pki.scep.enrolment import Server
 from ikevpn.pki.store.store import Kind
 
+_WITHIN = "Renew only where NAME expires within so many days; else there is nothing to do. For timers."
 _POLL = "Ask again every so many seconds while the request is pending; 0: do not."
 
 
@@ -35,6 +39,7 @@ _POLL = "Ask again every so many seconds while the request is pending; 0: do not
 @passphrase_option("--passphrase", help="The key is encrypted, or to be encrypted, with the passphrase from")
 @click.option("--poll", type=click.IntRange(0, 86400), default=0, show_default=True, help=_POLL)
 @click.option("--renew", is_flag=True, help="Replace NAME by a certificate for the same names and a new key.")
+@click.option("--within", type=click.IntRange(0), metavar="DAYS", help=_WITHIN)
 @force_option
 @pass_pki
 @ending
@@ -50,6 +55,7 @@ def scep(
     passphrase: Passphrase,
     poll: int,
     renew: bool,
+    within: int | None,
     force: bool,
 ) -> None:
     """Request a certificate NAME.crt by SCEP (RFC 8894), and make the key NAME.key where there is none.
@@ -59,6 +65,8 @@ def scep(
     """
     store = context.store
     store.refuse_to_replace(name, Kind.CERTIFICATE, force or renew)
+    if renew and within is not None and not _is_due(context, name, within):
+        return
     server = Server(url, ca_identity)
     authority = enrolling.authority_of(server, fingerprint)
     word = challenge.word("challenge password")
@@ -73,3 +81,11 @@ def scep(
     wrote(store.write(name, Kind.CERTIFICATE, containers.pem(chain), replacing=True), "certificate")
     root = containers.pem([authority.root])
     wrote(store.write(f"{name}-ca", Kind.CERTIFICATE, root, replacing=True), "authority")
+
+
+def _is_due(context: PkiContext, name: str, within_days: int) -> bool:
+    certificate = context.certificate(name)[0]
+    if certificate.not_valid_after_utc - context.now <= timedelta(days=within_days):
+        return True
+    render.say(f"{name}: {describe.validity(certificate, context.now)}, nothing to renew")
+    return False

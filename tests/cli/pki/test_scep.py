@@ -69,7 +69,10 @@ def test_enrolment_and_renewal(pki: Pki, store: Path, authority: tuple[str, str]
     text = openssl("x509", "-in", store / "paris.crt", "-noout", "-text").decode()
     assert "DNS:paris.example.com, IP Address:192.0.2.1" in text
     before = [(store / f"paris.{end}").read_bytes() for end in ("crt", "key")]
-    pki("scep", "paris", *at(authority), "--renew", *CHALLENGE, *WITH_PASSPHRASE)
+    early = pki("scep", "paris", *at(authority), "--renew", "--within", "30", *CHALLENGE, *WITH_PASSPHRASE)
+    assert "days left, nothing to renew" in early.output
+    assert [(store / f"paris.{end}").read_bytes() for end in ("crt", "key")] == before
+    pki("scep", "paris", *at(authority), "--renew", "--within", "400", *CHALLENGE, *WITH_PASSPHRASE)
     assert verified(store)
     assert [(store / f"paris.{end}").read_bytes() for end in ("crt", "key")] != before
     options = ("-passin", "pass:open sesame", "-pubout")
