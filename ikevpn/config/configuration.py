@@ -47,6 +47,8 @@ class TunnelConfig:
     mtu: int = 0  # 0: computed from the path
     secret_from: str = ""  # where the secret is kept, in words; never the secret
     manual: ManualKeys | None = None  # in place of IKE
+    private_keys: Mapping[str, Secret] = field(default_factory=dict)  # PKCS#8, by the names of `template.own_keys`
+    key_files: tuple[str, ...] = ()  # with keys and certificates
 
     @property
     def any_remote(self) -> bool:

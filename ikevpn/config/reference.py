@@ -13,6 +13,7 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
+from ikevpn.config.keys.certificate_keys import CertificateFile, PrivateKeyFile
 from ikevpn.config.keys.key import REQUIRED, Key, Table, key_of
 from ikevpn.config.keys.manual_table import KeyTable, ManualTable
 from ikevpn.config.keys.schema import DaemonTable, PskTable, TunnelTable
@@ -31,6 +32,8 @@ _TABLES: tuple[tuple[str, type[Any]], ...] = (
     ("[tunnel.NAME.manual]", ManualTable),
     ("[[psk]]", PskTable),
     ('secret = { file = "…" }', SecretTable),
+    ('private_key = { file = "…" }', PrivateKeyFile),
+    ('certificate = { file = "…" }', CertificateFile),
     ('encryption_key = { file = "…" }', KeyTable),
 )
 
@@ -153,7 +156,7 @@ def _toml(value: object) -> str:
 def _proposals() -> str:
     lines = [_PROPOSALS_HEAD]
     parts: tuple[tuple[str, Mapping[str, object]], ...] = (
-        ("authentication", {"pre": None}),
+        ("authentication", algorithm_names.AUTHENTICATIONS),
         ("group", algorithm_names.PFS_GROUPS),
         ("cipher of phase 1", algorithm_names.IKE_CIPHERS),
         ("hash of phase 1", algorithm_names.HASHES),

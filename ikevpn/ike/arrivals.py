@@ -10,7 +10,7 @@ from ikevpn.ike.phase1 import admission, refusal, versions
 from ikevpn.ike.phase1 import ending as phase1_ending
 from ikevpn.ike.phase2 import late_deletes
 from ikevpn.ike.runner import protect, settle
-from ikevpn.ike.runner.exchange import Outcome, Result, receive, repeat, resume
+from ikevpn.ike.runner.exchange import Outcome, Result, receive, repeat, resume, supply
 from ikevpn.ike.runner.script import Script, of_kind
 from ikevpn.ike.state.core import Core
 from ikevpn.ike.state.sa import PHASE1, ZERO_COOKIE, Exchange, IkeSa, IkeState, Role
@@ -191,6 +191,10 @@ def answered(core: Core, ticket: Ticket, answer: Answer) -> None:
     sa = core.ike_sas.get(ticket.ike_sa)
     exchange = sa.exchanges.get(ticket.message_id) if sa is not None else None
     pending = exchange.pending if exchange is not None and not exchange.done else None
+    asked = exchange.asked if exchange is not None else None
+    if sa is not None and exchange is not None and asked is not None and asked.ticket == ticket:
+        _settle(core, sa, exchange, supply(core, sa, exchange, asked, answer))
+        return
     if sa is None or exchange is None or pending is None or pending.ticket != ticket:
         core.counters["answer-too-late"] += 1
         return

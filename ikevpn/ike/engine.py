@@ -13,7 +13,7 @@ from ikevpn.ike import arrivals, association, plane, relocation, revocation
 from ikevpn.ike.phase1 import ending as phase1_ending
 from ikevpn.ike.phase1 import initiation
 from ikevpn.ike.phase2 import children, ending, late_deletes, requests
-from ikevpn.ike.runner import exchange
+from ikevpn.ike.runner import retransmission
 from ikevpn.ike.runner.script import Script
 from ikevpn.ike.script import SCRIPTS
 from ikevpn.ike.state import standing
@@ -267,7 +267,7 @@ class Engine:
     def _retransmit(self, timer: Timer) -> None:
         sa = self._core.ike_sas.get(timer.owner)
         found = sa.exchanges.get(timer.detail) if sa else None
-        if sa is not None and found is not None and not exchange.retransmit(self._core, sa, found):
+        if sa is not None and found is not None and not retransmission.retransmit(self._core, sa, found):
             association.given_up(self._core, sa, found)
 
     def _half_open(self, timer: Timer) -> None:
@@ -283,9 +283,15 @@ class Engine:
     def _unanswered(self, timer: Timer) -> None:
         sa = self._core.ike_sas.get(timer.owner)
         found = sa.exchanges.get(timer.detail) if sa else None
-        if found is not None and found.pending is not None:
-            waited = f"no answer within {found.pending.waiting.seconds:g} s"
-            arrivals.answered(self._core, found.pending.ticket, Answer(trouble=waited))
+        if found is None:
+            return
+        if found.pending is not None:
+            ticket, seconds = found.pending.ticket, found.pending.waiting.seconds
+        elif found.asked is not None:
+            ticket, seconds = found.asked.ticket, found.asked.lacking.seconds
+        else:
+            return
+        arrivals.answered(self._core, ticket, Answer(trouble=f"no answer within {seconds:g} s"))
 
     def _ike_rekey(self, timer: Timer) -> None:
         sa = self._core.ike_sas.get(timer.owner)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ikevpn.ike import association, news
 from ikevpn.ike.auth.methods import PROOF
-from ikevpn.ike.phase1 import aggressive, main_mode
+from ikevpn.ike.phase1 import aggressive, doubts, main_mode
 from ikevpn.ike.phase1 import ending as phase1_ending
 from ikevpn.ike.phase1.common import Phase1
 from ikevpn.ike.phase2 import ending, quick
@@ -44,6 +44,7 @@ _PHASE1 = Life(
     phase1_ending.given_up,
     phase1_ending.doubted,
     phase1=True,
+    cause=doubts.cause,
 )
 
 # RFC 2409 §5.4; NAT-D from RFC 3947 §3.2

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ikevpn.model.address import Address, AddressRange
+from ikevpn.model.certificates import Authority, OwnKey, SendCertificate
 from ikevpn.model.dn_pattern import DnPattern
 from ikevpn.model.identity import Identity
 from ikevpn.model.outer_header import OuterHeader
@@ -116,7 +117,11 @@ class Tunnel:
     answer_aggressive: bool = False  # as responder too: whoever asks gets a hash to guess the secret by
     mobility: bool = False  # follow the peer to another address also where no NAT was found
     remote_pattern: DnPattern | None = None  # in place of `remote_id`: many peers, by their distinguished names
-    any_remote_id: bool = False  # whoever knows the secret may call itself what it likes
+    any_remote_id: bool = False  # whoever proves itself may call itself what it likes
+    own_keys: tuple[OwnKey, ...] = ()  # with which we sign
+    send_certificate: SendCertificate = SendCertificate.ALWAYS
+    peer_keys: tuple[bytes, ...] = ()  # public keys (SubjectPublicKeyInfo) of which the peer has one: nobody vouches
+    authorities: tuple[Authority, ...] = ()  # one of which vouches for the peer
 
     @property
     def any_remote(self) -> bool:

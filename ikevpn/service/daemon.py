@@ -153,6 +153,7 @@ class Daemon:
         self._follow(restore.follow_tables(parts.host, parts.report), undo)
         self._follow(restore.follow_routes(parts.host, parts.report), undo)
         self._catch_signals(undo)
+        parts.signer.load(configuration.tunnels.values())
         await parts.tunnels.apply(configuration, start=not self._options.until_idle)
         self._when_stopped = configuration.daemon.when_stopped
         if not (self._options.until_idle and self._when_stopped is WhenStopped.BLOCK):
@@ -256,6 +257,7 @@ class Daemon:
             _warn(configuration)
             notify.reloading()
             try:
+                self._parts.signer.load(configuration.tunnels.values())
                 difference = await self._parts.tunnels.apply(configuration, start=not self._options.until_idle)
                 await self._apply_settings(configuration)
                 self._parts.files.remember(stamps, configuration.tunnels.values())

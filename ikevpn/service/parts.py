@@ -15,6 +15,7 @@ from ikevpn.dataplane.planes import PLANES, USERSPACE, PlaneSettings
 from ikevpn.errors import HostError
 from ikevpn.ike.engine import Engine, EngineSettings
 from ikevpn.ike.state.effects import AttemptFailed, StateChange
+from ikevpn.ike.values.question import Sign
 from ikevpn.model.events.event import Event, Reason
 from ikevpn.net.host import Host
 from ikevpn.service.binding.binding import Bindings
@@ -25,6 +26,7 @@ from ikevpn.service.history.refused import RefusedCalls
 from ikevpn.service.ike_port.ports import IkePorts
 from ikevpn.service.perform import Performer
 from ikevpn.service.questions import Questions
+from ikevpn.service.signer import Signer
 from ikevpn.service.tunnel.sequences import Sequences
 from ikevpn.service.tunnel.tunnel import World
 from ikevpn.service.tunnel.tunnels import Tunnels
@@ -64,7 +66,8 @@ class Parts:
             self.driver, self.host, self.ports, self.bindings, self.report, sequences, daemon.natt_port
         )
         self.tunnels = Tunnels(world, workers, self.captures.stop)
-        self.questions = Questions({}, self.driver.answer)
+        self.signer = Signer()
+        self.questions = Questions({Sign: self.signer.sign}, self.driver.answer)
         performer = Performer(
             self.plane,
             self.ports,

@@ -11,7 +11,8 @@ import interop
 from interop.lab.namespace import Namespace
 from interop.lab.outcome import PATIENCE_S, Unmet, wait_until
 from interop.lab.process import Process, Result
-from interop.peers import suites
+from interop.peers import credentials, suites
+from interop.peers.credentials import Credentials
 from interop.peers.shape import EspSa, Host
 from interop.peers.tunnel import Manual, TunnelParameters
 
@@ -54,20 +55,38 @@ def _manual(manual: Manual) -> dict[str, Any]:
 def _ike(tunnel: TunnelParameters) -> dict[str, Any]:
     ike = suites.IKE[tunnel.ike_suite]
     group = f"g{ike.group}" if tunnel.pfs else "nopfs"
+    proposal = ike.ikevpn
+    if tunnel.credentials is not None:
+        proposal = proposal.replace("pre-", f"{tunnel.credentials.method}-")
     return {
-        "auth": "psk",
-        "secret": {"file": f"{tunnel.name}.psk"},
+        **_authentication(tunnel),
         "mode": tunnel.mode,
-        "answer_aggressive": True if tunnel.mode == "aggressive" else None,
         "local_id": tunnel.local_id,
         "remote_id": tunnel.remote_id,
-        "ike_proposals": [ike.ikevpn],
+        "ike_proposals": [proposal],
         "esp_proposals": [f"{group}-{suites.ESP[tunnel.esp_suite].ikevpn}"],
         "ike_lifetime_s": tunnel.ike_lifetime_s,
         "esp_lifetime_s": tunnel.esp_lifetime_s,
         "start": tunnel.start,
         "nat_traversal": tunnel.nat_traversal,
     }
+
+
+def _authentication(tunnel: TunnelParameters) -> dict[str, Any]:
+    own = tunnel.credentials
+    if own is None:
+        aggressive = {"answer_aggressive": True} if tunnel.mode == "aggressive" else {}
+        return {"auth": "psk", "secret": {"file": f"{tunnel.name}.psk"}, **aggressive}
+    keys: dict[str, Any] = {
+        "private_key": {"file": f"{tunnel.name}.key"},
+        "certificate": {"file": f"{tunnel.name}.crt"},
+        "send_certificate": own.send,
+    }
+    if own.peer:
+        keys["remote_certificate"] = {"file": f"{own.peer}.crt"}
+    if own.authorities:
+        keys["authorities"] = [{"file": f"{each}.crt"} for each in own.authorities]
+    return keys
 
 
 def _table(name: str, keys: dict[str, Any]) -> str:
@@ -111,7 +130,15 @@ class Ikevpn:
         """Write the configuration and its secrets without telling the daemon."""
         for tunnel in tunnels:
             self.host.write_file(f"ikevpn/{tunnel.name}.psk", tunnel.secret)
+            self._write_credentials(tunnel.name, tunnel.credentials)
         self.host.write_file("ikevpn/ikevpn.toml", configuration(tunnels, daemon=self._daemon))
+
+    def _write_credentials(self, name: str, own: Credentials | None) -> None:
+        if own is not None:
+            self.host.write_file(f"ikevpn/{name}.key", own.private)
+            self.host.write_file(f"ikevpn/{name}.crt", own.chain)
+            for each in (*own.authorities, *([own.peer] if own.peer else [])):
+                self.host.write_file(f"ikevpn/{each}.crt", credentials.text(f"{each}.crt"))
 
     def start(self, *words: str) -> None:
         """Start the daemon and wait until it answers."""

@@ -10,7 +10,7 @@ from interop.peers.tunnel import TunnelParameters
 
 CHARON = "/usr/lib/ipsec/charon"
 _PLUGINS = (
-    "random nonce openssl aes sha1 sha2 hmac gmp md5 des kdf gcm ccm ctr "
+    "random nonce pem pkcs1 pkcs8 x509 pubkey constraints openssl aes sha1 sha2 hmac gmp md5 des kdf gcm ccm ctr "
     "socket-default {kernel} kernel-netlink vici updown"
 )
 _CONFIGURATION = """
@@ -40,7 +40,7 @@ charon {{
   }}
 }}
 swanctl {{
-  load = random openssl
+  load = random pem pkcs1 pkcs8 x509 openssl
   socket = unix://{socket}
 }}
 """
@@ -97,6 +97,9 @@ class Strongswan:
 
     def configure(self, *tunnels: TunnelParameters) -> None:
         """Load connections and secrets, replacing what was loaded before."""
+        for tunnel in tunnels:
+            for name, text in swanctl.credential_files(tunnel).items():
+                self._host.write_file(f"strongswan/{name}", text)
         path = self._host.write_file("strongswan/swanctl.conf", swanctl.configuration(tunnels, dpd_s=self._dpd_s))
         self._swanctl("--load-all", "--clear", "--file", path)
 

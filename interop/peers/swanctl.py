@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 
 from interop.peers import suites
+from interop.peers.credentials import Credentials, text
 from interop.peers.shape import EspSa
 from interop.peers.tunnel import TunnelParameters
 
+_SEND = {"always": "always", "on-request": "ifasked", "never": "never"}
 _START = {"listen": "none", "on-demand": "trap", "up": "start"}
 
 
@@ -41,12 +43,15 @@ def _connection(tunnel: TunnelParameters, dpd_s: int) -> str:
   rekey_time = {tunnel.ike_lifetime_s * 9 // 10}s
   over_time = {tunnel.ike_lifetime_s // 10}s
   rand_time = 0s
+  {"send_cert = " + _SEND[tunnel.credentials.send] if tunnel.credentials else ""}
   local {{
-    auth = psk
+    auth = {"pubkey" if tunnel.credentials else "psk"}
+    {f"certs = {tunnel.name}.crt" if tunnel.credentials else ""}
     {f"id = {tunnel.local_id}" if tunnel.local_id else ""}
   }}
   remote {{
-    auth = psk
+    auth = {"pubkey" if tunnel.credentials else "psk"}
+    {_believed(tunnel.credentials) if tunnel.credentials else ""}
     {f"id = {tunnel.remote_id}" if tunnel.remote_id else ""}
   }}
   children {{
@@ -65,15 +70,40 @@ def _connection(tunnel: TunnelParameters, dpd_s: int) -> str:
 }}"""
 
 
+def _believed(own: Credentials) -> str:
+    if own.peer:
+        return f"certs = {own.peer}.crt"
+    return f"cacerts = {', '.join(f'{each}.crt' for each in own.authorities)}"
+
+
+def credential_files(tunnel: TunnelParameters) -> dict[str, str]:
+    """The files of a tunnel with certificates, as seen from swanctl's folder."""
+    own = tunnel.credentials
+    if own is None:
+        return {}
+    above = enumerate(own.above.split("-----END CERTIFICATE-----\n")[:-1])
+    return {
+        f"x509/{tunnel.name}.crt": text(f"{own.own}.crt"),
+        f"private/{tunnel.name}.key": own.private,
+        **{f"x509ca/above-{number}.crt": f"{each}-----END CERTIFICATE-----\n" for number, each in above},
+        **{f"x509ca/{each}.crt": text(f"{each}.crt") for each in own.authorities},
+        **({f"x509/{own.peer}.crt": text(f"{own.peer}.crt")} if own.peer else {}),
+    }
+
+
 def _secret(tunnel: TunnelParameters) -> str:
+    if tunnel.credentials is not None:
+        return ""
     identity = f"id = {tunnel.remote_id}" if tunnel.remote_id else ""
     return f'ike-{tunnel.name} {{\n  secret = "{tunnel.secret}"\n  {identity}\n}}'
 
 
 Node = dict[str, "Node | str | list[str]"]
 _TOKEN = re.compile(
-    r"\s*(?:(?P<close>\})|(?P<open>[^\s={}]+) \{|(?P<key>[^\s={}]+)=(?:\[(?P<list>[^\]]*)\]|(?P<value>[^\s{}]*)))"
+    r"\s*(?:(?P<close>\})|(?P<open>[^\s={}]+) \{|"
+    r"(?P<key>[^\s={}]+)=(?:\[(?P<list>[^\]]*)\]|(?P<value>[^{}]*?)(?=\s+[a-z][a-z0-9-]*=|\s+[^\s={}]+ \{|\s*\})))"
 )
+"""A distinguished name has blanks and equals signs: a value ends where the next key does, which is in small letters."""
 
 
 def read_raw(text: str) -> Node:

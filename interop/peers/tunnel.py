@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from interop.lab.topology import Gateway
+from interop.peers.credentials import Credentials
 
 Mode = Literal["main", "aggressive"]
 Choices = dict[str, Any]
@@ -73,6 +74,7 @@ class TunnelParameters:
     extra: tuple[tuple[str, object], ...] = ()
     manual: Manual | None = None
     compress: bool = False  # the peer offers IPComp
+    credentials: Credentials | None = None  # of this end, in place of the secret
 
     def mirrored(self, local: str, remote: str) -> TunnelParameters:
         """The same tunnel as the other end sees it."""

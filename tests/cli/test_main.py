@@ -158,9 +158,8 @@ def test_explain_knows_every_code(ikevpn: Ikevpn) -> None:
         result = ikevpn("explain", name)
         assert result.exit_code == 0 and result.output.splitlines()[0] == line
         assert len(line) > len(f"{name}: ")
-        assert "{" not in result.output.replace('{ file = "NAME.psk" }', "") and "unknown" not in result.output.replace(
-            name, ""
-        )
+        assert "{" not in re.sub(r'{ file = "[\w.]+" }', "", result.output)
+        assert "unknown" not in result.output.replace(name, "")
 
 
 def test_explain_of_nothing_known_is_status_2(ikevpn: Ikevpn) -> None:

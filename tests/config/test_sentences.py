@@ -79,13 +79,17 @@ PEERS = f'{IDENTITIES}, "wildcard:…", "container:…", or "any"'
     [
         ('moed = "main"', 'moed: there is no key "moed" here. Did you mean "mode"?'),
         (
+            'auth = "rsa-sig"',
+            'auth: "rsa-sig": it is the kind of the key here. Write auth = "rsa", "dsa" or "ecdsa", or leave auth out.',
+        ),
+        (
             'auth = "rsa"',
-            'auth: "rsa": certificates and signatures (RFC 2409 §5.1) are not supported: only pre-shared keys are '
-            'supported yet. Write auth = "psk".',
+            'auth: with auth = "rsa" the tunnel needs a private key. '
+            'Write private_key = { file = "paris.key" }, or auth = "psk".',
         ),
         (
             'auth = "xauth"',
-            'auth: "xauth": XAUTH is not supported: only pre-shared keys are supported yet, '
+            'auth: "xauth": XAUTH is not supported: only pre-shared keys and signatures are supported yet, '
             "without a user's password.",
         ),
         (
@@ -99,8 +103,8 @@ PEERS = f'{IDENTITIES}, "wildcard:…", "container:…", or "any"'
         ),
         (
             'xauth_user = "mallory"',
-            'xauth_user: there is no key "xauth_user" here: XAUTH is not supported: only pre-shared keys are supported '
-            "yet, without a user's password.",
+            'xauth_user: there is no key "xauth_user" here: XAUTH is not supported: only pre-shared keys and '
+            "signatures are supported yet, without a user's password.",
         ),
         ('rightsubnet = "10.2.2.0/24"', 'rightsubnet: there is no key "rightsubnet" here. It is remote_networks here.'),
         ('psk = "hush"', 'psk: there is no key "psk" here. It is secret = { file = "NAME.psk" } here.'),
@@ -249,8 +253,8 @@ PEERS = f'{IDENTITIES}, "wildcard:…", "container:…", or "any"'
         ),
         (
             'ike_proposals = ["rsa-g2-3des-sha"]',
-            'ike_proposals: with auth = "psk" all proposals are for pre-shared keys. '
-            "Names of such proposals begin with pre-.",
+            "ike_proposals: without a private key all proposals are for pre-shared keys. "
+            "Names of such proposals begin with pre-; others need a private_key.",
         ),
         (
             'esp_proposals = ["g14-esp-aes128gcm16-sha"]',

@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "esp": {"errors", "wire.registry", "model", "crypto"},
     "dataplane": {"errors", "wire.registry", "model", "esp"},
     "net": {"errors", "model"},
-    "config": {"errors", "wire.registry", "model", "crypto"},
+    "config": {"errors", "wire.registry", "model", "crypto", "pki"},
     "control": {"errors", "model", "config"},
     "capture": {"errors", "wire.registry", "model"},
     "service": {

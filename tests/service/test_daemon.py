@@ -17,6 +17,7 @@ from ikevpn.model.events.event import Event
 from ikevpn.service import daemon
 from ikevpn.service.daemon import Daemon, Options
 from ikevpn.service.history.loaded_files import LoadedFiles
+from ikevpn.service.signer import Signer
 from ikevpn.service.tunnel.tunnels import Difference
 
 
@@ -129,7 +130,11 @@ def test_a_daemon_that_was_started_for_one_command_ends_with_a_reload_that_leave
         settings = SimpleNamespace(log_level="info", when_stopped=WhenStopped.BLOCK)
         tunnels = SimpleNamespace(apply=apply, idle=True)
         daemon._parts = SimpleNamespace(
-            tunnels=tunnels, settings=settings, report=lambda event: None, files=LoadedFiles(Path("/nowhere"))
+            signer=Signer(),
+            tunnels=tunnels,
+            settings=settings,
+            report=lambda event: None,
+            files=LoadedFiles(Path("/nowhere")),
         )
         monkeypatch.setattr(
             "ikevpn.service.daemon.load", lambda path: SimpleNamespace(warnings=(), daemon=settings, tunnels={})

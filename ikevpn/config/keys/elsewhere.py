@@ -8,21 +8,27 @@ from collections.abc import Mapping
 
 from ikevpn.config.finding import Unfit, show
 
-NOT_YET = "only pre-shared keys are supported yet"
-_CERTIFICATES = f'certificates and signatures (RFC 2409 §5.1) are not supported: {NOT_YET}. Write auth = "psk".'
+NOT_YET = "only pre-shared keys and signatures are supported yet"
+_BY_KIND = 'it is the kind of the key here. Write auth = "rsa", "dsa" or "ecdsa", or leave auth out.'
 _XAUTH = f"XAUTH is not supported: {NOT_YET}, without a user's password."
 _IKEV2 = "ikevpn speaks IKEv1 only."
 _NO_IKEV2 = "Leave it out and set the peer to IKEv1, or use strongSwan for IKEv2."
 
 AUTH: Mapping[str, str] = {
-    **dict.fromkeys(("rsa", "rsasig", "rsa-sig", "pubkey", "cert", "certificate", "dsa", "ecdsa"), _CERTIFICATES),
+    **dict.fromkeys(
+        ("rsasig", "rsa-sig", "dsa-sig", "dss-sig", "ecdsa-sig", "pubkey", "cert", "certificate"), _BY_KIND
+    ),
     **dict.fromkeys(("xauth", "xauth-psk", "xauthpsk", "psk+xauth", "hybrid", "eap"), _XAUTH),
 }
 """Ways to authenticate that there are, though not here."""
 
 _CALLED_HERE: Mapping[str, str] = {
     "psk": 'secret = { file = "NAME.psk" }',
-    "authby": 'auth = "psk"',
+    "authby": 'auth = "psk" or "rsa"',
+    **dict.fromkeys(("cert", "certs", "leftcert"), 'certificate = { file = "NAME.pem" }'),
+    "rightcert": 'remote_certificate = { file = "NAME.pem" }',
+    "key_file": 'private_key = { file = "NAME.key" }',
+    **dict.fromkeys(("send_cert", "leftsendcert"), 'send_certificate = "always"'),
     "left": "local",
     "local_addrs": "local",
     "right": "remote",
@@ -62,8 +68,6 @@ def foreign_key(name: str, value: object) -> Unfit | None:
         return Unfit(f'there is no key "{name}" here: {_IKEV2}', "Leave it out.", "unknown-key")
     if name.startswith(("xauth", "leftxauth", "rightxauth", "modecfg", "mode_config")):
         return Unfit(f'there is no key "{name}" here: {_XAUTH}', "", "not-supported")
-    if name in ("cert", "certs", "cacerts", "leftcert", "rightcert", "leftrsasigkey", "rightrsasigkey", "key_file"):
-        return Unfit(f'there is no key "{name}" here: {_CERTIFICATES}', "", "not-supported")
     if name in _CALLED_HERE:
         return Unfit(f'there is no key "{name}" here.', f"It is {_CALLED_HERE[name]} here.", "unknown-key")
     return None

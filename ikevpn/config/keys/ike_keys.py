@@ -27,8 +27,12 @@ _YEAR_S = 31_536_000
 class IkeKeys:
     """Part of `schema.TunnelTable`."""
 
-    auth: AuthMethod = key(
-        Choice(AuthMethod, AUTH), "How both ends authenticate: by a pre-shared key.", '"psk"', AuthMethod.PSK
+    auth: AuthMethod | None = key(
+        Choice(AuthMethod, AUTH),
+        "How both ends authenticate: by a pre-shared key, or by signatures with keys of this kind.",
+        '"psk"',
+        None,
+        "as `private_key` says; without one `psk`",
     )
     secret: SecretTable | None = key(
         SECRET, "The pre-shared key.", '{ file = "paris.psk" }', None, "what the `[[psk]]` tables say"
@@ -45,7 +49,7 @@ class IkeKeys:
         "Respond in aggressive mode. Any initiator that sends the right identity gets a hash from which the secret "
         "can be "
         "guessed offline, without being authenticated. So this must be enabled, and needs a long random secret. "
-        "Initiating in aggressive mode does not need it.",
+        "Initiating in aggressive mode does not need it, nor does responding with signatures.",
         "true",
         False,
     )
@@ -55,7 +59,7 @@ class IkeKeys:
         "or `keyid:…` (`keyid:0x…` for octets). Text after a leading `@` is always sent as a domain name.",
         '"gw.example.net"',
         None,
-        "our address",
+        "the subject of our certificate, or our address",
     )
     remote_id: Identity | DnPattern | str | None = key(
         PeerPattern(),
@@ -68,7 +72,8 @@ class IkeKeys:
     )
     ike_proposals: tuple[IkeProposal, ...] = key(
         Many(IkeProposals(), join_proposals, least=1),
-        "What we offer and accept in phase 1, best first.",
+        "What we offer and accept in phase 1, best first. Names for signatures begin with `rsa-`, `dsa-` or "
+        "`ecdsa256-`; with a private key the levels stand for these.",
         '["pre-g14-aes256-sha256", "standard"]',
         IkeProposals().read("modern"),
         '`["modern"]`',

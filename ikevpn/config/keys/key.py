@@ -13,11 +13,15 @@ REQUIRED = dataclasses.MISSING
 
 @dataclass(frozen=True)
 class Table:
-    """A kind that is a table of its own, or with `several` a list of tables; `hint` is how to write it."""
+    """A kind that is a table of its own, or with `several` a list of tables; `hint` is how to write it.
+
+    `or_one`: one of them may stand without the list.
+    """
 
     columns: type[Any]
     hint: str
     several: bool = False
+    or_one: bool = False
 
     @property
     def expects(self) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
+from ikevpn.config.keys.certificate_keys import CertificateKeys
 from ikevpn.config.keys.host_keys import HostKeys
 from ikevpn.config.keys.ike_keys import IkeKeys
 from ikevpn.config.keys.key import key
@@ -139,7 +140,7 @@ class DaemonTable:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TunnelTable(OuterKeys, HostKeys, TrafficKeys, IkeKeys, PeerKeys):
+class TunnelTable(OuterKeys, HostKeys, TrafficKeys, CertificateKeys, IkeKeys, PeerKeys):
     """A tunnel: `[tunnel.NAME]`, once for each peer or group of peers."""
 
     manual: ManualTable | None = key(MANUAL, "Manual keys in place of IKE.", "", None, "none: IKE negotiates the keys")

@@ -85,6 +85,8 @@ class Walk:
         if not kind.several:
             return self.table(kind.columns, value, keys, _way_to_write(kind, keys))
         hint = _way_to_write(kind, keys)
+        if kind.or_one and isinstance(value, dict):
+            return (self.table(kind.columns, value, keys, hint),)
         if not isinstance(value, list):
             self.error(keys, Unfit("this is not a list of tables.", f"Write {hint}"))
             return None

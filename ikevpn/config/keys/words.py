@@ -6,7 +6,12 @@ from enum import StrEnum
 
 
 class AuthMethod(StrEnum):
+    """How both ends authenticate: by a pre-shared key, or by signatures with keys of one kind."""
+
     PSK = "psk"
+    RSA = "rsa"
+    DSA = "dsa"
+    ECDSA = "ecdsa"
 
 
 class Start(StrEnum):

@@ -134,7 +134,7 @@ def _weak(tunnel: TunnelConfig) -> Iterator[Remark]:
     triple_des = any(proposal.cipher == EspCipher.TRIPLE_DES for proposal in template.ipsec_proposals)
     if triple_des and not 0 < template.ipsec_lifetime.kilobytes <= _3DES_KILOBYTES:
         yield Remark("weak", tunnel, "esp_proposals", f"{_3DES}.", f"Write esp_lifetime_kb = {_3DES_KILOBYTES // 2}")
-    if _aggressive(tunnel):
+    if _aggressive(tunnel) and not template.own_keys:
         yield _weak_mode(tunnel)
 
 

@@ -19,18 +19,19 @@ from ikevpn.config.toml.document import Keys
 from ikevpn.config.tunnel.host_pair import check_host_pair, host_pair
 from ikevpn.config.tunnel.manual_keys import build_manual
 from ikevpn.config.tunnel.peer_network import remote_network
+from ikevpn.config.tunnel.phase1_proposals import ike_proposals
 from ikevpn.config.tunnel.secret_source import build_secret, secret_source
+from ikevpn.config.tunnel.signing import Signing
 from ikevpn.config.tunnel.without_ike import check_without_ike
 from ikevpn.model.address import AddressRange, Network
 from ikevpn.model.dn_pattern import DnPattern
 from ikevpn.model.identity import Identity
 from ikevpn.model.manual import ManualKeys
-from ikevpn.model.proposal import Lifetime
+from ikevpn.model.proposal import IkeProposal, Lifetime
 from ikevpn.model.sa import SaMode
 from ikevpn.model.secret import Secret
 from ikevpn.model.selector import Selector
 from ikevpn.model.tunnel import Child, DpdAction, NatTraversal, SharedSecret, Tunnel
-from ikevpn.wire.registry import Auth
 
 POLICY_DEVICE = "ikevpn0"
 _DEVICE_PREFIX = "vpn-"
@@ -52,20 +53,23 @@ def build_tunnel(
     keys: Keys = ("tunnel", name)
     before = walk.errors
     secret = build_secret(walk, table.secret, (*keys, "secret")) if table.secret else None
+    signing = _signing(walk, table, keys)
     children = _children(walk, table, keys)
     check_host_pair(walk, table, children, keys)
     _check_tunnel(walk, table, keys)
     if table.manual is None:
+        proposals = ike_proposals(walk, table, signing, keys)
         _check_ike(walk, table, shared, keys)
         manual = None
     else:
+        proposals = table.ike_proposals
         check_without_ike(walk, keys, table.remote, table.start, table.replay_window)
         manual = build_manual(walk, table.manual, (*keys, "manual"), taken_spis, integrity_96=table.sha256_96)
     if walk.errors > before:
         return None
     return TunnelConfig(
         name=name,
-        template=_template(name, table, secret, children, manual),
+        template=_template(name, table, secret, signing, proposals, children, manual),
         remotes=table.remote,
         start=table.start or (Start.UP if _can_call(table) else Start.LISTEN),
         binding=table.binding,
@@ -80,9 +84,20 @@ def build_tunnel(
         interface=table.interface,
         dpd_action=table.dpd_action,
         mtu=table.mtu,
-        secret_from=_secret_from(walk, table),
+        secret_from=_secret_from(walk, table, signing),
+        private_keys=signing.private,
+        key_files=signing.files,
         manual=manual,
     )
+
+
+def _signing(walk: Walk, table: TunnelTable, keys: Keys) -> Signing:
+    """What the tunnel says of certificates. `cryptography.x509` is loaded for those only that have some."""
+    if not (table.private_key or table.certificate or table.remote_certificate):
+        return Signing()
+    from ikevpn.config.tunnel.certificates import build_signing  # noqa: PLC0415
+
+    return build_signing(walk, table, keys)
 
 
 def _shares_device(table: TunnelTable) -> bool:
@@ -99,11 +114,17 @@ def device_name(tunnel: str) -> str:
 
 
 def _template(
-    name: str, table: TunnelTable, secret: Secret | None, children: tuple[Child, ...], manual: ManualKeys | None
+    name: str,
+    table: TunnelTable,
+    secret: Secret | None,
+    signing: Signing,
+    proposals: tuple[IkeProposal, ...],
+    children: tuple[Child, ...],
+    manual: ManualKeys | None,
 ) -> Tunnel:
     return Tunnel(
         name=name,
-        ike_proposals=table.ike_proposals,
+        ike_proposals=proposals,
         ipsec_proposals=(manual.proposal,) if manual else table.esp_proposals,
         children=children,
         local=table.local,
@@ -113,7 +134,10 @@ def _template(
         local_id=table.local_id,
         remote_id=table.remote_id if isinstance(table.remote_id, Identity) else None,
         remote_pattern=table.remote_id if isinstance(table.remote_id, DnPattern) else None,
-        any_remote_id=table.remote_id == ANY,
+        any_remote_id=table.remote_id == ANY or (table.remote_id is None and bool(signing.peer_keys)),
+        own_keys=signing.own,
+        send_certificate=table.send_certificate,
+        peer_keys=signing.peer_keys,
         ike_lifetime=Lifetime(table.ike_lifetime_s, table.ike_lifetime_kb),
         ipsec_lifetime=Lifetime(table.esp_lifetime_s, table.esp_lifetime_kb),
         ipsec_lifetime_packets=table.esp_lifetime_packets,
@@ -142,9 +166,11 @@ def _template(
     )
 
 
-def _secret_from(walk: Walk, table: TunnelTable) -> str:
+def _secret_from(walk: Walk, table: TunnelTable, signing: Signing) -> str:
     if table.manual is not None:
         return "manual keys"
+    if signing.own:
+        return signing.own[0].name
     return secret_source(walk.document, table.secret) if table.secret else "the [[psk]] tables"
 
 
@@ -172,12 +198,9 @@ def _check_ike(walk: Walk, table: TunnelTable, shared: Sequence[SharedSecret], k
             Unfit(f'with start = "{table.start}" this host initiates, but remote gives no address.', fix),
         )
     _check_who_calls(walk, table, keys)
-    if not table.secret and not any(_may_fit(each, table) for each in shared):
+    if not (table.secret or table.private_key or any(_may_fit(each, table) for each in shared)):
         fix = f'Write secret = {{ file = "{keys[-1]}.psk" }}, or a [[psk]] table for the peer.'
         walk.error(keys, Unfit("the tunnel names no secret, and no [[psk]] table fits.", fix, "no-secret"))
-    if any(proposal.auth != Auth.PSK for proposal in table.ike_proposals):
-        fix = "Names of such proposals begin with pre-."
-        walk.error((*keys, "ike_proposals"), Unfit('with auth = "psk" all proposals are for pre-shared keys.', fix))
     if table.nat_traversal is NatTraversal.FORCE and all(p.has_ah for p in table.esp_proposals):
         fix = "Use ESP, or leave nat_traversal as it is."
         walk.error((*keys, "nat_traversal"), Unfit("AH, the only thing in esp_proposals, cannot travel in UDP.", fix))

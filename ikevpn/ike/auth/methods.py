@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ikevpn.ike.auth.method import Method
 from ikevpn.ike.auth.pre_shared_key import PRE_SHARED_KEY
+from ikevpn.ike.auth.signature import SIGNATURES
 from ikevpn.ike.state.core import Core
 from ikevpn.ike.state.sa import IkeSa
 from ikevpn.ike.values.credential import Credential
@@ -13,7 +14,7 @@ from ikevpn.model.tunnel import Tunnel
 from ikevpn.wire.payload import HashPayload, Signature
 from ikevpn.wire.registry import Auth
 
-METHODS: dict[Auth, Method] = {each.auth: each for each in (PRE_SHARED_KEY,)}
+METHODS: dict[Auth, Method] = {each.auth: each for each in (PRE_SHARED_KEY, *SIGNATURES)}
 PROOF = (HashPayload, Signature)
 """The payloads of which one carries the proof, whatever the method; `Method.check` wants its own."""
 
@@ -25,8 +26,8 @@ def agreed(sa: IkeSa) -> Method:
 
 
 def proves(core: Core, credential: Credential, tunnel: Tunnel, remote: Address, identity: Identity | None) -> bool:
-    """Whether a credential is, as all is configured now, the one that proves an identity under a tunnel."""
-    return METHODS[credential.auth].credential(core, tunnel, remote, identity) == credential
+    """Whether a credential, as all is configured now, proves an identity under a tunnel."""
+    return METHODS[credential.auth].proves(core, credential, tunnel, remote, identity)
 
 
 def lacking(core: Core, tunnel: Tunnel, remote: Address, identity: Identity | None) -> Method | None:

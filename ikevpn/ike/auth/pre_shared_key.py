@@ -50,20 +50,21 @@ def _prove(sa: IkeSa, said: Transcript, used: Keys, prover: Role) -> HashPayload
     return HashPayload(_hash(sa, said, used, prover))
 
 
-def _check(sa: IkeSa, said: Transcript, used: Keys, prover: Role, chain: Chain) -> None:
+def _check(sa: IkeSa, said: Transcript, used: Keys, prover: Role, chain: Chain) -> Keys:
     found = chain.first(HashPayload)
     if found is None:
         raise Malformed("a proof with a pre-shared key needs a HashPayload payload", HEADER_SIZE)
     if not hmac.compare_digest(found.data, _hash(sa, said, used, prover)):
         raise NotAuthentic("the peer's proof does not verify")
+    return used
 
 
 def _hash(sa: IkeSa, said: Transcript, used: Keys, prover: Role) -> bytes:
-    """HASH_I or HASH_R (RFC 2409 §5)."""
-    values = (used.proposal.hash, used.skeyids, said.public_i, said.public_r, sa.cky_i, sa.cky_r, said.sa_body)
-    if prover is Role.INITIATOR:
-        return keys.hash_i(*values, said.id_body_i)
-    return keys.hash_r(*values, said.id_body_r)
+    return said.hashed(used.proposal.hash, used.skeyids, sa.cky_i, sa.cky_r, prover)
+
+
+def _proves(core: Core, credential: Credential, tunnel: Tunnel, remote: Address, identity: Identity | None) -> bool:
+    return _credential(core, tunnel, remote, identity) == credential
 
 
 PRE_SHARED_KEY = Method(
@@ -71,9 +72,12 @@ PRE_SHARED_KEY = Method(
     HashPayload,
     missing=Reason.NO_SECRET,
     foreign=Reason.WRONG_SECRET,
+    wrong=Reason.WRONG_SECRET,
+    silent=Reason.NO_ANSWER_ENCRYPTED,
     credential=_credential,
     candidates=_candidates,
     unknown=_unknown,
+    proves=_proves,
     skeyid=_skeyid,
     prove=_prove,
     check=_check,

@@ -12,7 +12,7 @@ from ikevpn.ike.phase1.common import Phase1
 from ikevpn.ike.runner.exchange import Rejected
 from ikevpn.ike.state.callers import Callers
 from ikevpn.ike.state.core import Core
-from ikevpn.ike.state.sa import Exchange, Hint, IkeSa, Keys
+from ikevpn.ike.state.sa import Exchange, Hint, IkeSa, Keys, Lacking, Waiting
 from ikevpn.ike.values.credential import Credential
 from ikevpn.model.events.event import Code, Fact, Reason
 from ikevpn.model.identity import Identity
@@ -22,17 +22,19 @@ from ikevpn.wire.payload import Payload
 
 
 def build_1(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
-    """SA, KE, Ni, IDii, vendor ids. The public value fixes the group: only proposals of one group can be offered."""
+    """SA, KE, Ni, IDii, CERTREQ, vendor ids. The public value fixes the group: only proposals of one can be offered."""
     tunnel = _tunnel(sa)
     offer = common.build_offer(exchange, tunnel)
     sa.proposal = Phase1.of(exchange).offered[0]
     key_exchange = common.build_key_exchange(core, sa, exchange)
     identity = common.build_identity(sa, exchange, tunnel)
-    return [offer, *key_exchange, identity, *common.build_vendor_ids(sa, tunnel)]
+    requests = common.certificate_requests([tunnel], Phase1.of(exchange).offered)
+    return [offer, *key_exchange, identity, *requests, *common.build_vendor_ids(sa, tunnel)]
 
 
 def take_1(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     """The responder knows at once who is meant, though not yet whether it is true, and has all keys."""
+    Phase1.of(exchange).take_requests(chain)
     state = Phase1.of(exchange)
     identity = common.read_identity(exchange, chain)
     common.take_key_exchange(exchange, chain)
@@ -83,19 +85,21 @@ def _credential(core: Core, sa: IkeSa, identity: Identity) -> Credential:
     return found
 
 
-def build_2(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
-    """SA, KE, Nr, IDir, HASH_R or SIG_R, vendor ids, NAT-D."""
+def build_2(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload] | Lacking:
+    """SA, KE, Nr, IDir, CERT, HASH_R or SIG_R, CERTREQ, vendor ids, NAT-D."""
     state = Phase1.of(exchange)
     tunnel = _tunnel(sa)
     assert state.answer is not None and sa.proposal is not None and sa.keys is not None
-    core.report(Code.KEYS_DERIVED, sa)
     identity = common.build_identity(sa, exchange, tunnel)
     proof = common.proof(sa, exchange)
-    vendor_ids = common.build_vendor_ids(sa, tunnel)
-    return [state.answer, *state.own, identity, proof, *vendor_ids, *natt.detection(core, sa, sa.proposal.hash)]
+    if isinstance(proof, Lacking):
+        return proof
+    core.report(Code.KEYS_DERIVED, sa)
+    asked = common.certificate_requests(sa.callers or (), [sa.proposal]) + common.build_vendor_ids(sa, tunnel)
+    return [state.answer, *state.own, identity, *proof, *asked, *natt.detection(core, sa, sa.proposal.hash)]
 
 
-def verify_2(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, keys: Keys | None) -> Keys:
+def verify_2(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, keys: Keys | None) -> Keys | Waiting:
     """The responder's proof needs all that message 2 brings. Raises NotAuthentic, Malformed, or Rejected for what we
     did not offer.
     """
@@ -105,13 +109,12 @@ def verify_2(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, keys: Keys
     common.share(exchange)
     identity = common.read_identity(exchange, chain)
     credential = common.credential_of(core, choice.proposal, tunnel, sa.remote.address, identity)
-    found = common.derive(sa, exchange, choice.proposal, credential)
-    common.check_proof(sa, exchange, chain, found)
-    return found
+    return common.check_proof(sa, exchange, chain, common.derive(sa, exchange, choice.proposal, credential))
 
 
 def take_2(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     """The responder has proved itself; the initiator moves to port 4500 where there is a NAT."""
+    Phase1.of(exchange).take_requests(chain)
     common.take_choice(core, sa, Phase1.of(exchange), _tunnel(sa), common.read_answer(exchange, chain))
     assert sa.proposal is not None
     core.report(Code.KEYS_DERIVED, sa)
@@ -121,19 +124,20 @@ def take_2(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     natt.move(core, sa)
 
 
-def build_3(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
-    """HASH_I or SIG_I, NAT-D, INITIAL-CONTACT; encrypted."""
+def build_3(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload] | Lacking:
+    """CERT, HASH_I or SIG_I, NAT-D, INITIAL-CONTACT; encrypted."""
     assert sa.proposal is not None
-    detection = natt.detection(core, sa, sa.proposal.hash)
-    return [common.proof(sa, exchange), *detection, *common.initial_contact(core, sa, _tunnel(sa))]
+    proof = common.proof(sa, exchange)
+    if isinstance(proof, Lacking):
+        return proof
+    return [*proof, *natt.detection(core, sa, sa.proposal.hash), *common.initial_contact(core, sa, _tunnel(sa))]
 
 
-def verify_3(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, keys: Keys | None) -> Keys:
-    """HASH_I or SIG_I. Raises NotAuthentic, Malformed."""
+def verify_3(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, keys: Keys | None) -> Keys | Waiting:
+    """HASH_I or SIG_I. Raises NotAuthentic, Malformed, Rejected."""
     if keys is None:
         raise NotAuthentic("no keys yet")
-    common.check_proof(sa, exchange, chain, keys)
-    return keys
+    return common.check_proof(sa, exchange, chain, keys)
 
 
 def take_3(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 
 from ikevpn.crypto import ciphers, groups, keys
 from ikevpn.crypto.groups import BadPublicValue, KeyPair
@@ -20,7 +22,7 @@ from ikevpn.ike.state import state_changes
 from ikevpn.ike.state.callers import told
 from ikevpn.ike.state.core import Core
 from ikevpn.ike.state.effects import ExportKeys
-from ikevpn.ike.state.sa import Exchange, IkeSa, Keys, Peer, Role
+from ikevpn.ike.state.sa import Exchange, IkeSa, Keys, Lacking, Peer, Role, Waiting
 from ikevpn.ike.upkeep import informational
 from ikevpn.ike.values.credential import Credential
 from ikevpn.model.address import Address
@@ -44,6 +46,7 @@ from ikevpn.wire.payload import (
 from ikevpn.wire.registry import Doi, IdType, NotifyType, Protocol
 
 _NONCE_SIZE = 32
+_MOST_ASKING = 16  # tunnels whose authorities we name to somebody who may mean any of them
 
 
 @dataclass(slots=True)
@@ -237,10 +240,12 @@ def without_credential(method: Method, facts: dict[str, Fact]) -> Rejected:
 
 
 def build_identity(sa: IkeSa, exchange: Exchange, tunnel: Tunnel) -> Identification:
-    """Who we are: as configured, or our address."""
-    sa.local_id = tunnel.local_id or Identity.of_address(sa.local.address)
+    """Who we are: as configured, as our certificate says, or our address. Raises Rejected where no key fits."""
+    state = Phase1.of(exchange)
+    own = tunnel.local_id or methods.agreed(sa).identity(sa, state)
+    sa.local_id = own or Identity.of_address(sa.local.address)
     payload = Identification(sa.local_id.type, 0, 0, sa.local_id.data)
-    Phase1.of(exchange).set_id(exchange.role, message.body_of(payload))
+    state.set_id(exchange.role, message.body_of(payload))
     return payload
 
 
@@ -257,15 +262,25 @@ def identity_in(body: bytes) -> Identity:
     return Identity(IdType(body[0]), body[4:])
 
 
-def proof(sa: IkeSa, exchange: Exchange) -> Payload:
-    """What proves us, in the way that was agreed on."""
+def proof(sa: IkeSa, exchange: Exchange) -> list[Payload] | Lacking:
+    """What proves us, in the way that was agreed on, and the certificates for it."""
     assert sa.keys is not None
-    return methods.agreed(sa).prove(sa, Phase1.of(exchange), sa.keys, exchange.role)
+    method, state = methods.agreed(sa), Phase1.of(exchange)
+    found = method.prove(sa, state, sa.keys, exchange.role)
+    return found if isinstance(found, Lacking) else [*method.certificates(sa, state), found]
 
 
-def check_proof(sa: IkeSa, exchange: Exchange, chain: Chain, used: Keys) -> None:
-    """Raises NotAuthentic where what came does not prove the peer, Malformed where it is none for this method."""
-    METHODS[used.proposal.auth].check(sa, Phase1.of(exchange), used, exchange.role.other, chain)
+def check_proof(sa: IkeSa, exchange: Exchange, chain: Chain, used: Keys) -> Keys | Waiting:
+    """The keys with what the peer has proved itself with. Raises NotAuthentic where that is wrong, Malformed where it
+    is none for this method, Rejected where it is right and not believed.
+    """
+    return METHODS[used.proposal.auth].check(sa, Phase1.of(exchange), used, exchange.role.other, chain)
+
+
+def certificate_requests(tunnels: Iterable[Tunnel], proposals: Iterable[IkeProposal]) -> list[Payload]:
+    """What we ask for, so that the peer can prove itself in one of these ways."""
+    asked, each_auth = list(islice(tunnels, _MOST_ASKING)), dict.fromkeys(each.auth for each in proposals)
+    return list(dict.fromkeys(request for auth in each_auth for request in METHODS[auth].requests(asked)))
 
 
 def settle_identity(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, identity: Identity) -> None:

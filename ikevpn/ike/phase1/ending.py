@@ -18,12 +18,13 @@ def rejected(core: Core, sa: IkeSa, exchange: Exchange, notify: NotifyType, why:
     """We will not go on: tell the peer once, then forget it, unless the real peer may yet come."""
     informational.refuse(core, sa, notify)
     proved = exchange.row > 0 and settle.awaited(exchange).authenticates
+    ours = settle.awaited(exchange).sender is exchange.role  # which we could not make: the peer waits for it
     told = replace(why, facts={"notify": notify.label, **why.facts})
-    if exchange.role is Role.RESPONDER and exchange.row > 0 and not proved:
+    if exchange.role is Role.RESPONDER and exchange.row > 0 and not proved and not ours:
         core.drop(why.reason, sa, **why.facts)  # anybody may have sent this: the real peer still has its chance
         sa.hint = sa.hint or told
         return
-    if exchange.role is Role.INITIATOR and proved and settle.at_last_message(exchange):
+    if exchange.role is Role.INITIATOR and proved and not ours and settle.at_last_message(exchange):
         sa.last_block = exchange.iv  # for the peer all is well: what it has now must go
         informational.delete_ike(core, sa)
     failed(core, sa, told)

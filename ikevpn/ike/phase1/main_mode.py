@@ -10,7 +10,7 @@ from ikevpn.ike.auth import methods
 from ikevpn.ike.phase1 import common, natt
 from ikevpn.ike.phase1.common import Phase1
 from ikevpn.ike.state.core import Core
-from ikevpn.ike.state.sa import Exchange, IkeSa, Keys
+from ikevpn.ike.state.sa import Exchange, IkeSa, Keys, Lacking, Waiting
 from ikevpn.model.events.event import Code
 from ikevpn.model.tunnel import Tunnel
 from ikevpn.wire.message import Chain
@@ -25,6 +25,7 @@ def build_1(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
 
 def take_1(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     """The responder chooses a proposal; message 2 will carry it."""
+    Phase1.of(exchange).take_requests(chain)
     Phase1.of(exchange).answer = common.take_offer(core, sa, exchange, chain)
     common.take_vendor_ids(sa, chain)
 
@@ -38,14 +39,16 @@ def build_2(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
 
 def take_2(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     """The initiator learns what was chosen."""
+    Phase1.of(exchange).take_requests(chain)
     common.take_choice(core, sa, Phase1.of(exchange), _tunnel(sa), common.read_answer(exchange, chain))
     common.take_vendor_ids(sa, chain)
 
 
 def build_3(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
-    """KE, Ni, NAT-D."""
+    """KE, Ni, CERTREQ, NAT-D."""
     assert sa.proposal is not None
-    return common.build_key_exchange(core, sa, exchange) + natt.detection(core, sa, sa.proposal.hash)
+    requests = common.certificate_requests([_tunnel(sa)], [sa.proposal])
+    return [*common.build_key_exchange(core, sa, exchange), *requests, *natt.detection(core, sa, sa.proposal.hash)]
 
 
 def take_3(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
@@ -53,6 +56,7 @@ def take_3(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
 
     Raises Rejected for a bad public value or without any credential, before the exchange moves on.
     """
+    Phase1.of(exchange).take_requests(chain)
     assert sa.proposal is not None
     common.note_vendor_ids(sa, chain)
     common.take_key_exchange(exchange, chain)
@@ -64,15 +68,16 @@ def take_3(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
 
 
 def build_4(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
-    """KE, Nr, NAT-D."""
+    """KE, Nr, CERTREQ, NAT-D."""
     assert sa.proposal is not None
     core.report(Code.KEYS_DERIVED, sa)
-    own = Phase1.of(exchange).own
-    return own + natt.detection(core, sa, sa.proposal.hash)
+    requests = common.certificate_requests(sa.callers or (), [sa.proposal])
+    return [*Phase1.of(exchange).own, *requests, *natt.detection(core, sa, sa.proposal.hash)]
 
 
 def take_4(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     """The initiator has all keys and moves to port 4500 where there is a NAT."""
+    Phase1.of(exchange).take_requests(chain)
     tunnel = _tunnel(sa)
     assert sa.proposal is not None
     common.note_vendor_ids(sa, chain)
@@ -87,11 +92,12 @@ def take_4(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
     natt.move(core, sa)
 
 
-def build_proof(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload]:
-    """Messages 5 and 6: identity, proof, INITIAL-CONTACT; encrypted."""
+def build_proof(core: Core, sa: IkeSa, exchange: Exchange) -> list[Payload] | Lacking:
+    """Messages 5 and 6: identity, CERT, proof, INITIAL-CONTACT; encrypted."""
     tunnel = _tunnel(sa)
     identity = common.build_identity(sa, exchange, tunnel)
-    return [identity, common.proof(sa, exchange), *common.initial_contact(core, sa, tunnel)]
+    proof = common.proof(sa, exchange)
+    return proof if isinstance(proof, Lacking) else [identity, *proof, *common.initial_contact(core, sa, tunnel)]
 
 
 def take_5(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
@@ -99,6 +105,7 @@ def take_5(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain) -> None:
 
     Raises Rejected where the credential is somebody else's: all that may be were tried before there was an identity.
     """
+    Phase1.of(exchange).take_requests(chain)
     common.settle_identity(core, sa, exchange, chain, common.read_identity(exchange, chain))
 
 
@@ -124,13 +131,12 @@ def _trials(core: Core, sa: IkeSa, exchange: Exchange) -> tuple[Keys, ...]:
     return tuple(common.derive(sa, exchange, proposal, credential) for credential in found)
 
 
-def verify(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, keys: Keys | None) -> Keys:
-    """Messages 5 and 6: the proof over everything that was said. Raises NotAuthentic, Malformed."""
+def verify(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, keys: Keys | None) -> Keys | Waiting:
+    """Messages 5 and 6: the proof over everything that was said. Raises NotAuthentic, Malformed, Rejected."""
     if keys is None:
         raise NotAuthentic("no keys yet")
     common.read_identity(exchange, chain)
-    common.check_proof(sa, exchange, chain, keys)
-    return keys
+    return common.check_proof(sa, exchange, chain, keys)
 
 
 def _tunnel(sa: IkeSa) -> Tunnel:

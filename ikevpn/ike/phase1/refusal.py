@@ -5,6 +5,7 @@ else explains what was seen; changes nothing by itself.
 from __future__ import annotations
 
 from ikevpn.errors import Malformed
+from ikevpn.ike.auth import methods
 from ikevpn.ike.phase1.common import Phase1
 from ikevpn.ike.runner import protect, settle
 from ikevpn.ike.runner.exchange import doubt
@@ -56,6 +57,8 @@ def in_clear(core: Core, sa: IkeSa, arrival: Arrival) -> None:
         core.report_hearsay(Code.PEER_NOTIFY, sa, notify=label, authenticated=False)
         key = error_notify, sa.keys is not None
         reason = _IN_CLEAR.get((*key, None)) or _IN_CLEAR.get((*key, exchange.script.kind))
+        if reason is Reason.WRONG_SECRET and sa.proposal is not None:
+            reason = methods.agreed(sa).wrong
         offered = tuple(map(str, Phase1.of(exchange).offered))
         facts: dict[str, Fact] = {"notify": label, **identity(sa)} | ({"offered": offered} if offered else {})
         if reason is Reason.WRONG_VERSION:
@@ -92,7 +95,7 @@ def silence(sa: IkeSa, exchange: Exchange) -> Hint:
     if settle.said(exchange).protection is not Protection.ENCRYPTED:
         return Hint(Reason.NO_ANSWER, {})
     moved = sa.natt and sa.role is Role.INITIATOR
-    return Hint(Reason.NO_ANSWER_NATT if moved else Reason.NO_ANSWER_ENCRYPTED, {"silent": True, **identity(sa)})
+    return Hint(Reason.NO_ANSWER_NATT if moved else methods.agreed(sa).silent, {"silent": True, **identity(sa)})
 
 
 def _error_in(chain: Chain) -> NotifyType | None:

@@ -12,15 +12,27 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ikevpn.errors import Malformed, NotAuthentic, Refused, Undecipherable
-from ikevpn.ike.runner import protect, unreadable
+from ikevpn.ike.runner import protect, retransmission, unreadable
 from ikevpn.ike.runner.protect import HashKind
 from ikevpn.ike.runner.script import Protection, Row, named, script_of
 from ikevpn.ike.state.core import Core
 from ikevpn.ike.state.effects import Ask, MoveSas
-from ikevpn.ike.state.sa import Exchange, Hint, IkeSa, IkeState, Keys, Pending, Place, Role, Waiting
+from ikevpn.ike.state.sa import (
+    Asked,
+    Exchange,
+    Hint,
+    IkeSa,
+    IkeState,
+    Keys,
+    Lacking,
+    Pending,
+    Place,
+    Role,
+    Waiting,
+)
 from ikevpn.ike.state.timers import Timer, TimerKind
 from ikevpn.ike.values.arrival import Arrival
-from ikevpn.ike.values.question import Answer, Ticket
+from ikevpn.ike.values.question import Answer, Question, Ticket
 from ikevpn.model.events.event import Code, Fact, Reason
 from ikevpn.wire import message
 from ikevpn.wire.header import HEADER_SIZE
@@ -38,6 +50,7 @@ class Rejected(Refused):
         super().__init__(sentence, notify=notify, reason=why)
         self.why = why
         self.facts: dict[str, Fact] = dict(facts or {})
+        self.iv = b""  # of what follows the message that is refused, where that opened with our keys
 
 
 class Outcome(StrEnum):
@@ -89,19 +102,24 @@ def receive(core: Core, sa: IkeSa, exchange: Exchange, arrival: Arrival) -> Resu
     except (Malformed, NotAuthentic) as error:
         return _doubt(core, sa, exchange, row, error)
     except Rejected as error:
-        return _rejected(core, sa, exchange, row, error, proved=False)
+        return _refused(core, sa, exchange, row, error)
     return _accept(core, sa, exchange, row, arrival, opened)
 
 
 def _accept(core: Core, sa: IkeSa, exchange: Exchange, row: Row, arrival: Arrival, opened: _Opened) -> Result:
     if not isinstance(opened.keys, Waiting):
         return _commit(core, sa, exchange, row, arrival, opened)
-    ticket, deadline = Ticket(sa.serial, exchange.message_id, core.serial()), core.now + opened.keys.seconds
+    ticket = _ask(core, sa, exchange, opened.keys.question, opened.keys.seconds)
     exchange.pending = Pending(ticket, arrival, _digest(arrival), opened.chain, opened.iv, opened.keys)
     core.timers.cancel(Timer(TimerKind.RETRANSMIT, sa.serial, exchange.message_id))  # the peer has answered
-    core.timers.set(Timer(TimerKind.ANSWER, sa.serial, exchange.message_id), deadline)
-    core.emit(Ask(ticket, opened.keys.question, deadline))
     return Result(Outcome.WAITING)
+
+
+def _ask(core: Core, sa: IkeSa, exchange: Exchange, question: Question, seconds: float) -> Ticket:
+    ticket, deadline = Ticket(sa.serial, exchange.message_id, core.serial()), core.now + seconds
+    core.timers.set(Timer(TimerKind.ANSWER, sa.serial, exchange.message_id), deadline)
+    core.emit(Ask(ticket, question, deadline))
+    return ticket
 
 
 def resume(core: Core, sa: IkeSa, exchange: Exchange, pending: Pending, answer: Answer) -> Result:
@@ -116,12 +134,13 @@ def resume(core: Core, sa: IkeSa, exchange: Exchange, pending: Pending, answer: 
     except (Malformed, NotAuthentic) as error:
         result = _doubt(core, sa, exchange, row, error)
     except Rejected as error:
-        result = _rejected(core, sa, exchange, row, error, proved=False)
+        error.iv = pending.iv
+        result = _refused(core, sa, exchange, row, error)
     else:
         return _accept(core, sa, exchange, row, pending.arrival, opened)
     exchange.answered[pending.digest] = exchange.row
-    if exchange.flight and _retransmits(exchange) and result.outcome is not Outcome.REJECTED:
-        _arm(core, sa, exchange)
+    if exchange.flight and retransmission.retransmits(exchange) and result.outcome is not Outcome.REJECTED:
+        retransmission.arm(core, sa, exchange)
     return result
 
 
@@ -132,6 +151,18 @@ def _answered(waiting: Waiting, answer: Answer) -> Keys | Waiting | None:
     return waiting.then(answer)
 
 
+def supply(core: Core, sa: IkeSa, exchange: Exchange, asked: Asked, answer: Answer) -> Result:
+    """Go on with a message of ours for which something was lacking."""
+    exchange.asked = None
+    core.timers.cancel(Timer(TimerKind.ANSWER, sa.serial, exchange.message_id))
+    if answer.trouble:
+        facts: dict[str, Fact] = {"detail": answer.trouble}
+        error = Rejected(answer.trouble, NotifyType.AUTHENTICATION_FAILED, asked.lacking.reason, facts)
+        return Result(Outcome.REJECTED, error)
+    asked.lacking.note(answer)
+    return _advance(core, sa, exchange)
+
+
 def repeat(core: Core, sa: IkeSa, exchange: Exchange, arrival: Arrival) -> bool:
     """Answer a datagram that was taken before as it was answered then. False where this one was not."""
     digest = _digest(arrival)
@@ -140,7 +171,7 @@ def repeat(core: Core, sa: IkeSa, exchange: Exchange, arrival: Arrival) -> bool:
         return True
     if digest not in exchange.answered:
         return False
-    _answer_duplicate(core, sa, exchange, digest)
+    retransmission.answer_duplicate(core, sa, exchange, digest)
     return True
 
 
@@ -177,16 +208,21 @@ def _advance(core: Core, sa: IkeSa, exchange: Exchange) -> Result:
     while not exchange.done and rows[exchange.row].sender is exchange.role:
         row = rows[exchange.row]
         try:
-            exchange.flight = _write(sa, exchange, row, row.build(core, sa, exchange))
+            payloads = row.build(core, sa, exchange)
         except Rejected as error:
             return Result(Outcome.REJECTED, error)
+        if isinstance(payloads, Lacking):
+            ticket = _ask(core, sa, exchange, payloads.question, payloads.seconds)
+            exchange.asked = Asked(ticket, payloads)
+            return Result(Outcome.ADVANCED)
+        exchange.flight = _write(sa, exchange, row, payloads)
         exchange.row += 1
         core.send(sa, exchange.flight, exchange.place)
     if exchange.done:
         core.timers.set(Timer(TimerKind.FORGET, sa.serial, exchange.message_id), core.now + core.settings.linger_s)
         return Result(Outcome.FINISHED)
-    if _retransmits(exchange):
-        _arm(core, sa, exchange)
+    if retransmission.retransmits(exchange):
+        retransmission.arm(core, sa, exchange)
     return Result(Outcome.ADVANCED)
 
 
@@ -221,6 +257,9 @@ def _open(core: Core, sa: IkeSa, exchange: Exchange, row: Row, arrival: Arrival)
         try:
             chain, iv = protect.decrypt(keys, arrival.header, arrival.data, exchange.iv or keys.first_iv)
             return _verified(core, sa, exchange, row, chain, iv, keys)
+        except Rejected as error:
+            error.iv = iv
+            raise
         except (Malformed, NotAuthentic) as error:
             if not opens:  # what opens was made with these keys: what is wrong with it says more than other keys do
                 failure, opens = error, not isinstance(error, Undecipherable)
@@ -300,7 +339,7 @@ def doubt(core: Core, sa: IkeSa, exchange: Exchange, reason: Reason, **facts: Fa
 
 
 def _doubt(core: Core, sa: IkeSa, exchange: Exchange, row: Row, error: Malformed | NotAuthentic) -> Result:
-    reason = unreadable.cause(exchange.script.kind, error)
+    reason = script_of(exchange).life.cause(sa, exchange, error)
     first, proof = sa.hint is None, row.protection is not Protection.CLEAR
     if not script_of(exchange).phase1 or not (proof or isinstance(error, NotAuthentic)):
         core.drop(reason, sa, message=row.name, detail=str(error))
@@ -311,6 +350,14 @@ def _doubt(core: Core, sa: IkeSa, exchange: Exchange, row: Row, error: Malformed
     if not (first and proof):
         return _IGNORED
     return Result(Outcome.DOUBTED, Rejected(str(error), unreadable.refusal(error), reason))
+
+
+def _refused(core: Core, sa: IkeSa, exchange: Exchange, row: Row, error: Rejected) -> Result:
+    """The proof of a message is not good enough. What is encrypted comes from who has our keys, whoever that is."""
+    encrypted = row.protection is Protection.ENCRYPTED
+    if encrypted and error.iv:
+        exchange.iv = error.iv
+    return _rejected(core, sa, exchange, row, error, proved=encrypted)
 
 
 def _rejected(
@@ -324,43 +371,3 @@ def _rejected(
     doubt(core, sa, exchange, error.why, **error.facts)
     core.drop(error.why, sa, message=row.name, detail=str(error))
     return _IGNORED
-
-
-# Duplicates and retransmission
-
-
-def _answer_duplicate(core: Core, sa: IkeSa, exchange: Exchange, digest: bytes) -> None:
-    """The peer did not get our answer to its latest message; older messages are only late copies."""
-    latest = max(exchange.answered.values())
-    core.counters[f"drop-{Reason.DUPLICATE}"] += 1
-    if exchange.answered[digest] == latest and exchange.flight and exchange.resent < core.settings.max_resent:
-        exchange.resent += 1
-        core.counters["resent"] += 1
-        core.send(sa, exchange.flight, exchange.place)
-
-
-def _retransmits(exchange: Exchange) -> bool:
-    """A responder that nobody has authenticated yet must not send on its own: that would amplify."""
-    return exchange.role is Role.INITIATOR or not script_of(exchange).phase1
-
-
-def _arm(core: Core, sa: IkeSa, exchange: Exchange) -> None:
-    tunnel = sa.tunnel
-    assert tunnel is not None
-    if not exchange.tries_allowed:
-        exchange.tries_allowed = tunnel.retransmit_tries
-    delay = tunnel.retransmit_s * tunnel.retransmit_factor**exchange.tries
-    core.timers.set(Timer(TimerKind.RETRANSMIT, sa.serial, exchange.message_id), core.now + delay)
-
-
-def retransmit(core: Core, sa: IkeSa, exchange: Exchange) -> bool:
-    """The timer of an unanswered message rang: send it again. False where we have tried enough."""
-    if exchange.tries >= exchange.tries_allowed:
-        return False
-    exchange.tries += 1
-    core.counters["retransmitted"] += 1
-    row = script_of(exchange).rows[exchange.row - 1]
-    core.report(Code.RETRANSMITTED, sa, message=row.name, tries=exchange.tries, of=exchange.tries_allowed)
-    core.send(sa, exchange.flight, exchange.place)
-    _arm(core, sa, exchange)
-    return True

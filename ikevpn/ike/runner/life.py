@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ikevpn.ike.runner import protect
+from ikevpn.errors import Malformed, NotAuthentic
+from ikevpn.ike.runner import protect, unreadable
 from ikevpn.ike.state.core import Core
 from ikevpn.ike.state.sa import Exchange, Hint, IkeSa, Role, State
-from ikevpn.model.events.event import Fact
+from ikevpn.model.events.event import Fact, Reason
 from ikevpn.wire.header import Header
 from ikevpn.wire.registry import NotifyType
 
@@ -21,6 +22,7 @@ Rejected = Callable[[Core, IkeSa, Exchange, NotifyType, Hint], None]
 GivenUp = Callable[[Core, IkeSa, Exchange, dict[str, Fact]], None]
 Answered = Callable[[Core, IkeSa, Exchange, NotifyType], None]
 Explained = Callable[[Core, IkeSa, Exchange, Header, bytes], Hint | None]
+Cause = Callable[[IkeSa, Exchange, Malformed | NotAuthentic], Reason]
 Due = Callable[[Core, IkeSa], Role | None]
 
 
@@ -53,6 +55,7 @@ class Life:
 
     `due`: who begins it, where an IKE SA has keys and counts as established only after such an exchange. `first_iv`:
     of one that the peer begins. `explains`: what one that comes before that tells of the phase 1 that goes wrong.
+    `cause`: what it means that a message cannot be opened or does not verify.
     `at_any_stage`: one may come as soon as both have proved who they are, whatever else is yet to be done.
     `answers_by_id`: the peer may begin one under the message id of one of ours, and means an answer (FRITZ!Box).
     """
@@ -67,5 +70,6 @@ class Life:
     due: Due = nobody
     first_iv: Begun = usual_iv
     explains: Explained | None = None
+    cause: Cause = unreadable.cause
     at_any_stage: bool = False
     answers_by_id: bool = False

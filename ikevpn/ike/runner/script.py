@@ -9,7 +9,7 @@ from enum import StrEnum
 from ikevpn.ike.runner.life import Life
 from ikevpn.ike.runner.protect import HashKind
 from ikevpn.ike.state.core import Core
-from ikevpn.ike.state.sa import Exchange, IkeSa, Keys, Outline, Role, Waiting
+from ikevpn.ike.state.sa import Exchange, IkeSa, Keys, Lacking, Outline, Role, Waiting
 from ikevpn.wire.message import Chain
 from ikevpn.wire.payload import Payload
 from ikevpn.wire.registry import ExchangeType
@@ -25,7 +25,7 @@ class Protection(StrEnum):
 
 Required = type[Payload] | tuple[type[Payload], ...]
 """What a message must have once: a payload, or one of several."""
-Build = Callable[[Core, IkeSa, Exchange], list[Payload]]
+Build = Callable[[Core, IkeSa, Exchange], list[Payload] | Lacking]
 Verify = Callable[[Core, IkeSa, Exchange, Chain, "Keys | None"], "Keys | Waiting | None"]
 Take = Callable[[Core, IkeSa, Exchange, Chain], None]
 
@@ -44,6 +44,7 @@ def proves_nothing(core: Core, sa: IkeSa, exchange: Exchange, chain: Chain, keys
 class Row:
     """One message of an exchange, read by both sides from their own end.
 
+    `build` gives the payloads, or Lacking where that takes an answer from outside: then it is called again with it.
     `verify` raises NotAuthentic and returns the keys that the message proved, or Waiting where that takes an answer
     from outside: then nothing is changed until it has come. `take` may raise Rejected.
     `authenticates`: who passes `verify` is the peer, so its address may be followed and its refusal believed.

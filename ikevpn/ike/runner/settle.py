@@ -44,7 +44,7 @@ def abandon(core: Core, sa: IkeSa, exchange: Exchange) -> None:
     """An exchange goes no further; it still answers duplicates for a while."""
     core.timers.cancel(Timer(TimerKind.RETRANSMIT, sa.serial, exchange.message_id))
     core.timers.cancel(Timer(TimerKind.ANSWER, sa.serial, exchange.message_id))
-    exchange.pending = None
+    exchange.pending = exchange.asked = None
     exchange.row = len(exchange.script.rows)
     core.timers.set(Timer(TimerKind.FORGET, sa.serial, exchange.message_id), core.now + core.settings.linger_s)
 

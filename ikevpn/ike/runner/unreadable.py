@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from ikevpn.errors import Malformed, NotAuthentic, Undecipherable
+from ikevpn.errors import Malformed, NotAuthentic
+from ikevpn.ike.state.sa import Exchange, IkeSa
 from ikevpn.model.events.event import Reason
-from ikevpn.wire.registry import ExchangeType, NotifyType
+from ikevpn.wire.registry import NotifyType
 
 _CAUSES = {
     "malformed": Reason.MALFORMED,
     "undecipherable": Reason.MALFORMED,
     "not-authentic": Reason.BAD_HASH,
+    "bad-signature": Reason.BAD_SIGNATURE,
+    "bad-certificate": Reason.BAD_CERTIFICATE,
     "played-back": Reason.DUPLICATE,
     "in-the-clear": Reason.IN_THE_CLEAR,
     "encrypted": Reason.UNEXPECTED_MESSAGE,
@@ -17,22 +20,17 @@ _CAUSES = {
 """What an error in opening a message means, by its code."""
 _REFUSALS = {
     Reason.BAD_HASH: NotifyType.INVALID_HASH_INFORMATION,
+    Reason.BAD_SIGNATURE: NotifyType.INVALID_SIGNATURE,
+    Reason.BAD_CERTIFICATE: NotifyType.INVALID_CERTIFICATE,
     Reason.IN_THE_CLEAR: NotifyType.INVALID_FLAGS,
     Reason.UNEXPECTED_MESSAGE: NotifyType.INVALID_FLAGS,
     Reason.DUPLICATE: NotifyType.INVALID_MESSAGE_ID,
 }
 
 
-def cause(kind: ExchangeType, error: Malformed | NotAuthentic) -> Reason:
-    """Another secret is said to be the cause only where nothing else is.
-
-    In main mode that is what our keys do not open: they come from the secret. What opens was made by somebody who has
-    it, so that a hash which does not verify means something else; in aggressive mode nothing else was made from it.
-    """
-    aggressive = kind is ExchangeType.AGGRESSIVE
-    undecipherable = isinstance(error, Undecipherable) and (aggressive or kind is ExchangeType.MAIN)
-    hashed = error.reason == NotAuthentic.reason and aggressive
-    return Reason.WRONG_SECRET if undecipherable or hashed else _CAUSES[error.reason]
+def cause(sa: IkeSa, exchange: Exchange, error: Malformed | NotAuthentic) -> Reason:
+    """What an error says by itself."""
+    return _CAUSES[error.reason]
 
 
 def refusal(error: Malformed | NotAuthentic) -> NotifyType:

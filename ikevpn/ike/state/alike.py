@@ -9,6 +9,7 @@ from ikevpn.model.identity import Identity
 from ikevpn.model.proposal import IkeProposal
 from ikevpn.model.secret import Secret
 from ikevpn.model.tunnel import Phase1Mode, ProposalOrder, Tunnel
+from ikevpn.wire.registry import Auth
 
 
 class Taste(NamedTuple):
@@ -29,7 +30,8 @@ class Kind(NamedTuple):
 
     @classmethod
     def of(cls, tunnel: Tunnel) -> Kind:
-        mute = tunnel.mode is Phase1Mode.AGGRESSIVE and not tunnel.answer_aggressive
+        guessed = tunnel.mode is Phase1Mode.AGGRESSIVE and any(each.auth == Auth.PSK for each in tunnel.ike_proposals)
+        mute = guessed and not tunnel.answer_aggressive
         taste = Taste(tunnel.ike_proposals, tunnel.proposal_order)
         is_open = tunnel.any_remote or tunnel.any_remote_id or tunnel.remote_pattern is not None
         return cls(tunnel.mode, not tunnel.initiator_only, mute, taste, is_open)

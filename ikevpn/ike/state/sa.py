@@ -149,6 +149,27 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Lacking:
+    """What a row's `build` returns in place of payloads where it lacks what only the world outside has.
+
+    `note` puts the answer where the next call of `build` finds it. Without one the exchange fails for this `reason`.
+    """
+
+    question: Question
+    seconds: float
+    note: Callable[[Answer], None]
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an exchange lacks for its next message, and has asked for."""
+
+    ticket: Ticket
+    lacking: Lacking
+
+
+@dataclass(frozen=True, slots=True)
 class Pending:
     """A message that is opened and waits for an answer before it may change anything. `iv` follows it."""
 
@@ -203,6 +224,7 @@ class Exchange:
     answered: dict[bytes, int] = field(default_factory=dict)  # digest of a datagram taken -> row
     resent: int = 0
     pending: Pending | None = None
+    asked: Asked | None = None
     place: Place | None = None  # where it is answered, if its latest message came from where the peer may be now
 
     @property

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ikevpn.model.certificates import Authority
+from ikevpn.wire.registry import Auth
+
 
 class Ticket(NamedTuple):
     """Which exchange has asked; `number` is new with each question, so that an answer fits one question only."""
@@ -17,6 +20,37 @@ class Ticket(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Question:
     """Each kind of question is a class of its own, by which those who can answer it are found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sign(Question):
+    """A signature by one of our private keys, over HASH_I or HASH_R: the body of the payload."""
+
+    key: str
+    auth: Auth
+    hashed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Validate(Question):
+    """Who vouches for a peer whose signature is right: which of these authorities, by a path that is valid now.
+
+    The answer is a set of their certificates, not empty, or a `Distrust`. `presented` and `crls` are what the peer has
+    sent, all DER.
+    """
+
+    certificate: bytes
+    presented: tuple[bytes, ...]
+    crls: tuple[bytes, ...]
+    authorities: frozenset[Authority]
+
+
+@dataclass(frozen=True, slots=True)
+class Distrust:
+    """Why nobody vouches for a certificate: the rule that it breaks, and a sentence."""
+
+    rule: str
+    sentence: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from ikevpn.model.events.certificate_sentences import CERTIFICATE_REASONS
 from ikevpn.model.events.code_sentences import CODES, SILENT_PEER
 from ikevpn.model.events.event import Event, Fact, Reason
 from ikevpn.model.events.sentence import Entry, closest, fill, needs
@@ -63,7 +64,8 @@ REASONS: Mapping[Reason, Entry] = {
         "port.",
         (
             "is UDP 4500 open on both ends and on the path? The peer's port is set by `remote_natt_port`",
-            "if it is, the pre-shared keys may differ: compare them, letter by letter",
+            "if it is, the pre-shared keys may differ: compare them, letter by letter; or the peer does not accept our "
+            "certificate",
             "or the peer expects an identity other than {local_id}: compare with `local_id`",
             _PEER_LOG,
         ),
@@ -89,9 +91,8 @@ REASONS: Mapping[Reason, Entry] = {
     ),
     Reason.IDENTITY_REFUSED: Entry(
         "{remote} does not accept our identity[, {local_id}][, and says {notify}]",
-        "The peer has no tunnel for an initiator with this identity. If its answer was encrypted, the pre-shared "
-        "keys are "
-        "the same: it could not have decrypted our identity otherwise.",
+        "The peer has no tunnel for an initiator with this identity. If its answer was encrypted, it could decrypt our "
+        "identity, so that pre-shared keys are the same.",
         (
             "set `local_id` to what the peer expects, or the peer's remote identity to ours",
             "without `local_id` our identity is our address, {local_address}; behind a NAT that is the inner address",
@@ -194,7 +195,7 @@ REASONS: Mapping[Reason, Entry] = {
     ),
     Reason.WRONG_PEER_IDENTITY: Entry(
         "the peer's identity is {received}[ ({received_type})][, expected {expected}]",
-        "The peer has the right secret, but its identity is not the one in the configuration.",
+        "The peer has proved its identity, but it is not the one in the configuration.",
         ('if that is the right peer, write remote_id = "{received}"', "or set the expected identity on the peer"),
     ),
     Reason.AGGRESSIVE_MODE: Entry(
@@ -303,6 +304,7 @@ REASONS: Mapping[Reason, Entry] = {
         "The time given on the command line passed before the negotiation was complete.",
         ("allow more time: `--timeout SECONDS`, or leave `--timeout` out",),
     ),
+    **CERTIFICATE_REASONS,
 }
 
 

@@ -5,7 +5,7 @@ stands there now.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from ikevpn.config.configuration import TunnelConfig
@@ -31,9 +31,10 @@ class LoadedFiles:
             found = [self.path]
         return {path: stamp for path in (*found, *self._secrets) if (stamp := _stamp(path)) is not None}
 
-    def remember(self, stamps: Stamps, tunnels: Iterable[TunnelConfig]) -> None:
+    def remember(self, stamps: Stamps, tunnels: Collection[TunnelConfig]) -> None:
         """What was read when the files were so, and the files in which the secrets of its tunnels are."""
         places = {Path(tunnel.secret_from) for tunnel in tunnels if tunnel.secret_from.startswith("/")}
+        places |= {Path(file) for tunnel in tunnels for file in tunnel.key_files}
         self._secrets = tuple(sorted(places))
         later = {path: stamp for path in self._secrets if (stamp := _stamp(path)) is not None}
         self._stamps = {**later, **stamps}

@@ -54,12 +54,17 @@ def _prove(sa: IkeSa, said: Transcript, used: Keys, prover: Role) -> Signature:
     return Signature(b"signed: " + proof.data)
 
 
-def _check(sa: IkeSa, said: Transcript, used: Keys, prover: Role, chain: Chain) -> None:
+def _check(sa: IkeSa, said: Transcript, used: Keys, prover: Role, chain: Chain) -> Keys:
     found = chain.first(Signature)
     if found is None:
         raise Malformed("no signature", HEADER_SIZE)
     if not hmac.compare_digest(found.data, _prove(sa, said, used, prover).data):
         raise NotAuthentic("the signature does not verify")
+    return used
+
+
+def _proves(core: Core, credential: Credential, wanted: Tunnel, remote: Address, identity: Identity | None) -> bool:
+    return _credential(core, wanted, remote, identity) == credential
 
 
 SIGNATURE = Method(
@@ -67,9 +72,12 @@ SIGNATURE = Method(
     Signature,
     missing=Reason.NO_SECRET,
     foreign=Reason.WRONG_SECRET,
+    wrong=Reason.WRONG_SECRET,
+    silent=Reason.NO_ANSWER,
     credential=_credential,
     candidates=_candidates,
     unknown=_unknown,
+    proves=_proves,
     skeyid=_skeyid,
     prove=_prove,
     check=_check,

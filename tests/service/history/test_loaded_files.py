@@ -14,7 +14,7 @@ def test_every_way_to_change(tmp_path: Path) -> None:
     one, two, secret = tmp_path / "one.toml", tmp_path / "two.toml", tmp_path / "paris.psk"
     for file in (one, secret):
         file.write_text("a")
-    tunnel: Any = SimpleNamespace(secret_from=str(secret))
+    tunnel: Any = SimpleNamespace(secret_from=str(secret), key_files=())
     files = LoadedFiles(tmp_path)
     files.remember(files.stamps(), [tunnel])
     assert files.changed() == ()
