@@ -67,6 +67,8 @@ _TUNNEL = api.TunnelState(
     role="initiator",
     up_s=12.5,
     ike_expires_s=25900.0,
+    certificate="CN=berlin, O=Acme, C=CH",
+    certificate_expires_s=7776000.0,
     device="ikevpn0",
     children=(_CHILD,),
 )

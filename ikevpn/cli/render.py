@@ -48,6 +48,8 @@ BAD = frozenset(
         Code.ROUTE_COMPETES,
         Code.HOST_RESTORED,
         Code.SEQUENCE_LOW,
+        Code.CERTIFICATE_EXPIRES,
+        Code.CERTIFICATE_EXPIRED,
         Code.DATA_PLANE_CRASHED,
         Code.INTERNAL_ERROR,
     )

@@ -183,7 +183,7 @@ class ChildState(msgspec.Struct, frozen=True, kw_only=True):
 
 class TunnelState(msgspec.Struct, frozen=True, kw_only=True):
     """The wanted and the actual state of a tunnel; `last_error` is the sentence of the last failure. `competing` lists
-    the routes of the host by which its traffic leaves in the clear.
+    the routes of the host by which its traffic leaves in the clear. `certificate` is the first of ours to expire.
     """
 
     name: str
@@ -202,6 +202,8 @@ class TunnelState(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int = 0
     next_attempt_s: float | None = None
     competing: tuple[str, ...] = ()
+    certificate: str = ""
+    certificate_expires_s: float | None = None
     last_error: str = ""
     last_reason: str = ""
     children: tuple[ChildState, ...] = ()

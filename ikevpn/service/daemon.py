@@ -152,6 +152,8 @@ class Daemon:
         self._follow(listening.follow(), undo)
         self._follow(restore.follow_tables(parts.host, parts.report), undo)
         self._follow(restore.follow_routes(parts.host, parts.report), undo)
+        parts.expiry.load(configuration.tunnels.values())
+        self._follow(parts.expiry.follow(), undo)
         self._catch_signals(undo)
         parts.signer.load(configuration.tunnels.values())
         await parts.tunnels.apply(configuration, start=not self._options.until_idle)
@@ -260,6 +262,7 @@ class Daemon:
                 self._parts.signer.load(configuration.tunnels.values())
                 difference = await self._parts.tunnels.apply(configuration, start=not self._options.until_idle)
                 await self._apply_settings(configuration)
+                self._parts.expiry.load(configuration.tunnels.values())
                 self._parts.files.remember(stamps, configuration.tunnels.values())
             finally:
                 notify.notify("READY=1")

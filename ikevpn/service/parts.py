@@ -21,6 +21,7 @@ from ikevpn.net.host import Host
 from ikevpn.service.binding.binding import Bindings
 from ikevpn.service.driver import Driver
 from ikevpn.service.history.events import History
+from ikevpn.service.history.expiry import CertificateExpiry
 from ikevpn.service.history.loaded_files import LoadedFiles
 from ikevpn.service.history.refused import RefusedCalls
 from ikevpn.service.ike_port.ports import IkePorts
@@ -52,6 +53,7 @@ class Parts:
         self.refused = RefusedCalls()
         self.history.listen(self.refused.heard)
         self.files = LoadedFiles(config_path)
+        self.expiry = CertificateExpiry(self.report)
         workers = daemon.workers or max(1, len(os.sched_getaffinity(0)) - 1)
         self.plane = PLANES[USERSPACE](PlaneSettings(workers, daemon.rehearsal))
         self.host = Host(daemon.state, (daemon.ike_port, daemon.natt_port))

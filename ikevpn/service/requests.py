@@ -226,7 +226,11 @@ class Requests:
             uses = {}  # the worker has just crashed; its counters are gone, the rest is worth telling
         now = self._parts.driver.now
         engine = self._parts.driver.engine
-        return [tunnel_state(tunnel, engine.status(now, tunnel.name), uses, now) for tunnel in tunnels]
+        expiring = self._parts.expiry.of
+        return [
+            tunnel_state(tunnel, engine.status(now, tunnel.name), uses, now, expiring(tunnel.name))
+            for tunnel in tunnels
+        ]
 
     async def _metrics(self, request: api.Metrics) -> Answer:
         yield api.MetricsAnswer(text=metrics.write(await self._view()))

@@ -16,6 +16,7 @@ from ikevpn.model.events import reasons
 from ikevpn.model.events.event import Event
 from ikevpn.service import daemon
 from ikevpn.service.daemon import Daemon, Options
+from ikevpn.service.history.expiry import CertificateExpiry
 from ikevpn.service.history.loaded_files import LoadedFiles
 from ikevpn.service.signer import Signer
 from ikevpn.service.tunnel.tunnels import Difference
@@ -135,6 +136,7 @@ def test_a_daemon_that_was_started_for_one_command_ends_with_a_reload_that_leave
             settings=settings,
             report=lambda event: None,
             files=LoadedFiles(Path("/nowhere")),
+            expiry=CertificateExpiry(lambda event: None),
         )
         monkeypatch.setattr(
             "ikevpn.service.daemon.load", lambda path: SimpleNamespace(warnings=(), daemon=settings, tunnels={})

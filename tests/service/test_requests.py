@@ -19,6 +19,7 @@ from ikevpn.errors import UsageError
 from ikevpn.model.address import Address
 from ikevpn.net.plan.steps import Plan
 from ikevpn.service.history.events import History
+from ikevpn.service.history.expiry import CertificateExpiry
 from ikevpn.service.history.loaded_files import LoadedFiles
 from ikevpn.service.requests import Requests, child_of
 from ikevpn.service.tasks import Tasks
@@ -69,6 +70,7 @@ class Service:
             captures=self.captures,
             config_path=folder / "ikevpn.toml",
             files=LoadedFiles(folder / "nowhere"),
+            expiry=CertificateExpiry(lambda event: None),
         )
         self.parts = parts
         self.tasks = Tasks()

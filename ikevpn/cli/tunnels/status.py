@@ -108,8 +108,14 @@ def _details(tunnel: api.TunnelState) -> None:
             f"  phase 1: {tunnel.local} to {tunnel.remote} ({tunnel.peer_id}), {tunnel.role}, "
             f"{tunnel.ike_proposal}{nat}{ends}"
         )
+    if tunnel.certificate_expires_s is not None:
+        render.say(f"  certificate {tunnel.certificate}, {_validity(tunnel.certificate_expires_s)}")
     for child in tunnel.children:
         _child(child)
+
+
+def _validity(left_s: float) -> str:
+    return f"expires in {render.duration(left_s)}" if left_s > 0 else "expired"
 
 
 def _child(child: api.ChildState) -> None:

@@ -7,6 +7,8 @@ from ikevpn.control import api
 
 SILENCE_S = 30.0
 """How much longer than our own silence the peer's may be."""
+SOON_S = 30 * 86400.0
+"""How long before the end of a certificate it is a problem."""
 
 
 def troubles(tunnel: api.TunnelState) -> list[str]:
@@ -20,7 +22,19 @@ def troubles(tunnel: api.TunnelState) -> list[str]:
         if silence := _silence(child):
             found.append(f"{child.selector} sends, and {silence}")
     found += tunnel.competing
+    if expiry := _expiry(tunnel):
+        found.append(expiry)
     return found
+
+
+def _expiry(tunnel: api.TunnelState) -> str:
+    """Where somebody has to see to a new certificate."""
+    left_s = tunnel.certificate_expires_s
+    if left_s is None or left_s > SOON_S:
+        return ""
+    if left_s <= 0:
+        return f"the certificate {tunnel.certificate} has expired"
+    return f"the certificate {tunnel.certificate} expires in {render.duration(left_s)}"
 
 
 def _silence(child: api.ChildState) -> str:

@@ -12,6 +12,10 @@ SILENT_PEER = (
     "is UDP 500 (and 4500) open on both ends and on the path?",
     "some gateways send no answer when they reject a proposal, an identity or a secret: see the peer's log",
 )
+_RENEW = (
+    "renew it: `ikevpn pki scep NAME --renew`, or request and import a new one; then `ikevpn reload`",
+    "`ikevpn pki show FILE` says what a certificate is for and until when",
+)
 
 CODES: Mapping[Code, Entry] = {
     Code.PHASE1_STARTED: Entry(
@@ -79,6 +83,17 @@ CODES: Mapping[Code, Entry] = {
         "{percent} % of the sequence numbers[ of SPI {spi_out}] are used; the tunnel stops when all are used",
         "Sequence numbers under manual keys never restart at 1, and there are 4294967295 of them.",
         ("agree with the peer on another SPI or other keys before that",),
+    ),
+    Code.CERTIFICATE_EXPIRES: Entry(
+        "the certificate {certificate} expires on {until}[, in {left}][; tunnels: {tunnels}]",
+        "With an expired certificate of ours, or of an authority above it, no peer accepts us. It is said 30, 7 and 1 "
+        "days before.",
+        _RENEW,
+    ),
+    Code.CERTIFICATE_EXPIRED: Entry(
+        "the certificate {certificate} expired on {until}[; tunnels: {tunnels}]",
+        "Peers refuse an expired certificate: what is up stays up until phase 1 is negotiated again.",
+        (*_RENEW, "if it has not expired, the clock of this host is wrong"),
     ),
     Code.NAME_RESOLVED: Entry(
         "{name} is {addresses}", "The peer's name was looked up; every address is tried in turn."

@@ -44,6 +44,8 @@ class Code(StrEnum):
     INTERNAL_ERROR = "internal-error"
     RELOADED = "reloaded"
     NOT_RELOADED = "not-reloaded"
+    CERTIFICATE_EXPIRES = "certificate-expires"
+    CERTIFICATE_EXPIRED = "certificate-expired"
     # the daemon's own life
     DAEMON_STARTED = "daemon-started"
     LISTENING = "listening"

@@ -35,6 +35,9 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         "ikevpn_tunnel_up": Metric(Kind.GAUGE, "1 where every pair of networks of the tunnel is up, else 0."),
         "ikevpn_tunnel_state": Metric(Kind.GAUGE, "1 for the state that the tunnel is in."),
         "ikevpn_tunnel_attempts": Metric(Kind.GAUGE, "Failed attempts in a row to bring the tunnel up."),
+        "ikevpn_certificate_expires_seconds": Metric(
+            Kind.GAUGE, "When the first of our certificates of the tunnel expires; below 0 it has."
+        ),
         "ikevpn_tunnel_bytes_total": Metric(Kind.COUNTER, "Octets of inner packets carried."),
         "ikevpn_tunnel_packets_total": Metric(Kind.COUNTER, "Inner packets carried."),
         "ikevpn_tunnel_drops_total": Metric(Kind.COUNTER, "ESP packets that an SA of the tunnel refused."),
@@ -109,6 +112,8 @@ def _tunnel(tunnel: api.TunnelState) -> Iterator[Sample]:
     yield "ikevpn_tunnel_up", labels, tunnel.state == "up"
     yield "ikevpn_tunnel_state", {**labels, "state": tunnel.state}, 1
     yield "ikevpn_tunnel_attempts", labels, tunnel.attempts
+    if tunnel.certificate_expires_s is not None:
+        yield "ikevpn_certificate_expires_seconds", labels, tunnel.certificate_expires_s
     for child in tunnel.children:
         if child.spi_in:
             yield from _pair(child, {**labels, "child": child.name})

@@ -11,6 +11,7 @@ from ikevpn.model.events import reasons
 from ikevpn.model.events.event import Code, Event
 from ikevpn.model.sa import Direction, SaUse
 from ikevpn.net.follow.rivals import Rival
+from ikevpn.service.history.expiry import Expiring
 from ikevpn.service.tunnel.keeper import Keeper
 from ikevpn.service.tunnel.tunnel import Tunnel
 
@@ -22,7 +23,9 @@ def index(uses: Iterable[SaUse]) -> Uses:
     return {(use.direction, use.spi, use.reqid): use for use in uses}
 
 
-def tunnel_state(tunnel: Tunnel, engine: EngineStatus, uses: Uses, now: float) -> api.TunnelState:
+def tunnel_state(
+    tunnel: Tunnel, engine: EngineStatus, uses: Uses, now: float, expiring: Expiring | None = None
+) -> api.TunnelState:
     """One tunnel. A dialup tunnel shows the newest of its peers on top and the children of all."""
     keeper, config = tunnel.keeper, tunnel.config
     found = [*tunnel.keying.children(now)] + [
@@ -52,6 +55,8 @@ def tunnel_state(tunnel: Tunnel, engine: EngineStatus, uses: Uses, now: float) -
         attempts=keeper.failures,
         next_attempt_s=max(0.0, keeper.next_attempt - now) if keeper.next_attempt is not None else None,
         competing=tuple(map(_in_clear, tunnel.binding.rivals)),
+        certificate=expiring.subject if expiring else "",
+        certificate_expires_s=expiring.left_s if expiring else None,
         children=tuple(children),
         **_failure(keeper),
     )

@@ -116,6 +116,25 @@ def test_only_problems(ikevpn: Ikevpn, folder: Path) -> None:
     assert [tunnel["name"] for tunnel in found["tunnels"]] == ["rome"]
 
 
+@pytest.mark.parametrize(
+    ("days", "trouble"),
+    (
+        (31, ""),
+        (29, "the certificate CN=gw expires in 29d 0h"),
+        (0.5, "the certificate CN=gw expires in 12h 0m"),
+        (-1, "the certificate CN=gw has expired"),
+    ),
+)
+def test_a_certificate_that_is_about_to_expire(ikevpn: Ikevpn, folder: Path, days: float, trouble: str) -> None:
+    tunnel = msgspec.structs.replace(PARIS, certificate="CN=gw", certificate_expires_s=days * 86400)
+    with daemon(folder / "sock", api.StatusAnswer(tunnels=(tunnel,))):
+        problems = ikevpn("status", "--problems")
+        details = ikevpn("status", "-v").output
+    assert problems.exit_code == (ExitCode.FAILED if trouble else ExitCode.OK)
+    assert trouble in problems.output
+    assert ("certificate CN=gw, expired" if days < 0 else "certificate CN=gw, expires in ") in details
+
+
 def test_what_is_stopped_is_no_problem(ikevpn: Ikevpn, folder: Path) -> None:
     stopped = api.TunnelState(name="rome", wanted="down", state="down", last_error="it failed once")
     with daemon(folder / "sock", api.StatusAnswer(tunnels=(stopped,))):

@@ -16,11 +16,14 @@ from tests.house.imports import REPOSITORY
 LINE = re.compile(r'^(?P<name>[a-z_]+)(\{(?P<labels>([a-z]+="([^"\\\n]|\\["\\n])*",?)*)\})? (?P<value>-?[0-9.]+)$')
 
 
+CERTIFIED = msgspec.structs.replace(PARIS, certificate="CN=gw", certificate_expires_s=86400.0)
+
+
 def view(**changes: object) -> metrics.View:
     plain: dict[str, object] = {
         "version": "1.2.3",
         "up_s": 90.5,
-        "tunnels": (PARIS, ROME),
+        "tunnels": (CERTIFIED, ROME),
         "totals": (Total("paris", Direction.IN, 5000, 7, (("replay", 2),)), Total("paris", Direction.OUT, 10, 1)),
         "counters": {"esp.drop-unknown-spi": 4, "ike.drop-bad-hash": 3, "esp.packets-in": 9, "port.read-failed": 1},
         "events": {("child-up", "paris"): 2, ("dead-peer", ""): 1},
@@ -55,6 +58,12 @@ def test_figures() -> None:
         'ikevpn_process_cpu_seconds_total{process="worker"}': "1.250",
     }.items():
         assert found[name] == value, name
+
+
+def test_certificates() -> None:
+    found = samples(metrics.write(view()))
+    assert found['ikevpn_certificate_expires_seconds{tunnel="paris"}'] == "86400"
+    assert 'ikevpn_certificate_expires_seconds{tunnel="rome"}' not in found
 
 
 def test_two_peers_that_have_chosen_the_same_spi_are_two() -> None:
