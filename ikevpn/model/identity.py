@@ -91,6 +91,10 @@ class Identity:
         return name_text.write(name) if name is not None and name.parts else f"{self.type.label}:{self.data.hex()}"
 
 
+OWN_SUBJECT = Identity(IdType.DN, b"")
+"""In a configuration: the subject of our certificate, whichever that is."""
+
+
 def _printable(data: bytes) -> str:
     """Text from a peer, safe to print on a terminal."""
     return "".join(c if c.isprintable() else "?" for c in data.decode("utf-8", "replace"))

@@ -26,14 +26,16 @@ def identities(certificate: x509.Certificate) -> tuple[Identity, ...]:
 
 
 def own_identity(certificate: x509.Certificate, host_name: str = "") -> Identity | None:
-    """Under which identity we authenticate with a certificate where nobody says: host and domain name of this host, if
-    the certificate is for it, else the subject, else whatever it is for. None: it is for nobody.
+    """Under which identity we authenticate with a certificate where nobody says: the name of this host with its domain,
+    if the certificate is for it, else the subject, else whatever it is for. None: it is for nobody.
+
+    A host often knows its name without the domain, which the certificate then says.
     """
     found = identities(certificate)
-    host = Identity(IdType.FQDN, host_name.encode())
-    if host_name and any(each.matches(host) for each in found):
-        return host
-    return next(iter(found), None)
+    name = host_name.lower().encode()
+    hosts = (each for each in found if each.type == IdType.FQDN and name)
+    ours = (each for each in hosts if each.data.lower() == name or each.data.lower().startswith(name + b"."))
+    return next(ours, next(iter(found), None))
 
 
 def certifies(certificate: x509.Certificate, identity: Identity) -> bool:

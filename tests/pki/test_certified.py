@@ -58,7 +58,9 @@ def test_all_kinds_of_names(certificates: Path) -> None:
     ("name", "host", "expected"),
     (
         ("west-rsa", "west.example.com", "west.example.com"),
-        ("west-rsa", "West.Example.com", "West.Example.com"),
+        ("west-rsa", "West.Example.com", "west.example.com"),
+        ("west-rsa", "west", "west.example.com"),
+        ("west-rsa", "wes", SUBJECT),
         ("west-rsa", "elsewhere.example.com", SUBJECT),
         ("west-rsa", "", SUBJECT),
         ("sans", "a.sans.example.com", "CN=sans, O=ikevpn test, C=CH"),

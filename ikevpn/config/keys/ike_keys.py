@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ikevpn.config.keys.elsewhere import AUTH
 from ikevpn.config.keys.key import key
 from ikevpn.config.keys.kinds import Choice, Decimal, Many, Only, Switch, Whole, YesNo
-from ikevpn.config.keys.network_kinds import PeerIdentity, PeerPattern
+from ikevpn.config.keys.network_kinds import OwnIdentity, PeerPattern
 from ikevpn.config.keys.peer_keys import PORT, TIMEOUT
 from ikevpn.config.keys.secret_table import SECRET, SecretTable
 from ikevpn.config.keys.words import AuthMethod
@@ -54,12 +54,13 @@ class IkeKeys:
         False,
     )
     local_id: Identity | None = key(
-        PeerIdentity(),
+        OwnIdentity(),
         "Our identity: an address, a domain name, `user@domain`, a distinguished name (`CN=…, O=…`, in either order) "
-        "or `keyid:…` (`keyid:0x…` for octets). Text after a leading `@` is always sent as a domain name.",
+        "or `keyid:…` (`keyid:0x…` for octets). Text after a leading `@` is always sent as a domain name. "
+        "`[DistinguishedName]` is the subject of our certificate.",
         '"gw.example.net"',
         None,
-        "the subject of our certificate, or our address",
+        "with a certificate the name of this host, if the certificate has it, else its subject; else our address",
     )
     remote_id: Identity | DnPattern | str | None = key(
         PeerPattern(),

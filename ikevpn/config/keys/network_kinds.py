@@ -10,7 +10,7 @@ from ikevpn.config.finding import Unfit, did_you_mean, show
 from ikevpn.config.keys.kinds import Word
 from ikevpn.model.address import Address, AddressRange
 from ikevpn.model.dn_pattern import DnPattern
-from ikevpn.model.identity import Identity
+from ikevpn.model.identity import OWN_SUBJECT, Identity
 from ikevpn.wire.registry import IdType
 
 Interface = IPv4Interface | IPv6Interface
@@ -189,6 +189,16 @@ class PeerIdentity:
         if found.is_address:
             _check_zone(value)
         return found
+
+
+@dataclass(frozen=True)
+class OwnIdentity:
+    """What we call ourselves, or the words of ScreenOS for the subject of our certificate."""
+
+    expects: str = PeerIdentity.expects
+
+    def read(self, value: object) -> Identity:
+        return OWN_SUBJECT if value == "[DistinguishedName]" else PeerIdentity().read(value)
 
 
 @dataclass(frozen=True)

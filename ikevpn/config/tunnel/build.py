@@ -25,7 +25,7 @@ from ikevpn.config.tunnel.signing import Signing
 from ikevpn.config.tunnel.without_ike import check_without_ike
 from ikevpn.model.address import AddressRange, Network
 from ikevpn.model.dn_pattern import DnPattern
-from ikevpn.model.identity import Identity
+from ikevpn.model.identity import OWN_SUBJECT, Identity
 from ikevpn.model.manual import ManualKeys
 from ikevpn.model.proposal import IkeProposal, Lifetime
 from ikevpn.model.sa import SaMode
@@ -131,7 +131,7 @@ def _template(
         named=any(isinstance(each, str) for each in table.remote),
         mode=table.mode,
         psk=secret,
-        local_id=table.local_id,
+        local_id=None if table.local_id == OWN_SUBJECT else table.local_id,
         remote_id=table.remote_id if isinstance(table.remote_id, Identity) else None,
         remote_pattern=table.remote_id if isinstance(table.remote_id, DnPattern) else None,
         any_remote_id=table.remote_id == ANY or (table.remote_id is None and bool(signing.peer_keys)),

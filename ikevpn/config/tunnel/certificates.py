@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -21,11 +22,12 @@ from ikevpn.config.tunnel.signing import Signing
 from ikevpn.crypto.signatures import PrivateKey, PublicKey, method_of
 from ikevpn.errors import ConfigError
 from ikevpn.model.certificates import OwnKey
-from ikevpn.model.identity import Identity
+from ikevpn.model.identity import OWN_SUBJECT, Identity
 from ikevpn.model.secret import Secret
 from ikevpn.pki import certified, containers
 from ikevpn.pki import keys as private_keys
 from ikevpn.pki.certificate import BadCertificate, key_info, read_key
+from ikevpn.pki.contents import belongs
 from ikevpn.wire.registry import IdType
 
 _LONGEST = 1 << 20
@@ -42,8 +44,10 @@ def build_signing(walk: Walk, table: TunnelTable, keys: Keys) -> Signing:
     named = list(_certificates(walk, table.certificate, (*keys, "certificate")))
     loaded = [_private_key(walk, each, place) for each, place in _placed(table.private_key, (*keys, "private_key"))]
     known = [each for each in loaded if each is not None]
-    own = tuple(_own_key(each, named) for each in known)
+    asks_subject = table.local_id == OWN_SUBJECT
+    own = tuple(_own_key(each, named, asks_subject) for each in known)
     _check_pairs(walk, table, named, known, keys)
+    _check_identity(walk, table, own, keys)
     peer = _peer_keys(walk, table.remote_certificate, (*keys, "remote_certificate"))
     folder = walk.document.path.parent
     tables = (*table.certificate, *table.private_key, *([table.remote_certificate] if table.remote_certificate else ()))
@@ -108,12 +112,18 @@ def _unfit(path: Path, error: ConfigError) -> Unfit:
     return Unfit(f"{path}: {error}.", error.fix, error.reason)
 
 
-def _own_key(own: _Own, named: list[x509.Certificate]) -> OwnKey:
+def _identity(ours: x509.Certificate, asks_subject: bool) -> Identity:
+    """The name of this host where the certificate is for it, as ScreenOS has it, else the subject."""
+    subject = Identity(IdType.DN, ours.subject.public_bytes())
+    return subject if asks_subject else certified.own_identity(ours, os.uname().nodename) or subject
+
+
+def _own_key(own: _Own, named: list[x509.Certificate], asks_subject: bool) -> OwnKey:
     """The certificate is that with the public key; above it stands what leads on, up to what issued itself."""
     auth = method_of(own.key)
     assert auth is not None
     everything = [*own.certificates, *named]
-    ours = next((each for each in everything if _has_key(each, own.key)), None)
+    ours = next((each for each in everything if belongs(each, own.key)), None)
     if ours is None:
         return OwnKey(str(own.path), auth)
     above = _above(ours, everything)
@@ -123,7 +133,7 @@ def _own_key(own: _Own, named: list[x509.Certificate]) -> OwnKey:
         auth=auth,
         chain=tuple(each.public_bytes(Encoding.DER) for each in sent),
         issuers=tuple(each.issuer.public_bytes() for each in (ours, *above)),
-        identity=next(iter(certified.identities(ours)), Identity(IdType.DN, ours.subject.public_bytes())),
+        identity=_identity(ours, asks_subject),
     )
 
 
@@ -140,28 +150,30 @@ def _above(certificate: x509.Certificate, known: list[x509.Certificate]) -> list
     return found
 
 
-def _has_key(certificate: x509.Certificate, key: PrivateKey) -> bool:
-    try:
-        found = certificate.public_key()
-    except ValueError:
-        return False
-    return isinstance(found, PublicKey) and key_info(found) == key_info(key.public_key())
-
-
 def _check_pairs(walk: Walk, table: TunnelTable, named: list[x509.Certificate], own: list[_Own], keys: Keys) -> None:
-    """A certificate without its key is of no use, nor is an identity that no certificate has."""
+    """A certificate without its key is of no use."""
     place = (*keys, "certificate")
     if table.certificate and not table.private_key:
         walk.error(place, Unfit("it needs the private key.", f'Write private_key = {{ file = "{keys[-1]}.key" }}'))
-    elif named and own and not any(_has_key(each, one.key) for each in named for one in own):
+    elif named and own and not any(belongs(each, one.key) for each in named for one in own):
         first = named[0].subject.rfc4514_string()
         sentence = f"the certificate of {first} belongs to another private key than {own[0].path}."
         walk.error(place, Unfit(sentence, "Name the files that belong together.", "wrong-key"))
-    ours = [each for each in named if any(_has_key(each, one.key) for one in own)]
-    if table.local_id and ours and not any(certified.certifies(each, table.local_id) for each in ours):
+
+
+def _check_identity(walk: Walk, table: TunnelTable, own: Sequence[OwnKey], keys: Keys) -> None:
+    """An identity that no certificate of ours has is of no use either."""
+    ours = [x509.load_der_x509_certificate(each.chain[0]) for each in own if each.chain]
+    place = (*keys, "local_id")
+    if table.local_id == OWN_SUBJECT and not ours:
+        sentence = "[DistinguishedName] is the subject of our certificate, and there is none."
+        walk.error(place, Unfit(sentence, "Write certificate, or another local_id."))
+    if table.local_id in (None, OWN_SUBJECT) or not ours:
+        return
+    if not any(certified.certifies(each, table.local_id) for each in ours):
         names = ", ".join(str(name) for each in ours for name in certified.identities(each))
         sentence = f"our certificate does not have {table.local_id}, and most peers refuse that; it has {names}."
-        walk.warn((*keys, "local_id"), Unfit(sentence, "Write one of these, or leave local_id out.", "not-certified"))
+        walk.warn(place, Unfit(sentence, "Write one of these, or leave local_id out.", "not-certified"))
 
 
 def _peer_keys(walk: Walk, table: CertificateFile | None, keys: Keys) -> tuple[bytes, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,6 +19,7 @@ from tests.config.conftest import Write, errors
 from tests.pki.openssl import openssl
 
 OWN = 'private_key = { file = "west-rsa.key" }', 'certificate = { file = "west-rsa.crt" }'
+SUBJECT = "CN=west.example.com, OU=gateways, O=ikevpn test, C=CH"
 PEER = 'remote_certificate = { file = "east-rsa.crt" }'
 
 
@@ -119,6 +121,7 @@ def test_several_keys_one_of_each_kind(signed: Write) -> None:
         ((*OWN, PEER, 'ike_proposals = ["dsa-g2-3des-sha"]'), "Names of such proposals begin with rsa-"),
         ((*OWN, 'remote_certificate = { file = "nobody.crt" }'), "cannot be read: no such file or directory"),
         ((*OWN, "remote_certificate = { file = 7 }"), "is not a file name"),
+        ((OWN[0], PEER, 'local_id = "[DistinguishedName]"'), "is the subject of our certificate, and there is none"),
         ((PEER, 'secret = { file = "paris.psk" }'), "with a pre-shared key no certificate is used"),
     ),
 )
@@ -137,3 +140,22 @@ def test_an_identity_that_our_certificate_does_not_have(signed: Write) -> None:
     path = signed(*OWN, PEER, 'local_id = "gw.example.org"')
     (warning,) = [str(each) for each in check(path).warnings if each.code == "not-certified"]
     assert "our certificate does not have gw.example.org" in warning and "west.example.com" in warning
+
+
+@pytest.mark.parametrize(
+    ("host", "lines", "identity"),
+    (
+        ("gw", (), SUBJECT),
+        ("west", (), "west.example.com"),
+        ("west.example.com", (), "west.example.com"),
+        ("west", ('local_id = "[DistinguishedName]"',), SUBJECT),
+    ),
+)
+def test_who_we_are_where_nobody_says(
+    signed: Write, monkeypatch: pytest.MonkeyPatch, host: str, lines: tuple[str, ...], identity: str
+) -> None:
+    """As ScreenOS has it: the name of the host, or the subject on request."""
+    monkeypatch.setattr("os.uname", lambda: SimpleNamespace(nodename=host))
+    found = loaded(signed(*OWN, PEER, *lines)).template
+    assert found.local_id is None
+    assert [str(own.identity) for own in found.own_keys] == [identity]
