@@ -98,10 +98,15 @@ class DistinguishedName:
         return type(self)(self.parts[::-1]) if ends[0] > ends[1] else self
 
     @property
+    def plain(self) -> DistinguishedName:
+        """The same value for all spellings of the name in this order, as paths compare names (RFC 5280 §7.1)."""
+        return DistinguishedName(tuple(tuple(each.folded for each in part) for part in self.parts))
+
+    @property
     def folded(self) -> bytes:
         """The same octets for all spellings of the name, in either order."""
-        plain = tuple(tuple(each.folded for each in part) for part in self.parts)
-        return min(DistinguishedName(plain).write(), DistinguishedName(plain[::-1]).write())
+        plain = self.plain
+        return min(plain.write(), DistinguishedName(plain.parts[::-1]).write())
 
 
 def _read_part(element: der.Tlv) -> Part:
