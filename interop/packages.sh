@@ -10,7 +10,7 @@ set -eu
 
 # command:package, a space between pairs
 DEMO="ip:iproute2 nft:nftables ping:iputils-ping sysctl:procps"
-TEST="$DEMO openssl:openssl scepserver:scep systemd-analyze:systemd /usr/include/linux/unistd.h:linux-libc-dev conntrack:conntrack tcpdump:tcpdump tshark:tshark iperf3:iperf3 ethtool:ethtool
+TEST="$DEMO openssl:openssl scepserver:scep slapd:slapd systemd-analyze:systemd /usr/include/linux/unistd.h:linux-libc-dev conntrack:conntrack tcpdump:tcpdump tshark:tshark iperf3:iperf3 ethtool:ethtool
  /usr/lib/ipsec/charon:strongswan-charon swanctl:strongswan-swanctl
  /usr/lib/ipsec/plugins/libstrongswan-gcm.so:libstrongswan-standard-plugins
  /usr/lib/ipsec/plugins/libstrongswan-ctr.so:libstrongswan-extra-plugins

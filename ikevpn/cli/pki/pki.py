@@ -17,12 +17,13 @@ VERBS = {
     "key": "pki.key",
     "request": "pki.request",
     "self-signed": "pki.self_signed",
-    "scep": "pki.scep",
+    "scep": "pki.online.scep",
     "ca": "pki.ca.ca",
     "import": "pki.importing",
     "export": "pki.exporting",
     "list": "pki.listing",
     "show": "pki.show",
+    "fetch-crl": "pki.online.fetch_crl",
     "delete": "pki.delete",
 }
 

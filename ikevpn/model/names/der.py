@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 SEQUENCE, SET, OID = 0x30, 0x31, 0x06
-_MOST_LENGTH_OCTETS = 3
+_MOST_LENGTH_OCTETS = 4
 _MOST_ARC = 1 << 64
 
 

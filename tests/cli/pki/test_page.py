@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ikevpn.cli.pki import http
+from ikevpn.cli.pki.online import http
 from tests.cli.pki.conftest import Pki
 from tests.conftest import REPOSITORY
 from tests.pki.openssl import openssl

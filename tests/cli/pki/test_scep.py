@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import hashes
 
-from ikevpn.cli.pki import enrolling
+from ikevpn.cli.pki.online import enrolling
 from ikevpn.pki import describe
 from ikevpn.pki.scep.enrolment import HttpRequest
 from tests.cli.pki.conftest import WITH_PASSPHRASE, Pki

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ikevpn.cli import render
-from ikevpn.cli.pki import http
+from ikevpn.cli.pki.online import http
 from ikevpn.cli.pki.shared import Asked, Passphrase, PkiContext
 from ikevpn.errors import ConfigError, IkevpnError
 from ikevpn.pki import containers, contents, describe, keys, request

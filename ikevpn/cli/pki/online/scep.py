@@ -8,7 +8,7 @@ import click
 
 from ikevpn.cli import render
 from ikevpn.cli.context import ending
-from ikevpn.cli.pki import enrolling
+from ikevpn.cli.pki.online import enrolling
 from ikevpn.cli.pki.shared import (
     Asked,
     Passphrase,

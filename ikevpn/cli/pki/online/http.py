@@ -21,7 +21,7 @@ class _Stay(urllib.request.HTTPRedirectHandler):
         return
 
 
-def fetch(request: HttpRequest) -> bytes:
+def fetch(request: HttpRequest, most_octets: int = _MOST_OCTETS) -> bytes:
     """The body of the answer. Raises ConfigError for what is no URL, HostError where there is no good answer."""
     if urlsplit(request.url).scheme not in ("http", "https"):
         raise ConfigError(f"{request.url.partition('?')[0]} is not a URL of http or https", reason="bad-url")
@@ -31,7 +31,7 @@ def fetch(request: HttpRequest) -> bytes:
     opener = urllib.request.build_opener(_Stay, urllib.request.ProxyHandler({}))
     try:
         with opener.open(asked, timeout=_TIMEOUT_S) as answer:
-            octets: bytes = answer.read(_MOST_OCTETS + 1)
+            octets: bytes = answer.read(most_octets + 1)
     except urllib.error.HTTPError as error:
         raise _no_answer(f"{where} answers {error.code} {error.reason}") from None
     except urllib.error.URLError as error:
@@ -39,8 +39,8 @@ def fetch(request: HttpRequest) -> bytes:
         raise _no_answer(f"{where} cannot be reached: {(reason or 'no reason known').lower()}") from None
     except (OSError, HTTPException, ValueError) as error:
         raise _no_answer(f"{where} gives no good answer: {error}") from None
-    if len(octets) > _MOST_OCTETS:
-        raise _no_answer(f"{where} answers with more than {_MOST_OCTETS} octets")
+    if len(octets) > most_octets:
+        raise _no_answer(f"{where} answers with more than {most_octets} octets")
     return octets
 
 

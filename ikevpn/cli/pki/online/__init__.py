@@ -1,0 +1,1 @@
+"""`ikevpn pki`: the verbs that ask an authority over the network."""
