@@ -6,7 +6,6 @@ import warnings
 from dataclasses import dataclass
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key, pkcs7
 
@@ -14,10 +13,10 @@ from ikevpn.crypto.signatures import PublicKey
 from ikevpn.errors import PeerError
 from ikevpn.model.identity import Identity
 from ikevpn.pki import certified
+from ikevpn.pki.reading import WRONG
 
 _MOST_OCTETS = 32768
 _MOST_IN_BUNDLE = 16
-_WRONG = (ValueError, TypeError, OverflowError, NotImplementedError, UnsupportedAlgorithm, x509.InvalidVersion)
 
 
 class BadCertificate(PeerError):
@@ -47,7 +46,7 @@ class Certificate:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 return cls._read(der)
-        except _WRONG as error:
+        except WRONG as error:
             raise BadCertificate(f"a certificate does not parse: {error}") from None
 
     @classmethod
@@ -71,7 +70,7 @@ def bundle(der: bytes) -> tuple[Certificate, ...]:
             warnings.simplefilter("ignore")
             found = pkcs7.load_der_pkcs7_certificates(der)
             octets = [each.public_bytes(Encoding.DER) for each in found[:_MOST_IN_BUNDLE]]
-    except _WRONG as error:
+    except WRONG as error:
         raise BadCertificate(f"PKCS#7 does not parse: {error}") from None
     return tuple(Certificate.read(each) for each in octets)
 
@@ -85,7 +84,7 @@ def read_key(info: bytes) -> PublicKey:
     """The key of a SubjectPublicKeyInfo. Raises BadCertificate."""
     try:
         return _usable(load_der_public_key(info))
-    except _WRONG as error:
+    except WRONG as error:
         raise BadCertificate(f"a public key does not parse: {error}") from None
 
 

@@ -15,7 +15,7 @@ from ikevpn.dataplane.planes import PLANES, USERSPACE, PlaneSettings
 from ikevpn.errors import HostError
 from ikevpn.ike.engine import Engine, EngineSettings
 from ikevpn.ike.state.effects import AttemptFailed, StateChange
-from ikevpn.ike.values.question import Sign
+from ikevpn.ike.values.question import Sign, Validate
 from ikevpn.model.events.event import Event, Reason
 from ikevpn.net.host import Host
 from ikevpn.service.binding.binding import Bindings
@@ -31,6 +31,7 @@ from ikevpn.service.signer import Signer
 from ikevpn.service.tunnel.sequences import Sequences
 from ikevpn.service.tunnel.tunnel import World
 from ikevpn.service.tunnel.tunnels import Tunnels
+from ikevpn.service.validator import Validator
 
 _ABOUT_THE_SECRET = {
     Reason.WRONG_SECRET,
@@ -69,7 +70,7 @@ class Parts:
         )
         self.tunnels = Tunnels(world, workers, self.captures.stop)
         self.signer = Signer()
-        self.questions = Questions({Sign: self.signer.sign}, self.driver.answer)
+        self.questions = Questions({Sign: self.signer.sign, Validate: Validator().validate}, self.driver.answer)
         performer = Performer(
             self.plane,
             self.ports,

@@ -6,9 +6,11 @@ left: ikevpn 192.0.2.1 ─── right: strongSwan 192.0.2.2
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from functools import partial
 
+from interop.lab.outcome import InteropError, Unmet, expect, wait_until
 from interop.lab.topology import Topology, pair
 from interop.peers.credentials import Credentials
 from interop.peers.tunnel import Mode, TunnelParameters, between
@@ -42,14 +44,99 @@ def known(stage: Stage, kind: str, mode: Mode, *, calls: bool) -> None:
     proof.whole_life(topology, one, other, (left, right))
 
 
+def issued(stage: Stage, ours: Credentials, theirs: Credentials, base: TunnelParameters, *, calls: bool) -> None:
+    """Each end believes an authority, and the other has a certificate that leads there."""
+    topology, left, right = stand(stage, ours, theirs, base)
+    one, other = (left, right) if calls else (right, left)
+    proof.whole_life(topology, one, other, (left, right))
+
+
+def refused(stage: Stage, theirs: Credentials, theirs_id: str, pattern: str, notify: str, *, calls: bool) -> None:
+    """strongSwan has something that we do not accept: our sentence says what, and it hears the right notify."""
+    base = replace(SUITE, local_id="west.example.com", remote_id=theirs_id, extra=_QUICK)
+    topology, left, right = stand(stage, _WEST, theirs, base)
+    one = left if calls else right
+    try:
+        one.peer.initiate(timeout_s=15 if calls else 3)
+    except InteropError as error:
+        said = str(error)
+    else:
+        raise Unmet("the tunnel came up although its ends differ")
+    if calls:
+        expect(re.search(pattern, said) is not None, f"nothing like `{pattern}` was said, but: {said}")
+    wait_until(lambda: re.search(pattern, left.peer.log()), f"a line like `{pattern}` in our log")
+    wait_until(lambda: notify in right.peer.log(), f"{notify} in the log of strongSwan")
+    expect(not left.peer.sas(), "there are SAs all the same")
+    proof.nothing_in_clear(topology)
+
+
+SUITE = TunnelParameters(ike_suite="aes256-sha256-g14")
+_QUICK = (("retransmit_s", 0.3), ("retransmit_tries", 3))
+_WEST, _EAST = Credentials("west-rsa", authorities=("root",)), Credentials("east-rsa", authorities=("root",))
+_LARGE = Credentials("large", authorities=("root",), key="east-rsa")
+_NAMES = {"local_id": "west.example.com", "remote_id": "east.example.com"}
+_MAILS = {"local_id": "west@example.com", "remote_id": "east@example.com"}
+_ASKED = replace(_WEST, send="on-request"), replace(_EAST, send="on-request")
+_ISSUED: tuple[tuple[str, str, Credentials, Credentials, TunnelParameters], ...] = (
+    ("chain", "three levels of authorities, distinguished names", _WEST, _EAST, SUITE),
+    ("chain-aggressive", "the same in aggressive mode", _WEST, _EAST, replace(SUITE, mode="aggressive")),
+    ("fqdn", "domain names", _WEST, _EAST, replace(SUITE, **_NAMES)),
+    ("mail", "e-mail addresses", _WEST, _EAST, replace(SUITE, **_MAILS)),
+    ("on-request", "certificates only where they are requested", *_ASKED, replace(SUITE, **_NAMES)),
+    ("large", "a certificate of more than 4 KB in IKE fragments", _WEST, _LARGE, replace(SUITE, **_NAMES)),
+    *(
+        (
+            kind,
+            f"{kind}, by an authority of P-384",
+            Credentials(f"west-{kind}", authorities=("ec-root",)),
+            Credentials(f"east-{kind}", authorities=("ec-root",)),
+            SUITE,
+        )
+        for kind in ("ec256", "ec384")
+    ),
+)
+
+
+def _flawed(name: str) -> Credentials:
+    return Credentials(name, authorities=("root",), key="east-rsa")
+
+
+_REFUSED: tuple[tuple[str, str, str, str], ...] = (
+    ("expired", "east.example.com", "expired on 2020-01-01", "INVALID_CERTIFICATE"),
+    ("stranger", "east.example.com", "was issued by CN=other.* no authority of this tunnel", "INVALID_CERT_AUTH"),
+    ("wrong-usage", "east.example.com", "does not allow signatures", "INVALID_CERTIFICATE"),
+    ("wrong-name", "elsewhere.example.com", "identity is elsewhere.example.com", "INVALID_ID"),
+)
 _KINDS: tuple[tuple[str, Mode], ...] = (("rsa", "main"), ("rsa", "aggressive"), ("ec256", "main"), ("ec384", "main"))
-SCENARIOS = tuple(
-    Scenario(
-        f"certificate-known-{kind}-{mode}-{'initiator' if calls else 'responder'}",
-        f"each end knows the certificate of the other: {kind}, {mode} mode, {'we' if calls else 'strongSwan'} first",
-        partial(known, kind=kind, mode=mode, calls=calls),
-        needs("ikevpn", "strongswan"),
-    )
-    for kind, mode in _KINDS
-    for calls in (True, False)
+SCENARIOS = (
+    *(
+        Scenario(
+            f"certificate-known-{kind}-{mode}-{'initiator' if calls else 'responder'}",
+            f"each end knows the certificate of the other: {kind}, {mode} mode, {'we' if calls else 'strongSwan'} first",
+            partial(known, kind=kind, mode=mode, calls=calls),
+            needs("ikevpn", "strongswan"),
+        )
+        for kind, mode in _KINDS
+        for calls in (True, False)
+    ),
+    *(
+        Scenario(
+            f"certificate-issued-{name}-{'initiator' if calls else 'responder'}",
+            f"{sentence}, {'we' if calls else 'strongSwan'} first",
+            partial(issued, ours=ours, theirs=theirs, base=base, calls=calls),
+            needs("ikevpn", "strongswan"),
+        )
+        for name, sentence, ours, theirs, base in _ISSUED
+        for calls in (True, False)
+    ),
+    *(
+        Scenario(
+            f"certificate-refused-{name}-{'initiator' if calls else 'responder'}",
+            f"a certificate that is not accepted: {name}, {'we' if calls else 'strongSwan'} first",
+            partial(refused, theirs=_flawed(name), theirs_id=identity, pattern=pattern, notify=notify, calls=calls),
+            needs("ikevpn", "strongswan"),
+        )
+        for name, identity, pattern, notify in _REFUSED
+        for calls in (True, False)
+    ),
 )

@@ -81,12 +81,14 @@ class SigningBench(Bench):
         super().__init__(ours, theirs, **options)
         self.sign: Answerer = sign
         self.validate = validate
+        self.asking = ""  # which side has asked what is being answered
 
     def perform(self, side: Side, effects: list[Effect]) -> None:
         super().perform(side, effects)
         for effect in effects:
             if isinstance(effect, Ask):
                 answerer = self.validate if isinstance(effect.question, Validate) else self.sign
+                self.asking = side.name
                 answer = answerer(effect.question)
                 if answer is not None:
                     self.perform(side, side.engine.answer(effect.ticket, answer, self.now))

@@ -64,6 +64,14 @@ class CertificateKeys:
         '"on-request"',
         SendCertificate.ALWAYS,
     )
+    authorities: tuple[CertificateFile, ...] = key(
+        CERTIFICATES,
+        "Who may vouch for the peer: its certificate is accepted if one of these authorities issued it, or one below "
+        "them whose certificate the peer sends. Each certificate in the files is an authority.",
+        '[{ file = "ca.pem" }]',
+        (),
+        "none: the peer needs `remote_certificate`",
+    )
     remote_certificate: CertificateFile | None = key(
         CERTIFICATE,
         "The certificate of the peer, or its public key. A peer that has this key is accepted, whoever issued its "

@@ -26,6 +26,7 @@ _CALLED_HERE: Mapping[str, str] = {
     "psk": 'secret = { file = "NAME.psk" }',
     "authby": 'auth = "psk" or "rsa"',
     **dict.fromkeys(("cert", "certs", "leftcert"), 'certificate = { file = "NAME.pem" }'),
+    "cacerts": 'authorities = [{ file = "NAME.pem" }]',
     "rightcert": 'remote_certificate = { file = "NAME.pem" }',
     "key_file": 'private_key = { file = "NAME.key" }',
     **dict.fromkeys(("send_cert", "leftsendcert"), 'send_certificate = "always"'),

@@ -93,7 +93,7 @@ def build_tunnel(
 
 def _signing(walk: Walk, table: TunnelTable, keys: Keys) -> Signing:
     """What the tunnel says of certificates. `cryptography.x509` is loaded for those only that have some."""
-    if not (table.private_key or table.certificate or table.remote_certificate):
+    if not (table.private_key or table.certificate or table.remote_certificate or table.authorities):
         return Signing()
     from ikevpn.config.tunnel.certificates import build_signing  # noqa: PLC0415
 
@@ -138,6 +138,7 @@ def _template(
         own_keys=signing.own,
         send_certificate=table.send_certificate,
         peer_keys=signing.peer_keys,
+        authorities=signing.authorities,
         ike_lifetime=Lifetime(table.ike_lifetime_s, table.ike_lifetime_kb),
         ipsec_lifetime=Lifetime(table.esp_lifetime_s, table.esp_lifetime_kb),
         ipsec_lifetime_packets=table.esp_lifetime_packets,

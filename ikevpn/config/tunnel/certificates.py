@@ -21,7 +21,7 @@ from ikevpn.config.tunnel.secret_source import build_secret
 from ikevpn.config.tunnel.signing import Signing
 from ikevpn.crypto.signatures import PrivateKey, PublicKey, method_of
 from ikevpn.errors import ConfigError
-from ikevpn.model.certificates import OwnKey
+from ikevpn.model.certificates import Authority, OwnKey
 from ikevpn.model.identity import OWN_SUBJECT, Identity
 from ikevpn.model.secret import Secret
 from ikevpn.pki import certified, containers
@@ -49,11 +49,18 @@ def build_signing(walk: Walk, table: TunnelTable, keys: Keys) -> Signing:
     _check_pairs(walk, table, named, known, keys)
     _check_identity(walk, table, own, keys)
     peer = _peer_keys(walk, table.remote_certificate, (*keys, "remote_certificate"))
+    believed = _certificates(walk, table.authorities, (*keys, "authorities"))
     folder = walk.document.path.parent
-    tables = (*table.certificate, *table.private_key, *([table.remote_certificate] if table.remote_certificate else ()))
+    tables = (
+        *table.certificate,
+        *table.private_key,
+        *table.authorities,
+        *([table.remote_certificate] if table.remote_certificate else ()),
+    )
     return Signing(
         own,
         peer,
+        tuple(Authority(each.public_bytes(Encoding.DER), each.subject.public_bytes()) for each in believed),
         {str(each.path): Secret(private_keys.write(each.key, encoding=Encoding.DER)) for each in known},
         tuple(str(folder / each.file) for each in tables),
     )

@@ -40,9 +40,9 @@ def ike_proposals(walk: Walk, table: TunnelTable, signing: Signing, keys: Keys) 
     if table.secret:
         fix = "Keep secret or private_key."
         walk.error((*keys, "secret"), Unfit("the tunnel has a private key and a pre-shared key.", fix))
-    if not table.remote_certificate:
-        sentence = "a peer that signs is known by its certificate, and the tunnel names none."
-        fix = f'Write remote_certificate = {{ file = "{keys[-1]}.pem" }}'
+    if not (table.remote_certificate or table.authorities):
+        sentence = "it does not say whose signature is accepted."
+        fix = f'Write authorities = [{{ file = "ca.pem" }}], or remote_certificate = {{ file = "{keys[-1]}.pem" }}'
         walk.error(keys, Unfit(sentence, fix, "no-trust"))
     wrong = [each for each in table.ike_proposals if each.auth not in own and each.auth != Auth.PSK]
     if wrong or _named_for_secrets(walk, keys):
@@ -61,10 +61,9 @@ def _of_secret(walk: Walk, table: TunnelTable, keys: Keys) -> tuple[IkeProposal,
     elif any(proposal.auth != Auth.PSK for proposal in table.ike_proposals):
         fix = "Names of such proposals begin with pre-; others need a private_key."
         walk.error((*keys, "ike_proposals"), Unfit("without a private key all proposals are for pre-shared keys.", fix))
-    elif table.remote_certificate:
-        fix = f'Write private_key = {{ file = "{keys[-1]}.key" }}, or remove remote_certificate.'
-        sentence = "with a pre-shared key no certificate is used."
-        walk.error((*keys, "remote_certificate"), Unfit(sentence, fix))
+    elif name := next((each for each in ("remote_certificate", "authorities") if getattr(table, each)), ""):
+        fix = f'Write private_key = {{ file = "{keys[-1]}.key" }}, or remove {name}.'
+        walk.error((*keys, name), Unfit("with a pre-shared key no certificate is used.", fix))
     return table.ike_proposals
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from ikevpn.model.certificates import OwnKey
+from ikevpn.model.certificates import Authority, OwnKey
 from ikevpn.model.secret import Secret
 
 _NOTHING: Mapping[str, Secret] = MappingProxyType({})
@@ -18,5 +18,6 @@ class Signing:
 
     own: tuple[OwnKey, ...] = ()
     peer_keys: tuple[bytes, ...] = ()
+    authorities: tuple[Authority, ...] = ()
     private: Mapping[str, Secret] = field(default_factory=lambda: _NOTHING)
     files: tuple[str, ...] = ()
