@@ -100,7 +100,11 @@ class Strongswan:
         for tunnel in tunnels:
             for name, text in swanctl.credential_files(tunnel).items():
                 self._host.write_file(f"strongswan/{name}", text)
-        path = self._host.write_file("strongswan/swanctl.conf", swanctl.configuration(tunnels, dpd_s=self._dpd_s))
+        self.load(swanctl.configuration(tunnels, dpd_s=self._dpd_s))
+
+    def load(self, configuration: str) -> None:
+        """Load a swanctl.conf, and the certificates and keys in the folders beside it."""
+        path = self._host.write_file("strongswan/swanctl.conf", configuration)
         self._swanctl("--load-all", "--clear", "--file", path)
 
     def initiate(self, name: str = "t", timeout_s: float = PATIENCE_S) -> None:

@@ -24,6 +24,7 @@ VERBS = {
     "list": "pki.listing",
     "show": "pki.show",
     "fetch-crl": "pki.online.fetch_crl",
+    "verify": "pki.verify",
     "delete": "pki.delete",
 }
 

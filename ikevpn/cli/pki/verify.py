@@ -36,7 +36,12 @@ class Step:
 
 @click.command()
 @name_argument
-@click.option("--authority", "authorities", multiple=True, help="Who is believed: a NAME or a file; may be repeated.  [default: all roots in the folder]")
+@click.option(
+    "--authority",
+    "authorities",
+    multiple=True,
+    help="An authority that is believed: a NAME or a file; may be repeated.  [default: all roots in the folder]",
+)
 @click.option("--with", "others", multiple=True, help="More certificates that the peer sends: a NAME or a file.")
 @click.option("--crl", "crls", multiple=True, help="A CRL: a NAME or a file.  [default: all in the folder]")
 @click.option("--strict", is_flag=True, help="Without a CRL that says so nothing is good.")

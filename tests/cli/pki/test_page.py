@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ikevpn.cli.pki.online import http
+from ikevpn.config.check import check
 from tests.cli.pki.conftest import Pki
 from tests.conftest import REPOSITORY
 from tests.pki.openssl import openssl
@@ -46,6 +47,16 @@ def answer(pki: Pki, store: Path, folder: Path) -> None:
     pki("ca", "issue", "answered", "--by", "lab", "--request", store / "gateway.csr")
     made = openssl("crl2pkcs7", "-nocrl", "-certfile", store / "answered.crt", "-outform", "DER")
     (folder / "answer.p7b").write_bytes(made)
+
+
+def test_the_configuration_is_good(pki: Pki, tmp_path: Path) -> None:
+    """With the keys that the commands before it make."""
+    for words in list(commands())[:3]:
+        pki(*words)
+    (sample,) = re.findall(r"```toml\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    (tmp_path / "ikevpn.toml").write_text(sample)
+    verdict = check(tmp_path)
+    assert verdict.good and not verdict.warnings
 
 
 def test_the_options_of_scep_exist(fails: Pki, monkeypatch: pytest.MonkeyPatch) -> None:
