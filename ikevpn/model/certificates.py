@@ -36,9 +36,26 @@ class OwnKey:
     identity: Identity | None = None
 
 
+class Revocation(StrEnum):
+    """What becomes of a certificate of which it cannot be told whether it was revoked."""
+
+    STRICT = "strict"  # it is refused
+    BEST_EFFORT = "best-effort"  # it is accepted
+    NONE = "none"  # nobody asks
+
+
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """Who may vouch for a peer. `name` is the subject, by which we ask for a certificate."""
+    """Who may vouch for a peer. `name` is the subject, by which we ask for a certificate; `crls` are names of files."""
 
     certificate: bytes
     name: bytes
+    revocation: Revocation = Revocation.NONE
+    crls: tuple[str, ...] = ()
+
+    @property
+    def trust(self) -> bytes:
+        """What an answer says that it vouches: the same authority, believed under another condition, is another one."""
+        if self.revocation is Revocation.NONE:
+            return self.certificate
+        return self.certificate + "\0".join((self.revocation, *self.crls)).encode()

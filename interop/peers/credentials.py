@@ -19,7 +19,8 @@ def pki() -> Path:
 @dataclass(frozen=True)
 class Credentials:
     """By names of the test PKI: `own` is a key with its certificate, `peer` the certificate that is known of the other
-    end, `authorities` vouch for it. `key` is another private key than the one of the certificate's name.
+    end, `authorities` vouch for it, `crls` say what they have revoked. `key` is another private key than the one of the
+    certificate's name.
     """
 
     own: str
@@ -27,6 +28,8 @@ class Credentials:
     authorities: tuple[str, ...] = ()
     send: str = "always"
     key: str = ""
+    crls: tuple[str, ...] = ()
+    revocation: str = ""
 
     @property
     def private(self) -> str:

@@ -85,7 +85,9 @@ def _authentication(tunnel: TunnelParameters) -> dict[str, Any]:
     if own.peer:
         keys["remote_certificate"] = {"file": f"{own.peer}.crt"}
     if own.authorities:
-        keys["authorities"] = [{"file": f"{each}.crt"} for each in own.authorities]
+        lists = {"crl": [f"{each}.crl" for each in own.crls]} if own.crls else {}
+        how = {"revocation": own.revocation} if own.revocation else {}
+        keys["authorities"] = [{"file": f"{each}.crt", **lists, **how} for each in own.authorities]
     return keys
 
 
@@ -139,6 +141,8 @@ class Ikevpn:
         if own is not None:
             self.host.write_file(f"ikevpn/{name}.key", own.private)
             self.host.write_file(f"ikevpn/{name}.crt", own.chain)
+            for each in own.crls:
+                self.host.write_file(f"ikevpn/{each}.crl", credentials.text(f"{each}.crl"))
             for each in (*own.authorities, *([own.peer] if own.peer else [])):
                 self.host.write_file(f"ikevpn/{each}.crt", credentials.text(f"{each}.crt"))
 

@@ -51,10 +51,19 @@ def issued(stage: Stage, ours: Credentials, theirs: Credentials, base: TunnelPar
     proof.whole_life(topology, one, other, (left, right))
 
 
-def refused(stage: Stage, theirs: Credentials, theirs_id: str, pattern: str, notify: str, *, calls: bool) -> None:
+def refused(
+    stage: Stage,
+    theirs: Credentials,
+    theirs_id: str,
+    pattern: str,
+    notify: str,
+    *,
+    calls: bool,
+    ours: Credentials | None = None,
+) -> None:
     """strongSwan has something that we do not accept: our sentence says what, and it hears the right notify."""
     base = replace(SUITE, local_id="west.example.com", remote_id=theirs_id, extra=_QUICK)
-    topology, left, right = stand(stage, _WEST, theirs, base)
+    topology, left, right = stand(stage, ours or _WEST, theirs, base)
     one = left if calls else right
     try:
         one.peer.initiate(timeout_s=15 if calls else 3)

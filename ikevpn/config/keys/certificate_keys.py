@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ikevpn.config.keys.key import Table, key
-from ikevpn.config.keys.kinds import Choice, Word
+from ikevpn.config.keys.kinds import Choice, Many, Word
 from ikevpn.config.keys.secret_table import SECRET, SecretTable
-from ikevpn.model.certificates import SendCertificate
+from ikevpn.model.certificates import Revocation, SendCertificate
 
 _FILE = Word("a file name", r"[^\0]+")
 
@@ -17,6 +17,29 @@ class CertificateFile:
     """A file with certificates, as seen from the folder of the configuration file."""
 
     file: str = key(_FILE, "PEM (any number of certificates), DER, PKCS#7 or PKCS#12.", '"paris.pem"')
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuthorityFile:
+    """A file with authorities, and how it is known whether they have revoked a certificate."""
+
+    file: str = key(_FILE, "PEM (any number of certificates), DER, PKCS#7 or PKCS#12.", '"lab.crt"')
+    crl: tuple[str, ...] = key(
+        Many(_FILE),
+        "Files with CRLs of the authority and of those below it, as seen from the folder of the configuration file. "
+        "One that has changed is read again.",
+        '"lab.crl"',
+        (),
+        "none: but what the peer sends counts",
+    )
+    revocation: Revocation | None = key(
+        Choice(Revocation),
+        "Whether a certificate of which no good CRL says that it is not revoked is refused (`strict`) or accepted "
+        "(`best-effort`); `none`: CRLs do not matter.",
+        '"best-effort"',
+        None,
+        "with `crl` strict, else none",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +58,7 @@ class PrivateKeyFile:
 
 
 CERTIFICATES = Table(CertificateFile, '{ file = "ca.pem" }', several=True, or_one=True)
+AUTHORITIES = Table(AuthorityFile, '{ file = "ca.pem" }', several=True, or_one=True)
 CERTIFICATE = Table(CertificateFile, '{ file = "paris.pem" }')
 PRIVATE_KEYS = Table(PrivateKeyFile, '{ file = "paris.key" }', several=True, or_one=True)
 
@@ -64,8 +88,8 @@ class CertificateKeys:
         '"on-request"',
         SendCertificate.ALWAYS,
     )
-    authorities: tuple[CertificateFile, ...] = key(
-        CERTIFICATES,
+    authorities: tuple[AuthorityFile, ...] = key(
+        AUTHORITIES,
         "Who may vouch for the peer: its certificate is accepted if one of these authorities issued it, or one below "
         "them whose certificate the peer sends. Each certificate in the files is an authority.",
         '[{ file = "ca.pem" }]',

@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_public_key
 
 from ikevpn.config.finding import Unfit
-from ikevpn.config.keys.certificate_keys import CertificateFile, PrivateKeyFile
+from ikevpn.config.keys.certificate_keys import AuthorityFile, CertificateFile, PrivateKeyFile
 from ikevpn.config.keys.schema import TunnelTable
 from ikevpn.config.keys.walk import Walk
 from ikevpn.config.toml import files
@@ -21,7 +21,7 @@ from ikevpn.config.tunnel.secret_source import build_secret
 from ikevpn.config.tunnel.signing import Signing
 from ikevpn.crypto.signatures import PrivateKey, PublicKey, method_of
 from ikevpn.errors import ConfigError
-from ikevpn.model.certificates import Authority, OwnKey
+from ikevpn.model.certificates import Authority, OwnKey, Revocation
 from ikevpn.model.identity import OWN_SUBJECT, Identity
 from ikevpn.model.secret import Secret
 from ikevpn.pki import certified, containers
@@ -49,7 +49,7 @@ def build_signing(walk: Walk, table: TunnelTable, keys: Keys) -> Signing:
     _check_pairs(walk, table, named, known, keys)
     _check_identity(walk, table, own, keys)
     peer = _peer_keys(walk, table.remote_certificate, (*keys, "remote_certificate"))
-    believed = _certificates(walk, table.authorities, (*keys, "authorities"))
+    believed = _authorities(walk, table.authorities, (*keys, "authorities"))
     folder = walk.document.path.parent
     tables = (
         *table.certificate,
@@ -60,7 +60,7 @@ def build_signing(walk: Walk, table: TunnelTable, keys: Keys) -> Signing:
     return Signing(
         own,
         peer,
-        tuple(Authority(each.public_bytes(Encoding.DER), each.subject.public_bytes()) for each in believed),
+        believed,
         {str(each.path): Secret(private_keys.write(each.key, encoding=Encoding.DER)) for each in known},
         tuple(str(folder / each.file) for each in tables),
     )
@@ -70,7 +70,7 @@ def _placed(tables: Sequence[PrivateKeyFile], keys: Keys) -> list[tuple[PrivateK
     return [(each, (*keys, index) if len(tables) > 1 else keys) for index, each in enumerate(tables)]
 
 
-def _certificates(walk: Walk, tables: Sequence[CertificateFile], keys: Keys) -> list[x509.Certificate]:
+def _certificates(walk: Walk, tables: Sequence[CertificateFile | AuthorityFile], keys: Keys) -> list[x509.Certificate]:
     found: list[x509.Certificate] = []
     for table in tables:
         path = walk.document.path.parent / table.file
@@ -81,6 +81,18 @@ def _certificates(walk: Walk, tables: Sequence[CertificateFile], keys: Keys) -> 
         except Unfit as unfit:
             walk.error(keys, unfit)
     return found
+
+
+def _authorities(walk: Walk, tables: Sequence[AuthorityFile], keys: Keys) -> tuple[Authority, ...]:
+    """Each certificate of a file is one, under the conditions of its table. A list need not be there yet."""
+    found = []
+    for table in tables:
+        folder = walk.document.path.parent
+        lists = tuple(str(folder / each) for each in table.crl)
+        revocation = table.revocation or (Revocation.STRICT if lists else Revocation.NONE)
+        for each in _certificates(walk, [table], keys):
+            found.append(Authority(each.public_bytes(Encoding.DER), each.subject.public_bytes(), revocation, lists))
+    return tuple(found)
 
 
 def _private_key(walk: Walk, table: PrivateKeyFile, keys: Keys) -> _Own | None:

@@ -191,7 +191,7 @@ def _proves(core: Core, credential: Credential, tunnel: Tunnel, remote: Address,
     if evidence.key in tunnel.peer_keys:
         return True
     certified = identity is not None and identity.folded in evidence.identities
-    return certified and any(each.certificate in evidence.authorities for each in tunnel.authorities)
+    return certified and any(each.trust in evidence.authorities for each in tunnel.authorities)
 
 
 def _row(auth: Auth) -> Method:

@@ -12,7 +12,7 @@ from ikevpn.wire.registry import Auth
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What a signature has shown: the key (SubjectPublicKeyInfo), the identities (folded) that its certificate is for,
-    and the authorities (their certificates) that vouch for it.
+    and the authorities that vouch for it (`Authority.trust`).
     """
 
     key: bytes

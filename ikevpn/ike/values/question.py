@@ -35,7 +35,7 @@ class Sign(Question):
 class Validate(Question):
     """Who vouches for a peer whose signature is right: which of these authorities, by a path that is valid now.
 
-    The answer is a set of their certificates, not empty, or a `Distrust`. `presented` and `crls` are what the peer has
+    The answer is a set of their `trust`, not empty, or a `Distrust`. `presented` and `crls` are what the peer has
     sent, all DER.
     """
 
