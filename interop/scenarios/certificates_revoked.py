@@ -49,7 +49,7 @@ SCENARIOS = (
                 theirs=theirs,
                 theirs_id="east.example.com",
                 pattern=sentence,
-                notify="INVALID_CERTIFICATE",
+                notify="N(INVAL_CERT)",
                 calls=calls,
             ),
             needs("ikevpn", "strongswan"),

@@ -90,8 +90,8 @@ class CertificateKeys:
     )
     authorities: tuple[AuthorityFile, ...] = key(
         AUTHORITIES,
-        "Who may vouch for the peer: its certificate is accepted if one of these authorities issued it, or one below "
-        "them whose certificate the peer sends. Each certificate in the files is an authority.",
+        "The authorities that may vouch for the peer: its certificate is accepted if one of them issued it, or one "
+        "below them whose certificate the peer sends. Each certificate in the files is an authority.",
         '[{ file = "ca.pem" }]',
         (),
         "none: the peer needs `remote_certificate`",

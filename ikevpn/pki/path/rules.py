@@ -125,7 +125,7 @@ def _purpose(place: Place) -> str:
 
 def _digest(place: Place) -> str:
     found = place.certificate.signature_hash_algorithm
-    return "is signed with MD5, which anybody can forge" if isinstance(found, hashes.MD5) else ""
+    return "is signed with MD5, which can be forged" if isinstance(found, hashes.MD5) else ""
 
 
 def _extension(place: Place, kind: type[E]) -> E | None:

@@ -114,7 +114,7 @@ def test_several_keys_one_of_each_kind(signed: Write) -> None:
         ((OWN[0], 'certificate = { file = "west-rsa.key" }', PEER), "there is no certificate in it"),
         ((OWN[0], 'certificate = { file = "east-rsa.crt" }', PEER), "belongs to another private key than"),
         ((*OWN, 'remote_certificate = { file = "west-rsa.key" }'), "there is no certificate in it"),
-        (OWN, "the tunnel names none"),
+        (OWN, "it does not say whose signature is accepted"),
         ((*OWN, PEER, 'auth = "ecdsa"'), 'with auth = "ecdsa" the private key must be of that kind; it is for rsa'),
         ((*OWN, PEER, 'secret = { file = "paris.psk" }'), "the tunnel has a private key and a pre-shared key"),
         ((*OWN, PEER, 'ike_proposals = ["pre-g2-3des-sha"]'), "the tunnel has a private key for rsa only"),
