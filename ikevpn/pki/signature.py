@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
 from cryptography.x509.oid import SignatureAlgorithmOID
 
 from ikevpn.pki.reading import WRONG
 
 Signed = x509.Certificate | x509.CertificateRevocationList
-_KINDS: dict[x509.ObjectIdentifier, type[rsa.RSAPublicKey | dsa.DSAPublicKey | ec.EllipticCurvePublicKey]] = {
+_KINDS: dict[x509.ObjectIdentifier, type] = {
     **dict.fromkeys(
         (
             SignatureAlgorithmOID.RSA_WITH_MD5,  # RFC 8017 appendix A.2.4
@@ -46,6 +45,8 @@ _KINDS: dict[x509.ObjectIdentifier, type[rsa.RSAPublicKey | dsa.DSAPublicKey | e
         ),
         ec.EllipticCurvePublicKey,
     ),
+    SignatureAlgorithmOID.ED25519: ed25519.Ed25519PublicKey,  # RFC 8410 §3
+    SignatureAlgorithmOID.ED448: ed448.Ed448PublicKey,
 }
 """Which kind of key belongs to which algorithm."""
 
@@ -54,18 +55,22 @@ def is_signed_by(given: Signed, key: object) -> bool:
     """False too where the algorithm is not supported or does not fit the key. Never raises."""
     try:
         kind = _KINDS.get(given.signature_algorithm_oid)
-        digest = given.signature_hash_algorithm
-        if kind is None or digest is None or not isinstance(key, kind):
+        if kind is None or not isinstance(key, kind):
             return False
         octets = given.tbs_certificate_bytes if isinstance(given, x509.Certificate) else given.tbs_certlist_bytes
-        _verify(given, key, octets, digest)
+        _verify(given, key, octets)
     except (InvalidSignature, *WRONG):
         return False
     return True
 
 
-def _verify(given: Signed, key: object, octets: bytes, digest: hashes.HashAlgorithm) -> None:
-    if isinstance(key, rsa.RSAPublicKey):
+def _verify(given: Signed, key: object, octets: bytes) -> None:
+    digest = given.signature_hash_algorithm
+    if isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
+        key.verify(given.signature, octets)
+    elif digest is None:
+        raise InvalidSignature
+    elif isinstance(key, rsa.RSAPublicKey):
         chosen = given.signature_algorithm_parameters if isinstance(given, x509.Certificate) else None
         pad = chosen if isinstance(chosen, padding.PSS) else padding.PKCS1v15()
         key.verify(given.signature, octets, pad, digest)

@@ -11,13 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
 
-from ikevpn.model.identity import Identity
+from ikevpn.pki.names import same_name
 from ikevpn.pki.path.rules import Place, Untrusted, check, name
-from ikevpn.pki.reading import WRONG
-from ikevpn.wire.registry import IdType
+from ikevpn.pki.reading import WRONG, public_key
+from ikevpn.pki.signature import is_signed_by
 
 _LONGEST = 9  # the peer's own certificate and eight levels of authorities, as ScreenOS has them
 _MOST_SIGNATURES = 64
@@ -63,11 +61,9 @@ class _Search:
         self.signatures += 1
         if self.signatures > _MOST_SIGNATURES:
             raise Untrusted("too-many-paths", "the peer's authorities have certified each other in too many ways")
-        try:
-            _verify(certificate, issuer.public_key())
-        except (InvalidSignature, *WRONG):
+        if not is_signed_by(certificate, public_key(issuer)):
             sentence = f"the signature on the certificate of {name(certificate)} is not that of {name(issuer)}"
-            raise Untrusted("signature", sentence) from None
+            raise Untrusted("signature", sentence)
 
 
 def validate(
@@ -94,30 +90,6 @@ def _nobody(last: x509.Certificate) -> Untrusted:
 def _may_have_issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
     """By names, as RFC 5280 §7.1 compares them: case and blanks do not matter."""
     try:
-        return _folded(issuer.subject) == _folded(certificate.issuer)
+        return same_name(issuer.subject, certificate.issuer)
     except WRONG:
         return False
-
-
-def _folded(name: x509.Name) -> Identity:
-    return Identity(IdType.DN, name.public_bytes()).folded
-
-
-def _verify(certificate: x509.Certificate, key: object) -> None:
-    """Raises InvalidSignature, or what is in WRONG. Names are compared elsewhere, and not octet by octet."""
-    signature, signed, digest = (
-        certificate.signature,
-        certificate.tbs_certificate_bytes,
-        certificate.signature_hash_algorithm,
-    )
-    how = certificate.signature_algorithm_parameters
-    if isinstance(key, rsa.RSAPublicKey) and isinstance(how, padding.PKCS1v15 | padding.PSS) and digest is not None:
-        key.verify(signature, signed, how, digest)
-    elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(how, ec.ECDSA):
-        key.verify(signature, signed, how)
-    elif isinstance(key, dsa.DSAPublicKey) and digest is not None:
-        key.verify(signature, signed, digest)
-    elif isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
-        key.verify(signature, signed)
-    else:
-        raise UnsupportedAlgorithm("a signature of a kind that is not supported")
