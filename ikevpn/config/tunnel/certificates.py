@@ -90,6 +90,10 @@ def _authorities(walk: Walk, tables: Sequence[AuthorityFile], keys: Keys) -> tup
         folder = walk.document.path.parent
         lists = tuple(str(folder / each) for each in table.crl)
         revocation = table.revocation or (Revocation.STRICT if lists else Revocation.NONE)
+        for missing in (each for each in lists if not Path(each).exists()):
+            sentence = f"there is no CRL {missing} yet, and strict refuses every certificate without one."
+            if revocation is Revocation.STRICT:
+                walk.warn(keys, Unfit(sentence, "Fetch it: `ikevpn pki fetch-crl`", "no-crl"))
         for each in _certificates(walk, [table], keys):
             found.append(Authority(each.public_bytes(Encoding.DER), each.subject.public_bytes(), revocation, lists))
     return tuple(found)

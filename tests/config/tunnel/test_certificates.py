@@ -11,7 +11,7 @@ import pytest
 from ikevpn.config.check import check
 from ikevpn.config.configuration import TunnelConfig
 from ikevpn.config.load import load
-from ikevpn.model.certificates import SendCertificate
+from ikevpn.model.certificates import Revocation, SendCertificate
 from ikevpn.pki import keys
 from ikevpn.pki.certificate import Certificate
 from ikevpn.wire.registry import Auth
@@ -159,3 +159,22 @@ def test_who_we_are_where_nobody_says(
     found = loaded(signed(*OWN, PEER, *lines)).template
     assert found.local_id is None
     assert [str(own.identity) for own in found.own_keys] == [identity]
+
+
+@pytest.mark.parametrize(
+    ("more", "revocation", "warns"),
+    (
+        ("", Revocation.NONE, False),
+        (', crl = "root.crl"', Revocation.STRICT, False),
+        (', crl = ["root.crl", "nowhere.crl"]', Revocation.STRICT, True),
+        (', crl = "nowhere.crl", revocation = "best-effort"', Revocation.BEST_EFFORT, False),
+    ),
+)
+def test_the_lists_of_an_authority(
+    signed: Write, tmp_path: Path, certificates: Path, more: str, revocation: Revocation, warns: bool
+) -> None:
+    shutil.copy(certificates / "root.crl", tmp_path)
+    path = signed(*OWN, f'authorities = {{ file = "root.crt"{more} }}')
+    (found,) = loaded(path).template.authorities
+    assert found.revocation is revocation and bool(found.crls) is bool(more)
+    assert bool([each for each in check(path).warnings if each.code == "no-crl"]) is warns
