@@ -9,12 +9,14 @@ from typing import TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import dsa, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from ikevpn.errors import PeerError
-from ikevpn.pki.reading import WRONG
+from ikevpn.pki.reading import WRONG, public_key
 
 _NO_LIMIT = 1 << 16
+_SHORTEST_KEY = 1024  # of old gateways' authorities; shorter ones have been factored in public
 E = TypeVar("E", bound=x509.ExtensionType)
 
 
@@ -128,6 +130,15 @@ def _digest(place: Place) -> str:
     return "is signed with MD5, which can be forged" if isinstance(found, hashes.MD5) else ""
 
 
+def _short_key(place: Place) -> str:
+    """Of authorities alone: whoever finds out the key of one speaks for every peer, of a peer for that one."""
+    key = public_key(place.certificate)
+    if place.below is None or not isinstance(key, rsa.RSAPublicKey | dsa.DSAPublicKey):
+        return ""
+    short = key.key_size < _SHORTEST_KEY
+    return f"has a key of {key.key_size} bits; authorities need {_SHORTEST_KEY} or more" if short else ""
+
+
 def _extension(place: Place, kind: type[E]) -> E | None:
     try:
         return place.certificate.extensions.get_extension_for_class(kind).value
@@ -154,6 +165,7 @@ _UNDERSTOOD = {
 _OF_ANCHORS: tuple[tuple[str, Rule], ...] = (
     ("expired", _expired),  # RFC 5280 §6.1.3 (a)(2)
     ("not-yet-valid", _not_yet_valid),
+    ("weak-key", _short_key),  # NIST SP 800-131A §3, for RSA; the same for DSA
 )
 _RULES: tuple[tuple[str, Rule], ...] = (
     *_OF_ANCHORS,

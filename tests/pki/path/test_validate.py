@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from ikevpn.pki.path.rules import Untrusted
 from ikevpn.pki.path.validate import validate
+from tests.pki.openssl import openssl
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -94,6 +95,20 @@ def test_a_signature_of_somebody_of_the_same_name(certificates: File) -> None:
     assert caught.value.rule == "signature"
 
 
+@pytest.mark.parametrize("believed", (False, True))
+def test_an_authority_whose_key_is_too_short(certificates: File, tmp_path: File, believed: bool) -> None:
+    """512 bits are factored within hours; the root above it is a good one, or it is believed itself."""
+    root = ("-CA", certificates / "ec-root.crt", "-CAkey", certificates / "ec-root.key")
+    key, made, leaf_key, leaf = (tmp_path / each for each in ("short.key", "short.crt", "leaf.key", "leaf.crt"))
+    _request(key, made, "rsa:512", *root)
+    _request(leaf_key, leaf, "rsa:2048", "-CA", made, "-CAkey", key)
+    short, own = (x509.load_pem_x509_certificate(each.read_bytes()) for each in (made, leaf))
+    anchor = short if believed else load(certificates, "ec-root")
+    with pytest.raises(Untrusted, match="has a key of 512 bits; authorities need 1024 or more") as caught:
+        validate(own, [short], [anchor], own.not_valid_before_utc)
+    assert caught.value.rule == "weak-key"
+
+
 def test_a_mesh_of_authorities_costs_no_more_than_a_bound() -> None:
     """Twelve that have all certified each other: some hundred million paths, and none ends at an anchor."""
     keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(12)]
@@ -139,6 +154,11 @@ def test_pkits(corpus: File) -> None:
         except Untrusted as error:
             wrong += [f"{name}: {error}"] if verdict else []
     assert wrong == [] and seen == 24
+
+
+def _request(key: File, made: File, kind: str, *more: str | File) -> None:
+    names = ("-subj", f"/CN={made.stem}", "-addext", "basicConstraints=critical,CA:TRUE")
+    openssl("req", "-x509", "-newkey", kind, "-sha1", "-nodes", "-keyout", key, "-out", made, *names, *more)
 
 
 def _key(folder: File, name: str) -> ec.EllipticCurvePrivateKey:
